@@ -1,0 +1,76 @@
+"""The exceptions, named by what the caller does next.
+
+    KsUniversalError
+    ├── InputError        the input is wrong, nothing was changed: show `problems`, exit 1
+    ├── LockedError       another run of the release is at work: wait, or show `holder`, exit 5
+    ├── MigrationFailed   a migration failed, the application is as it was: show `failure`, exit 3
+    ├── RolloutFailed     migrations succeeded, the new version did not come up: show `failure`, exit 4
+    └── TargetError       the outside world refused (connection, disk, permission): show `problem`, exit 1
+
+Findings about the input are collected as Problems and raised together, once, as an InputError. Anything that is not in
+this tree is a bug and keeps its traceback.
+"""
+
+from collections.abc import Sequence
+
+from ks_universal.diagnostics import Problem
+
+
+class KsUniversalError(Exception):
+    """The base of everything that a user, a cluster or a machine can cause."""
+
+
+class InputError(KsUniversalError):
+    """The input or the request is wrong; nothing was changed."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Keep all findings, warnings included, in the order in which a reader meets them."""
+        super().__init__(problems)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
+
+
+class LockedError(KsUniversalError):
+    """Another run holds the release; `holder` says who and since when, in one line."""
+
+    def __init__(self, release: str, holder: str) -> None:
+        """Keep the release and its holder."""
+        super().__init__(release, holder)
+        self.release = release
+        self.holder = holder
+
+    def __str__(self) -> str:
+        return f"release {self.release} is locked by {self.holder}"
+
+
+class _StepError(KsUniversalError):
+    def __init__(self, step: str, causes: Sequence[Problem]) -> None:
+        """Keep the step's id and the causes, the one that tells most first."""
+        super().__init__(step, causes)
+        self.step = step
+        self.causes = tuple(causes)
+
+    def __str__(self) -> str:
+        return f"{self.step} failed: " + "; ".join(c.message for c in self.causes)
+
+
+class MigrationFailed(_StepError):  # noqa: N818 - named by what happened, as the report says it
+    """A migration step ended without success, after all its retries; the application is as it was."""
+
+
+class RolloutFailed(_StepError):  # noqa: N818 - see above
+    """An application did not become ready; `causes` also say what runs now."""
+
+
+class TargetError(KsUniversalError):
+    """The outside world refused what was asked of it."""
+
+    def __init__(self, problem: Problem) -> None:
+        """Keep the finding."""
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return str(self.problem)
