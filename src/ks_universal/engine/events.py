@@ -1,0 +1,145 @@
+"""What happens in a run, as a closed union of small values; past tense; consumed with `match` and `assert_never`.
+
+Events carry no Secret's value: log lines are masked before they become events.
+"""
+
+from typing import Protocol
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.plan.records import Attempt, Outcome
+from ks_universal.resources.objects import Identity
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    pass
+
+
+class LockAwaited(_Event, frozen=True, kw_only=True):
+    """Another run holds the release; `holder` says who, in one line."""
+
+    release: str
+    holder: str
+
+
+class RunStarted(_Event, frozen=True, kw_only=True):
+    """The lock is held and the steps begin."""
+
+    release: str
+    revision: int
+    steps: tuple[str, ...]
+
+
+class StepStarted(_Event, frozen=True, kw_only=True):
+    """All that the step needs has succeeded; it begins."""
+
+    step: str
+
+
+class Waited(_Event, frozen=True, kw_only=True):
+    """The step waits; `waits_for` is what for, in a clause. Said once whenever the reason changes."""
+
+    step: str
+    waits_for: str
+
+
+class ObjectChanged(_Event, frozen=True, kw_only=True):
+    """An object was `created`, `changed`, `deleted` or found `unchanged`."""
+
+    step: str
+    identity: Identity
+    change: str
+
+
+class AttemptStarted(_Event, frozen=True, kw_only=True):
+    """A try of a migration began; `resumed` when it was found running and taken up."""
+
+    step: str
+    number: int
+    resumed: bool = False
+
+
+class AttemptEnded(_Event, frozen=True, kw_only=True):
+    """A try of a migration ended; `retry_in_s` when another follows."""
+
+    step: str
+    attempt: Attempt
+    retry_in_s: float | None = None
+
+
+class LogWritten(_Event, frozen=True, kw_only=True):
+    """A line of a container's output; `source` is `app`, `app/container` or a step's id."""
+
+    source: str
+    line: str
+
+
+class ProbePassed(_Event, frozen=True, kw_only=True):
+    """A container became ready."""
+
+    source: str
+
+
+class ContainerEnded(_Event, frozen=True, kw_only=True):
+    """A container of an application ended; it is started again after `restart_in_s`, or not at all (None)."""
+
+    source: str
+    exit_code: int
+    restart_in_s: float | None = None
+
+
+class StepSucceeded(_Event, frozen=True, kw_only=True):
+    """The step is done."""
+
+    step: str
+    duration_s: float
+
+
+class StepFailed(_Event, frozen=True, kw_only=True):
+    """The step ended without success; `causes`, the one that tells most first."""
+
+    step: str
+    causes: tuple[Problem, ...]
+    outcome: Outcome
+
+
+class StepSkipped(_Event, frozen=True, kw_only=True):
+    """The step did not start because `because` (a step's id) did not succeed."""
+
+    step: str
+    because: str
+
+
+class RunEnded(_Event, frozen=True, kw_only=True):
+    """The run is over and its lock given back. `runs` says for each application which revision runs now (None: none)."""
+
+    release: str
+    revision: int
+    outcome: Outcome
+    duration_s: float
+    runs: dict[str, int | None]
+
+
+Event = (
+    LockAwaited
+    | RunStarted
+    | StepStarted
+    | Waited
+    | ObjectChanged
+    | AttemptStarted
+    | AttemptEnded
+    | LogWritten
+    | ProbePassed
+    | ContainerEnded
+    | StepSucceeded
+    | StepFailed
+    | StepSkipped
+    | RunEnded
+)
+
+
+class Emit(Protocol):
+    """Takes an event at once and never blocks."""
+
+    def __call__(self, event: Event, /) -> None: ...

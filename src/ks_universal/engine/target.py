@@ -1,0 +1,55 @@
+"""What the engine asks of the place where a release runs. Each target is a class with these methods.
+
+A target takes Kubernetes objects and makes them true by its own means. Every method is safe to repeat: after a kill at
+any moment the same call on the same input ends in the same state. On cancellation a method leaves nothing running that it
+started: `migrate` then really stops its Job (all processes or pods gone, log kept) before CancelledError goes on.
+"""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import Emit
+from ks_universal.plan.records import Attempt, Revision, State
+from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
+from ks_universal.resources.objects import Rendered
+
+Json = dict[str, Any]
+
+
+class Target(Protocol):
+    """A place to run a release."""
+
+    def lock(self, emit: Emit, *, wait: bool) -> AbstractAsyncContextManager[None]:
+        """Hold the release alone. Waits (LockAwaited says for whom) or, without `wait`, raises LockedError."""
+
+    async def read(self, rendered: Rendered) -> State:
+        """Read what the release owns and remembers, and which of the rendered objects exist."""
+
+    async def check(self, plan: Plan) -> tuple[Problem, ...]:
+        """Find, before anything starts, what cannot succeed here. Changes nothing."""
+
+    async def apply(self, step: Apply, emit: Emit) -> None:
+        """Make the object exist as given; emits ObjectChanged."""
+
+    async def delete(self, step: Delete, emit: Emit) -> None:
+        """Remove the object, if it is there; returns when it is gone."""
+
+    async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
+        """Run the migration with its retries, or take up the running one of the same digest.
+
+        Emits AttemptStarted, LogWritten, Waited and AttemptEnded. Raises MigrationFailed (with all attempts) when no
+        attempt succeeded.
+        """
+
+    async def roll_out(self, step: RollOut, emit: Emit) -> None:
+        """Bring the new version up, wait until it is ready and the old one gone.
+
+        Raises RolloutFailed, whose causes say what runs now.
+        """
+
+    async def save(self, revision: Revision) -> None:
+        """Keep the revision's record, replacing the one of the same number; durable on return."""
+
+    async def close(self) -> None:
+        """Let go of the outside; where applications live and die with the program, stop them all."""

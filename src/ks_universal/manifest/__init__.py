@@ -1,0 +1,1 @@
+"""Objects to text: YAML that every reader reads alike, JSON, and the flavours plain, Helm hooks and Argo CD."""

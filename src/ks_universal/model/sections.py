@@ -1,0 +1,73 @@
+"""The other sections: configs, secretRefs, services, claims, generic (sections 5, 8, 12, 13 and 23 of the reference)."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from ks_universal.model.types import Format, Inline, Json, Kubernetes, Labels, Text
+
+
+class ConfigType(StrEnum):
+    """What a config becomes."""
+
+    CONFIG_MAP = "configMap"
+    SECRET = "secret"  # noqa: S105 - a kind, not a password
+
+
+class Config(Format, frozen=True, kw_only=True):
+    """A ConfigMap or Secret; `data` is plain text also for secrets (base64 is written by us)."""
+
+    type: ConfigType
+    data: dict[str, Text] = {}
+    labels: Labels = {}
+    annotations: Labels = {}
+
+
+class SecretRef(Format, frozen=True, kw_only=True):
+    """One variable of a group of `secretRefs`."""
+
+    name: str
+    secret_key_ref: Annotated[Json, Kubernetes("SecretKeySelector")] | None = None
+    value: Text | None = None
+    value_from: Annotated[Json, Kubernetes("EnvVarSource")] | None = None
+
+
+class ServicePort(Format, frozen=True, kw_only=True):
+    """A port of a standalone Service; `target_port` (a number's text or a port name) defaults to `port`."""
+
+    port: int
+    name: str | None = None
+    target_port: str | None = None
+    node_port: int | None = None
+    protocol: str = "TCP"
+    kubernetes: Annotated[Json, Inline("ServicePort")] = {}
+
+
+class Service(Format, frozen=True, kw_only=True):
+    """A standalone Service; without `selector` it selects the workload of its own name."""
+
+    type: str = "ClusterIP"
+    ports: tuple[ServicePort, ...] = ()
+    selector: dict[str, str] | None = None
+    labels: Labels = {}
+    annotations: Labels = {}
+    kubernetes: Annotated[Json, Inline("ServiceSpec")] = {}
+
+
+class Claim(Format, frozen=True, kw_only=True):
+    """A PersistentVolumeClaim."""
+
+    access_modes: tuple[str, ...] = ()
+    size: str | None = None
+    storage_class_name: str | None = None
+    labels: Labels = {}
+    annotations: Labels = {}
+    kubernetes: Annotated[Json, Inline("PersistentVolumeClaimSpec")] = {}
+
+
+class Generic(Format, frozen=True, kw_only=True):
+    """What every object shares."""
+
+    labels: Labels = {}
+    annotations: Labels = {}
+    service_account_name: str | None = None
+    extra_image_pull_secrets: tuple[Annotated[Json, Kubernetes("LocalObjectReference")], ...] | None = None

@@ -1,0 +1,41 @@
+"""How the structs of the format say what a key takes, beyond Python's own types.
+
+In the structs, `str` means text as written, `int` and `bool` also take their texts (`"8"`, `"false"`), `X | None` a key
+that may be left out, and a struct that knows Kubernetes' fields at its place has a field marked `Inline`.
+Annotations are read at run time: modules with structs don't use `from __future__ import annotations`.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+
+class Kubernetes(msgspec.Struct, frozen=True):
+    """The value is what Kubernetes calls `definition` (`ResourceRequirements`), given as JSON, checked field by field."""
+
+    definition: str
+
+
+class Inline(msgspec.Struct, frozen=True):
+    """Collects the keys beside our own that Kubernetes knows for `definition` at this place, as JSON, checked."""
+
+    definition: str
+
+
+class Doc(msgspec.Struct, frozen=True):
+    """What a key is, in a sentence; for the JSON Schema and `explain`."""
+
+    text: str
+
+
+class AsYaml(msgspec.Struct, frozen=True):
+    """The value becomes text: a scalar as written, a list or map as YAML."""
+
+
+Json = dict[str, Any]
+Text = Annotated[str, AsYaml()]
+Labels = dict[str, str]
+
+
+class Format(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The base of the format's structs: keys are camelCase, values are frozen."""

@@ -1,0 +1,76 @@
+"""What a target remembers of a release: the runs (revisions) and the objects that are live."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.model.migrations import Phase
+from ks_universal.resources.objects import Identity
+
+Json = dict[str, Any]
+
+
+class Outcome(StrEnum):
+    """How a step or a run ended; RUNNING also stands in the record of a run that was killed."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    MIGRATION_FAILED = "migration-failed"
+    ROLLOUT_FAILED = "rollout-failed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    SKIPPED = "skipped"
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One try of a migration. `number` counts from 1; `exit_code` None: it did not end by itself (see `reason`)."""
+
+    number: int
+    started: datetime
+    duration_s: float
+    exit_code: int | None
+    reason: str | None = None
+    causes: tuple[Problem, ...] = ()
+    log_tail: tuple[str, ...] = ()
+
+
+class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a migration step in a run."""
+
+    id: str
+    application: str
+    step: str | None
+    phase: Phase
+    digest: str
+    image: str
+    command: tuple[str, ...]
+    outcome: Outcome
+    attempts: tuple[Attempt, ...] = ()
+
+
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a release. `digests`: application to digest, of those whose migrations and rollout all succeeded."""
+
+    number: int
+    release: str
+    namespace: str
+    by: str
+    started: datetime
+    ended: datetime | None = None
+    outcome: Outcome = Outcome.RUNNING
+    steps: tuple[StepRecord, ...] = ()
+    planned: dict[str, str] = {}
+    """Application to digest, as the plan had them: tells whether a killed run was of the same values."""
+    digests: dict[str, str] = {}
+    objects: tuple[Identity, ...] = ()
+    """The inventory: what the release owns after this run (also what a failed run has already made)."""
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What is there: revisions, oldest first, and the live bodies of the objects that the release owns or is to own."""
+
+    revisions: tuple[Revision, ...] = ()
+    objects: dict[Identity, Json] = {}

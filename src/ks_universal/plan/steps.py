@@ -1,0 +1,76 @@
+"""The plan's vocabulary: a Plan is a value that can be printed, compared, saved and run as it was shown."""
+
+from typing import Any
+
+import msgspec
+
+from ks_universal.model.migrations import Phase
+from ks_universal.resources.objects import Identity, Migration
+
+Json = dict[str, Any]
+
+
+class _Step(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """`id` is unique in a plan and shown to people; `needs` are ids of steps that must have succeeded before."""
+
+    id: str
+    needs: tuple[str, ...] = ()
+    application: str | None = None
+
+
+class Apply(_Step, frozen=True, kw_only=True):
+    """Make the object exist as given."""
+
+    body: Json
+
+
+class Migrate(_Step, frozen=True, kw_only=True):
+    """Run a migration's Job to its end. `staged` are copies of configuration that the Job owns and reads.
+
+    `digest` says what runs (Job and staged content): a running Job with the same digest is taken up, another is stopped
+    first. `why` is one clause for people: `image changed`, `first deploy`.
+    """
+
+    migration: Migration
+    digest: str
+    why: str
+    staged: tuple[Json, ...] = ()
+
+
+class RollOut(_Step, frozen=True, kw_only=True):
+    """Apply a Deployment and wait until its pods are ready and the last old one is gone."""
+
+    body: Json
+
+
+class Delete(_Step, frozen=True, kw_only=True):
+    """Remove an object that left the values."""
+
+    identity: Identity
+
+
+Step = Apply | Migrate | RollOut | Delete
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """A migration step that the plan does not run, and why."""
+
+    application: str
+    step: str | None
+    phase: Phase
+    why: str
+    succeeded: bool = False
+    """True: it succeeded already in the interrupted run of this same revision."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """All steps in an order that respects `needs`. `digests` has one digest an application, of all it is made of."""
+
+    release: str
+    namespace: str
+    revision: int
+    steps: tuple[Step, ...]
+    skipped: tuple[Skipped, ...] = ()
+    digests: dict[str, str] = {}
+    objects: tuple[Identity, ...] = ()
+    """The identities of all objects of the release once the plan is done: the inventory."""

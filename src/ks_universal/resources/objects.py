@@ -1,0 +1,60 @@
+"""What building yields: objects with what the plan must know of them."""
+
+from typing import Any
+
+import msgspec
+
+from ks_universal.model.migrations import Phase
+
+Json = dict[str, Any]
+
+
+class Identity(msgspec.Struct, frozen=True, order=True):
+    """What makes two objects the same one. `namespace` is empty for what is not in one."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+def identity(body: Json) -> Identity:
+    """Read the identity off an object."""
+    metadata = body["metadata"]
+    return Identity(body["kind"], metadata.get("namespace", ""), metadata["name"])
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """An object and the application (the key in `deployments`) that it was made for; None: shared."""
+
+    body: Json
+    application: str | None = None
+
+
+class Migration(msgspec.Struct, frozen=True, kw_only=True):
+    """One migration step of an application.
+
+    `body` is the Job; `undo` the Jobs that undo it, in the order to run. `retries` is how often it is tried again after
+    the first attempt, `timeout_s` what a run of all attempts may take, `depends_on` applications that must be ready.
+    """
+
+    application: str
+    step: str | None
+    phase: Phase
+    body: Json
+    retries: int
+    timeout_s: float | None = None
+    fatal_exit_codes: tuple[int, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    undo: tuple[Json, ...] = ()
+
+
+class Rendered(msgspec.Struct, frozen=True):
+    """Everything a release is made of: `objects` in apply order, unique by identity; `migrations` in run order."""
+
+    release: str
+    namespace: str
+    objects: tuple[Resource, ...]
+    migrations: tuple[Migration, ...]
