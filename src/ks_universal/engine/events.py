@@ -112,7 +112,7 @@ class StepSkipped(_Event, frozen=True, kw_only=True):
 
 
 class RunEnded(_Event, frozen=True, kw_only=True):
-    """The run is over and its lock given back. `runs` says for each application which revision runs now (None: none)."""
+    """The run is over and its lock given back. `runs`: application to the revision that runs now (None: none)."""
 
     release: str
     revision: int
@@ -142,4 +142,5 @@ Event = (
 class Emit(Protocol):
     """Takes an event at once and never blocks."""
 
-    def __call__(self, event: Event, /) -> None: ...
+    def __call__(self, event: Event, /) -> None:
+        """Take the event."""

@@ -1,8 +1,8 @@
 """What the engine asks of the place where a release runs. Each target is a class with these methods.
 
 A target takes Kubernetes objects and makes them true by its own means. Every method is safe to repeat: after a kill at
-any moment the same call on the same input ends in the same state. On cancellation a method leaves nothing running that it
-started: `migrate` then really stops its Job (all processes or pods gone, log kept) before CancelledError goes on.
+any moment the same call on the same input ends in the same state. On cancellation a method leaves nothing running that
+it started: `migrate` then really stops its Job (all processes or pods gone, log kept) before CancelledError goes on.
 """
 
 from contextlib import AbstractAsyncContextManager

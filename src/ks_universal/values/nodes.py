@@ -15,11 +15,16 @@ class Mark(Protocol):
     """A place as the YAML parser has it: line and column count from 0."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the user called the input."""
+
     @property
-    def line(self) -> int: ...
+    def line(self) -> int:
+        """The line, from 0."""
+
     @property
-    def column(self) -> int: ...
+    def column(self) -> int:
+        """The column, from 0."""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -66,7 +71,7 @@ def position(mark: Mark) -> Position:
 
 
 def locate(root: Node, path: Path, *, key: bool = False) -> Position:
-    """Find where a value (or with `key` its key) was written; for a path that is absent, its nearest existing parent."""
+    """Find where a value (or with `key` its key) was written; for an absent path, its nearest existing parent."""
     node = root
     complete = True
     for part in path:
