@@ -14,7 +14,7 @@ class LocalPostgres(Format, frozen=True, kw_only=True):
 
 
 class LocalImage(Format, frozen=True, kw_only=True):
-    """What stands for an image: where its processes run, what is put before their command, what they find in their env."""
+    """What stands for an image: where its processes run, what comes before their command, what is in their env."""
 
     directory: str = "."
     command: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The other sections: configs, secretRefs, services, claims, generic (sections 5, 8, 12, 13 and 23 of the reference)."""
+"""The other sections: configs, secretRefs, services, claims, generic (sections 5, 8, 12, 13, 23 of the reference)."""
 
 from enum import StrEnum
 from typing import Annotated

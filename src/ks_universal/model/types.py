@@ -11,7 +11,7 @@ import msgspec
 
 
 class Kubernetes(msgspec.Struct, frozen=True):
-    """The value is what Kubernetes calls `definition` (`ResourceRequirements`), given as JSON, checked field by field."""
+    """The value is what Kubernetes calls `definition` (`ResourceRequirements`), as JSON, checked field by field."""
 
     definition: str
 
