@@ -60,7 +60,7 @@ def _put_item(node: Node | None, index: int, path: Path, assignment: Assignment)
     if not isinstance(node, Sequence):
         raise _ClashError(node, path)
     items = list(node.items)
-    items += [Scalar("null", plain=True, at=assignment.at) for _ in range(index + 1 - len(items))]
+    items += [Scalar("null", plain=True, at=assignment.at)] * (index + 1 - len(items))
     below: Node | None = items[index]
     if len(path) > 1 and isinstance(path[1], str) and not isinstance(below, Mapping):
         below = None  # Helm, too, replaces an element that is no map by a map.

@@ -1,12 +1,15 @@
 """The JSON of `--set-json` as nodes. Apart from its caller because few runs need a JSON parser."""
 
 import json
+import math
+from functools import partial
 from typing import Any
 
 from ks_universal.values.nodes import Mapping, Node, Scalar, Sequence, Written
 from ks_universal.values.overrides import MalformedError
 
 _MAX_DEPTH = 100
+_HINT = "a text needs double quotes, and in a shell the whole needs single quotes"
 
 
 class _Number(str):
@@ -27,11 +30,16 @@ def read_json(text: str, start: int, at: Written) -> tuple[Node, int]:
         start += 1
     if text[start : start + 1] in (",", ""):
         return Scalar("null", plain=True, at=at), start
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_Object,
+        parse_int=_Number,
+        parse_float=partial(_read_float, start),
+        parse_constant=partial(_refuse_constant, start),
+    )
     try:
-        value, end = _decoder().raw_decode(text, start)
+        value, end = decoder.raw_decode(text, start)
     except json.JSONDecodeError as error:
-        hint = "a text needs double quotes, and the shell needs single quotes around the whole"
-        raise MalformedError(error.pos, f"this is not JSON: {error.msg.lower()}", hint) from None
+        raise MalformedError(error.pos, f"this is not JSON: {error.msg}", _HINT) from None
     except RecursionError:
         raise MalformedError(start, "the JSON is nested too deep") from None
     while text[end : end + 1].isspace():
@@ -39,14 +47,14 @@ def read_json(text: str, start: int, at: Written) -> tuple[Node, int]:
     return _build(value, at, 0), end
 
 
-def _decoder() -> json.JSONDecoder:
-    return json.JSONDecoder(
-        object_pairs_hook=_Object, parse_int=_Number, parse_float=_Number, parse_constant=_refuse_constant
-    )
+def _read_float(column: int, text: str) -> _Number:
+    if math.isinf(float(text)):
+        raise MalformedError(column, "a number is too large")
+    return _Number(text)
 
 
-def _refuse_constant(constant: str) -> None:
-    raise json.JSONDecodeError(f"{constant} is not a JSON value", constant, 0)
+def _refuse_constant(column: int, constant: str) -> None:
+    raise MalformedError(column, f"{constant} is not JSON")
 
 
 def _build(value: Any, at: Written, depth: int) -> Node:

@@ -33,7 +33,7 @@ def load_values(
     reader = _Reader(stdin)
     tree, problems = Mapping({}, Written(files[0] if files else "values")), reader.problems
     for number, file in enumerate(files):
-        layer, found = parse_yaml(reader.read(file, Position(file, 1, 1)), file)
+        layer, found = parse_yaml(reader.read(file), file)
         tree = merge(tree, layer) if number else layer
         problems.extend(found)
     for override in sorted(overrides, key=lambda o: LAYERS.index(o.flag)):
@@ -52,8 +52,8 @@ class _Reader:
         self._stdin = stdin
         self.problems: list[Problem] = []
 
-    def read(self, file: str, where: Position) -> str:
-        """Give the text of a file; `where` is the place that asks for it."""
+    def read(self, file: str, where: Position | None = None) -> str:
+        """Give the text of a file; `where` is the place that asks for it, if any."""
         try:
             return self._read_stdin() if file == "-" else _read_file(file)
         except UnicodeDecodeError as error:
@@ -70,11 +70,13 @@ class _Reader:
         read, self._stdin = self._stdin, None
         return read()
 
-    def _report(self, message: str, where: Position, hint: str | None = None) -> None:
+    def _report(self, message: str, where: Position | None, hint: str | None = None) -> None:
         self.problems.append(Problem("values/unreadable", message, where, hint))
 
 
 def _read_file(file: str) -> str:
+    if not file:
+        raise ValueError("the name of the file is empty")
     with open(file, "rb") as stream:  # noqa: PTH123 - pathlib costs start-up time
         raw = stream.read(_MAX_BYTES + 1)
     if len(raw) > _MAX_BYTES:

@@ -3,6 +3,7 @@
 A place in an expression is shown by the flag and the key, never by the value, which may be a password.
 """
 
+import re
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -18,6 +19,9 @@ MAX_PARTS = 60
 _INT64 = range(-(2**63), 2**63)
 
 ReadFile = Callable[[str, Position], str]
+_MakeScalar = Callable[[str, Written], Scalar]
+# As much of a malformed expression as is certainly no value.
+_KEY = re.compile(r"[^=,{\s\"']*")
 
 
 class Override(msgspec.Struct, frozen=True):
@@ -55,7 +59,7 @@ def parse_override(override: Override, read_file: ReadFile) -> tuple[list[Assign
             raise MalformedError(0, "the expression is not UTF-8 text")
         assignments.extend(_read_assignments(scanner, override.flag, read_file))
     except MalformedError as error:
-        mark = Written(f"{override.flag} {text.partition('=')[0].strip()}", 0, error.column)
+        mark = Written(f"{override.flag} {_KEY.findall(text.lstrip())[0]}".strip(), 0, error.column)
         return assignments, [Problem("values/set", error.message, position(mark), error.hint)]
     return assignments, []
 
@@ -148,19 +152,22 @@ def _read_value(scanner: _Scanner, flag: str, at: Written, read_file: ReadFile) 
         value, scanner.at = read_json(scanner.text, scanner.at, at)
         _expect_comma(scanner)
         return value
-    make = {"--set": _typed, "--set-string": _text}.get(flag)
-    if make is None:
-
-        def make(text: str, at: Written) -> Scalar:
-            return _text(read_file(text, position(at)), at)
-
+    make = _scalar_maker(flag, read_file)
     if scanner.peek() == "{":
         return _read_list(scanner, at, make)
     text, _ = scanner.take_until(",")
     return make(text, at)
 
 
-def _read_list(scanner: _Scanner, at: Written, make: Callable[[str, Written], Scalar]) -> Sequence:
+def _scalar_maker(flag: str, read_file: ReadFile) -> _MakeScalar:
+    if flag == "--set":
+        return _typed
+    if flag == "--set-string":
+        return _text
+    return lambda name, at: _text(read_file(name, position(at)), at)
+
+
+def _read_list(scanner: _Scanner, at: Written, make: _MakeScalar) -> Sequence:
     scanner.at += 1
     items: list[Node] = []
     stop = ","

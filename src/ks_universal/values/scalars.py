@@ -23,6 +23,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 # Go's strconv.ParseInt with base 0, after go-yaml has taken all underscores out.
 _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SEPARATOR = re.compile(r"(?<=[0-9])_(?=[0-9])")
 _INT64_MIN, _UINT64_MAX = -(2**63), 2**64 - 1
 # From here on JSON writes a float with an exponent, so that it no longer reads as an integer.
 _LARGEST_WHOLE = 1e21
@@ -57,8 +58,8 @@ def _resolve_plain(text: str) -> Value:
         return text
     if _NOT_FINITE.fullmatch(text):
         raise ValueError("is not a finite number, and Kubernetes takes no others")
-    # go-yaml does not take the underscores out of what starts with a point.
-    number = _read_number(text if text[0] == "." else text.replace("_", ""))
+    # go-yaml takes all underscores out, except from what starts with a point: there Go allows them between digits.
+    number = _read_number(_SEPARATOR.sub("", text) if text[0] == "." else text.replace("_", ""))
     return text if number is None else number
 
 
@@ -79,7 +80,10 @@ def _read_integer(text: str) -> int | None:
     if found is None:
         return None
     sign, *digits = found.groups()
-    value = next(int(d, base) for d, base in zip(digits, (16, 2, 8, 10), strict=True) if d is not None)
+    written, base = next((d.lstrip("0"), base) for d, base in zip(digits, (16, 2, 8, 10), strict=True) if d is not None)
+    if len(written) > 64:  # no base fits more digits into 64 bits, and Python refuses thousands of them
+        return None
+    value = int(written or "0", base)
     if sign == "-":
         value = -value
     # Go reads what exceeds int64 as uint64, which takes no sign.
