@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ks_universal.model.containers import Container
+from ks_universal.model.containers import Container, Probes
 from ks_universal.model.migrations import Migrations
 from ks_universal.model.types import Format, Inline, Json, Kubernetes, Labels
 
@@ -50,3 +50,10 @@ class Deployment(Workload, frozen=True, kw_only=True):
 
     containers: dict[str, Container]
     migrations: Migrations = Migrations()
+
+
+class General(Workload, frozen=True, kw_only=True):
+    """`deploymentsGeneral`, only for its keys: `inherit.py` merges it into the deployments before they are typed."""
+
+    probes: Probes = Probes()
+    lifecycle: Annotated[Json, Kubernetes("Lifecycle")] | None = None

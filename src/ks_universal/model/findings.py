@@ -1,0 +1,120 @@
+"""Collects what is wrong with a tree: findings with their path and place, in a few fixed forms.
+
+No finding repeats a scalar's characters: any of them may be a secret that was written at the wrong place.
+"""
+
+from collections.abc import Iterable
+
+from ks_universal.diagnostics import Position, Problem, Severity
+from ks_universal.values.nodes import Mapping, Mark, Node, Path, Sequence, format_path, position
+
+Trail = tuple["Trail", str | int] | None
+"""A path while walking down, the innermost part outside: cheap to extend, unrolled only for a finding."""
+
+_MAX_SUGGESTIONS = 100
+
+
+def unroll(trail: Trail) -> Path:
+    """Turn a trail into a path."""
+    parts: list[str | int] = []
+    while trail is not None:
+        trail, part = trail
+        parts.append(part)
+    return tuple(reversed(parts))
+
+
+def name_place(path: Path) -> str:
+    """Write a path as the subject of a sentence; the empty one is the whole input."""
+    return format_path(path) if path else "the top level"
+
+
+class Findings:
+    """The findings of one walk. `broken` are the paths at which nothing usable was found."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.broken: set[Path] = set()
+        self._suggestions = 0
+
+    def unknown_key(self, trail: Trail, key: str, node: Node, known: Iterable[str]) -> None:
+        """A key that nothing reads."""
+        known = sorted(known)
+        near = self._nearest(key, known)
+        hint = f"did you mean '{near}'?" if near else None
+        if hint is None and len(known) <= 8:
+            hint = f"it takes {', '.join(known)}"
+        self._add("values/unknown-key", trail, _key_place(node), f"has no key '{key}'", hint)
+
+    def wrong_type(self, trail: Trail, node: Node, expected: str, hint: str | None = None) -> None:
+        """A value of another kind than the place takes."""
+        message = f"must be {expected}, not {describe_kind(node)}"
+        self._add("values/wrong-type", trail, position(node.at), message, hint)
+
+    def unfit_value(self, trail: Trail, node: Node, clause: str) -> None:
+        """A scalar that has no value, or none that the place takes; `clause` follows its path."""
+        self._add("values/wrong-type", trail, position(node.at), clause)
+
+    def missing_key(self, trail: Trail, node: Mapping, key: str) -> None:
+        """A key that has to be there."""
+        self._add("values/missing-key", trail, _key_place(node), f"needs the key '{key}'", broken=key)
+
+    def empty(self, trail: Trail, node: Node) -> None:
+        """An entry or item without a value."""
+        hint = 'write "" for an empty text, or leave it out'
+        self._add("values/empty", trail, _key_place(node), "is empty", hint)
+
+    def not_supported_yet(self, trail: Trail, node: Node, what: str = "") -> None:
+        """Something of the format that this version cannot do."""
+        self._add("values/not-supported-yet", trail, _key_place(node), f"{what}is not supported yet")
+
+    def _add(
+        self,
+        code: str,
+        trail: Trail,
+        where: Position,
+        clause: str,
+        hint: str | None = None,
+        *,
+        broken: str | None = None,
+    ) -> None:
+        path = unroll(trail)
+        self.broken.add(path if broken is None else (*path, broken))
+        self.problems.append(Problem(code, f"{name_place(path)} {clause}", where, hint, Severity.ERROR))
+
+    def _nearest(self, key: str, known: list[str]) -> str | None:
+        # Each search takes a millisecond: a hostile file must not make ten thousand of them.
+        self._suggestions += 1
+        return nearest(key, known) if self._suggestions <= _MAX_SUGGESTIONS else None
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Find the known name that was probably meant, if one is near enough."""
+    import difflib
+
+    candidates = list(known)
+    folded = {candidate.casefold(): candidate for candidate in candidates}
+    if name.casefold() in folded:
+        return folded[name.casefold()]
+    found = difflib.get_close_matches(name[:100], candidates, n=1)
+    return found[0] if found else None
+
+
+def describe_kind(node: Node) -> str:
+    """Say what kind of value a node is, without its characters."""
+    from ks_universal.values.scalars import resolve
+
+    if isinstance(node, Mapping):
+        return "a map"
+    if isinstance(node, Sequence):
+        return "a list"
+    try:
+        value = resolve(node)
+    except ValueError:
+        return "a text"
+    kinds = {bool: "true or false", int: "a number", float: "a number", str: "a text", type(None): "nothing"}
+    return kinds[type(value)]
+
+
+def _key_place(node: Node) -> Position:
+    mark: Mark = node.key_at if node.key_at is not None else node.at
+    return position(mark)

@@ -1,0 +1,115 @@
+"""Merges `deploymentsGeneral` into each deployment, as trees: presence counts, null removes (section 30, D08, D32, D53).
+
+Maps merge deep and lists replace; `strategy` is taken whole. `probes` and `lifecycle` go to the containers.
+"""
+
+from collections.abc import Callable
+
+from ks_universal.values.nodes import Mapping, Node, Scalar
+from ks_universal.values.scalars import is_null
+
+_FOR_CONTAINERS = ("probes", "lifecycle")
+_WHOLE = frozenset({"strategy"})
+_HANDLERS = frozenset({"exec", "grpc", "httpGet", "sleep", "tcpSocket"})
+"""Of a probe or a lifecycle hook: Kubernetes takes exactly one, so an own one displaces an inherited one."""
+
+
+def merge_general(tree: Mapping) -> Mapping:
+    """Give the effective tree: `deployments` with what they inherit. Unchanged parts are shared, nothing is changed."""
+    general = tree.entries.get("deploymentsGeneral")
+    deployments = tree.entries.get("deployments")
+    if not (isinstance(general, Mapping) and isinstance(deployments, Mapping)):
+        return tree
+    for_pod = _select(general, lambda key: key not in _FOR_CONTAINERS)
+    for_containers = _select(general, lambda key: key in _FOR_CONTAINERS)
+    merged = {name: _merge_deployment(entry, for_pod, for_containers) for name, entry in deployments.entries.items()}
+    entries = {**tree.entries, "deployments": Mapping(merged, deployments.at, deployments.key_at)}
+    return Mapping(entries, tree.at, tree.key_at)
+
+
+def inherit(general: Mapping, own: Mapping) -> Mapping:
+    """Lay what an entry says on the general settings: its keys first, and its place."""
+    entries: dict[str, Node] = {}
+    for key, node in own.entries.items():
+        below = general.entries.get(key)
+        if below is None:
+            entries[key] = node
+        elif isinstance(node, Mapping) and isinstance(below, Mapping) and key not in _WHOLE:
+            entries[key] = inherit(_without_displaced(below, node), node)
+        elif not is_null(node):
+            entries[key] = node
+    for key, node in general.entries.items():
+        if key not in own.entries:
+            entries[key] = node
+    return Mapping(entries, own.at, own.key_at)
+
+
+def _select(general: Mapping, wanted: Callable[[str], bool]) -> Mapping:
+    entries = {key: node for key, node in general.entries.items() if wanted(key)}
+    return Mapping(entries, general.at, general.key_at)
+
+
+def _merge_deployment(entry: Node, for_pod: Mapping, for_containers: Mapping) -> Node:
+    if not isinstance(entry, Mapping):
+        return entry
+    merged = inherit(for_pod, entry)
+    containers = entry.entries.get("containers")
+    if for_containers.entries and isinstance(containers, Mapping):
+        merged.entries["containers"] = _merge_containers(containers, for_containers)
+    return merged
+
+
+def _merge_containers(containers: Mapping, general: Mapping) -> Mapping:
+    """Give each container what it can use: a side container no probe of a port that it does not have (D03)."""
+    only = len(containers.entries) == 1
+    entries: dict[str, Node] = {}
+    for name, container in containers.entries.items():
+        if isinstance(container, Mapping):
+            entries[name] = inherit(_fit(general, container, main=only or name == "main"), container)
+        else:
+            entries[name] = container
+    return Mapping(entries, containers.at, containers.key_at)
+
+
+def _fit(general: Mapping, container: Mapping, *, main: bool) -> Mapping:
+    """Leave out the probes that the container writes outside `probes`, or that ask for a port of another container."""
+    probes = general.entries.get("probes")
+    if not isinstance(probes, Mapping):
+        return general
+    own = container.entries.get("probes")
+    written = own.entries if isinstance(own, Mapping) else {}
+    fitting = {
+        key: probe
+        for key, probe in probes.entries.items()
+        if key not in container.entries and (main or key in written or _has_port(container, probe))
+    }
+    return Mapping(
+        {**general.entries, "probes": Mapping(fitting, probes.at, probes.key_at)}, general.at, general.key_at
+    )
+
+
+def _has_port(container: Mapping, probe: Node) -> bool:
+    port = _probed_port(probe)
+    if port is None:
+        return True
+    ports = container.entries.get("ports")
+    if not isinstance(ports, Mapping):
+        return False
+    numbers = (p.entries.get("containerPort") for p in ports.entries.values() if isinstance(p, Mapping))
+    return port in ports.entries or any(isinstance(n, Scalar) and n.text == port for n in numbers)
+
+
+def _probed_port(probe: Node) -> str | None:
+    handlers = probe.entries.items() if isinstance(probe, Mapping) else ()
+    for key, handler in handlers:
+        port = handler.entries.get("port") if key in _HANDLERS and isinstance(handler, Mapping) else None
+        if isinstance(port, Scalar):
+            return port.text
+    return None
+
+
+def _without_displaced(general: Mapping, own: Mapping) -> Mapping:
+    handlers = _HANDLERS & own.entries.keys()
+    if not handlers:
+        return general
+    return _select(general, lambda key: key not in _HANDLERS or key in handlers)

@@ -1,0 +1,70 @@
+"""What Kubernetes takes as names, keys and values; Kubernetes' own rules (apimachinery/pkg/util/validation)."""
+
+import re
+from hashlib import sha256
+
+_QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?", re.ASCII)
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_DNS_1035_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_LABEL_PART = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_PORT_NAME = re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+
+
+def is_dns_label(text: str) -> bool:
+    """A DNS-1123 label: containers, volumes, steps."""
+    return len(text) <= 63 and _DNS_LABEL.fullmatch(text) is not None
+
+
+def is_dns_subdomain(text: str) -> bool:
+    """A DNS-1123 subdomain: most objects."""
+    return len(text) <= 253 and _DNS_SUBDOMAIN.fullmatch(text) is not None
+
+
+def is_service_name(text: str) -> bool:
+    """A DNS-1035 label: Services."""
+    return len(text) <= 63 and _DNS_1035_LABEL.fullmatch(text) is not None
+
+
+def is_port_name(text: str) -> bool:
+    """An IANA service name: ports of containers."""
+    return len(text) <= 15 and _PORT_NAME.fullmatch(text) is not None
+
+
+def is_env_name(text: str) -> bool:
+    """A variable's name: any printable ASCII but `=` (since Kubernetes 1.34)."""
+    return bool(text) and text.isascii() and text.isprintable() and "=" not in text
+
+
+def is_config_key(text: str) -> bool:
+    """A key in the data of a ConfigMap or Secret."""
+    return len(text) <= 253 and text not in (".", "..") and _CONFIG_KEY.fullmatch(text) is not None
+
+
+def is_qualified_name(text: str) -> bool:
+    """A label's or annotation's key: `name` or `dns.subdomain/name`."""
+    prefix, slash, name = text.rpartition("/")
+    return (not slash or is_dns_subdomain(prefix)) and _is_label_part(name)
+
+
+def is_label_value(text: str) -> bool:
+    """A label's value: empty, or like the name part of its key."""
+    return text == "" or _is_label_part(text)
+
+
+def is_quantity(text: str) -> bool:
+    """An amount: `100m`, `0.5`, `1e3`, `256Mi`."""
+    return _QUANTITY.fullmatch(text) is not None
+
+
+def job_name(deployment: str, step: str | None) -> str:
+    """Name the Job of a migration step; over 63 characters it is cut and ends in a hash of the whole."""
+    name = f"{deployment}-migrations" + (f"-{step}" if step is not None else "")
+    if len(name) <= 63:
+        return name
+    return f"{name[:54].rstrip('-.')}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _is_label_part(text: str) -> bool:
+    return len(text) <= 63 and _LABEL_PART.fullmatch(text) is not None

@@ -1,0 +1,47 @@
+"""Tree to `Application`: inheritance, typing, cross-checks; every finding at once."""
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.model.application import Application
+from ks_universal.model.converters import convert_struct
+from ks_universal.model.findings import Findings
+from ks_universal.model.inherit import merge_general
+from ks_universal.model.workloads import General
+from ks_universal.values.nodes import Mapping
+
+_GENERAL = "deploymentsGeneral"
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """`tree` is the effective tree, with what entries inherit: paths into it are what `nodes.locate` takes.
+
+    `application` is None where an error kept the tree from being typed; `problems` are in no particular order.
+    """
+
+    application: Application | None
+    problems: tuple[Problem, ...]
+    tree: Mapping
+
+
+def parse_application(tree: Mapping) -> Parsed:
+    """Type and check the whole input. Nothing is raised, whatever the tree holds."""
+    effective = merge_general(tree)
+    problems = _check_general(tree)
+    findings = Findings()
+    entries = {key: node for key, node in effective.entries.items() if key != _GENERAL}
+    application = convert_struct(Application, Mapping(entries, effective.at, effective.key_at), None, findings)
+    # What is wrong in the general settings is wrong in every deployment: one finding, where it is written.
+    known = {(problem.code, problem.where) for problem in problems}
+    problems += [problem for problem in findings.problems if (problem.code, problem.where) not in known]
+    return Parsed(None if problems else application, tuple(problems), effective)
+
+
+def _check_general(tree: Mapping) -> list[Problem]:
+    """Type the general settings by themselves; a key that is missing there may stand in the entries."""
+    general = tree.entries.get(_GENERAL)
+    if general is None:
+        return []
+    findings = Findings()
+    convert_struct(General, general, (None, _GENERAL), findings)
+    return [problem for problem in findings.problems if problem.code != "values/missing-key"]

@@ -1,0 +1,96 @@
+"""Write `src/ks_universal/model/kubernetes.json`: which fields Kubernetes knows, from its OpenAPI schemas.
+
+Run it after an upgrade of `kubernetes-validate`; a test compares the file with what this writes. The notation of the
+types is described in `ks_universal.model.fields`.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+
+VERSION = "v1.36.0"
+TARGET = Path(__file__).parent.parent / "src/ks_universal/model/kubernetes.json"
+ROOTS = (
+    "core.v1.PodSpec",
+    "core.v1.PersistentVolumeClaimSpec",
+    "core.v1.ResourceQuotaSpec",
+    "core.v1.ServiceSpec",
+    "apps.v1.DeploymentSpec",
+    "autoscaling.v2.HorizontalPodAutoscalerSpec",
+    "batch.v1.CronJobSpec",
+    "batch.v1.JobSpec",
+    "networking.v1.IngressSpec",
+    "networking.v1.NetworkPolicySpec",
+    "policy.v1.PodDisruptionBudgetSpec",
+)
+SCALARS = {"string": "text", "boolean": "bool", "number": "number", "object": "any"}
+NAMED = {"Quantity": "quantity", "IntOrString": "int-or-text", "JSON": "any", "FieldsV1": "any"}
+
+Schema = dict[str, Any]
+Table = dict[str, dict[str, str]]
+
+
+def read_definitions() -> dict[str, Schema]:
+    """Read all definitions of the Kubernetes version, by their full name."""
+    directory = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema" / f"{VERSION}-local-strict"
+    definitions: dict[str, Schema] = json.loads((directory / "_definitions.json").read_text())["$defs"]
+    return definitions
+
+
+def type_of(schema: Schema) -> tuple[str, list[str]]:
+    """Say what a field takes, and which definitions that mentions (full names)."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        short = name.rpartition(".")[2]
+        return (NAMED[short], []) if short in NAMED else (short, [name])
+    kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    kind = next(k for k in kinds if k != "null")
+    if kind == "integer":
+        return schema.get("format", "int64"), []
+    for key, prefix in (("items", "[]"), ("additionalProperties", "{}")):
+        if isinstance(schema.get(key), dict):
+            inner, mentioned = type_of(schema[key])
+            return prefix + inner, mentioned
+    return SCALARS[kind], []
+
+
+def fields_of(schema: Schema) -> tuple[dict[str, str], list[str]]:
+    """Give the fields of a definition with their types, required ones marked, and the definitions they mention."""
+    fields, mentioned = {}, []
+    for field, inner in sorted(schema["properties"].items()):
+        kind, more = type_of(inner)
+        fields[field] = kind + ("!" if field in schema.get("required", ()) else "")
+        mentioned += more
+    return fields, mentioned
+
+
+def build_table(definitions: dict[str, Schema]) -> Table:
+    """Collect everything that the roots reach, by short name; a definition without fields is a plain type."""
+    table: Table = {}
+    sources: dict[str, str] = {}
+    waiting = [f"io.k8s.api.{root}" for root in ROOTS]
+    while waiting:
+        name = waiting.pop()
+        short = name.rpartition(".")[2]
+        if sources.setdefault(short, name) != name:
+            raise ValueError(f"{name} and {sources[short]} have the same short name")
+        if short in table:
+            continue
+        if "properties" in definitions[name]:
+            table[short], mentioned = fields_of(definitions[name])
+        else:
+            table[short], mentioned = {"": type_of(definitions[name])[0]}, []
+        waiting += mentioned
+    return dict(sorted(table.items()))
+
+
+def format_table(table: Table) -> str:
+    """Write the table with one definition a line, so that upgrades read well as a diff."""
+    lines = [f"{json.dumps(name)}: {json.dumps(fields, separators=(',', ':'))}" for name, fields in table.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(format_table(build_table(read_definitions())))
