@@ -1,4 +1,4 @@
-"""Merges `deploymentsGeneral` into each deployment, as trees: presence counts, null removes (section 30, D08, D32, D53).
+"""Merges `deploymentsGeneral` into each deployment, as trees: presence counts, null removes (D08, D32, D53).
 
 Maps merge deep and lists replace; `strategy` is taken whole. `probes` and `lifecycle` go to the containers.
 """

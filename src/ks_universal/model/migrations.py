@@ -1,10 +1,16 @@
 """`deployments.NAME.migrations`: section 9 of the reference, the guide, and section 4 of the design."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
+
+import msgspec
 
 from ks_universal.model.containers import Container, EnvFrom, EnvVar
 from ks_universal.model.types import Format, Json, Kubernetes, Labels
+
+DEFAULT_BACKOFF_LIMIT = 1
+_ADDED = ("env_from", "volumes", "volume_mounts")
+_MERGED = ("labels", "annotations")
 
 
 class Phase(StrEnum):
@@ -65,7 +71,7 @@ class MigrationSettings(Format, frozen=True, kw_only=True):
 
 
 class Step(MigrationSettings, frozen=True, kw_only=True):
-    """One step; after `merge_step` with everything inherited. `name` None: the single unnamed step."""
+    """One step; out of `effective_steps` with everything inherited. `name` None: the single unnamed step."""
 
     name: str | None = None
 
@@ -75,3 +81,49 @@ class Migrations(MigrationSettings, frozen=True, kw_only=True):
 
     enabled: bool = False
     steps: tuple[Step, ...] = ()
+
+
+def effective_steps(migrations: Migrations) -> tuple[Step, ...]:
+    """Give the steps in run order with all that they inherit from the migrations; () when they are off.
+
+    A step's word wins: `env` by name; `labels` and `annotations` by key; `env_from`, `volumes` and `volume_mounts` add
+    up; anything else is taken whole. A `rollback` of the migrations undoes them as a whole: it goes to the first step,
+    which is undone last.
+    """
+    if not migrations.enabled:
+        return ()
+    general = _settings(migrations)
+    steps = [_inherit(general, step) for step in migrations.steps or (Step(),)]
+    if steps[0].rollback is None:
+        steps[0] = msgspec.structs.replace(steps[0], rollback=migrations.rollback)
+    return tuple(steps)
+
+
+def _settings(migrations: Migrations) -> dict[str, Any]:
+    names = (name for name in MigrationSettings.__struct_fields__ if name != "rollback")
+    return {name: getattr(migrations, name) for name in names}
+
+
+def _inherit(general: dict[str, Any], step: Step) -> Step:
+    own = {name: value for name in general if (value := getattr(step, name)) is not None}
+    merged = {**general, **own}
+    if step.image is not None:
+        # A tag belongs to the image beside it.
+        merged["image_tag"] = step.image_tag
+    for name in _ADDED:
+        merged[name] = general[name] + own[name]
+    for name in _MERGED:
+        merged[name] = general[name] | own[name]
+    merged["env"] = merge_env(general["env"], step.env)
+    if merged["backoff_limit"] is None:
+        merged["backoff_limit"] = DEFAULT_BACKOFF_LIMIT
+    return Step(name=step.name, rollback=step.rollback, **merged)
+
+
+def merge_env(general: tuple[EnvVar, ...], own: tuple[EnvVar, ...]) -> tuple[EnvVar, ...]:
+    """Lay variables on others: one of the same name takes its place, new ones follow."""
+    if not own:
+        return general
+    merged = {variable.name: variable for variable in general}
+    merged.update((variable.name, variable) for variable in own)
+    return tuple(merged.values())

@@ -1,7 +1,6 @@
 """What Kubernetes takes as names, keys and values; Kubernetes' own rules (apimachinery/pkg/util/validation)."""
 
 import re
-from hashlib import sha256
 
 _QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?", re.ASCII)
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -59,10 +58,22 @@ def is_quantity(text: str) -> bool:
 
 
 def job_name(deployment: str, step: str | None) -> str:
-    """Name the Job of a migration step; over 63 characters it is cut and ends in a hash of the whole."""
-    name = f"{deployment}-migrations" + (f"-{step}" if step is not None else "")
+    """Name the Job of a migration step: `my-app-migrations`, `my-app-migrations-schema`; at most 63 characters."""
+    return _shorten("-".join([deployment, "migrations", *([] if step is None else [step])]))
+
+
+def undo_job_name(deployment: str, step: str | None, undo: str | None) -> str:
+    """Name the Job that undoes a migration step, or one step of that: `my-app-migrations-schema-undo-drop`."""
+    parts = [deployment, "migrations", *([] if step is None else [step]), "undo", *([] if undo is None else [undo])]
+    return _shorten("-".join(parts))
+
+
+def _shorten(name: str) -> str:
+    """Cut a name over 63 characters and end it in a hash of the whole."""
     if len(name) <= 63:
         return name
+    from hashlib import sha256
+
     return f"{name[:54].rstrip('-.')}-{sha256(name.encode()).hexdigest()[:8]}"
 
 

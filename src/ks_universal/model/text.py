@@ -50,9 +50,14 @@ def _compose(node: Node) -> Any:
 
 
 def _scalar(kind: Any, text: str, *, plain: bool) -> Any:
+    return kind(_plain_tag(text) if plain else "tag:yaml.org,2002:str", text)
+
+
+def _plain_tag(text: str) -> str:
+    """Find the tag with which the serializer writes a text without quotes."""
     from yaml import SafeLoader
     from yaml.nodes import ScalarNode
 
-    resolver = SafeLoader("")
-    tag = resolver.resolve(ScalarNode, text, (True, False)) if plain else "tag:yaml.org,2002:str"
-    return kind(tag, text)
+    resolver: Any = SafeLoader("")
+    tag: str = resolver.resolve(ScalarNode, text, (True, False))
+    return tag
