@@ -50,18 +50,16 @@ class MalformedError(Exception):
 
 
 def parse_override(override: Override, read_file: ReadFile) -> tuple[list[Assignment], list[Problem]]:
-    """Read an expression up to its end or first mistake; `read_file` gives the texts that `--set-file` names."""
-    assignments: list[Assignment] = []
+    """Read an expression whole or not at all; `read_file` gives the texts that `--set-file` names."""
     text = override.text.encode("utf-8", "backslashreplace").decode()
     scanner = _Scanner(text, literal=override.flag == "--set-literal")
     try:
         if text != override.text:
             raise MalformedError(0, "the expression is not UTF-8 text")
-        assignments.extend(_read_assignments(scanner, override.flag, read_file))
+        return list(_read_assignments(scanner, override.flag, read_file)), []
     except MalformedError as error:
         mark = Written(f"{override.flag} {_KEY.findall(text.lstrip())[0]}".strip(), 0, error.column)
-        return assignments, [Problem("values/set", error.message, position(mark), error.hint)]
-    return assignments, []
+        return [], [Problem("values/set", error.message, position(mark), error.hint)]
 
 
 class _Scanner:

@@ -6,6 +6,7 @@ Anchors, aliases and merge keys are resolved here; what is wrong is returned as 
 
 import io
 from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import Any
 
 import yaml
@@ -37,24 +38,22 @@ _STANDARD_TAG = "tag:yaml.org,2002:"
 def parse_yaml(text: str, name: str) -> tuple[Mapping, list[Problem]]:
     """Read all documents of `text`, merged in order, into one map; `name` is what positions call the text.
 
-    Whatever `text` holds, nothing is raised. After a syntax error the map is what the documents before it gave.
+    Whatever `text` holds, nothing is raised. Where reading had to stop, the map is empty.
     """
-    tree = Mapping({}, Written(name))
     text = text.removeprefix("\ufeff")
     if not _is_unicode(text):
-        return tree, [describe_unprintable(text, name)]
+        return Mapping({}, Written(name)), [describe_unprintable(text, name)]
     problems: list[Problem] = []
+    documents: list[Node] = []
     try:
-        for node in _Reader(_Parser(_Stream(text, name)).get_event, problems).read_documents():
-            if isinstance(node, Mapping):
-                tree = merge(tree, node) if tree.entries else node
-            elif not is_null(node):
-                problems.append(_not_a_map(node))
+        documents.extend(_Reader(_Parser(_Stream(text, name)).get_event, problems).read_documents())
     except yaml.YAMLError as error:
-        problems.append(describe_syntax_error(error, text, name))
+        return Mapping({}, Written(name)), [*problems, describe_syntax_error(error, text, name)]
     except _RefusedError as refusal:
-        problems.append(refusal.problem)
-    return tree, problems
+        return Mapping({}, Written(name)), [*problems, refusal.problem]
+    problems.extend(_not_a_map(node) for node in documents if not isinstance(node, Mapping) and not is_null(node))
+    maps = [node for node in documents if isinstance(node, Mapping)]
+    return (reduce(merge, maps) if maps else Mapping({}, Written(name))), problems
 
 
 class _Stream(io.StringIO):
@@ -127,26 +126,26 @@ class _Reader:
         entries: dict[str, Node] = {}
         merged: dict[str, Node] | None = None
         while type(event := get_event()) is not MappingEndEvent:
-            key = event.value if type(event) is ScalarEvent and event.anchor is None else self._read_key(event)
+            if type(event) is ScalarEvent and event.value and event.anchor is None:
+                key: str | None = event.value
+            else:
+                key = self._read_key(event)
             at = event.start_mark
-            value = get_event()
-            node = self._read(value, at)
-            if key == "<<" and event.style == "":
+            node = self._read(get_event(), at)
+            if key == "<<" and not event.style:
                 merged = self._merge_in(merged, node, at)
             elif key in entries:
                 self._problems.append(_duplicate(key, at, entries[key].key_at))
-            elif key or (key is not None and event.style):
+            elif key is not None:
                 entries[key] = node
-            elif key == "":
-                self._problems.append(_empty_key(at))
         return Mapping({**merged, **entries} if merged else entries, start.start_mark, key_at)
 
     def _read_key(self, event: Any) -> str | None:
-        """Read a key that is more than a scalar; None, with a finding, where it is no text."""
+        """Read a key that is more, or less, than a word; None, with a finding, where it is no text."""
         node = self._read(event, None)
-        if isinstance(node, Scalar):
+        if isinstance(node, Scalar) and (node.text or not node.plain):
             return node.text
-        self._problems.append(_complex_key(event))
+        self._problems.append(_missing_key(event) if isinstance(node, Scalar) else _complex_key(event))
         return None
 
     def _merge_in(self, merged: dict[str, Node] | None, node: Node, at: Mark) -> dict[str, Node]:
@@ -196,7 +195,7 @@ def _scalar(event: Any, key_at: Mark | None) -> Scalar:
     tag = event.tag
     if tag is not None and tag.startswith(_STANDARD_TAG):
         tag = "!!" + tag[len(_STANDARD_TAG) :]
-    return Scalar(event.value, event.style == "", event.start_mark, key_at, tag)
+    return Scalar(event.value, not event.style, event.start_mark, key_at, tag)
 
 
 def _measure(node: Node) -> tuple[int, int]:
@@ -235,8 +234,8 @@ def _duplicate(key: str, at: Mark, first: Mark | None) -> Problem:
     return Problem("values/duplicate-key", f"the key '{key}' is written twice in one map{place}", position(at), hint)
 
 
-def _empty_key(at: Mark) -> Problem:
-    return Problem("values/key", "a key is missing before the colon", position(at))
+def _missing_key(event: Any) -> Problem:
+    return Problem("values/key", "a key is missing before the colon", position(event.start_mark))
 
 
 def _complex_key(event: Any) -> Problem:

@@ -32,6 +32,7 @@ _HINTS = (
     ("expected ':'", "simple key", "is a colon, or the space after it, missing?"),
     ("'-' indicator", "", _INDENTATION),
     ("expected key", "block mapping", _INDENTATION),
+    ("expected <block end>", "", _INDENTATION),  # as PyYAML's own parser says it
     (
         "expected ',' or",
         "",
