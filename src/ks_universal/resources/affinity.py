@@ -1,0 +1,35 @@
+"""Where the pods of a Deployment may run (section 22 of the values reference)."""
+
+from ks_universal.model.workloads import Workload
+from ks_universal.resources.metadata import COMPONENT
+from ks_universal.resources.objects import Json
+
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def build_affinity(name: str, workload: Workload) -> Json | None:
+    """Build the affinity: what is written, and the node selector, and the soft spread over hosts if asked for."""
+    affinity = dict(workload.affinity or {})
+    if workload.node_selector:
+        affinity["nodeAffinity"] = _require_nodes(affinity.get("nodeAffinity") or {}, workload.node_selector)
+    if workload.auto_create_soft_anti_affinity and "podAntiAffinity" not in affinity:
+        affinity["podAntiAffinity"] = _spread_over_hosts(name)
+    return affinity or None
+
+
+def _require_nodes(node_affinity: Json, selector: dict[str, str]) -> Json:
+    """Add the selector to every term: terms are alternatives, so that a term of its own would weaken the others."""
+    chosen = [{"key": key, "operator": "In", "values": [value]} for key, value in selector.items()]
+    required = node_affinity.get(_REQUIRED) or {}
+    terms = [_narrow(term, chosen) for term in required.get("nodeSelectorTerms") or ()]
+    return {**node_affinity, _REQUIRED: {**required, "nodeSelectorTerms": terms or [{"matchExpressions": chosen}]}}
+
+
+def _narrow(term: Json, chosen: list[Json]) -> Json:
+    # An empty term matches no node; an expression in it would make it match some.
+    return {**term, "matchExpressions": [*term.get("matchExpressions", ()), *chosen]} if term else term
+
+
+def _spread_over_hosts(name: str) -> Json:
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {COMPONENT: name}}}
+    return {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}

@@ -1,0 +1,34 @@
+"""`configs`: ConfigMaps and Secrets, byte for byte what was written (section 12 of the values reference)."""
+
+from binascii import b2a_base64
+
+from ks_universal.model.sections import Config, ConfigType
+from ks_universal.resources.metadata import Scope, build_labels, build_metadata
+from ks_universal.resources.objects import Json
+from ks_universal.resources.references import Reference
+
+
+def build_config(scope: Scope, name: str, config: Config) -> Json:
+    """Build the ConfigMap, or the Secret of type Opaque with its values in base64."""
+    metadata = build_metadata(scope, name, build_labels(scope, name, config.labels), config.annotations)
+    if config.type is ConfigType.CONFIG_MAP:
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(config.data)}
+    data = {key: _encode(value) for key, value in config.data.items()}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data}
+
+
+def digest_configs(configs: dict[str, Config], references: tuple[Reference, ...]) -> str | None:
+    """Digest the content of those referenced configs that are in these values; None where there are none."""
+    # OpenSSL behind hashlib costs milliseconds to load; values without configuration don't pay them.
+    from hashlib import sha256
+
+    read = [(kind, name, configs[name].data) for kind, name in sorted(references) if _is(configs.get(name), kind)]
+    return sha256(repr(read).encode()).hexdigest()[:32] if read else None
+
+
+def _is(config: Config | None, kind: str) -> bool:
+    return config is not None and (config.type is ConfigType.SECRET) == (kind == "Secret")
+
+
+def _encode(text: str) -> str:
+    return b2a_base64(text.encode(), newline=False).decode()

@@ -1,0 +1,68 @@
+"""`deployments`: the Deployment of an application (section 6 of the values reference)."""
+
+from ks_universal.model.application import Application
+from ks_universal.model.workloads import Deployment
+from ks_universal.resources.accounts import find_account_name
+from ks_universal.resources.affinity import build_affinity
+from ks_universal.resources.configs import digest_configs
+from ks_universal.resources.containers import build_container, build_init_containers
+from ks_universal.resources.metadata import (
+    CONFIG_DIGEST,
+    Scope,
+    build_labels,
+    build_metadata,
+    build_selector,
+    build_version_label,
+    merge_annotations,
+)
+from ks_universal.resources.objects import Json
+from ks_universal.resources.pods import Pod, build_pod_spec
+from ks_universal.resources.references import read_restart_references
+
+
+def build_deployment(scope: Scope, name: str, deployment: Deployment, application: Application) -> Json:
+    """Build the Deployment; its pod template changes when the configuration does that its pods would not notice."""
+    labels = build_labels(scope, name, build_version_label(find_version(deployment)), deployment.labels)
+    spec: Json = dict(deployment.deployment_spec)
+    if deployment.replicas is not None:
+        spec["replicas"] = deployment.replicas
+    if deployment.strategy is not None:
+        spec["strategy"] = deployment.strategy
+    spec["selector"] = {"matchLabels": build_selector(name, scope.release)}
+    spec["template"] = _build_template(scope, name, deployment, application, labels=labels)
+    metadata = build_metadata(scope, name, labels, deployment.annotations)
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def find_version(deployment: Deployment) -> str | None:
+    """Find the tag of the main container: the one of that name, else the first."""
+    main = deployment.containers.get("main") or next(iter(deployment.containers.values()))
+    return main.image_tag
+
+
+def _build_template(
+    scope: Scope, name: str, deployment: Deployment, application: Application, *, labels: dict[str, str]
+) -> Json:
+    pod = _build_pod(scope, name, deployment, application)
+    annotations = merge_annotations(scope, deployment.pod_annotations)
+    digest = digest_configs(application.configs, read_restart_references(pod)) if application.configs else None
+    if digest is not None and deployment.restart_on_config_change:
+        annotations[CONFIG_DIGEST] = digest
+    metadata: Json = {"labels": labels}
+    if annotations:
+        metadata["annotations"] = annotations
+    return {"metadata": metadata, "spec": pod}
+
+
+def _build_pod(scope: Scope, name: str, deployment: Deployment, application: Application) -> Json:
+    groups = application.secret_refs
+    pod = Pod(
+        containers=[build_container(key, c, groups) for key, c in deployment.containers.items()],
+        init_containers=build_init_containers(deployment.init_containers, groups),
+        volumes=list(deployment.volumes),
+        account=find_account_name(scope, name, deployment),
+        security_context=deployment.security_context,
+        affinity=build_affinity(name, deployment),
+        passed_through=deployment.pod_spec,
+    )
+    return build_pod_spec(scope, deployment, pod)

@@ -1,0 +1,70 @@
+"""Names, labels and annotations of every object: section 3 of the values reference."""
+
+import re
+
+import msgspec
+
+from ks_universal.model.sections import Generic
+from ks_universal.resources.objects import Json
+
+MANAGED_BY = "ks-universal"
+NAME = "app.kubernetes.io/name"
+INSTANCE = "app.kubernetes.io/instance"
+COMPONENT = "app.kubernetes.io/component"
+VERSION = "app.kubernetes.io/version"
+CONFIG_DIGEST = "ks-universal.io/config-digest"
+
+_LABEL_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?").fullmatch
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What all objects of a release share. An empty `namespace` is left out of the objects."""
+
+    release: str
+    namespace: str
+    generic: Generic
+
+
+def build_selector(name: str, release: str) -> dict[str, str]:
+    """Build the labels that select the pods of a workload: the chart's, so that its releases can be taken over."""
+    return {NAME: name, INSTANCE: release, COMPONENT: name}
+
+
+def build_labels(scope: Scope, name: str, *layers: dict[str, str], component: str | None = None) -> dict[str, str]:
+    """Build all labels: the built-in ones, which nothing overrides, then layers, the last the strongest."""
+    built_in = {
+        "app.kubernetes.io/managed-by": MANAGED_BY,
+        NAME: name,
+        INSTANCE: scope.release,
+        COMPONENT: component or name,
+    }
+    labels = {**built_in, **scope.generic.labels}
+    for layer in layers:
+        labels.update(layer)
+    labels.update(built_in)
+    return labels
+
+
+def build_version_label(tag: str | None) -> dict[str, str]:
+    """Build the version label from an image's tag, or nothing where the tag is no label value."""
+    return {VERSION: tag} if tag is not None and _LABEL_VALUE(tag) else {}
+
+
+def build_metadata(scope: Scope, name: str, labels: dict[str, str], *annotations: dict[str, str]) -> Json:
+    """Build `metadata`: annotations are layers over the generic ones, the last the strongest; left out when empty."""
+    metadata: Json = {"name": name}
+    if scope.namespace:
+        metadata["namespace"] = scope.namespace
+    metadata["labels"] = labels
+    merged = merge_annotations(scope, *annotations)
+    if merged:
+        metadata["annotations"] = merged
+    return metadata
+
+
+def merge_annotations(scope: Scope, *layers: dict[str, str]) -> dict[str, str]:
+    """Merge layers of annotations over the generic ones, the last the strongest."""
+    merged = dict(scope.generic.annotations)
+    for layer in layers:
+        merged.update(layer)
+    return merged

@@ -1,0 +1,224 @@
+"""Migration Jobs: one container of the application, run to its end (guide; section 9 of the reference; design 4)."""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from ks_universal.model.containers import Container
+from ks_universal.model.durations import parse_duration
+from ks_universal.model.images import has_tag
+from ks_universal.model.migrations import DEFAULT_BACKOFF_LIMIT, Phase, Step, UndoStep
+from ks_universal.model.names import job_name, undo_job_name
+from ks_universal.model.workloads import Deployment
+from ks_universal.resources.accounts import find_account_name
+from ks_universal.resources.containers import Groups, build_container, build_init_containers, build_process
+from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_version_label, merge_annotations
+from ks_universal.resources.objects import Json, Migration
+from ks_universal.resources.pods import Pod, build_pod_spec
+
+_POD_ONLY = frozenset(
+    (
+        "fsGroup",
+        "fsGroupChangePolicy",
+        "seLinuxChangePolicy",
+        "supplementalGroups",
+        "supplementalGroupsPolicy",
+        "sysctls",
+    )
+)
+"""What a PodSecurityContext knows and a container's SecurityContext does not."""
+
+_NOT_FOR_JOBS = frozenset(
+    ("lifecycle", "livenessProbe", "readinessProbe", "restartPolicy", "restartPolicyRules", "startupProbe")
+)
+_NOT_FOR_JOB_PODS = frozenset(
+    ("readinessGates", "restartPolicy", "terminationGracePeriodSeconds", "topologySpreadConstraints")
+)
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """The application that is migrated. `selectors` are those of all Services: none may reach a migration's pod."""
+
+    scope: Scope
+    name: str
+    deployment: Deployment
+    groups: Groups
+    selectors: tuple[dict[str, str], ...] = ()
+
+
+def build_migration(subject: Subject, step: Step) -> Migration:
+    """Build the Job of a step, and those that undo it."""
+    job = build_job(subject, step, job_name(subject.name, step.name))
+    return Migration(
+        application=subject.name,
+        step=step.name,
+        phase=step.phase or Phase.PRE,
+        body=job,
+        retries=job["spec"]["backoffLimit"],
+        timeout_s=_find_timeout_s(step),
+        fatal_exit_codes=tuple(step.fatal_exit_codes or ()),
+        depends_on=tuple(step.depends_on or ()),
+        undo=tuple(_build_undo(subject, step)),
+    )
+
+
+def build_job(subject: Subject, step: Step, name: str) -> Json:
+    """Build the Job that runs a step: pods never restart, a new one starts only when the old one is gone."""
+    scope = subject.scope
+    container_name, written = find_container(subject.deployment, step)
+    container = _adapt(written, step)
+    labels = _build_labels(subject, step, container.image_tag)
+    pod_metadata: Json = {"labels": _hide_from_services(labels, step, subject.selectors)}
+    annotations = merge_annotations(scope, subject.deployment.pod_annotations, step.annotations)
+    if annotations:
+        pod_metadata["annotations"] = annotations
+    pod = _build_pod(subject, step, container_name, container)
+    spec = {**_build_limits(step, container_name), "template": {"metadata": pod_metadata, "spec": pod}}
+    metadata = build_metadata(scope, name, labels, subject.deployment.annotations, step.annotations)
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+
+
+def find_container(deployment: Deployment, step: Step) -> tuple[str, Container]:
+    """Find the container that a step runs: the one it names, else `main`, else the only one."""
+    containers = deployment.containers
+    name = step.container or ("main" if "main" in containers else next(iter(containers)))
+    return name, containers[name]
+
+
+def _build_labels(subject: Subject, step: Step, tag: str | None) -> dict[str, str]:
+    layers = (build_version_label(tag), subject.deployment.labels, step.labels)
+    component = job_name(subject.name, step.name)
+    return build_labels(subject.scope, job_name(subject.name, None), *layers, component=component)
+
+
+def _hide_from_services(labels: dict[str, str], step: Step, selectors: Iterable[dict[str, str]]) -> dict[str, str]:
+    """Drop inherited labels by which a Service of these values would send requests to the migration."""
+    matching = [selector for selector in selectors if selector and selector.items() <= labels.items()]
+    dropped = {key for selector in matching for key in selector if key not in step.labels}
+    return {key: value for key, value in labels.items() if key not in dropped}
+
+
+def _build_limits(step: Step, container_name: str) -> Json:
+    """Build what bounds the Job: retries, deadline, what counts as failure. Evictions and lost nodes don't."""
+    retries = DEFAULT_BACKOFF_LIMIT if step.backoff_limit is None else step.backoff_limit
+    spec: Json = {"backoffLimit": retries, "podReplacementPolicy": "Failed"}
+    timeout_s = _find_timeout_s(step)
+    if timeout_s is not None:
+        spec["activeDeadlineSeconds"] = max(1, int(timeout_s))
+    if step.parallelism is not None:
+        spec["parallelism"] = step.parallelism
+    if step.completions is not None:
+        spec["completions"] = step.completions
+    rules: list[Json] = [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+    if step.fatal_exit_codes:
+        codes = {"containerName": container_name, "operator": "In", "values": sorted(set(step.fatal_exit_codes))}
+        rules.append({"action": "FailJob", "onExitCodes": codes})
+    spec["podFailurePolicy"] = {"rules": rules}
+    return spec
+
+
+def _find_timeout_s(step: Step) -> float | None:
+    if step.active_deadline_seconds is not None:
+        return float(step.active_deadline_seconds)
+    return None if step.timeout is None else parse_duration(step.timeout)
+
+
+def _build_pod(subject: Subject, step: Step, name: str, container: Container) -> Json:
+    scope, deployment = subject.scope, subject.deployment
+    main = build_process(name, container, subject.groups)
+    main = {**{key: value for key, value in container.kubernetes.items() if key not in _NOT_FOR_JOBS}, **main}
+    init_containers = [
+        *_build_sidecars(subject, step),
+        *build_init_containers(step.init_containers or (), subject.groups),
+    ]
+    pod = Pod(
+        containers=[main],
+        init_containers=init_containers,
+        volumes=_choose_volumes(deployment, step, [main, *init_containers]),
+        account=step.service_account or find_account_name(scope, subject.name, deployment),
+        security_context=_build_pod_security_context(deployment, step),
+        affinity=deployment.affinity,
+        node_selector=deployment.node_selector,
+        restart_policy="Never",
+        passed_through={key: value for key, value in deployment.pod_spec.items() if key not in _NOT_FOR_JOB_PODS},
+    )
+    return build_pod_spec(scope, deployment, pod)
+
+
+def _adapt(container: Container, step: Step) -> Container:
+    """Say of the application's container what the migration says otherwise.
+
+    The container's own `args` never run in a migration: they are what starts the server.
+    """
+    env = {variable.name: variable for variable in (*container.env, *step.env)}
+    mounts = {mount["mountPath"]: mount for mount in (*container.volume_mounts, *step.volume_mounts)}
+    context = {key: value for key, value in (step.security_context or {}).items() if key not in _POD_ONLY}
+    return msgspec.structs.replace(
+        container,
+        image=step.image or container.image,
+        image_tag=_choose_tag(container, step),
+        command=container.command if step.command is None else step.command,
+        args=step.args,
+        env=tuple(env.values()),
+        env_from=(*container.env_from, *step.env_from),
+        volume_mounts=tuple(mounts.values()),
+        resources=container.resources if step.resources is None else step.resources,
+        security_context=_merge(container.security_context, context),
+    )
+
+
+def _choose_tag(container: Container, step: Step) -> str | None:
+    """Choose the migration's tag, else the container's, unless the migration's image names its version itself."""
+    if step.image_tag is not None or (step.image is not None and has_tag(step.image)):
+        return step.image_tag
+    return container.image_tag
+
+
+def _build_sidecars(subject: Subject, step: Step) -> Iterator[Json]:
+    """Build the containers that run beside the migration, as native sidecars: they don't keep the Job from ending."""
+    for name in step.sidecars or ():
+        body = build_container(name, subject.deployment.containers[name], subject.groups)
+        yield {**body, "restartPolicy": "Always"}
+
+
+def _choose_volumes(deployment: Deployment, step: Step, containers: list[Json]) -> list[Json]:
+    """Choose the deployment's volumes that the pod mounts, and the migration's own.
+
+    A volume that nothing mounts would still be attached: a ReadWriteOnce claim of the running application would keep
+    the migration from starting on another node.
+    """
+    uses = [use["name"] for c in containers for key in ("volumeMounts", "volumeDevices") for use in c.get(key, ())]
+    volumes = {volume["name"]: volume for volume in deployment.volumes if volume["name"] in uses}
+    volumes.update({volume["name"]: volume for volume in step.volumes})
+    return list(volumes.values())
+
+
+def _build_pod_security_context(deployment: Deployment, step: Step) -> Json | None:
+    own = {key: value for key, value in (step.security_context or {}).items() if key in _POD_ONLY}
+    return _merge(deployment.security_context, own)
+
+
+def _merge(base: Json | None, over: Json) -> Json | None:
+    """Merge maps key by key, the second wins; lists are replaced. None stays None where nothing is said over it."""
+    if base is None:
+        return over or None
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _build_undo(subject: Subject, step: Step) -> Iterator[Json]:
+    rollback = step.rollback
+    if rollback is None:
+        return
+    base = msgspec.structs.replace(step, command=rollback.command or step.command, args=rollback.args)
+    if not rollback.steps:
+        yield build_job(subject, base, undo_job_name(subject.name, step.name, None))
+    for undo in rollback.steps:
+        yield build_job(subject, _adapt_undo(base, undo), undo_job_name(subject.name, step.name, undo.name))
+
+
+def _adapt_undo(step: Step, undo: UndoStep) -> Step:
+    return msgspec.structs.replace(step, command=undo.command or step.command, args=undo.args)

@@ -1,0 +1,17 @@
+"""The NetworkPolicy that guards the pods of a migration (`migrations.networkPolicy`)."""
+
+from ks_universal.resources.metadata import COMPONENT, INSTANCE, NAME
+from ks_universal.resources.objects import Json
+
+
+def build_network_policy(job: Json, spec: Json) -> Json:
+    """Build the policy of a migration's Job, under its name: it holds for its pods and for those that undo it.
+
+    Kubernetes takes a policy without egress rules as one that allows all egress, also where an empty list of rules is
+    written; a written `egress` therefore counts.
+    """
+    metadata = {key: value for key, value in job["metadata"].items() if key != "annotations"}
+    selector = {key: metadata["labels"][key] for key in (NAME, INSTANCE, COMPONENT)}
+    types = ["Ingress", "Egress"] if "egress" in spec else ["Ingress"]
+    body = {"policyTypes": types, **spec, "podSelector": {"matchLabels": selector}}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": body}

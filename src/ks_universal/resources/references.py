@@ -1,0 +1,97 @@
+"""Which ConfigMaps, Secrets, accounts and claims a pod uses, and the same pod with other names for them.
+
+One table of places (the PodSpec of the Kubernetes API) serves all who ask: the digest on pod templates, the staged
+copies of a migration, the Helm hooks.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ks_universal.resources.objects import Json
+
+Reference = tuple[str, str]
+"""Kind and name: `("Secret", "db-secrets")`."""
+
+_ENV_SOURCES = (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret"))
+_ENV_FROM_SOURCES = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
+_VOLUME_SOURCES = (
+    ("configMap", "name", "ConfigMap"),
+    ("secret", "secretName", "Secret"),
+    ("persistentVolumeClaim", "claimName", "PersistentVolumeClaim"),
+)
+_PROJECTED_SOURCES = (("configMap", "ConfigMap"), ("secret", "Secret"))
+
+_Place = tuple[Json, str, str]
+"""The map that holds a name, the key it stands under, and the kind that it names."""
+
+
+def read_references(pod: Json) -> tuple[Reference, ...]:
+    """List what a PodSpec names, each once, in the order of first use: configuration, claims, the account."""
+    return tuple(dict.fromkeys((kind, holder[key]) for holder, key, kind in _places(pod)))
+
+
+def read_restart_references(pod: Json) -> tuple[Reference, ...]:
+    """List the configuration that running containers don't see change: read as environment or mounted by `subPath`."""
+    volumes = _sub_path_volumes(pod)
+    places = [*_environment_places(pod), *(p for v in pod.get("volumes", ()) if v["name"] in volumes for p in _of(v))]
+    return tuple(dict.fromkeys((kind, holder[key]) for holder, key, kind in places if kind in ("ConfigMap", "Secret")))
+
+
+def rename_references(pod: Json, names: Mapping[Reference, str]) -> Json:
+    """Copy a PodSpec with new names for what `names` lists; the given one is not changed."""
+    copy: Json = _copy(pod)
+    for holder, key, kind in _places(copy):
+        holder[key] = names.get((kind, holder[key]), holder[key])
+    return copy
+
+
+def _places(pod: Json) -> Iterator[_Place]:
+    yield from _environment_places(pod)
+    for volume in pod.get("volumes", ()):
+        yield from _of(volume)
+    for secret in pod.get("imagePullSecrets", ()):
+        yield secret, "name", "Secret"
+    if pod.get("serviceAccountName"):
+        yield pod, "serviceAccountName", "ServiceAccount"
+
+
+def _environment_places(pod: Json) -> Iterator[_Place]:
+    for container in _containers(pod):
+        for variable in container.get("env", ()):
+            source = variable.get("valueFrom")
+            if source:
+                yield from _named(source, _ENV_SOURCES)
+        for group in container.get("envFrom", ()):
+            yield from _named(group, _ENV_FROM_SOURCES)
+
+
+def _of(volume: Json) -> Iterator[_Place]:
+    for source, key, kind in _VOLUME_SOURCES:
+        if source in volume and key in volume[source]:
+            yield volume[source], key, kind
+    for projection in volume.get("projected", {}).get("sources", ()):
+        yield from _named(projection, _PROJECTED_SOURCES)
+
+
+def _named(holder: Json, sources: tuple[tuple[str, str], ...]) -> Iterator[_Place]:
+    for source, kind in sources:
+        if source in holder and "name" in holder[source]:
+            yield holder[source], "name", kind
+
+
+def _containers(pod: Json) -> Iterator[Json]:
+    yield from pod.get("initContainers", ())
+    yield from pod.get("containers", ())
+
+
+def _sub_path_volumes(pod: Json) -> set[str]:
+    mounts = (mount for container in _containers(pod) for mount in container.get("volumeMounts", ()))
+    return {mount["name"] for mount in mounts if mount.get("subPath") or mount.get("subPathExpr")}
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copy(item) for item in value]
+    return value
