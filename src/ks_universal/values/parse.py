@@ -220,7 +220,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _not_a_map(node: Node) -> Problem:
-    found = "a list" if isinstance(node, Sequence) else "a text"
+    found = "a list" if isinstance(node, Sequence) else "a single value"
     return Problem("values/not-a-map", f"the values must be a map of keys, not {found}", position(node.at))
 
 

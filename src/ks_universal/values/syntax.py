@@ -57,7 +57,7 @@ def describe_syntax_error(error: yaml.YAMLError, text: str, name: str) -> Proble
         mark = error.context_mark
     where = None if mark is None else Position(name, mark.line + 1, mark.column + 1)
     hint = _hint(error, _character_at(text, error.problem_mark))
-    return Problem("values/syntax", f"this is not YAML: {_reason(error)}", where, hint)
+    return Problem("values/syntax", f"this is not YAML: {error.problem}", where, hint)
 
 
 def describe_unprintable(text: str, name: str) -> Problem:
@@ -72,13 +72,10 @@ def describe_unprintable(text: str, name: str) -> Problem:
 
 
 def _is_opened_earlier(error: yaml.MarkedYAMLError) -> bool:
-    problem = error.problem or ""
-    return "expected ',' or" in problem or ("quoted scalar" in (error.context or "") and "escape" not in problem)
-
-
-def _reason(error: yaml.MarkedYAMLError) -> str:
-    problem = error.problem or "it cannot be read"
-    return f"{error.context}, {problem}" if error.context else problem
+    problem, context = error.problem or "", error.context or ""
+    if "escape" in problem or "hexdecimal" in problem:
+        return False
+    return "expected ',' or" in problem or "quoted scalar" in context or "simple key" in context
 
 
 def _character_at(text: str, mark: yaml.error.Mark | None) -> str:

@@ -188,7 +188,7 @@ def test_a_file_without_values_is_an_empty_map(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"), [("- a\n", "a list"), ("hello\n", "a text"), ("5", "a text"), ("''", "text")]
+    ("text", "found"), [("- a\n", "a list"), ("hello\n", "a single value"), ("''", "a single value")]
 )
 def test_a_top_that_is_no_map_is_a_finding(text: str, found: str) -> None:
     problem = problem_of(text)
@@ -221,7 +221,7 @@ def test_a_missing_key_is_a_finding() -> None:
         ("a: b: c\n", 1, 5, "quote"),
         ("a: 1\n  b: 2\n", 2, 4, "column"),
         ("a:\n  b: 1\n c: 2\n", 3, 2, "indentation"),
-        ("a:\n- b\nc\n", 4, 1, "colon"),
+        ("a:\n- b\nc\n", 3, 1, "colon"),
         ("a: {x: 1\nb: 2\n", 1, 4, "closed"),
         ("a: [1, 2\n", 1, 4, "closed"),
         ("a: @x\n", 1, 4, "'@' needs quotes"),
