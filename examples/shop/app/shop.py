@@ -72,10 +72,13 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        if int(code) >= HTTPStatus.BAD_REQUEST:
+            super().log_request(code, size)
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
-        if self.path not in {"/healthz", "/readyz"}:
-            sys.stdout.write(f"{format % args}\n")
-            sys.stdout.flush()
+        sys.stdout.write(f"{format % args}\n")
+        sys.stdout.flush()
 
 
 def page() -> str:
