@@ -1,7 +1,8 @@
 """Every product has an article number.
 
 Version 2 of the shop. This is how it goes wrong in practice: on an empty test database the column can be added; where
-there are products it cannot, for what would stand in their rows? It takes a default, or three steps: add, fill, require.
+there are products it cannot, for what would stand in their rows? It takes a default, or three steps: add, fill and
+require.
 """
 
 import sqlalchemy as sa
