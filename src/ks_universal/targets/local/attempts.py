@@ -1,0 +1,91 @@
+"""The folder of a migration's attempts: what has been tried, and whether the record knows it already.
+
+attempts/<job>/run.json         of which step and digest the attempts are, and when the first began
+attempts/<job>/settled          the record has the outcome: the next run begins anew
+attempts/<job>/<n>/<container>  slots (durable.py)
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from ks_universal.targets.local.durable import DurableProcess, take_up
+from ks_universal.targets.local.state import StateFolder, write_durably
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What the attempts in a folder are of. `started` is seconds since the epoch."""
+
+    step: str
+    digest: str
+    started: float
+
+
+class JobFolder:
+    """The attempts of one Job."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the Job's folder, which need not exist."""
+        self.path = path
+
+    def read(self) -> Run | None:
+        """Return what an unsettled run of attempts is of; None when the next run begins anew."""
+        try:
+            content = (self.path / "run.json").read_bytes()
+        except FileNotFoundError:
+            return None
+        return None if (self.path / "settled").exists() else msgspec.json.decode(content, type=Run)
+
+    def settle(self) -> None:
+        """Mark the attempts as done with; their logs stay until the next run."""
+        if self.path.exists():
+            write_durably(self.path / "settled", b"")
+
+    def container(self, attempt: int, name: str) -> Path:
+        """Return the folder of a container's slots."""
+        return self.path / str(attempt) / name
+
+    def attempts(self) -> list[int]:
+        """Return the numbers of the attempts that have begun."""
+        return sorted(int(folder.name) for folder in self.path.glob("[0-9]*"))
+
+    def processes(self) -> Iterator[DurableProcess]:
+        """Yield all that was begun here, ended or not, the latest first."""
+        for number in reversed(self.attempts()):
+            for folder in sorted((self.path / str(number)).iterdir()):
+                if process := take_up(folder):
+                    yield process
+
+
+def job_folders(state: StateFolder) -> list[JobFolder]:
+    """Return the folders of all Jobs that ever ran here."""
+    return [JobFolder(path) for path in sorted((state.path / "attempts").glob("*"))]
+
+
+async def open_run(state: StateFolder, job: str, *, step: str, digest: str) -> tuple[JobFolder, Run]:
+    """Return the Job's unsettled run of this digest, or begin a new one; one of another digest is stopped first."""
+    jobs = JobFolder(state.path / "attempts" / job)
+    run = jobs.read()
+    if run is not None and run.digest == digest:
+        return jobs, run
+    await stop_attempts(jobs)
+    state.remove(f"attempts/{job}")
+    run = Run(step, digest, time.time())
+    write_durably(state.folder(f"attempts/{job}") / "run.json", msgspec.json.encode(run))
+    return jobs, run
+
+
+async def stop_attempts(jobs: JobFolder, grace_s: float = 30.0) -> None:
+    """Stop what still runs of a Job; returns when it is gone."""
+    for process in jobs.processes():
+        await process.stop(grace_s)
+
+
+def settle_recorded(state: StateFolder, outcomes: dict[str, str]) -> None:
+    """Settle the Jobs whose outcome is now in the record; `outcomes` are digests by step id."""
+    for jobs in job_folders(state):
+        run = jobs.read()
+        if run is not None and outcomes.get(run.step) == run.digest:
+            jobs.settle()

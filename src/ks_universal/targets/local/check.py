@@ -1,0 +1,83 @@
+"""What cannot succeed on this machine, found before anything starts."""
+
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from ks_universal.diagnostics import Problem
+from ks_universal.model.local import Local
+from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
+from ks_universal.resources.objects import Identity, identity
+from ks_universal.targets.local.containers import Machine, PodRequest, build_pod
+from ks_universal.targets.local.environment import Sources
+from ks_universal.targets.local.postgres_binaries import find_version_problem
+from ks_universal.targets.local.rollout import container_ports
+
+Json = dict[str, Any]
+
+
+def find_problems(
+    plan: Plan, objects: dict[Identity, Json], machine: Machine, own_ports: set[int]
+) -> Iterator[Problem]:
+    """Find what the plan's steps cannot do here. `objects` are the live ones, `own_ports` those that our pods hold."""
+    yield from find_postgres_problems(machine.local)
+    there = _objects_after(plan, objects)
+    taken: dict[int, str] = {}
+    for step in plan.steps:
+        if isinstance(step, Migrate | RollOut):
+            request, problems = build_step(step, there, plan.namespace, machine)
+            yield from problems
+            if isinstance(step, RollOut) and step.body["spec"].get("replicas") != 0:
+                yield from _find_port_problems(step, request, taken, own_ports)
+
+
+def find_postgres_problems(local: Local) -> Iterator[Problem]:
+    """Find why the wanted PostgreSQL cannot run here."""
+    if local.postgres is not None and (problem := find_version_problem(local.postgres.version)):
+        yield problem
+
+
+def build_step(
+    step: Migrate | RollOut, objects: dict[Identity, Json], namespace: str, machine: Machine
+) -> tuple[PodRequest, tuple[Problem, ...]]:
+    """Return what to run for a step, with the configuration that is staged for it, and why it cannot run."""
+    body = step.migration.body if isinstance(step, Migrate) else step.body
+    staged = {identity(copy): copy for copy in step.staged} if isinstance(step, Migrate) else {}
+    template, name = body["spec"]["template"], body["metadata"]["name"]
+    sources = Sources(objects | staged, body["metadata"].get("namespace", namespace), template, f"{name}-local")
+    return build_pod(template, name, sources, machine)
+
+
+def _objects_after(plan: Plan, objects: dict[Identity, Json]) -> dict[Identity, Json]:
+    gone = {step.identity for step in plan.steps if isinstance(step, Delete)}
+    applied = {identity(step.body): step.body for step in plan.steps if isinstance(step, Apply)}
+    return {subject: body for subject, body in objects.items() if subject not in gone} | applied
+
+
+def _find_port_problems(step: RollOut, request: PodRequest, taken: dict[int, str], own: set[int]) -> Iterator[Problem]:
+    name = step.body["metadata"]["name"]
+    for port in container_ports(request):
+        if port in taken:
+            message = f"{taken[port]} and {name} both want port {port}, and processes of one machine share their ports"
+            yield Problem(
+                "local/port-taken", message, hint="give one of them another port with another values file (-f)"
+            )
+        elif port not in own and is_port_taken(port):
+            hint = f"see who has it: lsof -i :{port}"
+            yield Problem("local/port-taken", f"{name} wants port {port}, which another process has", hint=hint)
+        taken[port] = name
+
+
+def is_port_taken(port: int) -> bool:
+    """Tell whether somebody listens on a TCP port of this machine, on all its addresses or on the loopback one."""
+    for host in ("127.0.0.1", "0.0.0.0"):  # noqa: S104 - asked for, not listened on
+        with contextlib.closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as refusal:
+                if refusal.errno == errno.EADDRINUSE:
+                    return True
+    return False

@@ -1,0 +1,146 @@
+"""From a pod's spec to what runs here: one process a container, with the image's stand-in and the environment."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.model.local import Local, LocalImage
+from ks_universal.targets.local.environment import Sources, build_environment, expand
+from ks_universal.targets.local.mounts import find_mount_problems
+from ks_universal.targets.local.processes import ProcessRequest
+
+Json = dict[str, Any]
+_INHERITED = (
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LOGNAME",
+    "PATH",
+    "SHELL",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TMPDIR",
+    "TZ",
+    "USER",
+)
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """What this machine adds: `local` of the values, the folder that its relative paths start from, and `facts`.
+
+    `facts` are the names that `$(NAME)` may say in `local.env` (LOCAL_POSTGRES_PORT and its like).
+    """
+
+    local: Local
+    directory: Path
+    facts: dict[str, str]
+
+
+class ContainerRequest(msgspec.Struct, frozen=True):
+    """A container as a process, and its spec for what else it says (ports, probes, hooks)."""
+
+    name: str
+    process: ProcessRequest
+    spec: Json
+
+
+class PodRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A pod as processes: init containers (sidecars among them) in their order, containers, and time to stop in."""
+
+    init: tuple[ContainerRequest, ...]
+    containers: tuple[ContainerRequest, ...]
+    grace_s: float
+
+
+def is_sidecar(container: Json) -> bool:
+    """Tell whether an init container is a native sidecar, which runs as long as the pod does."""
+    return container.get("restartPolicy") == "Always"
+
+
+def build_pod(template: Json, name: str, objects: Sources, machine: Machine) -> tuple[PodRequest, tuple[Problem, ...]]:
+    """Return what to run for a pod, and every reason why it cannot run here."""
+    spec = template["spec"]
+    problems: list[Problem] = []
+
+    def build(containers: list[Json]) -> Iterator[ContainerRequest]:
+        for container in containers:
+            process, found = _build_process(container, objects, machine)
+            found += find_mount_problems(container, spec.get("volumes") or [])
+            problems.extend(_in_container(name, container["name"], problem) for problem in found)
+            yield ContainerRequest(container["name"], process, container)
+
+    request = PodRequest(
+        init=tuple(build(spec.get("initContainers") or [])),
+        containers=tuple(build(spec["containers"])),
+        grace_s=float(spec.get("terminationGracePeriodSeconds", 30)),
+    )
+    return request, tuple(problems)
+
+
+def find_image(image: str, local: Local) -> LocalImage:
+    """Return what stands for an image: the entry with its tag, else the one without, else this folder."""
+    untagged = image.partition("@")[0]
+    head, colon, tag = untagged.rpartition(":")
+    without_tag = head if colon and "/" not in tag else untagged
+    return local.images.get(image) or local.images.get(without_tag) or LocalImage()
+
+
+def _build_process(container: Json, sources: Sources, machine: Machine) -> tuple[ProcessRequest, list[Problem]]:
+    image = find_image(container.get("image") or "", machine.local)
+    overrides = {name: expand(value, machine.facts) for name, value in machine.local.env.items()}
+    variables, problems = build_environment(container, sources, overrides=overrides)
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    stand_in = {name: expand(value, machine.facts | inherited) for name, value in image.env.items()}
+    env = inherited | stand_in | variables
+    directory = (machine.directory / Path(image.directory).expanduser()).resolve()
+    words = [*(container.get("command") or ()), *(container.get("args") or ())]
+    argv = (
+        *(expand(word, machine.facts | inherited) for word in image.command),
+        *(expand(word, variables) for word in words),
+    )
+    request = ProcessRequest(argv=_locate(argv, directory, image), env=env, directory=str(directory))
+    return request, [*problems, *_find_command_problems(request, container, image)]
+
+
+def _locate(argv: tuple[str, ...], directory: Path, image: LocalImage) -> tuple[str, ...]:
+    """Make a relative path to the command (`./serve`, `.venv/bin/python`) start from the image's folder."""
+    if image.command and argv and "/" in argv[0] and not argv[0].startswith("/"):
+        return (str(directory / argv[0]), *argv[1:])
+    return argv
+
+
+def _find_command_problems(request: ProcessRequest, container: Json, image: LocalImage) -> Iterator[Problem]:
+    entry = f"local.images.'{container.get('image') or ''}'"
+    if not Path(request.directory).is_dir():
+        yield Problem(
+            "local/directory", f"its directory {request.directory} does not exist", hint=f"see {entry}.directory"
+        )
+    elif find_command(request) is None and not container.get("command") and not image.command:
+        hint = f"an image's entrypoint is not known here: write 'command', or say what stands for it in {entry}.command"
+        yield Problem("local/no-command", "it has no command", hint=hint)
+    elif find_command(request) is None:
+        hint = f"install it, or say in {entry} where it is: 'directory', 'command' (what comes before), 'env' (PATH)"
+        yield Problem("local/command-not-found", f"command not found: {request.argv[0]}", hint=hint)
+
+
+def find_command(request: ProcessRequest) -> str | None:
+    """Return the file that would run; None when there is none."""
+    command = request.argv[0] if request.argv else ""
+    if "/" in command:
+        return shutil.which(Path(request.directory) / command)
+    return shutil.which(command, path=_search_path(request)) if command else None
+
+
+def _search_path(request: ProcessRequest) -> str:
+    """Return the PATH with its relative parts taken from the process's folder, as the process itself will see them."""
+    parts = request.env.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(str(Path(request.directory) / part) for part in parts)
+
+
+def _in_container(pod: str, container: str, problem: Problem) -> Problem:
+    return Problem(problem.code, f"{pod}, container {container}: {problem.message}", problem.where, problem.hint)

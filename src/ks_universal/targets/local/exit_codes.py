@@ -1,0 +1,28 @@
+"""What an exit status means, where the status itself tells: the conventions of shells, and of signals."""
+
+import signal
+
+from ks_universal.diagnostics import Problem
+
+
+def explain_exit(status: int | None, subject: str) -> Problem:
+    """Say how `subject` ended, with what to do about it where that is known. `status` None: killed with its shell."""
+    if status is None:
+        return Problem("process/killed", f"{subject} was killed from outside")
+    if status == 126:
+        return Problem("process/not-executable", f"{subject} could not be executed (exit code 126)", hint="chmod +x?")
+    if status == 127:
+        return Problem("process/not-found", f"{subject} ran a command that was not found (exit code 127)")
+    if status == 137:
+        hint = "often for want of memory: see the system's log"
+        return Problem("process/killed", f"{subject} was killed by SIGKILL (exit code 137)", hint=hint)
+    if 128 < status < 160:
+        return Problem("process/signal", f"{subject} was ended by {_name_signal(status - 128)} (exit code {status})")
+    return Problem("process/exit-code", f"{subject} ended with exit code {status}")
+
+
+def _name_signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,196 @@
+"""Migrations: a Job's attempts as processes of this machine, one after the other, taken up after a kill."""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.database_errors import diagnose
+from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, LogWritten, Waited
+from ks_universal.errors import MigrationFailed
+from ks_universal.plan.records import Attempt
+from ks_universal.plan.steps import Migrate
+from ks_universal.targets.local.attempts import JobFolder, Run
+from ks_universal.targets.local.containers import ContainerRequest, PodRequest, is_sidecar
+from ks_universal.targets.local.durable import DurableProcess, Ending, start_durably, take_up
+from ks_universal.targets.local.exit_codes import explain_exit
+from ks_universal.targets.local.finishing import finish
+
+_Begin = Callable[[ContainerRequest], Awaitable[None]]
+LOG_TAIL_LINES = 50
+_QUIET_S = 1.0
+
+
+class JobRun:
+    """Runs the attempts of one Job; everything that it starts has ended when its methods return or are cancelled."""
+
+    def __init__(self, step: Migrate, pod: PodRequest, folder: JobFolder, run: Run, emit: Emit) -> None:
+        """Take what to run, and the folder in which its attempts are or will be."""
+        self._step = step
+        self._pod = pod
+        self._folder = folder
+        self._run = run
+        self._emit = emit
+
+    async def migrate(self, *, retry_delay_s: float) -> tuple[Attempt, ...]:
+        """Try until one attempt succeeds. Raises MigrationFailed after the last."""
+        attempts: list[Attempt] = []
+        while not attempts or attempts[-1].exit_code != 0:
+            number = len(attempts) + 1
+            attempt = await self._try(number)
+            attempts.append(attempt)
+            delay = self._delay_after(attempt, retry_delay_s)
+            self._emit(AttemptEnded(step=self._step.id, attempt=attempt, retry_in_s=delay))
+            if attempt.exit_code != 0:
+                await self._pause(attempts, delay)
+        return tuple(attempts)
+
+    async def _pause(self, attempts: list[Attempt], delay_s: float | None) -> None:
+        """Wait for the next attempt; raises MigrationFailed where none follows."""
+        if delay_s is None:
+            raise MigrationFailed(self._step.id, attempts[0].causes)
+        if delay_s > self._time_left():
+            raise MigrationFailed(self._step.id, (*attempts[0].causes, self._timed_out()))
+        begun = self._folder.attempts()
+        if not begun or begun[-1] == len(attempts):  # a later attempt that was found has had its pause
+            await asyncio.sleep(delay_s)
+
+    async def _try(self, number: int) -> Attempt:
+        """Run, or take up, one attempt within the time that is left to all."""
+        known = number in self._folder.attempts()
+        self._emit(AttemptStarted(step=self._step.id, number=number, resumed=known))
+        watch = _Watch(self._step.id, self._emit)
+        started = datetime.now(UTC)
+        try:
+            async with asyncio.timeout(_or_none(self._time_left())):
+                return await self._run_containers(number, watch)
+        except TimeoutError:
+            duration_s = (datetime.now(UTC) - started).total_seconds()
+            return self._ended(
+                number, Ending(None, started, duration_s), watch, (self._timed_out(watch), *diagnose(watch.tail))
+            )
+
+    async def _run_containers(self, number: int, watch: "_Watch") -> Attempt:
+        async with self._sidecars(number, watch) as begin_sidecar:
+            for container in self._pod.init:
+                if is_sidecar(container.spec):
+                    await begin_sidecar(container)
+                    continue
+                ending = await self._follow(number, container, watch, init=True)
+                if ending.status != 0:
+                    cause = explain_exit(ending.status, f"init container {container.name}")
+                    return self._ended(number, ending, watch, (*diagnose(watch.tail), cause))
+            ending = await self._follow(number, self._pod.containers[0], watch)
+            causes = () if ending.status == 0 else (*diagnose(watch.tail), explain_exit(ending.status, "the migration"))
+            return self._ended(number, ending, watch, causes)
+
+    async def _follow(self, number: int, container: ContainerRequest, watch: "_Watch", *, init: bool = False) -> Ending:
+        """Run a container to its end; on cancellation it is really stopped."""
+        process = await self._open(number, container)
+        waiting = asyncio.create_task(watch.tell_of_waiting(container.name)) if init else None
+        watch.begin(container.name if init else None)
+        try:
+            return await process.follow(watch.take)
+        except asyncio.CancelledError:
+            if self._time_left() > 0:  # the run is given up: the next one begins anew, even if we are killed now
+                self._folder.settle()
+            await finish(process.stop(self._pod.grace_s))
+            raise
+        finally:
+            if waiting:
+                waiting.cancel()
+
+    async def _open(self, number: int, container: ContainerRequest) -> DurableProcess:
+        folder = self._folder.container(number, container.name)
+        return take_up(folder) or await start_durably(container.process, folder)
+
+    @asynccontextmanager
+    async def _sidecars(self, number: int, watch: "_Watch") -> AsyncIterator[_Begin]:
+        """Give a way to start sidecars; they are stopped, the last one first, when the block is left."""
+        running: list[tuple[DurableProcess, asyncio.Task[Ending]]] = []
+
+        async def begin(container: ContainerRequest) -> None:
+            process = await self._open(number, container)
+            write = partial(watch.write, f"{self._step.id}/{container.name}")
+            running.append((process, asyncio.create_task(process.follow(write))))
+
+        try:
+            yield begin
+        finally:
+            for process, task in reversed(running):
+                await finish(process.stop(self._pod.grace_s))
+                await asyncio.wait([task])
+
+    def _ended(self, number: int, ending: Ending, watch: "_Watch", causes: tuple[Problem, ...]) -> Attempt:
+        reason = causes[0].message if causes else None
+        return Attempt(
+            number=number, started=ending.started, duration_s=round(ending.duration_s, 3), exit_code=ending.status,
+            reason=reason, causes=tuple(dict.fromkeys(causes)), log_tail=watch.tail,
+        )  # fmt: skip
+
+    def _delay_after(self, attempt: Attempt, retry_delay_s: float) -> float | None:
+        migration = self._step.migration
+        if attempt.exit_code == 0 or attempt.number > migration.retries or self._time_left() <= 0:
+            return None
+        if attempt.exit_code in migration.fatal_exit_codes:
+            return None
+        return retry_delay_s * 2.0 ** (attempt.number - 1)
+
+    def _time_left(self) -> float:
+        timeout_s = self._step.migration.timeout_s
+        return float("inf") if timeout_s is None else self._run.started + timeout_s - time.time()
+
+    def _timed_out(self, watch: "_Watch | None" = None) -> Problem:
+        message = f"it did not end within its timeout of {self._step.migration.timeout_s:g} s"
+        if watch and watch.init:
+            message += f": init container {watch.init} waited in vain" + (
+                f", last saying: {watch.last}" if watch.last else ""
+            )
+        return Problem("migrations/timeout", message, hint="raise 'timeout', or see in its log what it waited for")
+
+
+def _or_none(duration_s: float) -> float | None:
+    return None if math.isinf(duration_s) else duration_s
+
+
+class _Watch:
+    """Takes an attempt's lines: writes them, keeps the last ones, and tells what an init container waits for."""
+
+    def __init__(self, step: str, emit: Emit) -> None:
+        self._step = step
+        self._emit = emit
+        self._lines: deque[str] = deque(maxlen=LOG_TAIL_LINES)
+        self.init: str | None = None
+        self.last = ""
+
+    @property
+    def tail(self) -> tuple[str, ...]:
+        return tuple(self._lines)
+
+    def begin(self, init: str | None) -> None:
+        """A container begins; `init` is its name if it is an init container."""
+        self.init = init
+        self.last = ""
+
+    def take(self, line: str) -> None:
+        self._lines.append(line)
+        self.last = line or self.last
+        self.write(f"{self._step}/{self.init}" if self.init else self._step, line)
+
+    def write(self, source: str, line: str) -> None:
+        self._emit(LogWritten(source=source, line=line))
+
+    async def tell_of_waiting(self, name: str) -> None:
+        """Say what an init container waits for once it has taken a second, and again whenever its words change."""
+        said = None
+        while True:
+            await asyncio.sleep(_QUIET_S)
+            reason = f"init container {name}" + (f": {self.last}" if self.last else "")
+            if reason != said:
+                self._emit(Waited(step=self._step, waits_for=reason))
+                said = reason

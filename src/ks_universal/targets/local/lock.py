@@ -1,0 +1,103 @@
+"""One at a time: a file lock that the kernel gives back when its holder dies, however it dies."""
+
+import asyncio
+import contextlib
+import fcntl
+import getpass
+import os
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ks_universal.engine.events import Emit, LockAwaited
+from ks_universal.errors import LockedError
+
+
+class FileLock:
+    """Holds a release for this process, until `release` or death. Children don't inherit it."""
+
+    def __init__(self, path: Path, release: str) -> None:
+        """Take the lock file's path, whose folder exists, and the release's name for messages."""
+        self._path = path
+        self._release = release
+        self._descriptor: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Tell whether this process holds the release."""
+        return self._descriptor is not None
+
+    async def acquire(self, emit: Emit, *, wait: bool) -> None:
+        """Take the lock; it may be held by us already. Raises LockedError when another has it and `wait` is false."""
+        if self.held:
+            return
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        if not _try(descriptor):
+            holder = self._path.read_text().strip() or "another process"
+            if not wait:
+                os.close(descriptor)
+                raise LockedError(self._release, holder)
+            emit(LockAwaited(release=self._release, holder=holder))
+            await _wait(descriptor)
+        self._descriptor = descriptor
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, _describe_holder().encode(), 0)
+
+    def release(self) -> None:
+        """Give the lock back; fine when it is not held."""
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _try(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+async def _wait(descriptor: int) -> None:
+    """Wait until the lock is ours. Takes the descriptor over: closes it when cancelled.
+
+    The kernel's wait cannot be interrupted from outside, so it has a thread of its own (a daemon: it never keeps the
+    program alive); one that nobody waits for any more gives the lock back as soon as it gets it.
+    """
+    loop = asyncio.get_running_loop()
+    locked = asyncio.Event()
+    decision = threading.Lock()
+    abandoned = handed_over = False
+
+    def block() -> None:
+        nonlocal handed_over
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with decision:
+            if abandoned:
+                os.close(descriptor)
+                return
+            handed_over = True
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the program is about to end
+            loop.call_soon_threadsafe(locked.set)
+
+    threading.Thread(target=block, name="release lock", daemon=True).start()
+    try:
+        await locked.wait()
+    except asyncio.CancelledError:
+        with decision:
+            abandoned = True
+            if handed_over:
+                os.close(descriptor)
+        raise
+
+
+def _describe_holder() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a uid without an account
+        user = str(os.getuid())
+    since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]]).strip() or "python"
+    return f"{user}, process {os.getpid()}, since {since} ({command})"

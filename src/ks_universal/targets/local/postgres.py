@@ -1,0 +1,243 @@
+"""The embedded PostgreSQL server of a release: one that outlives a killed run and is stopped with the program.
+
+Data is kept under `.ks-universal/<release>/postgres` until it is wiped. The server listens on the loopback interface
+only and asks for passwords. Its Python package is used for its programs alone.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import stat
+from pathlib import Path
+
+from ks_universal.diagnostics import Problem
+from ks_universal.errors import TargetError
+from ks_universal.model.local import LocalPostgres
+from ks_universal.targets.local.postgres_binaries import Programs, choose_programs
+from ks_universal.targets.local.postgres_setup import ServerAddress, create_database, is_same_server
+from ks_universal.targets.local.process_table import read_start
+from ks_universal.targets.local.state import make_private, write_durably
+
+_HOST = "127.0.0.1"
+_START_S = 60.0
+_STOP_S = 20.0
+_LOOK_AGAIN_S = 0.02
+
+
+class PostgresServer:
+    """Starts, adopts and stops the server. `folder` is the release's; it is made when needed."""
+
+    def __init__(self, settings: LocalPostgres, folder: Path, *, namespaces: bool | None = None) -> None:
+        """Take what is wanted; `namespaces` False does without user namespaces (only root needs them)."""
+        self._settings = settings
+        self._folder = folder
+        self._namespaces = namespaces
+        self._process: asyncio.subprocess.Process | None = None
+
+    def read_port(self) -> int:
+        """Return the port that is wanted, or was used last, or PostgreSQL's own."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return self._settings.port or int((self._folder / "port").read_text())
+        return self._settings.port or 5432
+
+    def facts(self) -> dict[str, str]:
+        """Return what `local.env` may refer to: where the server is, and as whom to enter."""
+        user, password, database = self._settings.user, self._settings.password, self._settings.database
+        port = str(self.read_port())
+        return {
+            "LOCAL_POSTGRES_HOST": _HOST,
+            "LOCAL_POSTGRES_PORT": port,
+            "LOCAL_POSTGRES_USER": user,
+            "LOCAL_POSTGRES_PASSWORD": password,
+            "LOCAL_POSTGRES_DATABASE": database,
+            "LOCAL_POSTGRES_URL": f"postgresql://{user}:{password}@{_HOST}:{port}/{database}",
+        }
+
+    async def start(self, *, fresh: bool = False) -> None:
+        """Bring the server up with the wanted user and database, or adopt the one that runs; with `fresh`, wipe first.
+
+        Raises TargetError.
+        """
+        if fresh:
+            await self.stop()
+            self._wipe()
+        make_private(self._folder)
+        if not await self._is_up():
+            programs = await choose_programs(self._home, namespaces=self._namespaces)
+            await self._initialise(programs)
+            await self._launch(programs)
+        await create_database(self._address(), self._settings)
+
+    async def stop(self) -> None:
+        """Stop the server, also one of an earlier run; open connections are ended. Fine when none runs."""
+        pid = _read_pid(self._data)
+        if pid is not None and (self._process is not None or await self._is_up()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGINT)
+            if not await _gone(pid, _STOP_S):
+                os.kill(pid, signal.SIGQUIT)
+                await _gone(pid, _STOP_S)
+        if self._process is not None:
+            await self._process.wait()
+            self._process = None
+
+    @property
+    def _home(self) -> Path:
+        """The folder that the server's user can enter: the release's, or for `nobody` one of his own."""
+        if os.getuid() != 0 or self._namespaces is not False:
+            return self._folder
+        name = hashlib.sha256(str(self._folder).encode()).hexdigest()[:16]
+        return Path("/var/tmp") / f"ks-universal-{name}"  # noqa: S108 - checked for its owner before it is used
+
+    @property
+    def _data(self) -> Path:
+        return self._home / "data"
+
+    def _address(self) -> ServerAddress:
+        password = (self._folder / "superuser").read_text()
+        return ServerAddress(host=_HOST, port=self.read_port(), password=password, data=str(self._data))
+
+    async def _is_up(self) -> bool:
+        """Tell whether our server runs: a process of its id that serves our data, and not a stranger on its port."""
+        pid = _read_pid(self._data)
+        if pid is None or read_start(pid) is None or not (self._folder / "superuser").exists():
+            return False
+        return await is_same_server(self._address())
+
+    def _wipe(self) -> None:
+        for folder in {self._folder, self._home}:
+            if folder.is_symlink():
+                raise TargetError(Problem("local/state", f"{folder} is a symbolic link", hint="remove it"))
+            if folder.exists():
+                shutil.rmtree(folder)
+
+    async def _initialise(self, programs: Programs) -> None:
+        """Make the data folder, as a whole: a kill in between leaves none."""
+        self._prepare_home(programs)
+        if self._data.exists():
+            return
+        aside, password_file = self._home / "data.new", self._home / "password.new"
+        shutil.rmtree(aside, ignore_errors=True)
+        password = secrets.token_hex(16)
+        write_durably(self._folder / "superuser", password.encode())
+        write_durably(password_file, password.encode())
+        _give(password_file, programs)
+        options = (
+            "-D",
+            aside,
+            "-U",
+            "postgres",
+            "-A",
+            "scram-sha-256",
+            "--pwfile",
+            password_file,
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+        )
+        process = await _spawn(programs, "initdb", *map(str, options), log=self._folder / "log")
+        if await process.wait() != 0:
+            raise self._failure("could not make its data folder")
+        password_file.unlink()
+        aside.rename(self._data)
+
+    def _prepare_home(self, programs: Programs) -> None:
+        if programs.user is None:
+            return
+        if self._namespaces is None:
+            self._namespaces = False
+        with contextlib.suppress(FileExistsError):
+            self._home.mkdir(mode=0o755)
+            _give(self._home, programs)
+        found = self._home.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, pwd.getpwnam(programs.user).pw_uid):
+            raise TargetError(Problem("local/state", f"{self._home} is not ours", hint="remove it"))
+
+    async def _launch(self, programs: Programs) -> None:
+        port = self._choose_port()
+        write_durably(self._folder / "port", str(port).encode())
+        options = (f"listen_addresses={_HOST}", "unix_socket_directories=", "max_connections=200")
+        words = [word for option in options for word in ("-c", option)]
+        log = self._folder / "log"
+        self._process = await _spawn(programs, "postgres", "-D", str(self._data), "-p", str(port), *words, log=log)
+        try:
+            async with asyncio.timeout(_START_S):
+                while not _is_ready(self._data, self._process.pid):
+                    if self._process.returncode is not None:
+                        raise self._failure("did not start")
+                    await asyncio.sleep(_LOOK_AGAIN_S)
+        except TimeoutError:
+            raise self._failure(f"did not start within {_START_S:g} s") from None
+
+    def _choose_port(self) -> int:
+        """Keep to the port of the last run where it is free: connection strings that people noted stay right."""
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind((_HOST, self.read_port()))
+                return self.read_port()
+            if self._settings.port:
+                raise self._failure(f"cannot have port {self._settings.port}, which is in use")
+            probe.bind((_HOST, 0))
+            return int(probe.getsockname()[1])
+
+    def _failure(self, what: str) -> TargetError:
+        log = self._folder / "log"
+        lines = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
+        said = f": {' | '.join(lines)}" if lines else ""
+        return TargetError(
+            Problem("local/postgres", f"the embedded PostgreSQL {what}{said}", hint=f"see {log}, or --fresh")
+        )
+
+
+async def _spawn(programs: Programs, name: str, *words: str, log: Path) -> asyncio.subprocess.Process:
+    """Start a program in a session of its own: the terminal's Ctrl-C is not for it, it is stopped last."""
+    group = pwd.getpwnam(programs.user).pw_gid if programs.user else None
+    groups: list[int] | None = [] if programs.user else None
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        return await asyncio.create_subprocess_exec(
+            *programs.command(name), *words, stdin=asyncio.subprocess.DEVNULL, stdout=descriptor, stderr=descriptor,
+            start_new_session=True, cwd="/", user=programs.user, group=group, extra_groups=groups,
+        )  # fmt: skip
+    finally:
+        os.close(descriptor)
+
+
+def _give(path: Path, programs: Programs) -> None:
+    if programs.user:
+        account = pwd.getpwnam(programs.user)
+        os.chown(path, account.pw_uid, account.pw_gid)
+
+
+def _read_pid(data: Path) -> int | None:
+    """Return the process id in the lock file of a data folder (its first line)."""
+    try:
+        return int((data / "postmaster.pid").read_text().splitlines()[0])
+    except (FileNotFoundError, IndexError, ValueError):
+        return None
+
+
+def _is_ready(data: Path, pid: int) -> bool:
+    """Tell whether the server of this process takes connections: line 8 of its lock file says so."""
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return False
+    return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+
+
+async def _gone(pid: int, within_s: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            while read_start(pid) is not None:
+                await asyncio.sleep(_LOOK_AGAIN_S)
+            return True
+    return False

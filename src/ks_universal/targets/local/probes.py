@@ -1,0 +1,143 @@
+"""Probes of a container: HTTP, TCP and commands, with Kubernetes' defaults."""
+
+import asyncio
+import contextlib
+import ssl
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ks_universal.targets.local.containers import ContainerRequest
+from ks_universal.targets.local.processes import ProcessRequest, start
+
+Json = dict[str, Any]
+_IMPATIENT_S = 0.25
+
+
+class Timing(msgspec.Struct, frozen=True, rename="camel"):
+    """When and how often a probe is tried; the names and defaults of Kubernetes."""
+
+    initial_delay_seconds: float = 0
+    period_seconds: float = 10
+    timeout_seconds: float = 1
+    failure_threshold: int = 3
+    success_threshold: int = 1
+
+
+class Probe:
+    """One probe of a container."""
+
+    def __init__(self, spec: Json, container: ContainerRequest) -> None:
+        """Take the probe's spec and the container, whose ports have names and whose environment commands get."""
+        self.timing = msgspec.convert(spec, Timing, strict=False)
+        self._spec = spec
+        self._container = container
+
+    async def check(self) -> bool:
+        """Try once, within the probe's time-out."""
+        try:
+            async with asyncio.timeout(self.timing.timeout_seconds):
+                return await self._try()
+        except (OSError, TimeoutError, ValueError, EOFError):  # no connection, none in time, or no HTTP
+            return False
+
+    async def await_success(self) -> None:
+        """Return when it has succeeded as often in a row as it must.
+
+        It is tried several times a second, whatever its period: locally nobody wants to wait ten seconds for a server
+        that is up after one.
+        """
+        await asyncio.sleep(self.timing.initial_delay_seconds)
+        successes = 0
+        while successes < self.timing.success_threshold:
+            successes = successes + 1 if await self.check() else 0
+            if successes < self.timing.success_threshold:
+                await asyncio.sleep(min(self.timing.period_seconds, _IMPATIENT_S))
+
+    async def await_failure(self) -> None:
+        """Return when it has failed as often in a row as it may."""
+        await asyncio.sleep(self.timing.initial_delay_seconds)
+        failures = 0
+        while failures < self.timing.failure_threshold:
+            failures = 0 if await self.check() else failures + 1
+            if failures < self.timing.failure_threshold:
+                await asyncio.sleep(self.timing.period_seconds)
+
+    @property
+    def patience_s(self) -> float:
+        """How long a startup probe may take to succeed."""
+        return self.timing.initial_delay_seconds + self.timing.failure_threshold * self.timing.period_seconds
+
+    async def _try(self) -> bool:
+        if "httpGet" in self._spec:
+            return await self._get(self._spec["httpGet"])
+        if "exec" in self._spec:
+            return await _run(self._spec["exec"].get("command") or (), self._container.process)
+        request = self._spec.get("tcpSocket") or self._spec["grpc"]
+        _, writer = await asyncio.open_connection(request.get("host") or "127.0.0.1", self._port(request["port"]))
+        await _close(writer)
+        return True
+
+    async def _get(self, request: Json) -> bool:
+        """Ask by HTTP; success is a status of 200 to 399. Like the kubelet, take any certificate."""
+        host, port = request.get("host") or "127.0.0.1", self._port(request["port"])
+        context = _trust_any() if request.get("scheme", "HTTP").upper() == "HTTPS" else None
+        reader, writer = await asyncio.open_connection(host, port, ssl=context)
+        try:
+            writer.write(_format_request(request, f"{host}:{port}"))
+            await writer.drain()
+            version, status = (await reader.readline()).split(maxsplit=2)[:2]
+            return version.startswith(b"HTTP/") and 200 <= int(status) < 400
+        finally:
+            await _close(writer)
+
+    def _port(self, port: int | str) -> int:
+        """Look a named port up in the container's ports."""
+        ports = {entry.get("name"): entry["containerPort"] for entry in self._container.spec.get("ports") or ()}
+        return int(ports.get(port, port))
+
+
+def find_probe(container: ContainerRequest, kind: str) -> Probe | None:
+    """Return a container's `startupProbe`, `readinessProbe` or `livenessProbe`; None when it has none."""
+    spec = container.spec.get(kind)
+    return Probe(spec, container) if spec else None
+
+
+async def run_hook(container: ContainerRequest, hook: str) -> bool:
+    """Run a container's `preStop` or `postStart` command to its end, if it has one; tell whether all went well."""
+    handler = ((container.spec.get("lifecycle") or {}).get(hook) or {}).get("exec")
+    return not handler or await _run(handler.get("command") or (), container.process)
+
+
+async def _run(command: tuple[str, ...] | list[str], container: ProcessRequest) -> bool:
+    """Run a command with the container's environment; on cancellation it is stopped."""
+    request = ProcessRequest(argv=tuple(command), env=container.env, directory=container.directory)
+    with tempfile.TemporaryDirectory(prefix="ks-universal-") as folder:
+        process = await start(request, Path(folder) / "entry")
+        try:
+            return await process.wait() == 0
+        finally:
+            await process.stop(0)
+            process.close()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+def _format_request(request: Json, host: str) -> bytes:
+    headers = {"Host": host, "User-Agent": "ks-universal-probe", "Accept": "*/*", "Connection": "close"}
+    headers |= {header["name"]: header["value"] for header in request.get("httpHeaders") or ()}
+    lines = [f"GET {request.get('path') or '/'} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def _trust_any() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,91 @@
+"""Which process groups are ours: told by the leader's process id together with the time when it started.
+
+A process writes its own entry before it becomes the command (see `ENTRY`), so a kill of this program at any moment
+leaves no process without one; and an id that the system has given to somebody else since is never taken for ours.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+import msgspec
+
+ENTRY = """\
+{ read -r stat </proc/$$/stat || stat=$(command -p ps -o lstart= -p $$); } 2>/dev/null
+printf '%s\\n%s\\n' "$$" "$stat" >"$0.new" && command -p mv -f "$0.new" "$0" || exit 125
+"""
+"""Shell text that writes the running shell's entry to the file `$0`: process id, then what tells its start."""
+
+RUN = ENTRY + 'exec "$@" 2>&1\n'
+"""Shell text for `sh -c RUN FILE COMMAND...`: writes the entry, then becomes the command."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A process group, led by process `pid`, which started at `started` (a text to compare, of no other meaning)."""
+
+    pid: int
+    started: str
+
+
+def read_entry(file: Path) -> Entry | None:
+    """Read an entry; None when the process has not written one."""
+    try:
+        pid, stat = file.read_text().splitlines()[:2]
+    except (FileNotFoundError, ValueError):
+        return None
+    return Entry(int(pid), _start_in(stat))
+
+
+def read_start(pid: int) -> str | None:
+    """Return what tells when a process started; None when there is no such process, or only its unreaped rest."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None if Path("/proc/self/stat").exists() else _ask_ps(pid)
+    return None if _state_in(stat) == "Z" else _start_in(stat)
+
+
+def is_running(entry: Entry) -> bool:
+    """Tell whether the leader of the group is alive and the one that wrote the entry."""
+    return read_start(entry.pid) == entry.started
+
+
+def group_is_alive(pgid: int) -> bool:
+    """Tell whether a process group has a living member (one that ended and waits to be reaped is none)."""
+    try:
+        os.killpg(pgid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # macOS says so of a group that has only unreaped members
+        return Path("/proc/self/stat").exists()
+    if not Path("/proc/self/stat").exists():
+        return True
+    return any(_is_living_member(file, pgid) for file in Path("/proc").glob("[0-9]*/stat"))
+
+
+def _is_living_member(file: Path, pgid: int) -> bool:
+    try:
+        fields = _fields_after_name(file.read_text())
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return int(fields[2]) == pgid and fields[0] not in "ZX"
+
+
+def _ask_ps(pid: int) -> str | None:
+    command = ["ps", "-o", "lstart=", "-p", str(pid)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a number is all it gets
+    return answer.stdout.strip() or None
+
+
+def _fields_after_name(stat: str) -> list[str]:
+    """Split /proc/PID/stat after the name, which may hold spaces and parentheses: state, parent, group ..."""
+    return stat.rpartition(")")[2].split()
+
+
+def _state_in(stat: str) -> str:
+    return _fields_after_name(stat)[0]
+
+
+def _start_in(stat: str) -> str:
+    """Return the start out of a stat line (field 22 of proc(5), ticks since boot), or ps's date as it is."""
+    return _fields_after_name(stat)[19] if ")" in stat else stat.strip()

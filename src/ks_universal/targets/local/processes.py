@@ -1,0 +1,144 @@
+"""Processes in a group of their own: start, output line by line, and a stop that leaves nothing behind."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from ks_universal.targets.local.process_table import RUN, group_is_alive
+
+MAX_LINE_BYTES = 64 * 1024
+_LOOK_AGAIN_S = 0.02
+
+
+class ProcessRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What to run: `argv` is found on the PATH of `env`, `directory` is absolute."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    directory: str
+
+
+class Pipe(NamedTuple):
+    """The reading end of a pipe; closing the transport closes it."""
+
+    reader: asyncio.StreamReader
+    transport: asyncio.BaseTransport
+
+
+class Process:
+    """A started process and its group."""
+
+    def __init__(self, process: asyncio.subprocess.Process, output: Pipe, status: Pipe) -> None:
+        """Take the started process, and the reading ends of its output and of the shell's words around it."""
+        self._process = process
+        self._output = output
+        self._status = status
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is its group's id, too."""
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether it has not been seen to end yet."""
+        return self._process.returncode is None
+
+    def lines(self) -> AsyncIterator[str]:
+        """Yield the output, standard error included, until all that write to it have ended."""
+        return read_lines(self._output.reader)
+
+    async def read_status(self) -> str:
+        """Wait for the line that the shell around the command says at its end; empty when it ended without a word."""
+        return (await self._status.reader.readline()).decode().strip()
+
+    async def wait(self) -> int:
+        """Wait for the process; the status as a shell says it: 128 + N for one that signal N ended."""
+        status = await self._process.wait()
+        return status if status >= 0 else 128 - status
+
+    async def stop(self, grace_s: float) -> None:
+        """End the whole group: SIGTERM, then after `grace_s` seconds SIGKILL. Returns when none of it is left."""
+        await stop_group(self.pid, grace_s)
+        await self._process.wait()
+
+    def close(self) -> None:
+        """Stop reading from it."""
+        self._output.transport.close()
+        self._status.transport.close()
+
+
+async def start(request: ProcessRequest, entry: Path, *, shell: str = RUN) -> Process:
+    """Start the request in a session of its own, by way of `sh -c shell`, whose `$0` is `entry`.
+
+    The shell writes its entry of the process table to that file before it becomes, or runs, the command.
+    """
+    (output, output_end), (status, status_end) = os.pipe(), os.pipe()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "/bin/sh", "-c", shell, str(entry), *request.argv,
+            stdin=asyncio.subprocess.DEVNULL, stdout=output_end, stderr=status_end,
+            env=request.env, cwd=request.directory, start_new_session=True,
+        )  # fmt: skip
+    except BaseException:
+        os.close(output)
+        os.close(status)
+        raise
+    finally:
+        os.close(output_end)
+        os.close(status_end)
+    return Process(process, await _open_pipe(output), await _open_pipe(status))
+
+
+async def _open_pipe(descriptor: int) -> Pipe:
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
+    )
+    return Pipe(reader, transport)
+
+
+async def read_lines(output: asyncio.StreamReader) -> AsyncIterator[str]:
+    """Yield lines without their ends; one longer than MAX_LINE_BYTES comes in pieces, bytes that are no UTF-8 as �."""
+    rest = b""
+    while chunk := await output.read(MAX_LINE_BYTES):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield decode_line(line)
+        if len(rest) >= MAX_LINE_BYTES:
+            yield decode_line(rest)
+            rest = b""
+    if rest:
+        yield decode_line(rest)
+
+
+def decode_line(line: bytes) -> str:
+    """Make text of a line of output, cut at MAX_LINE_BYTES."""
+    return line[:MAX_LINE_BYTES].decode(errors="replace").rstrip("\r")
+
+
+async def stop_group(pgid: int, grace_s: float) -> None:
+    """End a process group: SIGTERM, after `grace_s` seconds SIGKILL. Returns when it has no living member."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pgid, signal.SIGTERM)
+    if not await _group_ends(pgid, grace_s):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pgid, signal.SIGKILL)
+        await _group_ends(pgid, float("inf"))
+
+
+async def _group_ends(pgid: int, within_s: float) -> bool:
+    """Look again and again: the system tells of the end of one's children, not of a group's."""
+    deadline = time.monotonic() + within_s
+    while group_is_alive(pgid):
+        if time.monotonic() >= deadline:
+            return False
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    return True

@@ -1,0 +1,109 @@
+"""Applications on this machine: one running pod a Deployment, replaced by its next version or kept."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import Emit, ObjectChanged
+from ks_universal.errors import RolloutFailed
+from ks_universal.plan.steps import RollOut
+from ks_universal.resources.objects import Identity, identity
+from ks_universal.targets.local.containers import PodRequest
+from ks_universal.targets.local.finishing import finish
+from ks_universal.targets.local.pods import Pod, PodFailed
+
+Json = dict[str, Any]
+
+
+class Version(msgspec.Struct, frozen=True):
+    """A version of an application: the Deployment, what runs for it, and the digest of all that it is made of."""
+
+    body: Json
+    request: PodRequest
+    digest: str
+
+    @property
+    def deadline_s(self) -> float:
+        """How long it may take to become ready."""
+        return float(self.body["spec"].get("progressDeadlineSeconds") or 600)
+
+
+class Applications:
+    """The running applications, in the order in which they were started."""
+
+    def __init__(self, entries: Path) -> None:
+        """Take the folder of the process table."""
+        self._entries = entries
+        self._versions: dict[Identity, Version] = {}
+        self._pods: dict[Identity, Pod] = {}
+
+    def bodies(self) -> dict[Identity, Json]:
+        """Return the Deployments that run (or are meant to run nothing) here now."""
+        return {subject: version.body for subject, version in self._versions.items()}
+
+    def ports(self) -> set[int]:
+        """Return the ports that the running pods have."""
+        return {port for version in self._versions.values() for port in container_ports(version.request)}
+
+    async def roll_out(self, step: RollOut, version: Version, emit: Emit) -> None:
+        """Replace the running version, whose ports the new one needs; a new one that fails is replaced by the old.
+
+        Raises RolloutFailed. On cancellation neither runs.
+        """
+        subject = identity(step.body)
+        old = self._versions.get(subject)
+        if old is not None and old.digest == version.digest:
+            emit(ObjectChanged(step=step.id, identity=subject, change="unchanged"))
+            return
+        await self.remove(subject)
+        try:
+            await self._bring_up(step, version, emit)
+        except PodFailed as failure:
+            runs_now = await self._bring_back(step, old, emit)
+            raise RolloutFailed(step.id, (*failure.causes, runs_now)) from None
+        emit(ObjectChanged(step=step.id, identity=subject, change="created" if old is None else "changed"))
+
+    async def remove(self, subject: Identity) -> None:
+        """Stop an application; returns when none of its processes is left."""
+        self._versions.pop(subject, None)
+        pod = self._pods.pop(subject, None)
+        if pod is not None:
+            await finish(pod.stop())
+
+    async def stop(self) -> None:
+        """Stop all applications, the last one started first."""
+        for subject in reversed(list(self._versions)):
+            await self.remove(subject)
+
+    async def _bring_up(self, step: RollOut, version: Version, emit: Emit) -> None:
+        subject = identity(version.body)
+        pod = Pod(version.request, step.application or subject.name, self._entries, emit)
+        self._pods[subject] = pod
+        self._versions[subject] = version
+        if version.body["spec"].get("replicas") == 0:
+            return
+        try:
+            await pod.bring_up(step.id, version.deadline_s)
+        except BaseException:
+            await self.remove(subject)
+            raise
+
+    async def _bring_back(self, step: RollOut, old: Version | None, emit: Emit) -> Problem:
+        """Start the version before again; return the sentence that says what runs now."""
+        if old is None:
+            return Problem("rollout/nothing-runs", "there was no version before: nothing of it runs now")
+        try:
+            await self._bring_up(step, old, emit)
+        except PodFailed as failure:
+            message = f"the version before did not come up again: nothing of it runs now ({failure.causes[0].message})"
+            return Problem("rollout/nothing-runs", message)
+        return Problem("rollout/old-version-runs", "the version before was started again and runs now")
+
+
+def container_ports(request: PodRequest) -> list[int]:
+    """Return the TCP ports that a pod's containers name."""
+    specs = [container.spec for container in (*request.init, *request.containers)]
+    ports = [port for spec in specs for port in spec.get("ports") or () if port.get("protocol", "TCP") == "TCP"]
+    return [int(port["containerPort"]) for port in ports]

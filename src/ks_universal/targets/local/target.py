@@ -1,0 +1,170 @@
+"""The target that runs a release as processes of this machine."""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from ks_universal.diagnostics import Problem, has_errors
+from ks_universal.engine.events import Emit, ObjectChanged
+from ks_universal.errors import MigrationFailed, RolloutFailed
+from ks_universal.model.local import Local
+from ks_universal.plan.records import Attempt, Outcome, Revision, State
+from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
+from ks_universal.resources.objects import Identity, Rendered, identity
+from ks_universal.targets.local.attempts import job_folders, open_run, settle_recorded, stop_attempts
+from ks_universal.targets.local.check import build_step, find_problems
+from ks_universal.targets.local.containers import Machine
+from ks_universal.targets.local.finishing import finish
+from ks_universal.targets.local.jobs import JobRun
+from ks_universal.targets.local.leftovers import stop_leftovers
+from ks_universal.targets.local.lock import FileLock
+from ks_universal.targets.local.postgres import PostgresServer
+from ks_universal.targets.local.rollout import Applications, Version
+from ks_universal.targets.local.state import StateFolder, make_private
+
+Json = dict[str, Any]
+
+
+class LocalTarget:
+    """Runs one release here. What it starts lives until `close`, or the next version, or `delete`."""
+
+    def __init__(  # noqa: PLR0913 - all but three have a default or are places
+        self,
+        release: str,
+        namespace: str,
+        local: Local,
+        *,
+        directory: Path,
+        state: Path,
+        retry_delay_s: float = 1.0,
+        fresh: bool = False,
+    ) -> None:
+        """Take the release and its `local` section.
+
+        `directory` is where relative paths of `local.images` start, `state` the release's folder
+        (`.ks-universal/<release>`); with `fresh` the data of the embedded PostgreSQL is wiped before its first start.
+        """
+        self._namespace = namespace
+        self._local = local
+        self._directory = directory
+        self._state = StateFolder(state)
+        self._retry_delay_s = retry_delay_s
+        self._fresh = fresh
+        self._lock = FileLock(self._state.path / "lock", release)
+        self._applications = Applications(self._state.path / "processes")
+        self._postgres = PostgresServer(local.postgres, self._state.path / "postgres") if local.postgres else None
+        self._beginning = asyncio.Lock()
+        self._begun = False
+        self._planned: set[str] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @contextlib.asynccontextmanager
+    async def lock(self, emit: Emit, *, wait: bool) -> AsyncIterator[None]:
+        """Hold the release. It stays held after the block, until `close`: the applications run on."""
+        make_private(self._state.path)
+        if not self._lock.held:
+            await self._lock.acquire(emit, wait=wait)
+            await finish(stop_leftovers(self._state.folder("processes")))
+        yield
+
+    async def read(self, rendered: Rendered) -> State:  # noqa: ARG002 - whatever it owns is its own here
+        """Read the record and the live objects. A Deployment is live while this program runs it."""
+        return State(revisions=self._state.read_revisions(), objects=self._live_objects())
+
+    async def check(self, plan: Plan) -> tuple[Problem, ...]:
+        """Find what a process of this machine cannot be given: mounts, keys, commands, ports, the wanted PostgreSQL."""
+        self._planned = {step.digest for step in plan.steps if isinstance(step, Migrate)}
+        problems = find_problems(plan, self._live_objects(), self._machine(), self._applications.ports())
+        return tuple(dict.fromkeys(problems))
+
+    async def apply(self, step: Apply, emit: Emit) -> None:
+        """Remember the object. Services, accounts, policies and claims have no effect on processes."""
+        await self._begin()
+        subject = identity(step.body)
+        before = self._state.read_object(subject)
+        if before != step.body:
+            self._state.write_object(step.body)
+        change = "created" if before is None else "unchanged" if before == step.body else "changed"
+        emit(ObjectChanged(step=step.id, identity=subject, change=change))
+
+    async def delete(self, step: Delete, emit: Emit) -> None:
+        """Forget the object; a Deployment's processes are gone on return."""
+        await self._begin()
+        if step.identity in self._live_objects():
+            await self._applications.remove(step.identity)
+            self._state.forget_object(step.identity)
+            emit(ObjectChanged(step=step.id, identity=step.identity, change="deleted"))
+
+    async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
+        """Run the Job's containers, init containers first, with retries; see JobRun."""
+        await self._begin()
+        pod, problems = build_step(step, self._live_objects(), self._namespace, self._machine())
+        if has_errors(problems):
+            raise MigrationFailed(step.id, problems)
+        name = step.migration.body["metadata"]["name"]
+        folder, run = await open_run(self._state, name, step=step.id, digest=step.digest)
+        return await JobRun(step, pod, folder, run, emit).migrate(retry_delay_s=self._retry_delay_s)
+
+    async def roll_out(self, step: RollOut, emit: Emit) -> None:
+        """Replace the running version of the application; see Applications."""
+        await self._begin()
+        machine = self._machine()
+        pod, problems = build_step(step, self._live_objects(), self._namespace, machine)
+        if has_errors(problems):
+            raise RolloutFailed(step.id, problems)
+        digest = hashlib.sha256(msgspec.json.encode([step.body, machine.local, machine.facts], order="sorted"))
+        await self._applications.roll_out(step, Version(step.body, pod, digest.hexdigest()), emit)
+
+    async def save(self, revision: Revision) -> None:
+        """Keep the record. The attempts of a step whose outcome it has are not taken up again."""
+        self._state.write_revision(revision)
+        ended = [step for step in revision.steps if step.outcome not in (Outcome.RUNNING, Outcome.SKIPPED)]
+        settle_recorded(self._state, {step.id: step.digest for step in ended})
+
+    async def close(self) -> None:
+        """Stop the applications, the last one first, then PostgreSQL; give the lock back. Fine to repeat."""
+        await finish(self._close())
+
+    async def _close(self) -> None:
+        await self._applications.stop()
+        if self._postgres and self._begun:
+            await self._postgres.stop()
+        self._begun = False
+        self._lock.release()
+
+    async def _begin(self) -> None:
+        """Before the first change: stop what a killed run left of other values, start PostgreSQL. Once."""
+        async with self._beginning:
+            if self._begun:
+                return
+            await self._stop_outdated()
+            self._begun = True
+            if self._postgres:
+                await self._postgres.start(fresh=self._fresh)
+
+    async def _stop_outdated(self) -> None:
+        """Stop running migrations that are not in the plan."""
+        for folder in job_folders(self._state):
+            run = folder.read()
+            if run is None or self._planned is None or run.digest not in self._planned:
+                await stop_attempts(folder)
+
+    def _machine(self) -> Machine:
+        facts = self._postgres.facts() if self._postgres else {}
+        return Machine(self._local, self._directory.absolute(), facts)
+
+    def _live_objects(self) -> dict[Identity, Json]:
+        return self._state.read_objects() | self._applications.bodies()
