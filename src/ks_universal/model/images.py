@@ -19,7 +19,7 @@ def image_reference(image: str, tag: str | None) -> str:
 
 
 def migration_image(container: Container, step: Step) -> tuple[str, str | None]:
-    """Give the image and tag of a step: an own image comes with its own tag, an own tag alone goes to the app's image."""
+    """Give the image and tag of a step: an own image comes with its own tag only."""
     if step.image is not None:
         return step.image, step.image_tag
     return container.image, container.image_tag if step.image_tag is None else step.image_tag

@@ -4,6 +4,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.model.application import Application
+from ks_universal.model.checks import check_application
 from ks_universal.model.converters import convert_struct
 from ks_universal.model.findings import Findings
 from ks_universal.model.inherit import merge_general
@@ -34,7 +35,8 @@ def parse_application(tree: Mapping) -> Parsed:
     # What is wrong in the general settings is wrong in every deployment: one finding, where it is written.
     known = {(problem.code, problem.where) for problem in problems}
     problems += [problem for problem in findings.problems if (problem.code, problem.where) not in known]
-    return Parsed(None if problems else application, tuple(problems), effective)
+    checked = check_application(application, effective, findings.broken)
+    return Parsed(None if problems else application, (*problems, *checked), effective)
 
 
 def _check_general(tree: Mapping) -> list[Problem]:

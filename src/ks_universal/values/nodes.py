@@ -71,16 +71,28 @@ def position(mark: Mark) -> Position:
     return Position(mark.name, mark.line + 1, mark.column + 1)
 
 
+def find(root: Node, path: Path) -> Node | None:
+    """Find the node at a path; None if there is none."""
+    node: Node | None = root
+    for part in path:
+        node = None if node is None else _child(node, part)
+    return node
+
+
+def _child(node: Node, part: str | int) -> Node | None:
+    if isinstance(node, Mapping) and isinstance(part, str):
+        return node.entries.get(part)
+    if isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
+        return node.items[part]
+    return None
+
+
 def locate(root: Node, path: Path, *, key: bool = False) -> Position:
     """Find where a value (or with `key` its key) was written; for an absent path, its nearest existing parent."""
     node = root
     complete = True
     for part in path:
-        child: Node | None = None
-        if isinstance(node, Mapping) and isinstance(part, str):
-            child = node.entries.get(part)
-        elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
-            child = node.items[part]
+        child = _child(node, part)
         if child is None:
             complete = False
             break

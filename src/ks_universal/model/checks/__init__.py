@@ -1,0 +1,49 @@
+"""What types cannot say: names that Kubernetes refuses, references, and parts of the values that contradict each other.
+
+Each module looks at one topic of the typed application and reports with paths into the tree.
+"""
+
+from collections.abc import Callable, Set
+
+from ks_universal.diagnostics import Problem
+from ks_universal.model.application import Application
+from ks_universal.model.checks.containers import check_containers
+from ks_universal.model.checks.dependencies import check_dependencies
+from ks_universal.model.checks.environment import check_environment
+from ks_universal.model.checks.expansion import check_expansion
+from ks_universal.model.checks.images import check_images
+from ks_universal.model.checks.labels import check_labels
+from ks_universal.model.checks.migrations import check_migrations
+from ks_universal.model.checks.names import check_names
+from ks_universal.model.checks.references import check_references
+from ks_universal.model.checks.report import Report
+from ks_universal.model.checks.sections import check_sections
+from ks_universal.model.checks.services import check_services
+from ks_universal.model.checks.volumes import check_volumes
+from ks_universal.values.nodes import Mapping, Path
+
+_CHECKS: tuple[Callable[[Application, Report], None], ...] = (
+    check_names,
+    check_labels,
+    check_sections,
+    check_images,
+    check_containers,
+    check_environment,
+    check_expansion,
+    check_volumes,
+    check_references,
+    check_migrations,
+    check_dependencies,
+    check_services,
+)
+
+
+def check_application(application: Application, tree: Mapping, broken: Set[Path] = frozenset()) -> list[Problem]:
+    """Find what is wrong in a typed application; `tree` is the effective tree that it was typed from.
+
+    `broken` are paths at which typing found nothing usable: there the application holds empty values that say nothing.
+    """
+    report = Report(tree, broken)
+    for check in _CHECKS:
+        check(application, report)
+    return report.problems

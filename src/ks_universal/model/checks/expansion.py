@@ -1,0 +1,119 @@
+"""`$(VAR)` in commands and variables: Kubernetes leaves what it cannot expand as it is, without a word.
+
+`$$(VAR)` is an escape. Variables of `envFrom` come first, then groups of `secretRefs`, then `env`, in order.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ks_universal.model.application import Application
+from ks_universal.model.checks.places import each_container
+from ks_universal.model.checks.report import Report, suggest
+from ks_universal.model.containers import Container, EnvFrom, EnvVar
+from ks_universal.model.migrations import Migrations, Step, effective_steps
+from ks_universal.model.selection import find_container
+from ks_universal.values.nodes import Path
+
+_REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_]*)\)", re.ASCII)
+_FROM_SERVICES = re.compile(r"[A-Z0-9_]+_(SERVICE_HOST|SERVICE_PORT|PORT)(_[A-Z0-9_]+)?", re.ASCII)
+
+
+class _Scope(NamedTuple):
+    """What a container's commands can use; `is_open` if an `envFrom` may bring variables that nobody can know here."""
+
+    names: set[str]
+    is_open: bool
+
+
+def check_expansion(application: Application, report: Report) -> None:
+    """Check every `$(VAR)` of containers and migrations."""
+    for place in each_container(application):
+        container = place.container
+        given = _given(container, container.env_from, application)
+        _check_env((*place.path, "env"), container.env, given, report)
+        scope = _Scope(given.names | {variable.name for variable in container.env}, given.is_open)
+        for key, words in (("command", container.command), ("args", container.args)):
+            _check_words((*place.path, key), words or (), scope, report)
+    for owner, deployment in application.deployments.items():
+        for index, step in enumerate(effective_steps(deployment.migrations)):
+            found = find_container(deployment, step)
+            if found is not None:
+                path: Path = ("deployments", owner, "migrations")
+                _check_step(path, deployment.migrations, index, (step, found[1]), application, report)
+
+
+def _check_step(
+    path: Path,
+    migrations: Migrations,
+    index: int,
+    running: tuple[Step, Container],
+    application: Application,
+    report: Report,
+) -> None:
+    step, container = running
+    given = _given(container, (*container.env_from, *step.env_from), application)
+    scope = _Scope(given.names | {v.name for v in (*container.env, *step.env)}, given.is_open)
+    own = migrations.steps[index] if migrations.steps else None
+    below = (*path, "steps", index)
+    for key, words in (("command", step.command), ("args", step.args)):
+        is_own = own is not None and getattr(own, key) is not None
+        _check_words((*below, key) if is_own else (*path, key), words or (), scope, report)
+
+
+def _given(container: Container, sources: tuple[EnvFrom, ...], application: Application) -> _Scope:
+    """Collect what is there before `env`."""
+    groups = (application.secret_refs.get(group, ()) for group in container.secret_refs)
+    names = {entry.name for entries in groups for entry in entries}
+    is_open = False
+    for source in sources:
+        config = application.configs.get(_config_name(source))
+        if config is None:
+            is_open = True
+        else:
+            names |= {source.kubernetes.get("prefix", "") + key for key in config.data}
+    return _Scope(names, is_open)
+
+
+def _config_name(source: EnvFrom) -> str:
+    references = (source.kubernetes.get(key, {}) for key in ("configMapRef", "secretRef"))
+    return source.config_name or next((r["name"] for r in references if "name" in r), "")
+
+
+def _check_env(path: Path, env: tuple[EnvVar, ...], given: _Scope, report: Report) -> None:
+    before = set(given.names)
+    names = {variable.name for variable in env}
+    for index, variable in enumerate(env):
+        for name in _references(variable.value or ""):
+            if name in before or given.is_open or _FROM_SERVICES.fullmatch(name):
+                continue
+            below = (*path, index, "value")
+            if name in names:
+                clause = f"uses $({name}), which is set after it and will not expand"
+                report.warn("env/not-expanded", below, clause, f"set '{name}' before it")
+            else:
+                _report_unknown(below, name, before, report)
+        before.add(variable.name)
+
+
+def _check_words(path: Path, words: tuple[str, ...], scope: _Scope, report: Report) -> None:
+    for index, word in enumerate(words):
+        for name in _references(word):
+            # $(hostname) is what a shell runs, and meant so.
+            if name in scope.names or scope.is_open or name.islower() or _FROM_SERVICES.fullmatch(name):
+                continue
+            _report_unknown((*path, index), name, scope.names, report)
+
+
+def _report_unknown(path: Path, name: str, known: set[str], report: Report) -> None:
+    clause = f"uses $({name}), which is not set and will not expand"
+    near = suggest(name, sorted(known)) or ""
+    hint = near if near.startswith("did") else f"set '{name}' in env, or write $$({name}) for the text itself"
+    report.warn("env/not-expanded", path, clause, hint)
+
+
+def _references(text: str) -> Iterator[str]:
+    if "$(" in text:
+        for found in _REFERENCE.finditer(text):
+            if found.group(1) is not None:
+                yield found.group(1)

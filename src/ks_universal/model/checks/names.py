@@ -1,0 +1,78 @@
+"""Names that Kubernetes would refuse."""
+
+from collections.abc import Callable, Iterable
+
+from ks_universal.model import names
+from ks_universal.model.application import Application
+from ks_universal.model.checks.places import each_container, each_main_container, each_settings
+from ks_universal.model.checks.report import Report
+from ks_universal.values.nodes import Path
+
+_LABEL = "lower-case letters, digits and '-', at most 63, with a letter or digit at both ends"
+_SUBDOMAIN = "lower-case letters, digits, '-' and '.', with a letter or digit at both ends"
+_SERVICE = "lower-case letters, digits and '-', at most 63, with a letter at the start"
+_PORT = "lower-case letters, digits and '-', at most 15, with at least one letter"
+_CONFIG_KEY = "letters, digits, '-', '_' and '.'"
+
+
+def check_names(application: Application, report: Report) -> None:
+    """Check the names of all objects and of what is in them."""
+    for name, deployment in application.deployments.items():
+        path: Path = ("deployments", name)
+        _check(report, path, "a Deployment", name, _is_short_subdomain, f"{_SUBDOMAIN}, at most 63")
+        if deployment.auto_create_service and not names.is_service_name(name):
+            _refuse(report, path, "a Service", _SERVICE)
+    _check_keys(report, "configs", application.configs, "a ConfigMap or Secret", names.is_dns_subdomain, _SUBDOMAIN)
+    _check_keys(report, "services", application.services, "a Service", names.is_service_name, _SERVICE)
+    claims = application.persistent_volume_claims
+    _check_keys(report, "persistentVolumeClaims", claims, "a claim", names.is_dns_subdomain, _SUBDOMAIN)
+    for name, config in application.configs.items():
+        for key in config.data:
+            _check(report, ("configs", name, "data", key), "a key of a config", key, names.is_config_key, _CONFIG_KEY)
+    _check_parts(application, report)
+    _check_accounts(application, report)
+
+
+def _check_parts(application: Application, report: Report) -> None:
+    for place in each_main_container(application):
+        _check(report, place.path, "a container", place.name or "", names.is_dns_label, _LABEL)
+    for place in each_container(application):
+        for port in place.container.ports:
+            _check(report, (*place.path, "ports", port), "a port", port, names.is_port_name, _PORT)
+
+
+def _check_accounts(application: Application, report: Report) -> None:
+    generic = application.generic.service_account_name
+    _check_account(report, ("generic", "serviceAccountName"), generic)
+    for name, deployment in application.deployments.items():
+        _check_account(report, ("deployments", name, "serviceAccountName"), deployment.service_account_name)
+        account = deployment.service_account
+        _check_account(report, ("deployments", name, "serviceAccount", "name"), account.name if account else None)
+    for place in each_settings(application):
+        _check_account(report, (*place.path, "serviceAccount"), place.settings.service_account)
+
+
+def _check_account(report: Report, path: Path, name: str | None) -> None:
+    if name is not None and not names.is_dns_subdomain(name):
+        _refuse(report, path, "a ServiceAccount", _SUBDOMAIN, key=False)
+
+
+def _check_keys(
+    report: Report, section: str, keys: Iterable[str], what: str, is_valid: Callable[[str], bool], rule: str
+) -> None:
+    for name in keys:
+        _check(report, (section, name), what, name, is_valid, rule)
+
+
+def _check(report: Report, path: Path, what: str, name: str, is_valid: Callable[[str], bool], rule: str) -> None:
+    if not is_valid(name):
+        _refuse(report, path, what, rule)
+
+
+def _refuse(report: Report, path: Path, what: str, rule: str, *, key: bool = True) -> None:
+    report.error("names/invalid", path, f"is no name that Kubernetes takes for {what}", f"it takes {rule}", key=key)
+
+
+def _is_short_subdomain(name: str) -> bool:
+    # The name is also the value of a label.
+    return len(name) <= 63 and names.is_dns_subdomain(name)

@@ -1,0 +1,102 @@
+"""References to ConfigMaps, Secrets and claims, wherever they may be written."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ks_universal.model.application import Application
+from ks_universal.model.checks.configs import Reference, check_reference
+from ks_universal.model.checks.environment import each_env_from
+from ks_universal.model.checks.places import each_container, each_settings
+from ks_universal.model.checks.report import Report, suggest
+from ks_universal.model.containers import EnvFrom, EnvVar
+from ks_universal.model.sections import SecretRef
+from ks_universal.values.nodes import Path
+
+Json = dict[str, Any]
+_SOURCES = (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret"))
+_ENV_FROM = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
+_VOLUMES = (("configMap", "name", "ConfigMap"), ("secret", "secretName", "Secret"))
+
+
+def check_references(application: Application, report: Report) -> None:
+    """Check that what is referred to exists, where these values can tell."""
+    for reference in _each_reference(application):
+        check_reference(reference, application, report)
+    for path, volume in each_volume(application):
+        claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+        if claim is not None and claim not in report.names_below("persistentVolumeClaims"):
+            clause = f"names the claim '{claim}', which these values do not contain"
+            hint = suggest(claim, application.persistent_volume_claims)
+            hint = hint if hint else "it must exist where the release runs"
+            report.warn("references/unknown-claim", (*path, "persistentVolumeClaim", "claimName"), clause, hint)
+
+
+def each_volume(application: Application) -> Iterator[tuple[Path, Json]]:
+    """Walk the volumes of deployments, migrations and steps."""
+    for name, deployment in application.deployments.items():
+        for index, volume in enumerate(deployment.volumes):
+            yield ("deployments", name, "volumes", index), volume
+    for place in each_settings(application):
+        for index, volume in enumerate(place.settings.volumes):
+            yield (*place.path, "volumes", index), volume
+
+
+def _each_reference(application: Application) -> Iterator[Reference]:
+    for place in each_container(application):
+        yield from _of_env((*place.path, "env"), place.container.env)
+    for settings in each_settings(application):
+        yield from _of_env((*settings.path, "env"), settings.settings.env)
+    for group, entries in application.secret_refs.items():
+        yield from _of_env(("secretRefs", group), entries)
+    for path, sources in each_env_from(application):
+        for index, source in enumerate(sources):
+            yield from _of_env_from((*path, index), source)
+    for path, volume in each_volume(application):
+        yield from _of_volume(path, volume)
+
+
+def _of_env(path: Path, env: Sequence[EnvVar | SecretRef]) -> Iterator[Reference]:
+    for index, variable in enumerate(env):
+        below = (*path, index)
+        if variable.value is not None:
+            continue
+        if variable.secret_key_ref is not None and variable.value_from is None:
+            yield _selected((*below, "secretKeyRef"), "Secret", variable.secret_key_ref)
+        for key, kind in _SOURCES:
+            source = (variable.value_from or {}).get(key)
+            if source is not None:
+                yield _selected((*below, "valueFrom", key), kind, source)
+
+
+def _selected(path: Path, kind: str, source: Json) -> Reference:
+    name, key, optional = source.get("name", ""), source.get("key"), source.get("optional", False)
+    return Reference((*path, "name"), kind, name, optional, key, (*path, "key"))
+
+
+def _of_env_from(path: Path, source: EnvFrom) -> Iterator[Reference]:
+    if source.config_name is not None and source.type in ("configMap", "secret"):
+        kind = "Secret" if source.type == "secret" else "ConfigMap"
+        yield Reference((*path, "configName"), kind, source.config_name, bool(source.optional))
+    for key, kind in _ENV_FROM:
+        reference = source.kubernetes.get(key)
+        if reference is not None:
+            optional = reference.get("optional", False)
+            yield Reference((*path, key, "name"), kind, reference.get("name", ""), optional)
+
+
+def _of_volume(path: Path, volume: Json) -> Iterator[Reference]:
+    for key, name_key, kind in _VOLUMES:
+        if key in volume:
+            yield from _of_files((*path, key), volume[key], name_key, kind)
+    for index, projection in enumerate(volume.get("projected", {}).get("sources", ())):
+        for key, _, kind in _VOLUMES:
+            if key in projection:
+                yield from _of_files((*path, "projected", "sources", index, key), projection[key], "name", kind)
+
+
+def _of_files(path: Path, source: Json, name_key: str, kind: str) -> Iterator[Reference]:
+    name, optional = source.get(name_key, ""), source.get("optional", False)
+    yield Reference((*path, name_key), kind, name, optional)
+    for index, item in enumerate(source.get("items", ())):
+        below = (*path, "items", index, "key")
+        yield Reference((*path, name_key), kind, name, optional, item.get("key"), below)

@@ -1,0 +1,62 @@
+"""Where checks put their findings."""
+
+from collections.abc import Iterable, Set
+
+from ks_universal.diagnostics import Position, Problem, Severity
+from ks_universal.model.findings import name_place, nearest
+from ks_universal.values.nodes import Mapping, Path, find, locate
+
+
+class Report:
+    """Findings of the checks, each place and clause once: what entries inherit is found in many and written once."""
+
+    def __init__(self, tree: Mapping, broken: Set[Path]) -> None:
+        self.tree = tree
+        self.problems: list[Problem] = []
+        self._broken = broken
+        self._above_broken = {path[:end] for path in broken for end in range(1, len(path))}
+        self._seen: set[tuple[str, Position, str]] = set()
+
+    def error(self, code: str, path: Path, clause: str, hint: str | None = None, *, key: bool = False) -> None:
+        """Report what must not stay; `clause` follows the path, `key` points at the path's key and not at its value."""
+        self._add(Problem(code, clause, None, hint), path, key=key)
+
+    def warn(self, code: str, path: Path, clause: str, hint: str | None = None, *, key: bool = False) -> None:
+        """Report what may be meant so."""
+        self._add(Problem(code, clause, None, hint, Severity.WARNING), path, key=key)
+
+    def is_written(self, path: Path) -> bool:
+        """Tell whether the tree has the path, usable or not."""
+        return find(self.tree, path) is not None
+
+    def names_below(self, section: str) -> Iterable[str]:
+        """List the keys of a top-level section as written, also those whose entries could not be typed."""
+        return self.names_below_path((section,))
+
+    def names_below_path(self, path: Path) -> Iterable[str]:
+        """List the keys of a map as written; none if there is no map."""
+        node = find(self.tree, path)
+        return node.entries if isinstance(node, Mapping) else ()
+
+    def _add(self, problem: Problem, path: Path, *, key: bool) -> None:
+        if self._broken and not key and self._is_broken(path):
+            return
+        where = locate(self.tree, path, key=key)
+        identity = (problem.code, where, problem.message)
+        if identity in self._seen:
+            return
+        self._seen.add(identity)
+        message = f"{name_place(path)} {problem.message}"
+        self.problems.append(Problem(problem.code, message, where, problem.hint, problem.severity))
+
+    def _is_broken(self, path: Path) -> bool:
+        return path in self._above_broken or any(path[:end] in self._broken for end in range(1, len(path) + 1))
+
+
+def suggest(name: str, known: Iterable[str]) -> str | None:
+    """Make the hint for a name that is not among the known ones."""
+    names = list(dict.fromkeys(known))
+    near = nearest(name, names)
+    if near is not None:
+        return f"did you mean '{near}'?"
+    return f"there is {', '.join(names)}" if 0 < len(names) <= 8 else None

@@ -1,0 +1,94 @@
+"""Services, auto-created and standalone: ports that are there, once, and pods that are found."""
+
+from ks_universal.model.application import Application
+from ks_universal.model.checks.containers import check_port_number, check_protocol
+from ks_universal.model.checks.report import Report, suggest
+from ks_universal.model.sections import Service
+from ks_universal.model.workloads import Deployment
+from ks_universal.values.nodes import Path
+
+_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+
+
+def check_services(application: Application, report: Report) -> None:
+    """Check all Services."""
+    for name, deployment in application.deployments.items():
+        if deployment.auto_create_service:
+            _check_auto(("deployments", name), deployment, report)
+            if name in application.services:
+                clause = f"is also made by autoCreateService of the deployment '{name}'"
+                report.error("names/duplicate", ("services", name), clause, "keep one of the two", key=True)
+    for name, service in application.services.items():
+        _check_service(("services", name), service, report)
+        _check_target(("services", name), service, application, report)
+
+
+def _check_auto(path: Path, deployment: Deployment, report: Report) -> None:
+    if deployment.service_type not in _TYPES:
+        hint = suggest(deployment.service_type, _TYPES)
+        report.error("values/unknown-value", (*path, "serviceType"), f"must be one of {', '.join(_TYPES)}", hint)
+    names: dict[str, str] = {}
+    numbers: dict[tuple[int, str], str] = {}
+    for container_name, container in deployment.containers.items():
+        for port_name, port in container.ports.items():
+            below = (*path, "containers", container_name, "ports", port_name)
+            if names.setdefault(port_name, container_name) != container_name:
+                clause = f"is also a port of the container '{names[port_name]}': a Service needs different names"
+                report.error("names/duplicate", below, clause, "rename one of them", key=True)
+            number = port.service_port or port.container_port
+            label = f"{container_name}.{port_name}"
+            other = numbers.setdefault((number, port.protocol), label)
+            if other != label:
+                clause = f"has the number {number} in the Service, as '{other}' does"
+                report.error("services/duplicate-port", below, clause, "give one of them a 'servicePort'")
+    if not names and deployment.containers:
+        clause = "makes no Service: no container has a port"
+        report.warn("services/no-ports", (*path, "autoCreateService"), clause, "add 'ports' to a container")
+
+
+def _check_service(path: Path, service: Service, report: Report) -> None:
+    if service.type not in _TYPES:
+        hint = suggest(service.type, _TYPES)
+        report.error("values/unknown-value", (*path, "type"), f"must be one of {', '.join(_TYPES)}", hint)
+    if service.type == "ExternalName" and not service.kubernetes.get("externalName"):
+        report.error("values/missing-key", path, "needs the key 'externalName'", key=True)
+    if not service.ports and service.type != "ExternalName" and service.kubernetes.get("clusterIP") != "None":
+        report.error("values/missing-key", (*path, "ports"), "has no port", key=True)
+    _check_ports((*path, "ports"), service, report)
+
+
+def _check_ports(path: Path, service: Service, report: Report) -> None:
+    names: set[str] = set()
+    numbers: set[tuple[int, str]] = set()
+    for index, port in enumerate(service.ports):
+        below = (*path, index)
+        check_port_number(report, (*below, "port"), port.port)
+        check_port_number(report, (*below, "nodePort"), port.node_port)
+        check_protocol(report, (*below, "protocol"), port.protocol)
+        if port.name is None and len(service.ports) > 1:
+            report.error("values/missing-key", below, "needs the key 'name', as there are several ports")
+        if port.name is not None and port.name in names:
+            report.error("names/duplicate", (*below, "name"), f"is the second port '{port.name}'")
+        if (port.port, port.protocol) in numbers:
+            report.error("services/duplicate-port", (*below, "port"), "is a port of this Service already")
+        names |= {port.name} if port.name is not None else set()
+        numbers.add((port.port, port.protocol))
+
+
+def _check_target(path: Path, service: Service, application: Application, report: Report) -> None:
+    """Check what a Service without `selector` finds: the workload of its own name (D15)."""
+    name = str(path[-1])
+    deployment = application.deployments.get(name)
+    if service.selector is not None or service.type == "ExternalName":
+        return
+    if deployment is None:
+        if name not in report.names_below("deployments"):
+            clause = "finds no pods: no deployment has its name, and it has no 'selector'"
+            report.warn("services/no-pods", path, clause, "add 'selector'", key=True)
+        return
+    known = [port for container in deployment.containers.values() for port in container.ports]
+    for index, port in enumerate(service.ports):
+        if port.target_port is not None and not port.target_port.isdigit() and port.target_port not in known:
+            clause = f"names the port '{port.target_port}', which no container of '{name}' has"
+            hint = suggest(port.target_port, known)
+            report.warn("references/unknown-port", (*path, "ports", index, "targetPort"), clause, hint)
