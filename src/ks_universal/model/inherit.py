@@ -1,6 +1,6 @@
 """Merges `deploymentsGeneral` into each deployment, as trees: presence counts, null removes (D08, D32, D53).
 
-Maps merge deep and lists replace; `strategy` is taken whole. `probes` and `lifecycle` go to the containers.
+Maps merge deep, but an empty one wins, and lists replace; `strategy` is taken whole. `probes` and `lifecycle` go to the containers.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def inherit(general: Mapping, own: Mapping) -> Mapping:
         below = general.entries.get(key)
         if below is None:
             entries[key] = node
-        elif isinstance(node, Mapping) and isinstance(below, Mapping) and key not in _WHOLE:
+        elif isinstance(node, Mapping) and node.entries and isinstance(below, Mapping) and key not in _WHOLE:
             entries[key] = inherit(_without_displaced(below, node), node)
         elif not is_null(node):
             entries[key] = node

@@ -55,7 +55,7 @@ class MigrationSettings(Format, frozen=True, kw_only=True):
     env_from: tuple[EnvFrom, ...] = ()
     init_containers: tuple[Container, ...] | None = None
     resources: Annotated[Json, Kubernetes("ResourceRequirements")] | None = None
-    security_context: Annotated[Json, Kubernetes("SecurityContext")] | None = None
+    security_context: Annotated[Json, Kubernetes("AnySecurityContext")] | None = None
     """The container's; a key that only a PodSecurityContext knows (`fsGroup`) goes to the pod."""
     service_account: str | None = None
     volumes: tuple[Annotated[Json, Kubernetes("Volume")], ...] = ()

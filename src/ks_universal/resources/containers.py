@@ -22,7 +22,7 @@ def build_container(name: str, container: Container, groups: Groups) -> Json:
         startupProbe=container.probes.startup_probe,
         lifecycle=container.lifecycle,
     )
-    return {**container.kubernetes, **body} if container.kubernetes else body
+    return add_passed_through(body, container.kubernetes)
 
 
 def build_process(name: str, container: Container, groups: Groups) -> Json:
@@ -41,6 +41,11 @@ def build_process(name: str, container: Container, groups: Groups) -> Json:
     if container.volume_mounts:
         body["volumeMounts"] = list(container.volume_mounts)
     return body | _present(resources=container.resources, securityContext=container.security_context)
+
+
+def add_passed_through(body: Json, fields: Json) -> Json:
+    """Add fields that were written under Kubernetes' own names after ours, which win."""
+    return {**body, **fields, **body} if fields else body
 
 
 def build_init_containers(containers: Iterable[Container], groups: Groups) -> list[Json]:

@@ -5,7 +5,7 @@ from ks_universal.model.workloads import Deployment
 from ks_universal.resources.accounts import find_account_name
 from ks_universal.resources.affinity import build_affinity
 from ks_universal.resources.configs import digest_configs
-from ks_universal.resources.containers import build_container, build_init_containers
+from ks_universal.resources.containers import add_passed_through, build_container, build_init_containers
 from ks_universal.resources.metadata import (
     CONFIG_DIGEST,
     Scope,
@@ -23,7 +23,7 @@ from ks_universal.resources.references import read_restart_references
 def build_deployment(scope: Scope, name: str, deployment: Deployment, application: Application) -> Json:
     """Build the Deployment; its pod template changes when the configuration does that its pods would not notice."""
     labels = build_labels(scope, name, build_version_label(find_version(deployment)), deployment.labels)
-    spec: Json = dict(deployment.deployment_spec)
+    spec: Json = {}
     if deployment.replicas is not None:
         spec["replicas"] = deployment.replicas
     if deployment.strategy is not None:
@@ -31,6 +31,7 @@ def build_deployment(scope: Scope, name: str, deployment: Deployment, applicatio
     spec["selector"] = {"matchLabels": build_selector(name, scope.release)}
     spec["template"] = _build_template(scope, name, deployment, application, labels=labels)
     metadata = build_metadata(scope, name, labels, deployment.annotations)
+    spec = add_passed_through(spec, deployment.deployment_spec)
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
 
 

@@ -11,7 +11,13 @@ from ks_universal.model.migrations import DEFAULT_BACKOFF_LIMIT, Phase, Step, Un
 from ks_universal.model.names import job_name, undo_job_name
 from ks_universal.model.workloads import Deployment
 from ks_universal.resources.accounts import find_account_name
-from ks_universal.resources.containers import Groups, build_container, build_init_containers, build_process
+from ks_universal.resources.containers import (
+    Groups,
+    add_passed_through,
+    build_container,
+    build_init_containers,
+    build_process,
+)
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_version_label, merge_annotations
 from ks_universal.resources.objects import Json, Migration
 from ks_universal.resources.pods import Pod, build_pod_spec
@@ -126,7 +132,7 @@ def _find_timeout_s(step: Step) -> float | None:
 def _build_pod(subject: Subject, step: Step, name: str, container: Container) -> Json:
     scope, deployment = subject.scope, subject.deployment
     main = build_process(name, container, subject.groups)
-    main = {**{key: value for key, value in container.kubernetes.items() if key not in _NOT_FOR_JOBS}, **main}
+    main = add_passed_through(main, _without(container.kubernetes, _NOT_FOR_JOBS))
     init_containers = [
         *_build_sidecars(subject, step),
         *build_init_containers(step.init_containers or (), subject.groups),
@@ -140,9 +146,13 @@ def _build_pod(subject: Subject, step: Step, name: str, container: Container) ->
         affinity=deployment.affinity,
         node_selector=deployment.node_selector,
         restart_policy="Never",
-        passed_through={key: value for key, value in deployment.pod_spec.items() if key not in _NOT_FOR_JOB_PODS},
+        passed_through=_without(deployment.pod_spec, _NOT_FOR_JOB_PODS),
     )
     return build_pod_spec(scope, deployment, pod)
+
+
+def _without(fields: Json, names: frozenset[str]) -> Json:
+    return {name: value for name, value in fields.items() if name not in names}
 
 
 def _adapt(container: Container, step: Step) -> Container:
@@ -152,7 +162,7 @@ def _adapt(container: Container, step: Step) -> Container:
     """
     env = {variable.name: variable for variable in (*container.env, *step.env)}
     mounts = {mount["mountPath"]: mount for mount in (*container.volume_mounts, *step.volume_mounts)}
-    context = {key: value for key, value in (step.security_context or {}).items() if key not in _POD_ONLY}
+    context = _without(step.security_context or {}, _POD_ONLY)
     return msgspec.structs.replace(
         container,
         image=step.image or container.image,

@@ -24,7 +24,7 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
 
 def build_pod_spec(scope: Scope, workload: Workload, pod: Pod) -> Json:
     """Build the PodSpec; what is empty is left out, except what was written so."""
-    spec: Json = dict(pod.passed_through)
+    spec: Json = {}
     _set(spec, "restartPolicy", pod.restart_policy)
     _set(spec, "serviceAccountName", pod.account)
     _set(spec, "imagePullSecrets", _collect_pull_secrets(scope, pod.passed_through))
@@ -36,7 +36,7 @@ def build_pod_spec(scope: Scope, workload: Workload, pod: Pod) -> Json:
     _set(spec, "nodeSelector", pod.node_selector or None)
     _set(spec, "affinity", pod.affinity)
     _set(spec, "tolerations", None if workload.tolerations is None else list(workload.tolerations))
-    return spec
+    return {**spec, **pod.passed_through, **spec}
 
 
 def _collect_pull_secrets(scope: Scope, passed_through: Json) -> list[Json] | None:

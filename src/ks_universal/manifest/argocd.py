@@ -1,0 +1,45 @@
+"""The Argo CD flavour: one sync in waves, configuration before migrations before Deployments (docs/decisions/0011)."""
+
+from ks_universal.manifest.annotations import annotate
+from ks_universal.manifest.waves import Waves, assign_waves
+from ks_universal.resources.objects import Json, Rendered, identity
+from ks_universal.resources.references import Reference, read_references
+
+_WAVE = "argocd.argoproj.io/sync-wave"
+_HOOK = {"argocd.argoproj.io/hook": "Sync", "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation"}
+_EARLY = {"ServiceAccount": -2, "Secret": -1, "ConfigMap": -1, "NetworkPolicy": -1, "Service": 0}
+
+
+def build_sync_waves(rendered: Rendered) -> tuple[Json, ...]:
+    """Give all objects with their waves, in the order of these."""
+    waves = assign_waves(rendered)
+    jobs = [annotate(migration.body, _HOOK) for migration in rendered.migrations]
+    bodies = [*(resource.body for resource in rendered.objects), *jobs]
+    claims = _assign_claims(bodies, waves)
+    numbered = [(_find_wave(body, waves, claims), body) for body in bodies]
+    numbered.sort(key=lambda entry: entry[0])
+    return tuple(annotate(body, {_WAVE: str(wave)}) for wave, body in numbered)
+
+
+def _find_wave(body: Json, waves: Waves, claims: dict[Reference, int]) -> int:
+    kind, name = body["kind"], body["metadata"]["name"]
+    if kind in _EARLY:
+        return _EARLY[kind]
+    if kind == "PersistentVolumeClaim":
+        return claims.get((kind, name), max(waves.values(), default=0))
+    return waves[identity(body)]
+
+
+def _assign_claims(bodies: list[Json], waves: Waves) -> dict[Reference, int]:
+    """Put each claim into the wave of its first user.
+
+    A claim whose class waits for the first consumer stays Pending until a pod uses it; in an earlier wave Argo CD would
+    wait for it in vain.
+    """
+    claims: dict[Reference, int] = {}
+    for body in bodies:
+        if "template" in body.get("spec", {}):
+            wave = waves[identity(body)]
+            for reference in read_references(body["spec"]["template"]["spec"]):
+                claims[reference] = min(wave, claims.get(reference, wave))
+    return claims

@@ -1,0 +1,35 @@
+"""The same release for those who deploy with kubectl, Helm or Argo CD."""
+
+from enum import StrEnum
+
+from ks_universal.manifest.argocd import build_sync_waves
+from ks_universal.manifest.helm import build_hooks
+from ks_universal.manifest.waves import assign_waves, sort_by_wave
+from ks_universal.resources.objects import Json, Rendered
+
+
+class Flavor(StrEnum):
+    """What the manifests are for: any tool that applies in the order given, Helm's hooks, or Argo CD's sync waves."""
+
+    PLAIN = "plain"
+    HELM = "helm"
+    ARGOCD = "argocd"
+
+
+def flavor_objects(rendered: Rendered, flavor: Flavor) -> tuple[Json, ...]:
+    """Give all objects of a release, migration Jobs included, in the order in which they are to be applied."""
+    match flavor:
+        case Flavor.PLAIN:
+            return _order(rendered)
+        case Flavor.HELM:
+            return build_hooks(rendered)
+        case Flavor.ARGOCD:
+            return build_sync_waves(rendered)
+
+
+def _order(rendered: Rendered) -> tuple[Json, ...]:
+    bodies = [resource.body for resource in rendered.objects]
+    first = [body for body in bodies if body["kind"] != "Deployment"]
+    jobs = [migration.body for migration in rendered.migrations]
+    deployments = [body for body in bodies if body["kind"] == "Deployment"]
+    return (*first, *sort_by_wave(assign_waves(rendered), [*jobs, *deployments]))

@@ -1,0 +1,110 @@
+"""The Helm flavour: migrations as hooks that run before anything of the release changes (docs/decisions/0011).
+
+What a hook needs must be a hook, too, and a hook cannot also be an object of the release. So the release's own objects
+stay plain, and migrations of phase `pre` read copies of them that are made, and go, with the hooks.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ks_universal.manifest.annotations import annotate
+from ks_universal.manifest.waves import assign_waves, sort_by_wave
+from ks_universal.model.migrations import Phase
+from ks_universal.resources.objects import Identity, Json, Rendered, identity
+from ks_universal.resources.references import Reference, read_references, rename_references
+
+_HOOK = "helm.sh/hook"
+_WEIGHT = "helm.sh/hook-weight"
+_DELETE = "helm.sh/hook-delete-policy"
+_BEFORE = "pre-install,pre-upgrade"
+_AFTER = "post-install,post-upgrade"
+
+_REPLACED = "before-hook-creation"
+_GONE_AFTERWARDS = "before-hook-creation,hook-succeeded"
+_KEPT = {"helm.sh/resource-policy": "keep"}
+
+_COPIED = ("ServiceAccount", "Secret", "ConfigMap")
+_ACCOUNT_WEIGHT = -20
+_CONFIGURATION_WEIGHT = -10
+
+
+def build_hooks(rendered: Rendered) -> tuple[Json, ...]:
+    """Give all objects in the order in which Helm makes them: hooks before, the release, hooks after it."""
+    jobs = {phase: _sort_jobs(rendered, phase) for phase in Phase}
+    used = {reference for job in jobs[Phase.PRE] for reference in read_references(job["spec"]["template"]["spec"])}
+    guarded = {job["metadata"]["name"] for job in jobs[Phase.PRE]}
+    needed, release = [], []
+    for resource in rendered.objects:
+        hook = _build_needed(resource.body, used, guarded)
+        needed += hook
+        if not any(identity(body) == identity(resource.body) for body in hook):
+            release.append(_keep_claim(resource.body))
+    copied = _name_copies(rendered, used)
+    before = [_build_job(job, _BEFORE, weight, copied) for weight, job in enumerate(jobs[Phase.PRE])]
+    after = [_build_job(job, _AFTER, weight, {}) for weight, job in enumerate(jobs[Phase.POST])]
+    return tuple(_escape(body) for body in (*needed, *before, *release, *after))
+
+
+def _sort_jobs(rendered: Rendered, phase: Phase) -> list[Json]:
+    jobs = [migration.body for migration in rendered.migrations if migration.phase is phase]
+    return sort_by_wave(assign_waves(rendered), jobs)
+
+
+def _build_needed(body: Json, used: set[Reference], guarded: set[str]) -> list[Json]:
+    """Build the hook that a migration needs in place of, or beside, an object of the release; [] for none."""
+    kind, name = body["kind"], body["metadata"]["name"]
+    if kind == "NetworkPolicy" and name in guarded:
+        return [_hook(body, _BEFORE, _CONFIGURATION_WEIGHT, _GONE_AFTERWARDS)]
+    if (kind, name) not in used:
+        return []
+    if kind == "PersistentVolumeClaim":
+        # Made once, and never deleted by Helm: `hook-failed` only deletes a claim that could not be made.
+        return [annotate(_hook(body, "pre-install", _CONFIGURATION_WEIGHT, "hook-failed"), _KEPT)]
+    weight = _ACCOUNT_WEIGHT if kind == "ServiceAccount" else _CONFIGURATION_WEIGHT
+    return [_hook(_rename(body, _copy_name(name)), _BEFORE, weight, _GONE_AFTERWARDS)]
+
+
+def _keep_claim(body: Json) -> Json:
+    """Keep a claim that leaves the release, also where it does so because a migration begins to use it."""
+    return annotate(body, _KEPT) if body["kind"] == "PersistentVolumeClaim" else body
+
+
+def _name_copies(rendered: Rendered, used: set[Reference]) -> dict[Reference, str]:
+    made = (identity(resource.body) for resource in rendered.objects)
+    return {(i.kind, i.name): _copy_name(i.name) for i in made if _is_copied(i, used)}
+
+
+def _is_copied(of: Identity, used: set[Reference]) -> bool:
+    return of.kind in _COPIED and (of.kind, of.name) in used
+
+
+def _build_job(job: Json, event: str, weight: int, names: dict[Reference, str]) -> Json:
+    template = job["spec"]["template"]
+    renamed = {**template, "spec": rename_references(template["spec"], names)}
+    return _hook({**job, "spec": {**job["spec"], "template": renamed}}, event, weight, _REPLACED)
+
+
+def _hook(body: Json, event: str, weight: int, delete: str) -> Json:
+    return annotate(body, {_HOOK: event, _WEIGHT: str(weight), _DELETE: delete})
+
+
+def _copy_name(name: str) -> str:
+    return f"{name}-migrations"
+
+
+def _rename(body: Json, name: str) -> Json:
+    return {**body, "metadata": {**body["metadata"], "name": name}}
+
+
+def _escape(value: Any) -> Any:
+    """Escape what Helm would take for its own template: the manifests are meant for a chart's `templates/`."""
+    if isinstance(value, str):
+        return value.replace("{{", "{{`{{`}}") if "{{" in value else value
+    if isinstance(value, dict):
+        return {key: _escape(item) for key, item in value.items()}
+    return list(_escape_items(value)) if isinstance(value, list | tuple) else value
+
+
+def _escape_items(items: list[Any] | tuple[Any, ...]) -> Iterator[Any]:
+    for item in items:
+        yield _escape(item)
