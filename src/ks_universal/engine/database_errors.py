@@ -7,6 +7,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import chain
 
 import msgspec
 
@@ -35,6 +36,10 @@ LINE_LENGTH = 2000
 _CREDENTIAL = (
     r"(?i)(?P<url>://[^/\s:@]*:)\S+(?=@)"
     r"|(?P<key>(?:password|passwd|pwd)[\"']?\s*[=:]\s*)(?:'[^']*'|\"[^\"]*\"|[^\s&;,)'\"]+)"
+)
+_NAME = (
+    r"(?:SQLSTATE|SQL State|[Ee]rror code|\bcode)['\"]?[\s:\[=]+['\"]?([0-9A-Z]{5})\b"
+    r"|\b(?:errors\.|PG::)([A-Z]\w+)"
 )
 _EXCEPTION = (
     r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Failure|Failed|Interrupt)\b(?: \[\w+\])?(?::.*)?$"
@@ -77,11 +82,23 @@ def _search(lines: Sequence[str]) -> Iterator[_Find]:
     text = "\n".join(line[:LINE_LENGTH].replace("\n", " ") for line in lines)
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
     no_cause = re.compile(NO_CAUSE)
+    for rank, match in chain(_match_patterns(text), _match_names(text)):
+        line = bisect_right(starts, match.start()) - 1
+        if not no_cause.search(lines[line]):
+            yield _Find(line, rank, match.start() - starts[line])
+
+
+def _match_patterns(text: str) -> Iterator[tuple[int, re.Match[str]]]:
     for rank, pattern in _patterns():
         for match in pattern.finditer(text):
-            line = bisect_right(starts, match.start()) - 1
-            if not no_cause.search(lines[line]):
-                yield _Find(line, rank, match.start() - starts[line])
+            yield rank, match
+
+
+def _match_names(text: str) -> Iterator[tuple[int, re.Match[str]]]:
+    ranks = {name: rank for rank, rule in enumerate(RULES) for name in rule.names}
+    for match in re.finditer(_NAME, text):
+        if (rank := ranks.get(match[1] or match[2])) is not None:
+            yield rank, match
 
 
 def _causes(problems: dict[str, Problem]) -> tuple[Problem, ...]:
@@ -113,11 +130,4 @@ def _quote(line: str, telling: str = "") -> str:
 
 @cache
 def _patterns() -> tuple[tuple[int, re.Pattern[str]], ...]:
-    return tuple((rank, re.compile(pattern)) for rank, rule in enumerate(RULES) for pattern in _patterns_of(rule))
-
-
-def _patterns_of(rule: Rule) -> tuple[str, ...]:
-    if not rule.sqlstates:
-        return rule.patterns
-    states = "|".join(rule.sqlstates)
-    return (*rule.patterns, rf"(?:SQLSTATE|SQL State|rror code|\bcode)['\"]?[\s:\[=]+['\"]?(?:{states})\b")
+    return tuple((rank, re.compile(pattern)) for rank, rule in enumerate(RULES) for pattern in rule.patterns)
