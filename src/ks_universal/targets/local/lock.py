@@ -13,6 +13,8 @@ from pathlib import Path
 from ks_universal.engine.events import Emit, LockAwaited
 from ks_universal.errors import LockedError
 
+_DYING_S = 0.3
+
 
 class FileLock:
     """Holds a release for this process, until `release` or death. Children don't inherit it."""
@@ -32,17 +34,20 @@ class FileLock:
         """Take the lock; it may be held by us already. Raises LockedError when another has it and `wait` is false."""
         if self.held:
             return
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        if not _try(descriptor):
+        descriptor = self._open()
+        if not _try(descriptor) and not await _wait_briefly(descriptor):
             holder = self._path.read_text().strip() or "another process"
             if not wait:
-                os.close(descriptor)
                 raise LockedError(self._release, holder)
             emit(LockAwaited(release=self._release, holder=holder))
+            descriptor = self._open()
             await _wait(descriptor)
         self._descriptor = descriptor
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, _describe_holder().encode(), 0)
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
 
     def release(self) -> None:
         """Give the lock back; fine when it is not held."""
@@ -56,6 +61,19 @@ def _try(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        return False
+    return True
+
+
+async def _wait_briefly(descriptor: int) -> bool:
+    """Wait for a holder that was killed while it started a child, which shares the lock until it becomes the command.
+
+    Closes the descriptor when that was in vain.
+    """
+    try:
+        async with asyncio.timeout(_DYING_S):
+            await _wait(descriptor)
+    except TimeoutError:
         return False
     return True
 

@@ -130,6 +130,7 @@ class LocalTarget:
 
     async def save(self, revision: Revision) -> None:
         """Keep the record. The attempts of a step whose outcome it has are not taken up again."""
+        await self._begin()
         self._state.write_revision(revision)
         ended = [step for step in revision.steps if step.outcome not in (Outcome.RUNNING, Outcome.SKIPPED)]
         settle_recorded(self._state, {step.id: step.digest for step in ended})
@@ -156,10 +157,10 @@ class LocalTarget:
                 await self._postgres.start(fresh=self._fresh)
 
     async def _stop_outdated(self) -> None:
-        """Stop running migrations that are not in the plan."""
+        """Stop running migrations that are not in the plan that was checked."""
         for folder in job_folders(self._state):
             run = folder.read()
-            if run is None or self._planned is None or run.digest not in self._planned:
+            if run is None or (self._planned is not None and run.digest not in self._planned):
                 await stop_attempts(folder)
 
     def _machine(self) -> Machine:

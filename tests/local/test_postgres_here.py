@@ -1,0 +1,142 @@
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ks_universal.errors import TargetError
+from ks_universal.model.local import Local, LocalPostgres
+from ks_universal.targets.local.postgres import PostgresServer
+from ks_universal.targets.local.postgres_binaries import find_version, find_version_problem
+from ks_universal.targets.local.process_table import group_is_alive
+from local_release import migrate, plan, python, release, with_postgres
+
+SETTINGS = LocalPostgres(database="shop", user="ann", password="it's")
+
+
+def ask(server: PostgresServer, query: str) -> object:
+    with psycopg.connect(server.facts()["LOCAL_POSTGRES_URL"], autocommit=True) as connection:
+        cursor = connection.execute(query.encode())
+        return cursor.fetchone() if cursor.description else None
+
+
+def server_pid(folder: Path) -> int:
+    return int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def test_the_wanted_user_owns_the_wanted_database_and_data_is_kept_until_it_is_wiped(tmp_path: Path) -> None:
+    async def main() -> None:
+        server = PostgresServer(SETTINGS, tmp_path / "pg")
+        await server.start()
+        assert ask(server, "SELECT current_user::text, current_database()::text") == ("ann", "shop")
+        ask(server, "CREATE TABLE kept (id int)")
+        pid = server_pid(tmp_path / "pg")
+        await server.stop()
+        assert not group_is_alive(pid)
+        port = server.read_port()
+        await server.start()
+        assert server.read_port() == port
+        assert ask(server, "SELECT count(*) FROM kept") == (0,)
+        await server.start(fresh=True)
+        assert ask(server, "SELECT to_regclass('kept')") == (None,)
+        await server.stop()
+        await server.stop()
+
+    asyncio.run(main())
+
+
+def test_a_server_that_was_left_running_is_adopted_and_stopped(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, os, sys; from pathlib import Path\n"
+        "from ks_universal.model.local import LocalPostgres\n"
+        "from ks_universal.targets.local.postgres import PostgresServer\n"
+        "async def main():\n"
+        "    await PostgresServer(LocalPostgres(), Path(sys.argv[1])).start()\n"
+        "    os._exit(0)\n"
+        "asyncio.run(main())\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "pg")], check=True, timeout=60)
+    pid = server_pid(tmp_path / "pg")
+    assert group_is_alive(pid)
+
+    async def main() -> None:
+        server = PostgresServer(LocalPostgres(), tmp_path / "pg")
+        await server.start()
+        assert server_pid(tmp_path / "pg") == pid
+        await server.stop()
+
+    asyncio.run(main())
+    assert not group_is_alive(pid)
+
+
+def test_only_those_with_the_password_get_in(tmp_path: Path) -> None:
+    async def main() -> None:
+        server = PostgresServer(SETTINGS, tmp_path / "pg")
+        await server.start()
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(server.facts()["LOCAL_POSTGRES_URL"].replace("it's", "wrong"))
+        await server.stop()
+
+    asyncio.run(main())
+
+
+def test_a_link_in_place_of_the_data_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").touch()
+    (tmp_path / "pg").symlink_to(tmp_path / "mine")
+    with pytest.raises(TargetError, match="symbolic link"):
+        asyncio.run(PostgresServer(SETTINGS, tmp_path / "pg").start(fresh=True))
+    assert (tmp_path / "mine" / "file").exists()
+
+
+def test_a_version_that_is_not_installed_is_a_finding() -> None:
+    installed = find_version()
+    assert installed is not None
+    assert [find_version_problem(wanted) for wanted in (None, installed, installed.partition(".")[0])] == [None] * 3
+    problem = find_version_problem("9.6")
+    assert problem is not None
+    assert problem.code == "local/postgres-version"
+
+
+def test_a_migration_reaches_the_server_by_what_local_env_refers_to(tmp_path: Path) -> None:
+    async def main() -> tuple[str, ...]:
+        settings = with_postgres(database="shop")
+        local = Local(postgres=settings.postgres, env={"DB": "$(LOCAL_POSTGRES_URL)"})
+        script = "import os, psycopg; print(psycopg.connect(os.environ['DB']).execute('SELECT current_database()').fetchone())"
+        async with release(tmp_path, local=local) as (target, events):
+            step = migrate(python(script))
+            assert await target.check(plan(step)) == ()
+            return (await target.migrate(step, events.append))[0].log_tail
+
+    assert asyncio.run(main()) == ("('shop',)",)
+    assert not (tmp_path / ".ks-universal" / "shop" / "postgres" / "data" / "postmaster.pid").exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root must become somebody else")
+def test_root_without_user_namespaces_runs_the_server_as_nobody(tmp_path: Path) -> None:
+    async def main() -> None:
+        server = PostgresServer(SETTINGS, tmp_path / "pg", namespaces=False)
+        try:
+            await server.start()
+            assert ask(server, "SELECT 1") == (1,)
+            await server.stop()
+            await server.start()
+            await server.stop()
+        finally:
+            await server.stop()
+            home = server._home
+            shutil.rmtree(home)
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="the other tests are run by an ordinary user then")
+def test_an_ordinary_user_runs_the_server(tmp_path: Path) -> None:
+    """Also where root's home cannot be read: the interpreter and the packages are copied for `nobody`, when they must."""
+    reachable = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", sys.executable, "-c", ""], check=False)
+    if reachable.returncode != 0:
+        pytest.skip("the interpreter is in a folder that nobody else can enter")
