@@ -1,0 +1,128 @@
+"""Follows the attempts of a migration: each pod of its Job is one; its log becomes events, its end an Attempt."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.database_errors import diagnose
+from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, LogWritten
+from ks_universal.plan.records import Attempt
+from ks_universal.plan.steps import Migrate
+from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.logs import LogTail
+from ks_universal.targets.kubernetes.pods import (
+    find_failure,
+    has_succeeded,
+    is_disrupted,
+    is_finished,
+    read_containers,
+    read_end,
+    read_time,
+)
+from ks_universal.targets.kubernetes.troubles import describe_end
+
+Json = dict[str, Any]
+
+
+class PodAttempt:
+    """One pod of a migration's Job, from its first sight to its end."""
+
+    def __init__(self, client: Client, step: Migrate, emit: Emit, *, number: int, pod: Json, resumed: bool) -> None:
+        self.number = number
+        self.pod = pod
+        self.ended: Attempt | None = None
+        self._client = client
+        self._step = step
+        self._emit = emit
+        self._tails: dict[str, LogTail] = {}
+        emit(AttemptStarted(step=step.id, number=number, resumed=resumed))
+
+    def update(self, pod: Json) -> None:
+        """Take up what the pod has become; follows the log of each container that has begun."""
+        self.pod = pod
+        for state in read_containers(pod):
+            if state.state != "waiting" and state.name not in self._tails:
+                source = self._step.id if state.kind == "main" else f"{self._step.id}/{state.name}"
+                self._tails[state.name] = LogTail(self._client, pod["metadata"]["name"], state.name, self._take(source))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the pod does nothing any more (its sidecars may still stop)."""
+        return is_finished(self.pod) or has_succeeded(self.pod)
+
+    async def end(self, *, trouble: Problem | None = None, reason: str | None = None) -> Attempt:
+        """Read the rest of the logs and say how it ended. `trouble`, `reason`: why it was ended from outside."""
+        for tail in self._tails.values():
+            await tail.finish()
+        self.ended = self._describe(trouble, reason)
+        return self.ended
+
+    def tell_end(self, *, retry_in_s: float | None) -> None:
+        """Emit that the attempt has ended."""
+        if self.ended is not None:
+            self._emit(AttemptEnded(step=self._step.id, attempt=self.ended, retry_in_s=retry_in_s))
+
+    async def abandon(self) -> None:
+        """Stop following the logs."""
+        for tail in self._tails.values():
+            await tail.stop()
+
+    def last_lines(self) -> tuple[str, ...]:
+        """The tail of the log that tells most: the failed container's, else the last one's that wrote something."""
+        failure = find_failure(self.pod)
+        if failure is not None and failure.container in self._tails:
+            return tuple(self._tails[failure.container].lines)
+        sidecars = {state.name for state in read_containers(self.pod) if state.kind == "sidecar"}
+        written = [tail for name, tail in self._tails.items() if tail.lines and name not in sidecars]
+        return tuple(written[-1].lines) if written else ()
+
+    def _take(self, source: str) -> "_TakeLine":
+        return _TakeLine(self._emit, source)
+
+    def _describe(self, trouble: Problem | None, reason: str | None) -> Attempt:
+        started, finished = _period(self.pod)
+        failure = find_failure(self.pod)
+        succeeded = has_succeeded(self.pod)
+        exit_code = 0 if succeeded else None if failure is None else failure.exit_code
+        disrupted = is_disrupted(self.pod) and not succeeded
+        return Attempt(
+            number=self.number,
+            started=started,
+            duration_s=max(0.0, (finished - started).total_seconds()),
+            exit_code=exit_code,
+            reason=reason or ("disrupted" if disrupted else None if failure is None else failure.reason or None),
+            causes=() if succeeded else self._causes(trouble),
+            log_tail=self.last_lines(),
+        )
+
+    def _causes(self, trouble: Problem | None) -> tuple[Problem, ...]:
+        if trouble is not None:
+            return (trouble,)
+        failure = find_failure(self.pod)
+        if failure is None:
+            return ()
+        told = describe_end(failure, self.pod)
+        if told is not None:
+            return (told,)
+        found = diagnose(self.last_lines())
+        return (*found, Problem("process/exit-code", f"{failure.container} ended with exit code {failure.exit_code}"))
+
+
+class _TakeLine:
+    """Makes each line of a container an event."""
+
+    def __init__(self, emit: Emit, source: str) -> None:
+        self._emit = emit
+        self._source = source
+
+    def __call__(self, line: str) -> None:
+        self._emit(LogWritten(source=self._source, line=line))
+
+
+def _period(pod: Json) -> tuple[datetime, datetime]:
+    """When the pod's own work began and ended: its main container's times, else the pod's."""
+    ends = [end for state in read_containers(pod) if state.kind != "sidecar" and (end := read_end(state)) is not None]
+    created = read_time(pod["status"].get("startTime") or pod["metadata"]["creationTimestamp"])
+    started = ends[-1].started if ends and ends[-1].started else created
+    finished = ends[-1].finished if ends and ends[-1].finished else datetime.now(UTC)
+    return started or finished, finished

@@ -1,0 +1,257 @@
+"""The REST calls that the target makes: plain JSON objects in and out, retried, bounded, fenced by the lock.
+
+Built on the HTTP client that lightkube opens. lightkube's own calls cannot delete with a precondition, read a previous
+container's log, or tell when the server answered, and this target needs all three.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import httpx2
+import msgspec
+
+from ks_universal.targets.kubernetes.clock import now_s
+from ks_universal.targets.kubernetes.connection import Connection
+from ks_universal.targets.kubernetes.kinds import Kind, Kinds, read_discovery
+from ks_universal.targets.kubernetes.refusals import Refusal, is_schema_error, refuse, unreachable
+
+Json = dict[str, Any]
+Parameters = Mapping[str, str | int | None]
+
+FIELD_MANAGER = "ks-universal"
+
+_CONCURRENCY = 24
+_PATIENCE_S = 60.0
+"""How long an API server may be away (a restart, a rolling upgrade) before that is an error."""
+_PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
+_TRIES_AFTER_500 = 4
+"""A 500 is mostly a webhook that is down, or a request that the server cannot digest: patience would hide it."""
+_DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+
+class Fence(Protocol):
+    """What a write has to pass."""
+
+    async def rest_s(self) -> float:
+        """Say how long a write may take from now on. Raises LockedError when the lock is lost."""
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """The objects of a list, and the version at which they were read."""
+
+    items: list[Json]
+    resource_version: str
+
+
+class Client:
+    """The API of one cluster, with one namespace as the default place."""
+
+    def __init__(self, connection: Connection, namespace: str) -> None:
+        self.namespace = namespace
+        self.fence: Fence | None = None
+        self.requests = 0
+        self._http = connection.http
+        self._slots = asyncio.Semaphore(_CONCURRENCY)
+        self._kinds = Kinds()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def find_kind(self, kind: str, api_version: str | None = None) -> Kind | None:
+        """Find where a kind is served; asks the server's discovery at the first kind that is not a usual one."""
+        found = self._kinds.get(kind, api_version)
+        if found is None:
+            for root in ("/api", "/apis"):
+                answer = await self.request("GET", root, headers={"Accept": _DISCOVERY})
+                self._kinds.add(read_discovery(msgspec.json.decode(answer.content)))
+            found = self._kinds.get(kind, api_version)
+        return found
+
+    async def get(self, kind: Kind, name: str) -> Json | None:
+        """Read an object; None where there is none."""
+        try:
+            return await self._json("GET", kind.path(self.namespace, name), what=f"{kind.kind}/{name}")
+        except Refusal as refusal:
+            if refusal.code == 404:
+                return None
+            raise
+
+    async def list(self, kind: Kind, *, labels: str | None = None, fields: str | None = None) -> Listing:
+        """Read all objects of a kind that match the selectors. The items say their kind, which the API leaves out."""
+        parameters = {"labelSelector": labels, "fieldSelector": fields}
+        answer = await self._json(
+            "GET", kind.path(self.namespace), parameters=parameters, what=f"list of {kind.plural}"
+        )
+        items = [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in answer["items"] or ()]
+        return Listing(items, answer["metadata"]["resourceVersion"])
+
+    async def apply(self, kind: Kind, body: Json, *, force: bool = False, dry_run: bool = False) -> Json:
+        """Apply on the server's side; with `force`, take over the fields that others manage. Returns the object."""
+        name = body["metadata"]["name"]
+        return await self._json(
+            "PATCH",
+            kind.path(self.namespace, name),
+            body=body,
+            parameters={
+                "fieldManager": FIELD_MANAGER,
+                "force": "true" if force else None,
+                "dryRun": "All" if dry_run else None,
+            },
+            content_type="application/apply-patch+yaml",
+            what=f"{kind.kind}/{name}",
+        )
+
+    async def create(self, kind: Kind, body: Json) -> Json:
+        """Create an object; a Refusal with code 409 where it exists (also from a try whose answer was lost)."""
+        parameters = {"fieldManager": FIELD_MANAGER}
+        what = f"{kind.kind}/{body['metadata'].get('name', '')}"
+        return await self._json("POST", kind.path(self.namespace), body=body, parameters=parameters, what=what)
+
+    async def replace(self, kind: Kind, body: Json) -> Json:
+        """Replace an object; a Refusal with code 409 where its resourceVersion has moved on."""
+        name = body["metadata"]["name"]
+        parameters = {"fieldManager": FIELD_MANAGER}
+        return await self._json(
+            "PUT", kind.path(self.namespace, name), body=body, parameters=parameters, what=f"{kind.kind}/{name}"
+        )
+
+    async def patch(self, kind: Kind, name: str, patch: Json) -> Json:
+        """Merge a patch into an object."""
+        return await self._json(
+            "PATCH",
+            kind.path(self.namespace, name),
+            body=patch,
+            parameters={"fieldManager": FIELD_MANAGER},
+            content_type="application/merge-patch+json",
+            what=f"{kind.kind}/{name}",
+        )
+
+    async def delete(self, kind: Kind, name: str, *, uid: str | None = None, propagation: str = "Background") -> bool:
+        """Ask for an object's removal; with `uid` only of that very object. False where it was gone already."""
+        options: Json = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        try:
+            await self._json("DELETE", kind.path(self.namespace, name), body=options, what=f"{kind.kind}/{name}")
+        except Refusal as refusal:
+            if refusal.code == 404 or (refusal.code == 409 and uid is not None):
+                return False
+            raise
+        return True
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, parameters: Parameters, *, silence_s: float | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open a stream of lines (a watch, a log); an error after `silence_s` seconds without any byte.
+
+        Raises:
+            Refusal: the server refused.
+            httpx2.TransportError: the connection broke; not retried here, because the caller knows where to resume.
+        """
+        timeout = httpx2.Timeout(30, connect=5, pool=None, read=silence_s)
+        self.requests += 1
+        async with self._http.stream("GET", path, params=_given(parameters), timeout=timeout) as response:
+            if response.status_code >= 400:
+                raise refuse(response.status_code, await response.aread(), path)
+            yield _split_lines(response.aiter_bytes())
+
+    async def request(  # noqa: PLR0913 - an HTTP request has that many parts
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Json | None = None,
+        parameters: Parameters | None = None,
+        headers: Mapping[str, str] | None = None,
+        what: str = "",
+        fenced: bool = True,
+    ) -> httpx2.Response:
+        """Send a request until it is answered with neither 429 nor 5xx; a write passes the fence before each try.
+
+        Raises:
+            Refusal: the server refused, or did not stop answering 429 or 5xx.
+            TargetError: it did not answer within a minute.
+            LockedError: the lock is lost.
+        """
+        request = self._http.build_request(
+            method,
+            path,
+            content=None if body is None else msgspec.json.encode(body),
+            params=_given(parameters or {}),
+            headers={"Content-Type": "application/json", **(headers or {})},
+        )
+        fence = self.fence if fenced and method != "GET" else None
+        started, tries = now_s(), 0
+        while True:
+            tries += 1
+            try:
+                response = await self._try(request, fence)
+            except (httpx2.TransportError, TimeoutError) as error:
+                if now_s() - started > _PATIENCE_S:
+                    raise unreachable(error, what or path) from error
+                pause_s = _pause_s(tries)
+            else:
+                if response.status_code < 400:
+                    return response
+                if not _is_passing(response, tries) or now_s() - started > _PATIENCE_S:
+                    raise refuse(response.status_code, response.content, what or path)
+                pause_s = max(_pause_s(tries), _retry_after_s(response))
+            await asyncio.sleep(pause_s)
+
+    async def _try(self, request: httpx2.Request, fence: Fence | None) -> httpx2.Response:
+        async with self._slots:
+            rest_s = await fence.rest_s() if fence is not None else None
+            self.requests += 1
+            async with asyncio.timeout(rest_s):
+                return await self._http.send(request)
+
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        body: Json | None = None,
+        parameters: Parameters | None = None,
+        content_type: str = "application/json",
+    ) -> Json:
+        headers = {"Content-Type": content_type}
+        response = await self.request(method, path, body=body, parameters=parameters, headers=headers, what=what)
+        decoded: Json = msgspec.json.decode(response.content)
+        return decoded
+
+
+async def _split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Split at newlines only: text lines would also end at characters that JSON and logs may contain (U+0085)."""
+    rest = b""
+    async for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line
+    if rest:
+        yield rest
+
+
+def _given(parameters: Parameters) -> dict[str, str | int]:
+    return {name: value for name, value in parameters.items() if value is not None}
+
+
+def _is_passing(response: httpx2.Response, tries: int) -> bool:
+    if response.status_code == 500:
+        return tries < _TRIES_AFTER_500 and not is_schema_error(response.content)
+    return response.status_code in {429, 502, 503, 504}
+
+
+def _pause_s(tries: int) -> float:
+    pause_s = _PAUSES_S[min(tries, len(_PAUSES_S)) - 1]
+    return pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads clients, guards no secret
+
+
+def _retry_after_s(response: httpx2.Response) -> float:
+    text = response.headers.get("Retry-After", "")
+    return min(float(text), _PATIENCE_S) if text.isdigit() else 0.0

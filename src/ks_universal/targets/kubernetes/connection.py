@@ -1,0 +1,66 @@
+"""Opens the way to an API server: which kubeconfig, which context, TLS and credentials (lightkube's part)."""
+
+import os
+from pathlib import Path
+
+import httpx2
+import msgspec
+from lightkube.config.client_adapter import ConnectionParams
+from lightkube.config.kubeconfig import KubeConfig, SingleConfig
+from lightkube.core.exceptions import ConfigError
+
+from ks_universal.diagnostics import Problem
+from ks_universal.errors import TargetError
+
+_TIMEOUT = httpx2.Timeout(30, connect=5, pool=None)
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=64)
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """An open way to an API server. `context` and `namespace` are the kubeconfig's."""
+
+    http: httpx2.AsyncClient
+    context: str
+    namespace: str
+
+
+def connect(kubeconfig: str | None = None, context: str | None = None) -> Connection:
+    """Open a connection as kubectl would: the file given, else `KUBECONFIG`, else `~/.kube/config`, else the pod's own.
+
+    Raises:
+        TargetError: there is no such file or context, or its credentials cannot be used.
+    """
+    try:
+        config = _find_config(kubeconfig, context)
+        parameters = ConnectionParams(timeout=_TIMEOUT).httpx_params(config)
+    except (ConfigError, OSError, KeyError) as error:
+        raise TargetError(_no_configuration(error)) from error
+    http = httpx2.AsyncClient(**parameters, limits=_LIMITS)
+    return Connection(http, config.context_name, config.namespace or "default")
+
+
+def _find_config(kubeconfig: str | None, context: str | None) -> SingleConfig:
+    if kubeconfig is not None:
+        return _one(KubeConfig.from_file(kubeconfig), context)
+    files = [file for file in os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep) if file]
+    existing = [file for file in files if Path(file).expanduser().is_file()]
+    if not existing:
+        return _one(KubeConfig.from_service_account(), context)
+    configs = [KubeConfig.from_file(file) for file in existing]
+    wanted = context or next((c.current_context for c in configs if c.current_context), None)
+    return _one(next((c for c in configs if wanted in c.contexts), configs[0]), wanted)
+
+
+def _one(config: KubeConfig, context: str | None) -> SingleConfig:
+    found = config.get(context)
+    if found is None:
+        raise ConfigError("No current context set")
+    return found
+
+
+def _no_configuration(error: Exception) -> Problem:
+    return Problem(
+        "kubernetes/configuration",
+        f"no cluster to talk to: {error}",
+        hint="give --kubeconfig and --context, or set KUBECONFIG",
+    )

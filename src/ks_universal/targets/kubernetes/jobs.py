@@ -1,0 +1,254 @@
+"""Migrations: a step's Job, taken up or made anew, followed to its end, really stopped where it must not go on."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import Emit, Waited
+from ks_universal.errors import KsUniversalError, MigrationFailed
+from ks_universal.plan.records import Attempt
+from ks_universal.plan.steps import Migrate
+from ks_universal.targets.kubernetes.attempts import PodAttempt
+from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.kinds import JOB
+from ks_universal.targets.kubernetes.observer import Observer, Topic
+from ks_universal.targets.kubernetes.patience import Patience
+from ks_universal.targets.kubernetes.pods import (
+    condition,
+    has_succeeded,
+    is_disrupted,
+    is_finished,
+    owner,
+    read_containers,
+)
+from ks_universal.targets.kubernetes.staging import DIGEST, RUN, make_job, may_run, remove_job, start_job
+from ks_universal.targets.kubernetes.troubles import describe_wait, find_creation_trouble, find_trouble
+
+Json = dict[str, Any]
+
+_GRACE_S = 60.0
+"""How much longer than the Job's own deadline the program waits: the pods' grace period, and a slow controller."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 10.0, 360.0
+"""The Job controller's pauses between attempts: 10 s, doubled each time, at most six minutes."""
+
+
+class JobRun:
+    """One run of a migration step. `run` is the revision's number: an ended Job of another run is not taken up."""
+
+    def __init__(self, client: Client, observer: Observer, step: Migrate, emit: Emit, *, run: int) -> None:
+        self._client = client
+        self._observer = observer
+        self._step = step
+        self._emit = emit
+        self._run = run
+        self._name = str(step.migration.body["metadata"]["name"])
+        self._topic: Topic = ("Job", self._name)
+        self._attempts: dict[str, PodAttempt] = {}
+        self._patience = Patience()
+        self._said = ""
+        self._resumed = False
+
+    async def migrate(self) -> tuple[Attempt, ...]:
+        """Run to the end. Raises MigrationFailed; on cancellation the Job and its pods are gone before it goes on."""
+        await self._observer.start()
+        try:
+            job = await self._take_up_or_create()
+            async with asyncio.timeout(self._longest_s()):
+                return await self._follow(job)
+        except TimeoutError:
+            await self._stop()
+            raise MigrationFailed(self._step.id, (self._timed_out(),)) from None
+        except asyncio.CancelledError:
+            # Whoever has taken the lock over has taken the Job over, too.
+            with contextlib.suppress(KsUniversalError):
+                await self._stop()
+            raise
+        finally:
+            for attempt in self._attempts.values():
+                await attempt.abandon()
+
+    async def _take_up_or_create(self) -> Json:
+        job = await self._client.get(JOB, self._name)
+        if job is not None and self._is_ours(job):
+            self._resumed = True
+            return await start_job(self._client, self._step, self._run, job)
+        if job is not None:
+            self._say("the pods of the Job that ran before to be gone")
+            await remove_job(self._client, self._observer, job)
+        await self._await_no_pods()
+        return await make_job(self._client, self._step, self._run)
+
+    def _is_ours(self, job: Json) -> bool:
+        """Tell whether the Job runs what the step says: now, or to its end in this same run."""
+        annotations = job["metadata"].get("annotations", {})
+        if "deletionTimestamp" in job["metadata"] or annotations.get(DIGEST) != self._step.digest:
+            return False
+        return annotations.get(RUN) == str(self._run) or may_run(job)
+
+    async def _await_no_pods(self) -> None:
+        """Wait until no pod of any Job of this name runs: also not of one that was deleted behind our back."""
+        with self._observer.follow(self._topic) as changed:
+            while any(not is_finished(pod) for pod in self._observer.pods(self._topic)):
+                self._say("the pods of the Job that ran before to be gone")
+                await _change(changed, None)
+                self._observer.check()
+
+    async def _follow(self, job: Json) -> tuple[Attempt, ...]:
+        uid = job["metadata"]["uid"]
+        seen = False
+        with self._observer.follow(self._topic) as changed:
+            while True:
+                await _change(changed, self._patience.left_s())
+                self._observer.check()
+                current = self._observer.job(self._name)
+                if current is not None and current["metadata"]["uid"] == uid:
+                    seen, job = True, current
+                elif seen:
+                    raise await self._fail(Problem("kubernetes/job-deleted", f"somebody deleted Job/{self._name}"))
+                await self._look(job, [pod for pod in self._observer.pods(self._topic) if owner(pod)[2] == uid])
+                if self._has_succeeded(job):
+                    return tuple(attempt.ended for attempt in self._attempts.values() if attempt.ended is not None)
+                if condition(job, "Failed").get("status") == "True":
+                    raise await self._fail(*self._verdict(job))
+
+    async def _look(self, job: Json, pods: list[Json]) -> None:
+        """Take in what the pods have become: attempts begin and end, waits are told, hopeless ones given up."""
+        for pod in pods:
+            self._track(pod)
+        present = {pod["metadata"]["uid"] for pod in pods}
+        for uid, attempt in self._attempts.items():
+            if attempt.ended is None and (attempt.is_over or uid not in present):
+                await attempt.end()
+                attempt.tell_end(retry_in_s=self._pause_after(attempt))
+        if condition(job, "Failed") or condition(job, "FailureTarget") or condition(job, "Complete"):
+            return
+        running = [pod for pod in pods if not is_finished(pod)]
+        troubles = [find_trouble(pod, self._observer.events(pod)) for pod in running]
+        if not running:
+            troubles.append(find_creation_trouble(self._observer.events(job)))
+        hopeless = self._patience.judge([trouble for trouble in troubles if trouble is not None])
+        if hopeless is not None:
+            await self._give_up(hopeless)
+        self._tell_wait(running)
+
+    def _track(self, pod: Json) -> None:
+        uid = pod["metadata"]["uid"]
+        if uid not in self._attempts:
+            number = len(self._attempts) + 1
+            self._attempts[uid] = PodAttempt(
+                self._client, self._step, self._emit, number=number, pod=pod, resumed=self._resumed
+            )
+        self._attempts[uid].update(pod)
+
+    def _has_succeeded(self, job: Json) -> bool:
+        """Tell by the pods: their success is known about a second before the Job's condition says so."""
+        if any(condition(job, kind).get("status") == "True" for kind in ("Complete", "SuccessCriteriaMet")):
+            return True
+        done = sum(has_succeeded(attempt.pod) for attempt in self._attempts.values())
+        return done >= (job["spec"].get("completions") or 1)
+
+    def _pause_after(self, attempt: PodAttempt) -> float | None:
+        """How long the Job controller will wait before the next attempt; None when there will be none."""
+        ended = attempt.ended
+        if ended is None or ended.exit_code == 0 or self._patience.is_over:
+            return None
+        if is_disrupted(attempt.pod):
+            return 0.0
+        failures = [
+            a for a in self._attempts.values() if a.ended and a.ended.exit_code != 0 and not is_disrupted(a.pod)
+        ]
+        migration = self._step.migration
+        if len(failures) > migration.retries or ended.exit_code in migration.fatal_exit_codes:
+            return None
+        pause_s: float = _FIRST_PAUSE_S * 2 ** (len(failures) - 1)
+        return min(pause_s, _LONGEST_PAUSE_S)
+
+    def _tell_wait(self, running: list[Json]) -> None:
+        if running:
+            self._say(describe_wait(running[-1]))
+        elif self._attempts:
+            self._say("the next attempt")
+        else:
+            self._say("its pod to be created")
+
+    def _say(self, reason: str) -> None:
+        if reason and reason != self._said:
+            self._emit(Waited(step=self._step.id, waits_for=reason))
+        self._said = reason
+
+    async def _give_up(self, problem: Problem) -> None:
+        """End a Job that cannot succeed, so that nothing of it runs later, and raise the cause.
+
+        The Job stays for reading, as failed; its controller removes the pods that never got to work.
+        """
+        self._patience.is_over = True
+        patch = {
+            "metadata": {"annotations": {"ks-universal.io/cause": str(problem)}},
+            "spec": {"activeDeadlineSeconds": 1, "suspend": False},
+        }
+        await self._client.patch(JOB, self._name, patch)
+        with self._observer.follow(self._topic) as changed:
+            while any(not is_finished(pod) for pod in self._observer.pods(self._topic)):
+                await _change(changed, None)
+                self._observer.check()
+        raise await self._fail(problem, trouble=problem)
+
+    async def _stop(self) -> None:
+        """Delete the Job and see its pods gone; their logs are kept in the attempts."""
+        job = await self._client.get(JOB, self._name)
+        if job is not None:
+            await remove_job(self._client, self._observer, job)
+        for attempt in self._attempts.values():
+            if attempt.ended is None:
+                await attempt.end(reason="stopped")
+                attempt.tell_end(retry_in_s=None)
+
+    async def _fail(self, *problems: Problem, trouble: Problem | None = None) -> MigrationFailed:
+        for attempt in self._attempts.values():
+            if attempt.ended is None:
+                await attempt.end(trouble=trouble)
+                attempt.tell_end(retry_in_s=None)
+        return MigrationFailed(self._step.id, tuple(dict.fromkeys((*self._causes(), *problems))))
+
+    def _causes(self) -> list[Problem]:
+        """The causes of all attempts, the first failure's first: it is the one that tells."""
+        return [cause for attempt in self._attempts.values() if attempt.ended for cause in attempt.ended.causes]
+
+    def _verdict(self, job: Json) -> tuple[Problem, ...]:
+        """What the Job's own condition adds to its attempts' causes."""
+        failed = condition(job, "Failed")
+        if failed.get("reason") == "DeadlineExceeded":
+            return (self._timed_out(),)
+        if self._causes():
+            return ()
+        return (Problem("kubernetes/job-failed", f"Job/{self._name} failed: {failed.get('message', '')}"),)
+
+    def _timed_out(self) -> Problem:
+        timeout_s = self._step.migration.timeout_s or 0
+        last = next(reversed(self._attempts.values()), None)
+        waiting = "" if last is None else _vain_wait(last)
+        message = f"it did not end within its timeout of {timeout_s:g} s{waiting}"
+        return Problem("migrations/timeout", message, hint="raise 'timeout', or see in its log what it waited for")
+
+    def _longest_s(self) -> float | None:
+        timeout_s = self._step.migration.timeout_s
+        return None if timeout_s is None else timeout_s + _GRACE_S
+
+
+def _vain_wait(attempt: PodAttempt) -> str:
+    """Say which init container was still at work when the attempt was ended, and its last words."""
+    states = read_containers(attempt.pod)
+    for state in states:
+        if state.kind == "init" and not (state.state == "terminated" and state.detail.get("exitCode") == 0):
+            last = attempt.last_lines()[-1:]
+            return f": init container {state.name} waited in vain" + (f", last saying: {last[0]}" if last else "")
+    return ""
+
+
+async def _change(changed: asyncio.Event, at_most_s: float | None) -> None:
+    """Wait for a change, or until somebody's patience ends."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(at_most_s):
+            await changed.wait()
+    changed.clear()

@@ -1,0 +1,227 @@
+"""The lock of a release: a Lease with a heartbeat, and the fence that every write has to pass.
+
+A holder is taken over only when the API server's own clock says that it has not renewed for the lease's whole duration
+(the server stamps each renewal in `managedFields`), so the clocks of two machines need not agree. A holder that was
+suspended finds on its own clock that two thirds of the duration have passed and writes nothing until a renewal
+has succeeded, which it cannot where another has taken over.
+"""
+
+import asyncio
+import getpass
+import os
+import socket
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx2
+import msgspec
+
+from ks_universal.engine.events import Emit, LockAwaited
+from ks_universal.errors import KsUniversalError, LockedError
+from ks_universal.targets.kubernetes.client import FIELD_MANAGER, Client
+from ks_universal.targets.kubernetes.clock import now_s
+from ks_universal.targets.kubernetes.kinds import LEASE
+from ks_universal.targets.kubernetes.refusals import Refusal
+
+Json = dict[str, Any]
+
+_MARGIN_S = 2.0
+"""The server's stamps are whole seconds, and two API servers' clocks differ a little."""
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who holds a lock. `left_s`: seconds until it may be taken over, by the server's clock; 0: it has expired."""
+
+    identity: str
+    since: str
+    left_s: float
+
+    def __str__(self) -> str:
+        return f"{self.identity} since {self.since}"
+
+
+def lease_name(release: str) -> str:
+    """The Lease's name for a release."""
+    return f"ks-universal.{release}"
+
+
+def own_identity() -> str:
+    """Say who this process is: unique, and readable for whoever waits for it."""
+    return f"{getpass.getuser()}@{socket.gethostname()} (pid {os.getpid()}, {uuid.uuid4().hex[:6]})"
+
+
+def read_holder(lease: Json, server_now: datetime) -> Holder | None:
+    """Read who holds a Lease; None when nobody does."""
+    spec = lease.get("spec", {})
+    identity = spec.get("holderIdentity")
+    if not identity:
+        return None
+    age_s = (server_now - _renewed(lease)).total_seconds()
+    left_s = max(0.0, spec.get("leaseDurationSeconds", 0) + _MARGIN_S - age_s)
+    return Holder(identity, str(spec.get("acquireTime", "")), left_s)
+
+
+def _renewed(lease: Json) -> datetime:
+    stamps = [entry["time"] for entry in lease["metadata"].get("managedFields", []) if "time" in entry]
+    text = max(stamps, default=lease["metadata"].get("creationTimestamp"))
+    return datetime.fromisoformat(str(text))
+
+
+class Lease:
+    """The lock of one release, and while it is held the Fence of its Client."""
+
+    def __init__(self, client: Client, release: str, *, duration_s: int) -> None:
+        self._client = client
+        self._release = release
+        self._duration_s = duration_s
+        self._identity = own_identity()
+        self._lease: Json = {}
+        self._renewed_at = 0.0
+        self._renewed = asyncio.Event()
+        self._lost: KsUniversalError | None = None
+
+    @asynccontextmanager
+    async def hold(self, emit: Emit, *, wait: bool) -> AsyncIterator[None]:
+        """Hold the lock. When it is lost on the way, the body is cancelled and the loss raised in its place.
+
+        Raises:
+            LockedError: another holds it and `wait` is false, or another has taken it over.
+            TargetError: the API server was away for too long to keep it.
+        """
+        await self._acquire(emit, wait=wait)
+        self._client.fence = self
+        body = asyncio.current_task()
+        heartbeat = asyncio.create_task(self._beat(body))
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self._lost is None:
+                raise
+            if body is not None:
+                body.uncancel()
+            raise self._lost from None
+        finally:
+            heartbeat.cancel()
+            await asyncio.wait([heartbeat])
+            self._client.fence = None
+            if self._lost is None:
+                await self._release_lease()
+
+    async def rest_s(self) -> float:
+        """Wait until the lease is fresh; then say what is left of it. The Fence's question."""
+        while True:
+            if self._lost is not None:
+                raise self._lost
+            age_s = now_s() - self._renewed_at
+            if age_s < self._duration_s * 2 / 3:
+                return self._duration_s - age_s
+            self._renewed.clear()
+            await self._renewed.wait()
+
+    async def _acquire(self, emit: Emit, *, wait: bool) -> None:
+        shown = ""
+        while (holder := await self._try_acquire()) is not None:
+            if not wait:
+                raise LockedError(self._release, str(holder))
+            if shown != holder.identity:
+                shown = holder.identity
+                emit(LockAwaited(release=self._release, holder=str(holder)))
+            await self._await_change(holder.left_s)
+
+    async def _try_acquire(self) -> Holder | None:
+        """Take the lease where it is free or has expired; else say who holds it."""
+        lease, server_now = await self._read()
+        if lease is not None and (holder := read_holder(lease, server_now)) and holder.left_s > 0:
+            return holder
+        now = _write_time()
+        spec = {"acquireTime": now, "renewTime": now, "leaseDurationSeconds": self._duration_s}
+        try:
+            await self._write(lease, {**spec, "holderIdentity": self._identity})
+        except Refusal as refusal:
+            if refusal.code != 409:
+                raise
+            return await self._try_acquire()
+        return None
+
+    async def _read(self) -> tuple[Json | None, datetime]:
+        path = LEASE.path(self._client.namespace, lease_name(self._release))
+        try:
+            answer = await self._client.request("GET", path, what="the release's lock")
+        except Refusal as refusal:
+            if refusal.code != 404 or refusal.problem.code == "kubernetes/namespace-missing":
+                raise
+            return None, datetime.now(UTC)
+        return msgspec.json.decode(answer.content), parsedate_to_datetime(answer.headers["Date"])
+
+    async def _write(self, lease: Json | None, spec: Json) -> None:
+        """Create or replace the Lease; a Refusal with code 409 where somebody else was faster."""
+        sent_at = now_s()
+        metadata = {"name": lease_name(self._release)} if lease is None else lease["metadata"]
+        path = LEASE.path(self._client.namespace, "" if lease is None else lease_name(self._release))
+        body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+        answer = await self._client.request(
+            "POST" if lease is None else "PUT",
+            path,
+            body=body,
+            parameters={"fieldManager": FIELD_MANAGER},
+            what="the release's lock",
+            fenced=False,
+        )
+        self._lease = msgspec.json.decode(answer.content)
+        self._renewed_at = sent_at
+        self._renewed.set()
+
+    async def _await_change(self, at_most_s: float) -> None:
+        """Wait until the Lease changes, or until its holder may be taken over."""
+        path = LEASE.path(self._client.namespace)
+        parameters = {"watch": "true", "fieldSelector": f"metadata.name={lease_name(self._release)}"}
+        try:
+            async with asyncio.timeout(at_most_s), self._client.stream(path, parameters) as lines:
+                await anext(lines)  # the Lease as it is
+                await anext(lines, None)
+        except (TimeoutError, httpx2.TransportError, Refusal):
+            return
+
+    async def _beat(self, body: asyncio.Task[object] | None) -> None:
+        try:
+            while True:
+                await asyncio.sleep(self._duration_s / 5)
+                await self._renew()
+        except KsUniversalError as loss:
+            self._lost = loss
+            self._renewed.set()
+            if body is not None:
+                body.cancel()
+
+    async def _renew(self) -> None:
+        try:
+            await self._write(self._lease, {**self._lease["spec"], "renewTime": _write_time()})
+        except Refusal as refusal:
+            if refusal.code not in {404, 409}:
+                raise
+            await self._renew_changed()
+
+    async def _renew_changed(self) -> None:
+        """Renew where the Lease is not as this holder left it: still its own, or another's by now."""
+        lease, server_now = await self._read()
+        holder = None if lease is None else read_holder(lease, server_now)
+        if lease is None or holder is None or holder.identity != self._identity:
+            raise LockedError(self._release, str(holder or "nobody: its Lease was deleted"))
+        self._lease = lease
+        await self._renew()
+
+    async def _release_lease(self) -> None:
+        spec = {"leaseDurationSeconds": self._duration_s, "renewTime": _write_time()}
+        try:
+            await self._write(self._lease, spec)
+        except Refusal as refusal:
+            if refusal.code not in {404, 409}:
+                raise
+
+
+def _write_time() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,50 @@
+"""Reads what is there of a release: one list a kind, whatever the number of objects."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from ks_universal.resources.objects import Identity
+from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.kinds import Kind
+from ks_universal.targets.kubernetes.ownership import INSTANCE
+
+Json = dict[str, Any]
+
+_NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+async def read_live(client: Client, release: str, wanted: Iterable[Identity]) -> dict[Identity, Json]:
+    """Read those of the wanted objects that exist. Keys are the identities asked for.
+
+    Lists each kind's objects of the release in full; of the others only the names, and reads those that are wanted:
+    they belong to somebody else.
+    """
+    by_kind: dict[str, dict[str, Identity]] = defaultdict(dict)
+    for identity in wanted:
+        by_kind[identity.kind][identity.name] = identity
+    found = await asyncio.gather(*(_read_kind(client, release, kind, names) for kind, names in by_kind.items()))
+    return {identity: body for part in found for identity, body in part.items()}
+
+
+async def _read_kind(client: Client, release: str, kind_name: str, wanted: dict[str, Identity]) -> dict[Identity, Json]:
+    kind = await client.find_kind(kind_name)
+    if kind is None:
+        return {}
+    listing = await client.list(kind, labels=f"{INSTANCE}={release}")
+    bodies = {item["metadata"]["name"]: item for item in listing.items}
+    missing = wanted.keys() - bodies.keys()
+    if missing:
+        bodies.update(await _read_others(client, kind, missing))
+    return {identity: bodies[name] for name, identity in wanted.items() if name in bodies}
+
+
+async def _read_others(client: Client, kind: Kind, names: Iterable[str]) -> dict[str, Json]:
+    path = kind.path(client.namespace)
+    answer = await client.request("GET", path, headers={"Accept": _NAMES_ONLY}, what=f"list of {kind.plural}")
+    existing = {item["metadata"]["name"] for item in msgspec.json.decode(answer.content)["items"]}
+    found = await asyncio.gather(*(client.get(kind, name) for name in sorted(existing.intersection(names))))
+    return {body["metadata"]["name"]: body for body in found if body is not None}

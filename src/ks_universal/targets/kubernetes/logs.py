@@ -1,0 +1,91 @@
+"""Reads containers' logs: followed as they are written, across dropped connections, without a line twice or missing."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import httpx2
+
+from ks_universal.errors import TargetError
+from ks_universal.targets.kubernetes.client import Client, Parameters
+from ks_universal.targets.kubernetes.kinds import POD
+from ks_universal.targets.kubernetes.refusals import Refusal
+
+TAIL_LINES = 50
+"""How many lines of a container are kept for the record."""
+
+_PAUSE_S = 0.5
+
+
+class LogTail:
+    """The lines of one container. Begins to follow at once; `finish` brings the rest when the container has ended."""
+
+    def __init__(self, client: Client, pod: str, container: str, take: Callable[[str], None]) -> None:
+        self.lines: deque[str] = deque(maxlen=TAIL_LINES)
+        self._client = client
+        self._path = POD.path(client.namespace, pod, "log")
+        self._container = container
+        self._take = take
+        self._last = ""
+        self._seen_at_last = 0
+        self._task = asyncio.create_task(self._follow())
+
+    async def finish(self) -> None:
+        """Stop following, and read what has been written since; nothing where the pod is gone."""
+        await self.stop()
+        try:
+            await self._read(follow=False)
+        except (TargetError, httpx2.TransportError):
+            return
+
+    async def stop(self) -> None:
+        """Stop following."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _follow(self) -> None:
+        """Follow until stopped: the stream also ends with the kubelet's or the API server's restart."""
+        while True:
+            try:
+                await self._read(follow=True)
+            except Refusal as refusal:
+                if refusal.code == 404:
+                    return
+            except httpx2.TransportError:
+                pass
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _read(self, *, follow: bool) -> None:
+        parameters = {
+            "container": self._container,
+            "timestamps": "true",
+            "follow": "true" if follow else None,
+            "sinceTime": f"{self._last[:19]}Z" if self._last else None,
+        }
+        skip = self._seen_at_last
+        resumed_at = self._last
+        async with self._client.stream(self._path, parameters) as lines:
+            async for line in lines:
+                stamp, _, text = line.decode(errors="replace").partition(" ")
+                if stamp < resumed_at:
+                    continue
+                if stamp == resumed_at and skip > 0:
+                    skip -= 1
+                    continue
+                self._keep(stamp, text)
+
+    def _keep(self, stamp: str, text: str) -> None:
+        self._seen_at_last = self._seen_at_last + 1 if stamp == self._last else 1
+        self._last = stamp
+        self.lines.append(text.rstrip("\r"))
+        self._take(text.rstrip("\r"))
+
+
+async def read_log(client: Client, pod: str, container: str, *, lines: int, previous: bool = False) -> tuple[str, ...]:
+    """Read the last lines of a container, with `previous` of its run before; empty where there is no log (any more)."""
+    parameters: Parameters = {"container": container, "tailLines": lines, "previous": "true" if previous else None}
+    try:
+        async with client.stream(POD.path(client.namespace, pod, "log"), parameters, silence_s=10) as found:
+            return tuple([line.decode(errors="replace") async for line in found])
+    except (Refusal, httpx2.TransportError):
+        return ()

@@ -1,0 +1,125 @@
+"""Reads pods: whose they are, which containers run, how they ended. Pure functions of a pod as the API returns it."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+Json = dict[str, Any]
+
+
+class ContainerEnd(msgspec.Struct, frozen=True):
+    """How a container ended. `reason` is the kubelet's word (`Error`, `OOMKilled`, `StartError`)."""
+
+    container: str
+    exit_code: int
+    reason: str
+    message: str
+    started: datetime | None
+    finished: datetime | None
+
+
+class ContainerState(msgspec.Struct, frozen=True):
+    """A container now: `kind` is `init`, `sidecar` or `main`; `state` is `waiting`, `running` or `terminated`."""
+
+    name: str
+    kind: str
+    state: str
+    detail: Json
+    restarts: int
+    ready: bool
+    last_end: Json
+
+
+def owner(item: Json) -> tuple[str, str, str]:
+    """Read kind, name and uid of the object that controls this one; empty texts where none does."""
+    for reference in item["metadata"].get("ownerReferences", ()):
+        if reference.get("controller"):
+            return reference["kind"], reference["name"], reference["uid"]
+    return "", "", ""
+
+
+def read_containers(pod: Json) -> tuple[ContainerState, ...]:
+    """Read the states of a pod's containers, in the order in which they start."""
+    return tuple(_read_states(pod))
+
+
+def _read_states(pod: Json) -> Iterator[ContainerState]:
+    status = pod.get("status", {})
+    sidecars = {c["name"] for c in pod["spec"].get("initContainers", ()) if c.get("restartPolicy") == "Always"}
+    for key in ("initContainerStatuses", "containerStatuses"):
+        for found in status.get(key, ()):
+            state, detail = next(iter(found.get("state", {}).items()), ("waiting", {}))
+            kind = "main" if key == "containerStatuses" else "sidecar" if found["name"] in sidecars else "init"
+            yield ContainerState(
+                name=found["name"],
+                kind=kind,
+                state=state,
+                detail=detail or {},
+                restarts=found.get("restartCount", 0),
+                ready=found.get("ready", False),
+                last_end=found.get("lastState", {}).get("terminated", {}),
+            )
+
+
+def read_end(state: ContainerState) -> ContainerEnd | None:
+    """Read how a container ended; None while it has not."""
+    if state.state != "terminated":
+        return None
+    return ContainerEnd(
+        container=state.name,
+        exit_code=state.detail.get("exitCode", 0),
+        reason=state.detail.get("reason", ""),
+        message=state.detail.get("message", ""),
+        started=read_time(state.detail.get("startedAt")),
+        finished=read_time(state.detail.get("finishedAt")),
+    )
+
+
+def has_succeeded(pod: Json) -> bool:
+    """Tell whether a run-to-the-end pod has done its work; true before its phase says so, when sidecars still stop."""
+    if pod.get("status", {}).get("phase") == "Succeeded":
+        return True
+    wanted = {container["name"] for container in pod["spec"]["containers"]}
+    ends = {state.name: read_end(state) for state in read_containers(pod) if state.kind == "main"}
+    return wanted <= ends.keys() and all(end is not None and end.exit_code == 0 for end in ends.values())
+
+
+def is_finished(pod: Json) -> bool:
+    """Tell whether none of the pod's containers runs or will run."""
+    return pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+
+
+def is_disrupted(pod: Json) -> bool:
+    """Tell whether the pod was ended from outside (drained, evicted, preempted, deleted), not by what it runs."""
+    if condition(pod, "DisruptionTarget").get("status") == "True":
+        return True
+    return "deletionTimestamp" in pod["metadata"] and not has_succeeded(pod)
+
+
+def is_ready(pod: Json) -> bool:
+    """Tell whether the pod takes requests."""
+    return condition(pod, "Ready").get("status") == "True" and "deletionTimestamp" not in pod["metadata"]
+
+
+def condition(item: Json, kind: str) -> Json:
+    """Read a condition of an object's status; empty where it is not said."""
+    found: Json = next((c for c in item.get("status", {}).get("conditions") or () if c["type"] == kind), {})
+    return found
+
+
+def find_failure(pod: Json) -> ContainerEnd | None:
+    """Find the container by whose end the pod failed: the first, in the order of start, that did not end with 0."""
+    ends = (read_end(state) for state in read_containers(pod) if state.kind != "sidecar")
+    return next((end for end in ends if end is not None and end.exit_code != 0), None)
+
+
+def created(item: Json) -> tuple[str, str]:
+    """The key to sort objects by age."""
+    return item["metadata"].get("creationTimestamp", ""), item["metadata"]["name"]
+
+
+def read_time(text: str | None) -> datetime | None:
+    """Read a time of the API; None where there is none."""
+    return None if text is None else datetime.fromisoformat(text)

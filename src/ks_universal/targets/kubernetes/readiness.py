@@ -1,0 +1,70 @@
+"""How far a Deployment has come, as a pure function of it, its ReplicaSets and their pods."""
+
+from typing import Any
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.targets.kubernetes.pods import condition, is_finished, is_ready, owner
+
+Json = dict[str, Any]
+
+_REVISION = "deployment.kubernetes.io/revision"
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """`done`: the new version is ready and the last old pod gone. Else `waits_for` says in a clause what is missing."""
+
+    done: bool
+    waits_for: str = ""
+    failure: Problem | None = None
+
+
+def read_progress(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> Progress:
+    """Say how far the rollout of the Deployment's current template is."""
+    spec, status = deployment["spec"], deployment.get("status", {})
+    if spec.get("paused"):
+        return Progress(done=True)
+    if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
+        return Progress(done=False, waits_for="the Deployment's controller")
+    progressing = condition(deployment, "Progressing")
+    if progressing.get("reason") == "ProgressDeadlineExceeded":
+        return Progress(done=False, failure=_too_slow(deployment, progressing))
+    wanted = spec.get("replicas", 1)
+    available, updated = status.get("availableReplicas", 0), status.get("updatedReplicas", 0)
+    if updated < wanted or available < wanted:
+        ready = sum(is_ready(pod) for pod in new_pods(deployment, replica_sets, pods))
+        return Progress(done=False, waits_for=f"its new pods: {ready} of {wanted} ready")
+    old = len(old_pods(deployment, replica_sets, pods)) or status.get("replicas", 0) - updated
+    if old > 0:
+        return Progress(done=False, waits_for=f"{old} old pod{'s' if old > 1 else ''} to end")
+    return Progress(done=True)
+
+
+def is_settled(deployment: Json) -> bool:
+    """Tell by a Deployment alone whether all of its pods are of its current template and available."""
+    return read_progress(deployment, [], []).done
+
+
+def new_pods(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> list[Json]:
+    """The pods of the Deployment's current template."""
+    newest = _newest(deployment, replica_sets)
+    return [pod for pod in pods if newest and owner(pod)[2] == newest["metadata"]["uid"]]
+
+
+def old_pods(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> list[Json]:
+    """The pods of earlier templates that are still there, those that are ending included."""
+    current = _newest(deployment, replica_sets)
+    uids = {r["metadata"]["uid"] for r in replica_sets if r is not current}
+    return [pod for pod in pods if owner(pod)[2] in uids and not is_finished(pod)]
+
+
+def _newest(deployment: Json, replica_sets: list[Json]) -> Json | None:
+    revision = deployment["metadata"].get("annotations", {}).get(_REVISION)
+    return next((r for r in replica_sets if r["metadata"].get("annotations", {}).get(_REVISION) == revision), None)
+
+
+def _too_slow(deployment: Json, progressing: Json) -> Problem:
+    limit_s = deployment["spec"].get("progressDeadlineSeconds", 600)
+    message = f"no progress for {limit_s} s: {progressing.get('message', '')}"
+    return Problem("kubernetes/progress-deadline", message, hint="see the pods' logs and readiness probes")

@@ -1,0 +1,96 @@
+"""What the API server and the network refuse, in our words: the one table from lower errors to findings."""
+
+from typing import Any
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.errors import TargetError
+
+Json = dict[str, Any]
+
+
+class Refusal(TargetError):  # noqa: N818 - named by what happened, as its base's siblings are
+    """The API server said no. `code` is the HTTP status, `reason` the API's word for it (`NotFound`)."""
+
+    def __init__(self, code: int, reason: str, problem: Problem) -> None:
+        super().__init__(problem)
+        self.code = code
+        self.reason = reason
+
+
+_NEXT_STEPS = {
+    "kubernetes/unauthorized": "the credentials of this context have expired or are wrong",
+    "kubernetes/forbidden": "ask for these rights; `ks-universal rbac` prints the smallest Role",
+    "kubernetes/quota": "free something in the namespace, or have its ResourceQuota raised",
+    "kubernetes/field-conflict": "let that manager give the field up, or take it over with --take-ownership",
+    "kubernetes/namespace-missing": "create it, or deploy with --create-namespace",
+    "kubernetes/unreachable": "check the address in the kubeconfig, and the network",
+}
+
+
+def refuse(code: int, answer: bytes, what: str) -> Refusal:
+    """Turn an error answer into a Refusal. `what` is the object or the request, for people (`Deployment/my-app`)."""
+    status = _status(answer)
+    reason = str(status.get("reason") or "")
+    message = str(status.get("message") or answer[:500].decode(errors="replace") or f"HTTP {code}")
+    problem_code = _classify(code, reason, message, status)
+    text = _describe_conflict(status) if problem_code == "kubernetes/field-conflict" else message
+    return Refusal(code, reason, Problem(problem_code, f"{what}: {text}", hint=_NEXT_STEPS.get(problem_code)))
+
+
+def is_schema_error(answer: bytes) -> bool:
+    """Tell whether a 500 is server-side apply's way of saying that the object does not fit its schema."""
+    return b"failed to create typed patch object" in answer
+
+
+def unreachable(error: Exception, what: str) -> TargetError:
+    """The finding for an API server that does not answer."""
+    reason = str(error) or type(error).__name__
+    code = "kubernetes/unreachable"
+    return TargetError(Problem(code, f"{what}: the API server does not answer: {reason}", hint=_NEXT_STEPS[code]))
+
+
+def _status(answer: bytes) -> Json:
+    try:
+        decoded = msgspec.json.decode(answer)
+    except msgspec.DecodeError:
+        return {}
+    return decoded if isinstance(decoded, dict) else {}
+
+
+def _classify(code: int, reason: str, message: str, status: Json) -> str:
+    if code == 409 and _conflicts(status):
+        return "kubernetes/field-conflict"
+    if code == 403 and "exceeded quota" in message:
+        return "kubernetes/quota"
+    if code == 403 and "violates PodSecurity" in message:
+        return "kubernetes/pod-security"
+    if code == 404 and _details(status).get("kind") == "namespaces":
+        return "kubernetes/namespace-missing"
+    if "admission webhook" in message or "ValidatingAdmissionPolicy" in message:
+        return "kubernetes/admission"
+    if code == 403 and "User " not in message:
+        return "kubernetes/admission"
+    known = {401: "unauthorized", 403: "forbidden", 404: "not-found", 409: "conflict", 413: "too-large", 422: "invalid"}
+    return "kubernetes/" + known.get(
+        code, "invalid" if reason == "BadRequest" or is_schema_error(message.encode()) else "api-error"
+    )
+
+
+def _details(status: Json) -> Json:
+    details = status.get("details")
+    return details if isinstance(details, dict) else {}
+
+
+def _conflicts(status: Json) -> list[Json]:
+    return [cause for cause in _details(status).get("causes") or [] if cause.get("reason") == "FieldManagerConflict"]
+
+
+def _describe_conflict(status: Json) -> str:
+    """Say who has which fields: the API's causes read `conflict with "kubectl" using apps/v1`, `.spec.replicas`."""
+    fields: dict[str, list[str]] = {}
+    for cause in _conflicts(status):
+        manager = str(cause.get("message", "")).partition('"')[2].partition('"')[0]
+        fields.setdefault(manager or "another manager", []).append(str(cause.get("field", "")).lstrip("."))
+    return "; ".join(f"{manager} manages {', '.join(names)}" for manager, names in fields.items())

@@ -1,0 +1,122 @@
+"""Rollouts: a Deployment followed until its new pods are ready and the last old one is gone."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from ks_universal.diagnostics import Problem, Severity
+from ks_universal.engine.database_errors import diagnose
+from ks_universal.engine.events import Emit, LogWritten, Waited
+from ks_universal.errors import RolloutFailed
+from ks_universal.plan.steps import RollOut
+from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.logs import read_log
+from ks_universal.targets.kubernetes.observer import Observer, Topic
+from ks_universal.targets.kubernetes.patience import Patience
+from ks_universal.targets.kubernetes.pods import is_ready, read_containers
+from ks_universal.targets.kubernetes.readiness import new_pods, old_pods, read_progress
+from ks_universal.targets.kubernetes.troubles import find_creation_trouble, find_trouble
+
+Json = dict[str, Any]
+
+_LINES = 50
+
+
+class Rollout:
+    """One rollout of a Deployment that has been applied; `applied` is what the API server answered."""
+
+    def __init__(self, client: Client, observer: Observer, step: RollOut, emit: Emit, *, applied: Json) -> None:
+        self._client = client
+        self._observer = observer
+        self._step = step
+        self._emit = emit
+        self._applied = applied
+        self._name = str(applied["metadata"]["name"])
+        self._topic: Topic = ("Deployment", self._name)
+        self._patience = Patience()
+        self._said = ""
+        self._known_events: dict[str, int] = {}
+
+    async def follow(self) -> None:
+        """Wait until it is done. Raises RolloutFailed as soon as it is known that it will not be."""
+        await self._observer.start()
+        with self._observer.follow(self._topic) as changed:
+            while not await self._is_done():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._patience.left_s()):
+                        await changed.wait()
+                changed.clear()
+                self._observer.check()
+
+    async def _is_done(self) -> bool:
+        deployment = self._observer.deployment(self._name)
+        if deployment is None or not _is_as_new(deployment, self._applied):
+            return False
+        replica_sets, pods = self._observer.replica_sets(deployment), self._observer.pods(self._topic)
+        progress = read_progress(deployment, replica_sets, pods)
+        if progress.done:
+            return True
+        if progress.failure is not None:
+            raise await self._fail(progress.failure, deployment)
+        hopeless = self._judge(deployment, replica_sets, pods)
+        if hopeless is not None:
+            raise await self._fail(hopeless, deployment)
+        self._say(progress.waits_for)
+        return False
+
+    def _judge(self, deployment: Json, replica_sets: list[Json], pods: list[Json]) -> Problem | None:
+        fresh = new_pods(deployment, replica_sets, pods)
+        troubles = [find_trouble(pod, self._observer.events(pod)) for pod in fresh]
+        if len(fresh) < deployment["spec"].get("replicas", 1):
+            troubles += [find_creation_trouble(self._new_events(replica_set)) for replica_set in replica_sets[-1:]]
+        return self._patience.judge([trouble for trouble in troubles if trouble is not None])
+
+    def _new_events(self, replica_set: Json) -> list[Json]:
+        """The events that happened since the rollout began: a ReplicaSet may have been used before."""
+        events = self._observer.events(replica_set)
+        if not self._known_events:
+            self._known_events = {"": 0, **{event["metadata"]["uid"]: event.get("count") or 1 for event in events}}
+        return [e for e in events if (e.get("count") or 1) > self._known_events.get(e["metadata"]["uid"], 0)]
+
+    def _say(self, reason: str) -> None:
+        if reason != self._said:
+            self._emit(Waited(step=self._step.id, waits_for=reason))
+        self._said = reason
+
+    async def _fail(self, problem: Problem, deployment: Json) -> RolloutFailed:
+        replica_sets, pods = self._observer.replica_sets(deployment), self._observer.pods(self._topic)
+        told: list[Problem] = []
+        for pod in new_pods(deployment, replica_sets, pods)[:1]:
+            told = await self._read_causes(pod)
+        serving = sum(is_ready(pod) for pod in old_pods(deployment, replica_sets, pods))
+        return RolloutFailed(self._step.id, tuple(dict.fromkeys((*told, problem, _what_runs(serving)))))
+
+    async def _read_causes(self, pod: Json) -> list[Problem]:
+        """Show the last words of the containers that failed, and find the causes in them."""
+        causes: list[Problem] = []
+        for state in read_containers(pod):
+            if state.ready or not (state.restarts or state.state == "terminated"):
+                continue
+            previous = state.state != "terminated"
+            name = pod["metadata"]["name"]
+            lines = await read_log(self._client, name, state.name, lines=_LINES, previous=previous)
+            for line in lines:
+                self._emit(LogWritten(source=f"{self._name}/{state.name}", line=line))
+            causes += diagnose(lines)
+        return causes
+
+
+def _is_as_new(deployment: Json, applied: Json) -> bool:
+    """Tell whether what was observed is what was applied, or newer."""
+    seen, wanted = deployment["metadata"], applied["metadata"]
+    return bool(seen["uid"] == wanted["uid"] and seen.get("generation", 0) >= wanted.get("generation", 0))
+
+
+def _what_runs(serving: int) -> Problem:
+    if serving:
+        message = (
+            f"{serving} pod{'s' if serving > 1 else ''} of the version before still serve{'' if serving > 1 else 's'}"
+        )
+    else:
+        message = "nothing of the version before serves"
+    return Problem("kubernetes/serving", message, severity=Severity.WARNING)

@@ -1,0 +1,77 @@
+"""Makes and removes a migration's Job: suspended first, then its staged copies, which it owns, then started."""
+
+from typing import Any
+
+from ks_universal.plan.steps import Migrate
+from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, JOB, SECRET
+from ks_universal.targets.kubernetes.observer import Observer
+from ks_universal.targets.kubernetes.pods import condition, is_finished, owner
+
+Json = dict[str, Any]
+
+DIGEST = "ks-universal.io/digest"
+"""The annotation that says what a Job runs (the Job and its staged configuration)."""
+RUN = "ks-universal.io/revision"
+"""The annotation that says in which revision's run a Job was made."""
+
+
+def may_run(job: Json) -> bool:
+    """Tell whether a Job runs or may still run."""
+    return not any(condition(job, kind).get("status") == "True" for kind in ("Complete", "Failed"))
+
+
+async def make_job(client: Client, step: Migrate, run: int) -> Json:
+    """Create the step's Job and its staged copies, and start it. There must be no Job of this name."""
+    job = await client.apply(JOB, _body(step, run, suspended=bool(step.staged)))
+    return await start_job(client, step, run, job) if step.staged else job
+
+
+async def start_job(client: Client, step: Migrate, run: int, job: Json) -> Json:
+    """Bring a Job to work that was made, and perhaps not started: its staged copies, then its start."""
+    if not job["spec"].get("suspend"):
+        return job
+    for body in step.staged:
+        await client.apply({"ConfigMap": CONFIG_MAP, "Secret": SECRET}[body["kind"]], _owned(body, job), force=True)
+    return await client.apply(JOB, _body(step, run, suspended=False))
+
+
+async def remove_job(client: Client, observer: Observer, job: Json) -> None:
+    """Delete a Job; returns when it and its pods are gone. Its pods end by their own grace period."""
+    name, uid = job["metadata"]["name"], job["metadata"]["uid"]
+    await observer.start()
+    with observer.follow(("Job", name)) as changed:
+        await client.delete(JOB, name, uid=uid, propagation="Foreground")
+        while _is_there(observer, name, uid):
+            await changed.wait()
+            changed.clear()
+            observer.check()
+
+
+def _is_there(observer: Observer, name: str, uid: str) -> bool:
+    job = observer.job(name)
+    if job is not None and job["metadata"]["uid"] == uid:
+        return True
+    return any(owner(pod)[2] == uid and not is_finished(pod) for pod in observer.pods(("Job", name)))
+
+
+def _body(step: Migrate, run: int, *, suspended: bool) -> Json:
+    body = step.migration.body
+    metadata = body["metadata"]
+    annotations = {**metadata.get("annotations", {}), DIGEST: step.digest, RUN: str(run)}
+    return {
+        **body,
+        "metadata": {**metadata, "annotations": annotations},
+        "spec": {**body["spec"], "suspend": suspended},
+    }
+
+
+def _owned(body: Json, job: Json) -> Json:
+    """Give a staged copy its owner: it goes when the Job goes."""
+    reference = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "name": job["metadata"]["name"],
+        "uid": job["metadata"]["uid"],
+    }
+    return {**body, "metadata": {**body["metadata"], "ownerReferences": [reference]}}

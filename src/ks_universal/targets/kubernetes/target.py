@@ -1,0 +1,174 @@
+"""The target: a cluster's namespace, as the engine sees it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import httpx2
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import Emit, ObjectChanged
+from ks_universal.errors import TargetError
+from ks_universal.plan.records import Attempt, Revision, State
+from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
+from ks_universal.resources.objects import Identity, Rendered, identity
+from ks_universal.targets.kubernetes.checking import check_plan
+from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.jobs import JobRun
+from ks_universal.targets.kubernetes.kinds import NAMESPACE, Kind
+from ks_universal.targets.kubernetes.lease import Lease
+from ks_universal.targets.kubernetes.live import read_live
+from ks_universal.targets.kubernetes.observer import Observer
+from ks_universal.targets.kubernetes.ownership import belongs_to, find_foreign, is_as_applied, mark
+from ks_universal.targets.kubernetes.readiness import is_settled
+from ks_universal.targets.kubernetes.records import Records
+from ks_universal.targets.kubernetes.refusals import Refusal
+from ks_universal.targets.kubernetes.rollout import Rollout
+
+Json = dict[str, Any]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How to deploy. `lease_s`: how long a lock outlives a holder that died; a whole number of seconds."""
+
+    take_ownership: bool = False
+    create_namespace: bool = False
+    await_rollout: bool = True
+    delete_data: bool = False
+    history_max: int = 10
+    lease_s: int = 15
+
+
+class KubernetesTarget:
+    """A release in a namespace of a cluster. Implements `engine.target.Target`."""
+
+    def __init__(self, client: Client, release: str, options: Options) -> None:
+        self._client = client
+        self._release = release
+        self._options = options
+        self._records = Records(client, release, history_max=options.history_max)
+        self._observer = Observer(client, release)
+        self._live: dict[Identity, Json] = {}
+        self._rendered: Rendered | None = None
+        self._run = 0
+
+    def lock(self, emit: Emit, *, wait: bool) -> AbstractAsyncContextManager[None]:
+        """Hold the release's Lease; creates the namespace first where that was asked for."""
+        return self._lock(emit, wait=wait)
+
+    @asynccontextmanager
+    async def _lock(self, emit: Emit, *, wait: bool) -> AsyncIterator[None]:
+        if self._options.create_namespace:
+            await create_namespace(self._client)
+        lease = Lease(self._client, self._release, duration_s=self._options.lease_s)
+        async with lease.hold(emit, wait=wait):
+            yield
+
+    async def read(self, rendered: Rendered) -> State:
+        """Read the record, and the objects of the record's inventory and of `rendered` that exist."""
+        revisions = await self._records.read()
+        inventory = revisions[-1].objects if revisions else ()
+        wanted = [identity(resource.body) for resource in rendered.objects]
+        self._live = await read_live(self._client, self._release, dict.fromkeys((*wanted, *inventory)))
+        self._rendered = rendered
+        return State(revisions=revisions, objects=self._live)
+
+    async def check(self, plan: Plan) -> tuple[Problem, ...]:
+        """Try everything that would change on the API server, without effect; find what other owners have."""
+        return await check_plan(self._client, plan, self._live, self._release, force=self._options.take_ownership)
+
+    async def apply(self, step: Apply, emit: Emit) -> None:
+        """Apply the object, unless it is known to be as given."""
+        await self._apply(step, emit)
+
+    async def delete(self, step: Delete, emit: Emit) -> None:
+        """Remove the object if it is the release's; claims, which hold data, only where that was asked for."""
+        kind = await self._kind(step.identity.kind)
+        live = await self._client.get(kind, step.identity.name)
+        if live is None or not belongs_to(live, self._release):
+            return
+        if kind.kind == "PersistentVolumeClaim" and not self._options.delete_data:
+            emit(ObjectChanged(step=step.id, identity=step.identity, change="kept"))
+            return
+        await self._client.delete(kind, step.identity.name, uid=live["metadata"]["uid"], propagation="Foreground")
+        await _await_gone(self._client, kind, live)
+        emit(ObjectChanged(step=step.id, identity=step.identity, change="deleted"))
+
+    async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
+        """Run the migration's Job, or take up the one that runs it."""
+        return await JobRun(self._client, self._observer, step, emit, run=self._run).migrate()
+
+    async def roll_out(self, step: RollOut, emit: Emit) -> None:
+        """Apply the Deployment and follow it to its end."""
+        applied = await self._apply(step, emit)
+        if self._options.await_rollout and not is_settled(applied):
+            await Rollout(self._client, self._observer, step, emit, applied=applied).follow()
+
+    async def save(self, revision: Revision) -> None:
+        """Keep the revision's record; with the first of a number also what the revision is made of."""
+        self._run = revision.number
+        await self._records.save(revision, self._rendered)
+
+    async def close(self) -> None:
+        """Stop watching and close the connections; everything in the cluster runs on."""
+        await self._observer.stop()
+        await self._client.close()
+
+    async def _apply(self, step: Apply | RollOut, emit: Emit) -> Json:
+        """Make the object so, and return it as it then is."""
+        body = mark(step.body)
+        key = identity(step.body)
+        live = self._live.get(key)
+        if live is not None and is_as_applied(live, body):
+            emit(ObjectChanged(step=step.id, identity=key, change="unchanged"))
+            return live
+        foreign = find_foreign(live, self._release)
+        if foreign is not None and not self._options.take_ownership:
+            raise TargetError(foreign)
+        kind = await self._kind(key.kind, body["apiVersion"])
+        applied = await self._client.apply(kind, body, force=self._options.take_ownership)
+        self._live[key] = applied
+        emit(ObjectChanged(step=step.id, identity=key, change=_name_change(live, applied)))
+        return applied
+
+    async def _kind(self, kind: str, api_version: str | None = None) -> Kind:
+        found = await self._client.find_kind(kind, api_version)
+        if found is None:
+            message = f"the cluster does not know the kind {kind}"
+            raise TargetError(Problem("kubernetes/unknown-kind", message, hint="install what defines it"))
+        return found
+
+
+async def create_namespace(client: Client) -> None:
+    """Create the client's namespace where it does not exist."""
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": client.namespace}}
+    try:
+        await client.create(NAMESPACE, body)
+    except Refusal as refusal:
+        if refusal.code != 409:
+            raise
+
+
+def _name_change(live: Json | None, applied: Json) -> str:
+    if live is None:
+        return "created"
+    same = live["metadata"]["resourceVersion"] == applied["metadata"]["resourceVersion"]
+    return "unchanged" if same else "changed"
+
+
+async def _await_gone(client: Client, kind: Kind, live: Json) -> None:
+    """Wait until an object that is being deleted is gone (finalizers, dependents)."""
+    name, uid = live["metadata"]["name"], live["metadata"]["uid"]
+    while (current := await client.get(kind, name)) is not None and current["metadata"]["uid"] == uid:
+        parameters = {
+            "watch": "true",
+            "fieldSelector": f"metadata.name={name}",
+            "resourceVersion": current["metadata"]["resourceVersion"],
+        }
+        try:
+            async with asyncio.timeout(10), client.stream(kind.path(client.namespace), parameters) as lines:
+                await anext(lines, None)
+        except (TimeoutError, Refusal, httpx2.TransportError):
+            continue

@@ -1,0 +1,178 @@
+"""Early truth: what keeps a pod from ever doing its work, found in the pod and in the events about it, as findings.
+
+Pure functions. A trouble that may pass by itself (a full cluster that grows, a registry that restarts) has a patience;
+one that cannot has none.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.targets.kubernetes.pods import ContainerEnd, ContainerState, condition, read_containers, read_end
+
+Json = dict[str, Any]
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """What keeps an object from its work, and for how many seconds it may."""
+
+    problem: Problem
+    patience_s: float = 0.0
+
+
+_SCALING = frozenset(("TriggeredScaleUp", "Nominated", "NominatedNode"))
+"""Events by which an autoscaler says that a node is on its way (cluster-autoscaler, Karpenter)."""
+
+_NO_SUCH_IMAGE = re.compile(
+    r"not found|manifest unknown|unauthorized|authorization failed|access denied|insufficient_scope|403 Forbidden"
+    r"|no match for platform|invalid reference format",
+    re.IGNORECASE,
+)
+_PASSING_CONFIG_ERROR = re.compile(r"timed out|failed to sync|connection refused", re.IGNORECASE)
+_MISSING_VOLUME = re.compile(
+    r"(secret|configmap) \"[^\"]+\" not found|references non-existent (secret|config) key", re.I
+)
+_LASTING_SCHEDULING = re.compile(r"persistentvolumeclaim \"[^\"]+\" not found", re.IGNORECASE)
+
+
+def find_trouble(pod: Json, events: Iterable[Json]) -> Trouble | None:
+    """Find what keeps a pod from its work; None when nothing is known to. The least patient one is returned."""
+    found = list(_find_all(pod, list(events)))
+    return min(found, key=lambda trouble: trouble.patience_s, default=None)
+
+
+def find_creation_trouble(events: Iterable[Json]) -> Trouble | None:
+    """Find why a Job or ReplicaSet cannot make its pods, in the events about it: the API server refuses them."""
+    latest = [event for event in events if event.get("reason") == "FailedCreate"][-1:]
+    return next((_refused_pod(event.get("message", "")) for event in latest), None)
+
+
+def describe_end(end: ContainerEnd, pod: Json) -> Problem | None:
+    """Say what an unsuccessful end means beyond its exit code; None where only the log can tell."""
+    if end.reason == "OOMKilled":
+        limit = _memory_limit(pod, end.container)
+        message = f"container {end.container} was killed for using more memory than it may{limit}"
+        return Problem("kubernetes/oom-killed", message, hint="raise resources.limits.memory, or use less of it")
+    if end.reason in {"StartError", "ContainerCannotRun"}:
+        message = f"container {end.container} cannot start: {_shorten(end.message)}"
+        return Problem("kubernetes/command", message, hint="check command and args; the image must contain the program")
+    return None
+
+
+def _find_all(pod: Json, events: list[Json]) -> Iterator[Trouble]:
+    for state in read_containers(pod):
+        if state.state == "waiting":
+            yield from _waiting_trouble(state)
+    if condition(pod, "PodScheduled").get("reason") == "Unschedulable":
+        yield from _unschedulable(pod, events)
+    for event in events:
+        message = event.get("message", "")
+        if event.get("reason") == "FailedMount" and _MISSING_VOLUME.search(message):
+            yield Trouble(_missing(_shorten(message)))
+
+
+def _waiting_trouble(state: ContainerState) -> Iterator[Trouble]:
+    reason, message = state.detail.get("reason", ""), state.detail.get("message", "")
+    match str(reason):
+        case "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable":
+            yield _image(state.name, message)
+        case "InvalidImageName" | "ErrImageNeverPull":
+            yield Trouble(Problem("kubernetes/image", f"container {state.name}: {reason}: {_shorten(message)}"))
+        case "CreateContainerConfigError":
+            passing = _PASSING_CONFIG_ERROR.search(message)
+            yield Trouble(_missing(f"container {state.name}: {_shorten(message)}"), 30.0 if passing else 0.0)
+        case "CreateContainerError" | "RunContainerError":
+            problem = Problem("kubernetes/container", f"container {state.name} cannot start: {_shorten(message)}")
+            yield Trouble(problem, 30.0 if "deadline exceeded" in message else 0.0)
+        case "CrashLoopBackOff":
+            yield _crash_loop(state)
+        case _:
+            return
+
+
+def _image(container: str, message: str) -> Trouble:
+    lasting = _NO_SUCH_IMAGE.search(message)
+    problem = Problem(
+        "kubernetes/image",
+        f"container {container}: its image cannot be pulled: {_shorten(message)}",
+        hint="check the image's name and tag, and the pull secrets",
+    )
+    return Trouble(problem, 0.0 if lasting else 60.0)
+
+
+def _missing(message: str) -> Problem:
+    hint = "create the Secret or ConfigMap with this key, or correct the reference"
+    return Problem("kubernetes/missing-reference", message, hint=hint)
+
+
+def _crash_loop(state: ContainerState) -> Trouble:
+    code = state.last_end.get("exitCode")
+    oom = ", killed for using too much memory" if state.last_end.get("reason") == "OOMKilled" else ""
+    message = f"container {state.name} ended {state.restarts} times, the last time with exit code {code}{oom}"
+    return Trouble(Problem("kubernetes/crash-loop", message), 0.0 if state.restarts >= 3 or oom else 60.0)
+
+
+def _unschedulable(pod: Json, events: list[Json]) -> Iterator[Trouble]:
+    if pod["status"].get("nominatedNodeName") or any(event.get("reason") in _SCALING for event in events):
+        return
+    message = condition(pod, "PodScheduled").get("message", "")
+    problem = Problem(
+        "kubernetes/unschedulable",
+        f"no node takes the pod: {_shorten(message)}",
+        hint="lower resources.requests, correct nodeSelector, affinity or tolerations, or add a node",
+    )
+    yield Trouble(problem, 2.0 if _LASTING_SCHEDULING.search(message) else 10.0)
+
+
+def _refused_pod(message: str) -> Trouble:
+    text = _shorten(message.removeprefix("Error creating: "))
+    if "error looking up service account" in message:
+        return Trouble(Problem("kubernetes/service-account", f"its pod cannot be created: {text}"), 2.0)
+    if "exceeded quota" in message:
+        hint = "free something in the namespace, or have its ResourceQuota raised"
+        return Trouble(Problem("kubernetes/quota", f"its pod cannot be created: {text}", hint=hint), 5.0)
+    if "violates PodSecurity" in message:
+        hint = "set the securityContext that the namespace's Pod Security level asks for"
+        return Trouble(Problem("kubernetes/pod-security", f"its pod cannot be created: {text}", hint=hint), 2.0)
+    if "forbidden" in message or "denied the request" in message or "is invalid" in message:
+        return Trouble(Problem("kubernetes/admission", f"its pod cannot be created: {text}"), 2.0)
+    return Trouble(Problem("kubernetes/pod-creation", f"its pod cannot be created: {text}"), 60.0)
+
+
+def _memory_limit(pod: Json, container: str) -> str:
+    for spec in (*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]):
+        if spec["name"] == container and (limit := spec.get("resources", {}).get("limits", {}).get("memory")):
+            return f" ({limit})"
+    return ""
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 400 else text[:399] + "…"
+
+
+def describe_wait(pod: Json) -> str:
+    """Say in a clause what a pod that has not ended waits for, or `` when it works."""
+    states = read_containers(pod)
+    if not pod["spec"].get("nodeName"):
+        return "a node for its pod"
+    for state in states:
+        if state.kind == "init" and state.state == "running":
+            return f"init container {state.name}"
+    waiting = next((state for state in states if state.state == "waiting"), None)
+    if waiting is None:
+        return ""
+    reason = waiting.detail.get("reason", "")
+    if reason in {"PodInitializing", "ContainerCreating", ""}:
+        return f"container {waiting.name} to be created"
+    return f"container {waiting.name}: {reason}"
+
+
+def last_end(state: ContainerState) -> ContainerEnd | None:
+    """How a container that is started again and again ended the last time."""
+    return (
+        read_end(msgspec.structs.replace(state, state="terminated", detail=state.last_end)) if state.last_end else None
+    )

@@ -1,0 +1,62 @@
+"""The cluster of these tests: the one of KUBECONFIG, else the project's own node; without either they are skipped."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+WANTED = "KUBECONFIG" in os.environ or "KSU_TEST_CLUSTER" in os.environ
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.fixture(autouse=True)
+def _cluster_only() -> None:
+    if not WANTED:
+        pytest.skip("no cluster: `make test-cluster` starts one, or set KUBECONFIG")
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> str:
+    """The path of a kubeconfig whose cluster is up."""
+    if "KUBECONFIG" in os.environ:
+        return os.environ["KUBECONFIG"]
+    started = subprocess.run([HERE / "node" / "cluster", "up"], stdout=subprocess.PIPE, text=True, check=True)
+    os.environ["KUBECONFIG"] = started.stdout.strip()
+    return os.environ["KUBECONFIG"]
+
+
+@pytest.fixture
+def namespace(kubeconfig: str) -> Iterator[str]:
+    """A namespace of the test's own."""
+    from cluster_release import api
+
+    from ks_universal.targets.kubernetes.kinds import NAMESPACE, SERVICE_ACCOUNT
+
+    name = f"test-{uuid.uuid4().hex[:8]}"
+
+    async def create() -> None:
+        async with api(name, kubeconfig) as client:
+            await client.create(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+            while await client.get(SERVICE_ACCOUNT, "default") is None:  # its pods would be refused until it is there
+                await asyncio.sleep(0.05)
+
+    async def delete() -> None:
+        async with api(name, kubeconfig) as client:
+            await client.delete(NAMESPACE, name)
+
+    asyncio.run(create())
+    yield name
+    asyncio.run(delete())
