@@ -17,6 +17,7 @@ def read(*names: str) -> Application:
     assert loaded.problems == ()
     parsed = parse_application(loaded.tree)
     assert list(parsed.problems) == []
+    assert parsed.application is not None
     return parsed.application
 
 
