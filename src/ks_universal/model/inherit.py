@@ -1,6 +1,7 @@
 """Merges `deploymentsGeneral` into each deployment, as trees: presence counts, null removes (D08, D32, D53).
 
-Maps merge deep, but an empty one wins, and lists replace; `strategy` is taken whole. `probes` and `lifecycle` go to the containers.
+Maps merge deep, but an empty one wins, and lists replace; `strategy` is taken whole. `probes` and `lifecycle` go to
+the containers.
 """
 
 from collections.abc import Callable
@@ -60,7 +61,7 @@ def _merge_deployment(entry: Node, for_pod: Mapping, for_containers: Mapping) ->
 
 
 def _merge_containers(containers: Mapping, general: Mapping) -> Mapping:
-    """Give each container what it can use: a side container no probe of a port that it does not have (D03)."""
+    """Give each container what it can use, and none a probe of a port that it does not have (D03)."""
     only = len(containers.entries) == 1
     entries: dict[str, Node] = {}
     for name, container in containers.entries.items():
@@ -81,16 +82,17 @@ def _fit(general: Mapping, container: Mapping, *, main: bool) -> Mapping:
     fitting = {
         key: probe
         for key, probe in probes.entries.items()
-        if key not in container.entries and (main or key in written or _has_port(container, probe))
+        if key not in container.entries and (key in written or _has_port(container, probe, main=main))
     }
     return Mapping(
         {**general.entries, "probes": Mapping(fitting, probes.at, probes.key_at)}, general.at, general.key_at
     )
 
 
-def _has_port(container: Mapping, probe: Node) -> bool:
+def _has_port(container: Mapping, probe: Node, *, main: bool) -> bool:
+    """Tell whether a container has the probed port; the main one may listen on a number without saying so."""
     port = _probed_port(probe)
-    if port is None:
+    if port is None or (main and port.isdigit()):
         return True
     ports = container.entries.get("ports")
     if not isinstance(ports, Mapping):

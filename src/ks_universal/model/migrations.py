@@ -83,6 +83,9 @@ class Migrations(MigrationSettings, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
 
 
+_INHERITED = tuple(name for name in MigrationSettings.__struct_fields__ if name != "rollback")
+
+
 def effective_steps(migrations: Migrations) -> tuple[Step, ...]:
     """Give the steps in run order with all that they inherit from the migrations; () when they are off.
 
@@ -93,15 +96,19 @@ def effective_steps(migrations: Migrations) -> tuple[Step, ...]:
     if not migrations.enabled:
         return ()
     general = _settings(migrations)
-    steps = [_inherit(general, step) for step in migrations.steps or (Step(),)]
+    if not migrations.steps:
+        return (Step(rollback=migrations.rollback, **general),)
+    steps = [_inherit(general, step) for step in migrations.steps]
     if steps[0].rollback is None:
         steps[0] = msgspec.structs.replace(steps[0], rollback=migrations.rollback)
     return tuple(steps)
 
 
 def _settings(migrations: Migrations) -> dict[str, Any]:
-    names = (name for name in MigrationSettings.__struct_fields__ if name != "rollback")
-    return {name: getattr(migrations, name) for name in names}
+    settings = {name: getattr(migrations, name) for name in _INHERITED}
+    if settings["backoff_limit"] is None:
+        settings["backoff_limit"] = DEFAULT_BACKOFF_LIMIT
+    return settings
 
 
 def _inherit(general: dict[str, Any], step: Step) -> Step:
@@ -115,8 +122,6 @@ def _inherit(general: dict[str, Any], step: Step) -> Step:
     for name in _MERGED:
         merged[name] = general[name] | own[name]
     merged["env"] = merge_env(general["env"], step.env)
-    if merged["backoff_limit"] is None:
-        merged["backoff_limit"] = DEFAULT_BACKOFF_LIMIT
     return Step(name=step.name, rollback=step.rollback, **merged)
 
 

@@ -7,7 +7,7 @@ from ks_universal.model.application import Application
 from ks_universal.model.checks.places import ContainerPlace, each_container, each_init_container, each_main_container
 from ks_universal.model.checks.report import Report, suggest
 from ks_universal.model.names import is_dns_label
-from ks_universal.values.nodes import Path
+from ks_universal.values.nodes import Path, Scalar, find
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 _HANDLERS = ("exec", "grpc", "httpGet", "tcpSocket")
@@ -24,6 +24,7 @@ def check_containers(application: Application, report: Report) -> None:
             report.error("values/out-of-range", (*path, "replicas"), "must not be negative")
         if deployment.pod_spec.get("restartPolicy", "Always") != "Always":
             report.error("values/unknown-value", (*path, "restartPolicy"), "must be Always for a Deployment")
+    _check_general_probes(application, report)
     for place in each_main_container(application):
         _check_own_name(place, report)
     _check_init_names(application, report)
@@ -31,6 +32,18 @@ def check_containers(application: Application, report: Report) -> None:
         _check_ports(place, report)
         for probe_path, probe in _each_probe(place, report):
             _check_probe(place, probe_path, probe, report)
+
+
+def _check_general_probes(application: Application, report: Report) -> None:
+    """Find a port in `deploymentsGeneral.probes` that no container has: nobody inherits that probe."""
+    ports = {port for place in each_main_container(application) for port in place.container.ports}
+    for key in _PROBES:
+        for handler in _HANDLERS:
+            path: Path = ("deploymentsGeneral", "probes", key, handler, "port")
+            node = find(report.tree, path)
+            if isinstance(node, Scalar) and not node.text.isdigit() and node.text not in ports:
+                clause = f"names the port '{node.text}', which no container has"
+                report.warn("references/unknown-port", path, clause, suggest(node.text, ports))
 
 
 def check_port_number(report: Report, path: Path, number: int | None) -> None:

@@ -1,0 +1,189 @@
+"""Bad input for every test that must never see a traceback: good values, damaged in one to four places.
+
+`broken_values()` draws YAML text. Every secret in the good values contains SECRET, so that a test can look for leaks.
+"""
+
+import json
+from typing import Any
+
+import yaml
+from hypothesis import strategies as st
+
+SECRET = "s3cr3t"
+
+GOOD = f"""
+generic:
+  labels: {{team: shop}}
+  extraImagePullSecrets: [{{name: pull}}]
+  serviceAccountName: shop
+deploymentsGeneral:
+  securityContext: {{runAsNonRoot: true, fsGroup: 1000}}
+  nodeSelector: {{disk: ssd}}
+  tolerations: [{{key: a, operator: Exists}}]
+  probes:
+    readinessProbe: {{httpGet: {{path: /healthz, port: http}}, periodSeconds: 5}}
+  lifecycle: {{preStop: {{exec: {{command: [sleep, "5"]}}}}}}
+  strategy: {{type: RollingUpdate, rollingUpdate: {{maxSurge: 1, maxUnavailable: 25%}}}}
+configs:
+  settings:
+    type: configMap
+    data: {{LOG_LEVEL: info, PORT: 8080, app.yaml: "a: {SECRET}"}}
+  db-secrets:
+    type: secret
+    data: {{DB_USER: {SECRET}-user, DB_PASSWORD: {SECRET}-password}}
+secretRefs:
+  database:
+    - name: DB_PASSWORD
+      secretKeyRef: {{name: db-secrets, key: DB_PASSWORD}}
+services:
+  external:
+    type: NodePort
+    selector: {{app.kubernetes.io/name: my-app}}
+    ports: [{{name: http, port: 80, targetPort: http, nodePort: 30080}}]
+persistentVolumeClaims:
+  files: {{accessModes: [ReadWriteOnce], size: 1Gi, storageClassName: ""}}
+deployments:
+  worker:
+    containers:
+      only: {{image: registry.example.com/worker, imageTag: 1.10, command: [run]}}
+  my-app:
+    replicas: 2
+    labels: {{tier: web}}
+    podAnnotations: {{note: "1"}}
+    autoCreateService: true
+    autoCreateServiceAccount: true
+    serviceAccountConfig: {{annotations: {{role: arn}}}}
+    terminationGracePeriodSeconds: 30
+    affinity:
+      nodeAffinity:
+        requiredDuringSchedulingIgnoredDuringExecution:
+          nodeSelectorTerms: [{{matchExpressions: [{{key: a, operator: In, values: [b]}}]}}]
+    volumes:
+      - {{name: data, persistentVolumeClaim: {{claimName: files}}}}
+      - {{name: settings, configMap: {{name: settings, items: [{{key: app.yaml, path: app.yaml}}]}}}}
+    initContainers: [{{name: wait, image: "alpine:3", command: [sh, -c, "sleep 1"]}}]
+    migrations:
+      enabled: true
+      backoffLimit: 3
+      timeout: 10m
+      container: main
+      sidecars: [proxy]
+      dependsOn: [worker]
+      env: [{{name: LOCK_TIMEOUT, value: "{SECRET}"}}]
+      envFrom: [{{type: configMap, configName: settings}}]
+      resources: {{requests: {{cpu: 100m, memory: 256Mi}}, limits: {{cpu: 0.5}}}}
+      fatalExitCodes: [2, 3]
+      steps:
+        - {{name: schema, args: [migrate, $(LOCK_TIMEOUT)], backoffLimit: 0, rollback: {{args: [down]}}}}
+        - {{name: data, command: [/app/data], phase: post, networkPolicy: {{policyTypes: [Egress]}}}}
+    containers:
+      main:
+        image: my-app
+        imageTag: v1.0.0
+        imagePullPolicy: Always
+        ports:
+          http: {{containerPort: 8080, servicePort: 80}}
+        env:
+          - {{name: DB_HOST, value: {SECRET}-host}}
+          - name: DB_USER
+            valueFrom: {{secretKeyRef: {{name: db-secrets, key: DB_USER}}}}
+          - {{name: NODE, valueFrom: {{fieldRef: {{fieldPath: spec.nodeName}}}}}}
+        secretRefs: [database]
+        envFrom: [{{type: secret, configName: db-secrets}}]
+        volumeMounts: [{{name: data, mountPath: /data}}, {{name: settings, mountPath: /etc/app, readOnly: true}}]
+        probes:
+          livenessProbe: {{tcpSocket: {{port: 8080}}}}
+        securityContext: {{readOnlyRootFilesystem: true}}
+      proxy:
+        image: envoy@sha256:0123456789012345678901234567890123456789012345678901234567890123
+        args: [--config, $(DB_HOST)]
+        env: [{{name: DB_HOST, value: "{SECRET}"}}]
+local:
+  postgres: {{database: shop, port: 5433}}
+  env: {{DB_HOST: localhost}}
+  images:
+    my-app: {{directory: app, command: [python], env: {{DEBUG: "1"}}}}
+"""
+
+WEIRD = ["~", "null", "true", "'true'", "yes", "0", "-1", "1.10", "1e3", "8e12345", "0644", "0x1F", "12:30", ".inf", ".nan", "99999999999999999999", "1_000", "''", "[]", "{}", "[[]]", "[~]", "{a:%~}", "{'':%1}", "{{}:%1}", "'{{%.Values.x%}}'", "$(NOPE)", "$$(X)", "!!binary%x", "!!binary%aGk=", "!!int%x", "!!str%1", "!custom%x", "'\\0'", '"\\0"', '"\\n"', "ä€😀", "*nowhere", "&a%[*a]", "2001-01-01", "../../etc/passwd", "-----"]
+"""Scalars and more as they may stand in a text; a % is a blank."""
+
+
+class Raw(str):
+    """A scalar as it is to stand in the text."""
+
+
+def write(value: Any) -> str:
+    """Write a value as YAML in flow style; a key that ends in NUL is written without it, so that keys can be double."""
+    if isinstance(value, dict):
+        entries = (f"{json.dumps(str(key).rstrip(chr(0)))}: {write(child)}" for key, child in value.items())
+        return "{" + ", ".join(entries) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(write(item) for item in value) + "]"
+    return value if isinstance(value, Raw) else json.dumps(value)
+
+
+def good_values() -> dict[str, Any]:
+    """Give a fresh copy of values that use most of the format and have no finding."""
+    values: dict[str, Any] = yaml.safe_load(GOOD)
+    return values
+
+
+@st.composite
+def broken_values(draw: st.DrawFn) -> str:
+    """Draw YAML text: the good values with one to four places replaced, renamed, deleted, doubled or moved."""
+    values = good_values()
+    for _ in range(draw(st.integers(1, 4))):
+        places = list(_places(values))
+        holder, key = draw(st.sampled_from(places))
+        draw(st.sampled_from(_DAMAGES))(draw, holder, key, places)
+    return write(values)
+
+
+def _places(value: Any) -> Any:
+    """List (holder, key) of everything below a value."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in pairs:
+        yield value, key
+        yield from _places(child)
+
+
+def _replace(draw: st.DrawFn, holder: Any, key: Any, places: list[Any]) -> None:
+    del places
+    scalars = st.sampled_from([Raw(word.replace("%", " ")) for word in WEIRD]) | st.text(max_size=300)
+    numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    leaves = scalars | numbers | st.booleans() | st.none()
+    holder[key] = draw(leaves | st.lists(leaves, max_size=3) | st.dictionaries(st.text(max_size=5), leaves, max_size=3))
+
+
+def _rename(draw: st.DrawFn, holder: Any, key: Any, places: list[Any]) -> None:
+    del places
+    if isinstance(holder, dict):
+        new = draw(
+            st.sampled_from([f"{key}x", f"{key}"[1:], f"{key}".upper(), "name", "on", ""]) | st.text(max_size=70)
+        )
+        holder[new] = holder.pop(key)
+
+
+def _delete(draw: st.DrawFn, holder: Any, key: Any, places: list[Any]) -> None:
+    del draw, places
+    del holder[key]
+
+
+def _double(draw: st.DrawFn, holder: Any, key: Any, places: list[Any]) -> None:
+    del draw, places
+    if isinstance(holder, dict):
+        holder[f"{key}\0"] = holder[key]
+    else:
+        holder.append(holder[key])
+
+
+def _move(draw: st.DrawFn, holder: Any, key: Any, places: list[Any]) -> None:
+    """Put a copy of another part here, unless it holds a secret: a name in a finding may be where that was put."""
+    other, other_key = draw(st.sampled_from(places))
+    copy = json.dumps(other[other_key], default=str)
+    if SECRET not in copy:
+        holder[key] = json.loads(copy)
+
+
+_DAMAGES = (_replace, _replace, _rename, _delete, _double, _move)
