@@ -1,0 +1,39 @@
+# Everything works on a fresh machine with Python 3.11+, pip and make: each target sets up .venv by itself.
+
+# The first that runs and is new enough: a name on PATH may be a shim for a version that is not there.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: demo test check fmt bench clean
+
+demo: $(READY)  ## the example application: migrated, running, and a second version whose migration fails
+	@$(BIN)/python examples/shop/demo.py
+
+test: $(READY)  ## all tests but those that need a cluster
+	$(BIN)/pytest
+
+check: $(READY)  ## formatting, lint, types, and the direction of imports
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(READY)  ## the only target that changes files
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(READY)  ## speed and memory beside `helm template`
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf .venv
+
+# The stamp is as old as the last complete installation: a half-made one is made again.
+$(READY): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; say which: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

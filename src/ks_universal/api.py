@@ -1,0 +1,92 @@
+"""What a program can do with a release: each function joins the packages below it, and decides nothing itself."""
+
+import re
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from ks_universal.diagnostics import Problem, has_errors, sort_problems
+from ks_universal.errors import InputError
+from ks_universal.manifest.flavors import Flavor, flavor_objects
+from ks_universal.manifest.select import select_objects, write_json
+from ks_universal.manifest.yaml import write_yaml
+from ks_universal.model.application import Application
+from ks_universal.model.parse import parse_application
+from ks_universal.resources.build import build_objects
+from ks_universal.resources.objects import Rendered
+from ks_universal.values.load import load_values
+from ks_universal.values.overrides import Override
+
+# RFC 1123, as Kubernetes checks names; a release is cut at 53 so that names made from it fit in 63 (Helm's rule).
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.ASCII)
+_LONGEST_RELEASE = 53
+_LONGEST_NAMESPACE = 63
+
+# What leaves a file unread: every finding about the rest would be about something that the user never wrote.
+_UNREAD = frozenset(("values/unreadable", "values/syntax"))
+
+
+class Values(msgspec.Struct, frozen=True):
+    """Values that were read and checked: `application` is None where errors are among `problems`.
+
+    `problems` are sorted by place; warnings alone leave the application usable.
+    """
+
+    application: Application | None
+    problems: tuple[Problem, ...]
+
+
+def load(files: Sequence[str], overrides: Sequence[Override] = (), *, stdin: Callable[[], str] | None = None) -> Values:
+    """Read, merge and check values; nothing is raised, whatever the files hold.
+
+    `files` are paths, the later ones winning; `-` is the text that `stdin` returns. `overrides` are `--set` and its
+    kin: `Override("--set", "deployments.my-app.replicas=3")`.
+    """
+    loaded = load_values(files, overrides, stdin=stdin)
+    if any(problem.code in _UNREAD for problem in loaded.problems):
+        return Values(None, sort_problems(list(loaded.problems)))
+    parsed = parse_application(loaded.tree)
+    problems = sort_problems([*loaded.problems, *parsed.problems])
+    return Values(None if has_errors(problems) else parsed.application, problems)
+
+
+def validate(
+    files: Sequence[str], overrides: Sequence[Override] = (), *, stdin: Callable[[], str] | None = None
+) -> tuple[Problem, ...]:
+    """Return all findings about values, warnings included, sorted by place; see `load`."""
+    return load(files, overrides, stdin=stdin).problems
+
+
+def render(values: Values, release: str, namespace: str = "") -> Rendered:
+    """Build the objects of a release; without a namespace they name none.
+
+    Raises InputError when the values have errors, or when Kubernetes would refuse one of the names.
+    """
+    problems = [
+        *check_name("release", release, _LONGEST_RELEASE),
+        *(check_name("namespace", namespace, _LONGEST_NAMESPACE) if namespace else ()),
+        *values.problems,
+    ]
+    if values.application is None or has_errors(problems):
+        raise InputError(problems)
+    return build_objects(values.application, release, namespace)
+
+
+def template(rendered: Rendered, flavor: Flavor = Flavor.PLAIN, *, show: Sequence[str] = (), json: bool = False) -> str:
+    """Write the manifests of a release in apply order, as YAML documents or one JSON list.
+
+    `show` names the objects to write (`Deployment/my-app`), all where it is empty. Raises InputError for one that these
+    values do not make.
+    """
+    objects = select_objects(flavor_objects(rendered, flavor), show)
+    return write_json(objects) if json else write_yaml(objects)
+
+
+def check_name(what: str, name: str, longest: int) -> tuple[Problem, ...]:
+    """Find why Kubernetes or Helm would refuse a name."""
+    if len(name) > longest:
+        return (Problem("request/name", f"the name of the {what} is longer than {longest} characters"),)
+    if not _LABEL.fullmatch(name):
+        hint = "lower-case letters, digits and '-', with a letter or digit at both ends"
+        return (Problem("request/name", f"{name!r} cannot be the name of a {what}", hint=hint),)
+    return ()

@@ -1,0 +1,57 @@
+"""Writes results to standard output, and findings to standard error."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from ks_universal.diagnostics import Problem, Severity
+
+_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
+
+
+def write_result(text: str) -> None:
+    """Write to standard output as UTF-8, whatever the locale; a reader that has enough (`| head`) is no error."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        discard_output()
+    except OSError as error:
+        raise click.ClickException(f"the output cannot be written: {os.strerror(error.errno or 0).lower()}") from error
+
+
+def discard_output() -> None:
+    """Send what standard output still holds, and all that follows, to nowhere: its reader has gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def show_problems(problems: Sequence[Problem]) -> None:
+    """Write findings to standard error, in the order given."""
+    for problem in problems:
+        click.echo(format_problem(problem, colour=wants_colour(sys.stderr.isatty())), err=True)
+
+
+def format_problem(problem: Problem, *, colour: bool) -> str:
+    """Write a finding as people read it: severity and code, message, place and hint."""
+    if not colour:
+        return str(problem)
+    label = f"{problem.severity}[{problem.code}]"
+    styled = click.style(label, fg=_COLOURS[problem.severity], bold=True)
+    return styled + str(problem).removeprefix(label)
+
+
+def wants_colour(terminal: bool) -> bool:
+    """Tell whether to colour: on a terminal, unless NO_COLOR (https://no-color.org) says no."""
+    return terminal and not os.environ.get("NO_COLOR")
+
+
+def count_problems(problems: Sequence[Problem]) -> str:
+    """Say how many there are: `2 errors, 1 warning`; `values are valid` when none."""
+    counts = [(sum(p.severity is severity for p in problems), severity) for severity in Severity]
+    parts = [f"{count} {severity}{'s' if count > 1 else ''}" for count, severity in counts if count]
+    return ", ".join(parts) or "values are valid"

@@ -1,0 +1,63 @@
+"""Options that several commands take."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+import msgspec
+
+from ks_universal.api import Values, load
+from ks_universal.values.overrides import LAYERS, Override
+
+_HELP = {
+    "--set": "Set a value: a.b[0].c=1,d=text (Helm's syntax).",
+    "--set-string": "Set a value that is always text.",
+    "--set-json": "Set a value to JSON: a.b='[1, 2]'.",
+    "--set-file": "Set a value to the text of a file: a.b=path.",
+    "--set-literal": "Set a value to the text as it stands, commas and all.",
+}
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where values come from: files and overrides of the command line."""
+
+    files: tuple[str, ...]
+    overrides: tuple[Override, ...]
+
+    def load(self) -> Values:
+        """Read and check the values."""
+        return load(self.files, self.overrides, stdin=_read_stdin)
+
+
+def _read_stdin() -> str:
+    if sys.stdin is None:
+        raise ValueError("there is no standard input")
+    return sys.stdin.buffer.read().decode()
+
+
+def takes_values(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `-f` and `--set` with its kin; it gets them as the argument `source`."""
+
+    @functools.wraps(function)
+    def wrapper(files: tuple[str, ...], **given: Any) -> Any:
+        overrides = [Override(flag, text) for flag in LAYERS for text in given.pop(_parameter(flag))]
+        if not files and not overrides:
+            raise click.UsageError("There are no values. Give a file: -f values.yaml")
+        return function(source=Source(files, tuple(overrides)), **given)
+
+    options = [click.option(flag, _parameter(flag), multiple=True, metavar="TEXT", help=_HELP[flag]) for flag in _HELP]
+    file = click.option(
+        "-f",
+        "--values",
+        "files",
+        multiple=True,
+        metavar="FILE",
+        help="A values file, or - for standard input; can be repeated, later ones win.",
+    )
+    return functools.reduce(lambda command, option: option(command), reversed([file, *options]), wrapper)
+
+
+def _parameter(flag: str) -> str:
+    return "given_" + flag.removeprefix("--").replace("-", "_")

@@ -1,0 +1,32 @@
+"""`ks-universal template`: the manifests of a release, on standard output."""
+
+import click
+
+from ks_universal.api import render, template
+from ks_universal.cli.console import show_problems, write_result
+from ks_universal.cli.options import Source, takes_values
+from ks_universal.manifest.flavors import Flavor
+
+
+@click.command()
+@click.argument("name")
+@takes_values
+@click.option("-n", "--namespace", default="", help="The namespace of the objects; without it they name none.")
+@click.option(
+    "--flavor",
+    type=click.Choice([flavor.value for flavor in Flavor]),
+    default=Flavor.PLAIN.value,
+    show_default=True,
+    help="What orders the objects: nothing but their sequence, Helm's hooks, or Argo CD's sync waves.",
+)
+@click.option(
+    "-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="The format."
+)
+@click.option("--show", multiple=True, metavar="KIND/NAME", help="Only this object; can be repeated.")
+def command(name: str, source: Source, namespace: str, flavor: str, output: str, show: tuple[str, ...]) -> None:
+    """Print the Kubernetes manifests of the release NAME, in the order to apply them."""
+    values = source.load()
+    rendered = render(values, name, namespace)
+    text = template(rendered, Flavor(flavor), show=show, json=output == "json")
+    show_problems(values.problems)
+    write_result(text)
