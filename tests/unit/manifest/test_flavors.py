@@ -1,0 +1,140 @@
+"""The order that each flavour promises, on one release that has everything."""
+
+from collections.abc import Callable
+
+import pytest
+
+from ks_universal.manifest.flavors import Flavor, flavor_objects
+from ks_universal.model.application import Application
+from ks_universal.model.containers import Container
+from ks_universal.model.migrations import Migrations
+from ks_universal.model.parse import parse_application
+from ks_universal.model.workloads import Deployment
+from ks_universal.resources.build import build_objects
+from ks_universal.resources.objects import Json, identity
+from ks_universal.resources.references import read_references
+from ks_universal.values.parse import parse_yaml
+
+VALUES = """
+configs:
+  settings: {type: configMap, data: {TEXT: "{{ braces }}"}}
+  secrets: {type: secret, data: {B: b}}
+persistentVolumeClaims:
+  data: {accessModes: [ReadWriteOnce], size: 1Gi}
+  rest: {accessModes: [ReadWriteOnce], size: 1Gi}
+deployments:
+  app:
+    autoCreateServiceAccount: true
+    autoCreateService: true
+    volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
+    migrations:
+      enabled: true
+      dependsOn: [db]
+      networkPolicy: {egress: []}
+      steps: [{name: two, args: [a]}, {name: one, args: [b]}, {name: late, args: [c], phase: post}]
+    containers:
+      main:
+        image: app
+        imageTag: v1
+        ports: {http: {containerPort: 80}}
+        envFrom: [{type: configMap, configName: settings}, {type: secret, configName: secrets}]
+        volumeMounts: [{name: data, mountPath: /data}]
+  db:
+    containers: {main: {image: db, imageTag: v1}}
+"""
+
+
+@pytest.fixture
+def flavored() -> Callable[[Flavor], tuple[Json, ...]]:
+    parsed = parse_application(parse_yaml(VALUES, "values.yaml")[0])
+    assert parsed.application is not None
+    rendered = build_objects(parsed.application, "demo", "")
+    return lambda flavor: flavor_objects(rendered, flavor)
+
+
+Flavored = Callable[[Flavor], tuple[Json, ...]]
+
+
+def annotation(body: Json, name: str) -> str:
+    return str(body["metadata"].get("annotations", {}).get(name, ""))
+
+
+def jobs_of(bodies: tuple[Json, ...]) -> list[Json]:
+    return [body for body in bodies if body["kind"] == "Job"]
+
+
+def needs_of(job: Json, bodies: tuple[Json, ...]) -> list[Json]:
+    used = set(read_references(job["spec"]["template"]["spec"]))
+    needed = [body for body in bodies if (body["kind"], body["metadata"]["name"]) in used]
+    assert len(needed) == len(used) == 4
+    return needed
+
+
+def test_plain_manifests_follow_the_dependencies_and_have_no_hooks(flavored: Flavored) -> None:
+    bodies = flavored(Flavor.PLAIN)
+    order = [str(identity(body)) for body in bodies]
+    assert order[-5:] == [
+        "Deployment/db",
+        "Job/app-migrations-two",
+        "Job/app-migrations-one",
+        "Deployment/app",
+        "Job/app-migrations-late",
+    ]
+    assert not any("hook" in name for body in bodies for name in body["metadata"].get("annotations", {}))
+
+
+def test_helm_runs_what_a_migration_needs_before_it_and_accounts_first(flavored: Flavored) -> None:
+    bodies = flavored(Flavor.HELM)
+    first, second, late = jobs_of(bodies)
+    weights = [int(annotation(job, "helm.sh/hook-weight")) for job in (first, second)]
+    assert weights == sorted(set(weights))
+    for needed in needs_of(first, bodies):
+        assert annotation(needed, "helm.sh/hook").startswith("pre-install")
+        assert int(annotation(needed, "helm.sh/hook-weight")) < weights[0]
+    by_kind = {body["kind"]: int(annotation(body, "helm.sh/hook-weight")) for body in needs_of(first, bodies)}
+    assert by_kind["ServiceAccount"] < min(by_kind["ConfigMap"], by_kind["Secret"], by_kind["PersistentVolumeClaim"])
+    assert annotation(late, "helm.sh/hook") == "post-install,post-upgrade"
+
+
+def test_helm_never_deletes_what_running_pods_use(flavored: Flavored) -> None:
+    bodies = flavored(Flavor.HELM)
+    (deployment,) = (b for b in bodies if b["kind"] == "Deployment" and b["metadata"]["name"] == "app")
+    for needed in needs_of(deployment, bodies):
+        policy = annotation(needed, "helm.sh/hook-delete-policy")
+        assert policy == ("hook-failed" if needed["kind"] == "PersistentVolumeClaim" else "")
+    claims = [body for body in bodies if body["kind"] == "PersistentVolumeClaim"]
+    assert [annotation(claim, "helm.sh/resource-policy") for claim in claims] == ["keep", "keep"]
+
+
+def test_helm_does_not_take_braces_for_a_template(flavored: Flavored) -> None:
+    texts = [body["data"]["TEXT"] for body in flavored(Flavor.HELM) if body["kind"] == "ConfigMap"]
+    assert texts == ["{{`{{`}} braces }}"] * 2
+
+
+def test_argocd_puts_configuration_before_migrations_before_deployments(flavored: Flavored) -> None:
+    bodies = flavored(Flavor.ARGOCD)
+    waves = {str(identity(body)): int(annotation(body, "argocd.argoproj.io/sync-wave")) for body in bodies}
+    assert list(waves.values()) == sorted(waves.values())
+    assert waves["ServiceAccount/app"] < waves["ConfigMap/settings"] == waves["Secret/secrets"]
+    order = ["ConfigMap/settings", "Deployment/db", "Job/app-migrations-two", "Job/app-migrations-one"]
+    order += ["Deployment/app", "Job/app-migrations-late"]
+    assert [waves[name] for name in order] == sorted({waves[name] for name in order})
+    for job in jobs_of(bodies):
+        assert annotation(job, "argocd.argoproj.io/hook") == "Sync"
+        assert annotation(job, "argocd.argoproj.io/hook-delete-policy") == "BeforeHookCreation"
+
+
+def test_argocd_does_not_wait_for_a_claim_that_waits_for_its_first_pod(flavored: Flavored) -> None:
+    waves = {str(identity(b)): annotation(b, "argocd.argoproj.io/sync-wave") for b in flavored(Flavor.ARGOCD)}
+    assert waves["PersistentVolumeClaim/data"] == waves["Job/app-migrations-two"]
+
+
+def test_a_circle_of_dependencies_ends() -> None:
+    """The plan reports it; here it must not recurse for ever."""
+    application = Application(deployments={"a": depending_on("b"), "b": depending_on("a")})
+    assert len(flavor_objects(build_objects(application, "demo", ""), Flavor.PLAIN)) == 4
+
+
+def depending_on(name: str) -> Deployment:
+    migrations = Migrations(enabled=True, args=("m",), depends_on=(name,))
+    return Deployment(containers={"main": Container(image="app")}, migrations=migrations)

@@ -1,0 +1,115 @@
+"""All objects of a release: their order, their names, and what makes pods restart."""
+
+from collections.abc import Callable
+
+import pytest
+
+from ks_universal.model.application import Application
+from ks_universal.model.containers import Container
+from ks_universal.model.workloads import Deployment
+from ks_universal.resources.build import build_objects
+from ks_universal.resources.metadata import CONFIG_DIGEST
+from ks_universal.resources.objects import Json, Rendered, identity
+from ks_universal.resources.references import read_references, rename_references
+
+Render = Callable[[str], Rendered]
+
+READER = """
+configs:
+  c: {{type: configMap, data: {{A: "{value}"}}}}
+deployments:
+  app:
+    restartOnConfigChange: {restart}
+    volumes: [{{name: c, configMap: {{name: c}}}}]
+    containers: {{main: {{image: app, imageTag: v1, {read}}}}}
+"""
+
+
+def annotations_of(rendered: Rendered) -> Json:
+    template = rendered.objects[-1].body["spec"]["template"]
+    return dict(template["metadata"].get("annotations", {}))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        "envFrom: [{type: configMap, configName: c}]",
+        "env: [{name: A, valueFrom: {configMapKeyRef: {name: c, key: A}}}]",
+        "volumeMounts: [{name: c, mountPath: /a, subPath: A}]",
+    ],
+)
+def test_a_changed_config_restarts_the_pods_that_would_not_see_it(render: Render, read: str) -> None:
+    digests = {annotations_of(render(READER.format(value=v, restart="true", read=read)))[CONFIG_DIGEST] for v in "12"}
+    assert len(digests) == 2
+
+
+def test_a_changed_file_that_pods_see_restarts_nothing(render: Render) -> None:
+    read = "volumeMounts: [{name: c, mountPath: /a}]"
+    assert annotations_of(render(READER.format(value="1", restart="true", read=read))) == {}
+
+
+def test_restarts_can_be_turned_off(render: Render) -> None:
+    read = "envFrom: [{type: configMap, configName: c}]"
+    assert annotations_of(render(READER.format(value="1", restart="false", read=read))) == {}
+
+
+def test_a_namespace_is_written_only_where_one_is_given() -> None:
+    application = Application(deployments={"app": Deployment(containers={"main": Container(image="app")})})
+    written = build_objects(application, "demo", "shop").objects[0].body["metadata"]["namespace"]
+    assert written == "shop"
+    assert "namespace" not in build_objects(application, "demo", "").objects[0].body["metadata"]
+
+
+def test_an_account_that_two_applications_share_is_made_once(render: Render) -> None:
+    rendered = render("""
+deployments:
+  a: &app
+    autoCreateServiceAccount: true
+    serviceAccountName: shared
+    serviceAccountConfig: {annotations: {x: "1"}}
+    containers: {main: {image: app, imageTag: v1}}
+  b:
+    <<: *app
+    serviceAccountConfig: {annotations: {y: "1"}}
+""")
+    identities = [identity(r.body) for r in rendered.objects]
+    assert len(identities) == len(set(identities)) == 3
+    assert rendered.objects[0].application is None
+    assert rendered.objects[0].body["metadata"]["annotations"] == {"x": "1", "y": "1"}
+
+
+def test_a_standalone_service_stands_for_the_automatic_one(render: Render) -> None:
+    rendered = render("""
+services: {app: {ports: [{port: 1, targetPort: 80}]}}
+deployments:
+  app:
+    autoCreateService: true
+    containers: {main: {image: app, imageTag: v1, ports: {http: {containerPort: 80}}}}
+""")
+    services = [r.body["spec"]["ports"][0]["port"] for r in rendered.objects if r.body["kind"] == "Service"]
+    assert services == [1]
+
+
+def test_nothing_makes_nothing() -> None:
+    rendered = build_objects(Application(), "demo", "")
+    assert (rendered.objects, rendered.migrations) == ((), ())
+
+
+def test_every_place_of_a_pod_that_names_an_object_is_known() -> None:
+    pod = {
+        "initContainers": [{"envFrom": [{"configMapRef": {"name": "a"}}]}],
+        "containers": [{"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "b", "key": "k"}}}]}],
+        "volumes": [
+            {"name": "1", "configMap": {"name": "c"}},
+            {"name": "2", "secret": {"secretName": "d"}},
+            {"name": "3", "projected": {"sources": [{"secret": {"name": "e"}}, {"configMap": {"name": "f"}}]}},
+            {"name": "4", "persistentVolumeClaim": {"claimName": "g"}},
+        ],
+        "imagePullSecrets": [{"name": "h"}],
+        "serviceAccountName": "i",
+    }
+    references = read_references(pod)
+    assert [name for _, name in references] == list("abcdefghi")
+    renamed = rename_references(pod, {reference: reference[1].upper() for reference in references})
+    assert [name for _, name in read_references(renamed)] == list("ABCDEFGHI")
+    assert [name for _, name in read_references(pod)] == list("abcdefghi")
