@@ -37,9 +37,7 @@ _POD_ONLY = frozenset(
 _NOT_FOR_JOBS = frozenset(
     ("lifecycle", "livenessProbe", "readinessProbe", "restartPolicy", "restartPolicyRules", "startupProbe")
 )
-_NOT_FOR_JOB_PODS = frozenset(
-    ("readinessGates", "restartPolicy", "terminationGracePeriodSeconds", "topologySpreadConstraints")
-)
+_NOT_FOR_JOB_PODS = frozenset(("readinessGates", "restartPolicy", "topologySpreadConstraints"))
 
 
 class Subject(msgspec.Struct, frozen=True):

@@ -32,6 +32,10 @@ class Resource(msgspec.Struct, frozen=True):
     body: Json
     application: str | None = None
 
+    def __repr__(self) -> str:
+        """Show the identity only: the body may hold a Secret's values."""
+        return f"Resource({identity(self.body)}, application={self.application!r})"
+
 
 class Migration(msgspec.Struct, frozen=True, kw_only=True):
     """One migration step of an application.
