@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 EXECUTABLES = Path(sys.executable).parent
 STEPS = ("schema", "data")
 CAUSE = "database/not-null-violation"
-SERVED_ON = "version 1 serves on"
+SERVED_ON = "revision 1 serves on"
 TIMEOUT_S = 110.0
 POLL_S = 0.1
 """How long to wait for a line of output before looking over HTTP again."""
