@@ -13,19 +13,22 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
+LEFT_OUT = pytest.StashKey[int]()
 WANTED = "KUBECONFIG" in os.environ or "KSU_TEST_CLUSTER" in os.environ
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.cluster)
-
-
-@pytest.fixture(autouse=True)
-def _cluster_only() -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    ours = [item for item in items if item.path.is_relative_to(HERE)]
+    for item in ours:
+        item.add_marker(pytest.mark.cluster)
     if not WANTED:
-        pytest.skip("no cluster: `make test-cluster` starts one, or set KUBECONFIG")
+        config.stash[LEFT_OUT] = len(ours)
+        items[:] = [item for item in items if item not in ours]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if left_out := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(f"{left_out} tests left out: no cluster (`make test-cluster`, or set KUBECONFIG)")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,61 @@
+import asyncio
+
+from cluster_release import Events, Json, api, release, roll_out, serve, sh
+from ks_universal.engine.events import ObjectChanged, Waited
+from ks_universal.errors import RolloutFailed
+from ks_universal.plan.steps import RollOut
+from ks_universal.targets.kubernetes.kinds import POD
+from ks_universal.targets.kubernetes.pods import is_finished
+
+
+def run(namespace: str, *steps: RollOut) -> tuple[RolloutFailed | None, Events]:
+    async def main() -> tuple[RolloutFailed | None, Events]:
+        async with release(namespace) as (target, events):
+            try:
+                for step in steps:
+                    await target.roll_out(step, events.append)
+            except RolloutFailed as failure:
+                return failure, events
+            return None, events
+
+    return asyncio.run(main())
+
+
+def running(namespace: str) -> list[Json]:
+    async def look() -> list[Json]:
+        async with api(namespace) as client:
+            return [pod for pod in (await client.list(POD)).items if not is_finished(pod)]
+
+    return asyncio.run(look())
+
+
+def test_a_rollout_ends_when_the_new_pods_are_ready_and_the_last_old_one_is_gone(namespace: str) -> None:
+    slow_end = serve("old", lifecycle={"preStop": {"exec": {"command": ["sleep", "1"]}}})
+    failure, events = run(namespace, roll_out(slow_end), roll_out(serve("new")))
+    assert failure is None
+    assert [event.change for event in events.of(ObjectChanged)] == ["created", "changed"]
+    assert "1 old pod to end" in [event.waits_for for event in events.of(Waited)]
+    assert ["echo new" in pod["spec"]["containers"][0]["command"][2] for pod in running(namespace)] == [True]
+
+
+def test_an_unchanged_deployment_is_not_touched(namespace: str) -> None:
+    failure, events = run(namespace, roll_out(serve()), roll_out(serve()))
+    assert failure is None
+    assert [event.change for event in events.of(ObjectChanged)] == ["created", "unchanged"]
+
+
+def test_early_truth_a_crashing_version_is_named_with_its_last_words_and_what_serves(namespace: str) -> None:
+    probe = {"exec": {"command": ["true"]}, "initialDelaySeconds": 5}
+    crash = sh("echo 'psycopg.OperationalError: could not translate host name \"pg\"'; exit 1", readinessProbe=probe)
+    failure, events = run(namespace, roll_out(serve()), roll_out(crash))
+    assert failure is not None
+    assert "database/host-unknown" in [cause.code for cause in failure.causes]
+    assert "kubernetes/crash-loop" in [cause.code for cause in failure.causes]
+    assert failure.causes[-1].message == "1 pod of the version before still serves"
+    assert events.lines()
+
+
+def test_early_truth_a_version_whose_image_does_not_exist_fails_at_once(namespace: str) -> None:
+    failure, _ = run(namespace, roll_out({"name": "main", "image": "shop:nope"}))
+    assert failure is not None
+    assert [cause.code for cause in failure.causes] == ["kubernetes/image", "kubernetes/serving"]
