@@ -76,6 +76,42 @@ def test_a_server_that_was_left_running_is_adopted_and_stopped(tmp_path: Path) -
     assert not group_is_alive(pid)
 
 
+def test_the_user_may_have_the_name_of_postgresqls_own(tmp_path: Path) -> None:
+    async def main() -> None:
+        server = PostgresServer(LocalPostgres(database="postgres", user="postgres"), tmp_path / "pg")
+        for _ in range(2):
+            await server.start()
+            ask(server, "CREATE TABLE IF NOT EXISTS mine (id int)")
+            await server.stop()
+
+    asyncio.run(main())
+
+
+def test_a_name_that_the_server_refuses_is_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        server = PostgresServer(LocalPostgres(user="pg_app"), tmp_path / "pg")
+        with pytest.raises(TargetError, match='role name "pg_app" is reserved'):
+            await server.start()
+        await server.stop()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("moment", [0.05, 0.25, 0.5])
+def test_a_cancelled_start_leaves_no_process(tmp_path: Path, moment: float) -> None:
+    async def main() -> None:
+        server = PostgresServer(SETTINGS, tmp_path / "pg")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(moment):
+                await server.start()
+                await asyncio.Event().wait()
+        await server.stop()
+
+    asyncio.run(main())
+    found = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert found.stdout == ""
+
+
 def test_only_those_with_the_password_get_in(tmp_path: Path) -> None:
     async def main() -> None:
         server = PostgresServer(SETTINGS, tmp_path / "pg")

@@ -13,8 +13,10 @@ from local_release import Events, migrate, plan, release, sh
 
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Event
 from ks_universal.errors import LockedError, MigrationFailed
+from ks_universal.model.local import Local
 from ks_universal.model.migrations import Phase
 from ks_universal.plan.records import Attempt, Outcome, Revision, StepRecord
+from ks_universal.targets.local import LocalTarget
 from ks_universal.targets.local.process_table import group_is_alive
 
 DRIVER = Path(__file__).with_name("driver.py")
@@ -194,8 +196,6 @@ def wait_for(path: Path) -> None:
 
 
 def test_the_second_run_waits_for_the_first(tmp_path: Path) -> None:
-    from local_release import Local, LocalTarget
-
     async def main() -> None:
         awaited = asyncio.Event()
         said: list[Event] = []

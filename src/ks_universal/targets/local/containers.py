@@ -40,6 +40,9 @@ class Machine(msgspec.Struct, frozen=True):
     directory: Path
     facts: dict[str, str]
 
+    def __repr__(self) -> str:
+        return f"Machine({self.directory})"  # the rest holds passwords
+
 
 class ContainerRequest(msgspec.Struct, frozen=True):
     """A container as a process, and its spec for what else it says (ports, probes, hooks)."""

@@ -26,6 +26,9 @@ class Sources(msgspec.Struct, frozen=True):
     pod: Json
     pod_name: str
 
+    def __repr__(self) -> str:
+        return f"Sources({[str(subject) for subject in self.objects]} for {self.pod_name})"
+
     def data(self, kind: str, name: str) -> dict[str, str] | None:
         """Return the data of a ConfigMap or Secret as text; None when there is no such object."""
         body = self.objects.get(Identity(kind, self.namespace, name))

@@ -19,9 +19,11 @@ from pathlib import Path
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import TargetError
 from ks_universal.model.local import LocalPostgres
+from ks_universal.targets.local.finishing import finish
 from ks_universal.targets.local.postgres_binaries import Programs, choose_programs
-from ks_universal.targets.local.postgres_setup import ServerAddress, create_database, is_same_server
+from ks_universal.targets.local.postgres_setup import SUPERUSER, ServerAddress, create_database, is_same_server
 from ks_universal.targets.local.process_table import read_start
+from ks_universal.targets.local.processes import stop_group
 from ks_universal.targets.local.state import make_private, write_durably
 
 _HOST = "127.0.0.1"
@@ -76,7 +78,7 @@ class PostgresServer:
 
     async def stop(self) -> None:
         """Stop the server, also one of an earlier run; open connections are ended. Fine when none runs."""
-        pid = _read_pid(self._data)
+        pid = self._process.pid if self._process is not None else _read_pid(self._data)
         if pid is not None and (self._process is not None or await self._is_up()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGINT)
@@ -132,7 +134,7 @@ class PostgresServer:
             "-D",
             aside,
             "-U",
-            "postgres",
+            SUPERUSER,
             "-A",
             "scram-sha-256",
             "--pwfile",
@@ -143,7 +145,12 @@ class PostgresServer:
             "--no-sync",
         )
         process = await _spawn(programs, "initdb", *map(str, options), log=self._folder / "log")
-        if await process.wait() != 0:
+        try:
+            status = await process.wait()
+        except asyncio.CancelledError:
+            await finish(stop_group(process.pid, 0))
+            raise
+        if status != 0:
             raise self._failure("could not make its data folder")
         password_file.unlink()
         aside.rename(self._data)

@@ -2,7 +2,12 @@
 
 import msgspec
 
+from ks_universal.diagnostics import Problem
+from ks_universal.errors import TargetError
 from ks_universal.model.local import LocalPostgres
+
+SUPERUSER = "ks_universal"
+"""Not `postgres`: a user may want that name for the application, and its password is the values' then."""
 
 
 class ServerAddress(msgspec.Struct, frozen=True):
@@ -18,7 +23,7 @@ class ServerAddress(msgspec.Struct, frozen=True):
 
     def conninfo(self) -> str:
         """Return how the superuser connects."""
-        words = f"host={self.host} port={self.port} user=postgres password={self.password} dbname=postgres"
+        words = f"host={self.host} port={self.port} user={SUPERUSER} password={self.password} dbname=postgres"
         return words + " connect_timeout=5"
 
 
@@ -35,7 +40,20 @@ async def is_same_server(address: ServerAddress) -> bool:
 
 
 async def create_database(address: ServerAddress, settings: LocalPostgres) -> None:
-    """Make the user and the database as wanted; what is there stays, with the wanted password."""
+    """Make the user and the database as wanted; what is there stays, with the wanted password and owner.
+
+    Raises TargetError when the server refuses (a reserved name).
+    """
+    import psycopg
+
+    try:
+        await _create(address, settings)
+    except psycopg.Error as refusal:
+        message = f"the embedded PostgreSQL refused the user or the database: {refusal}".strip()
+        raise TargetError(Problem("local/postgres", message, hint="see local.postgres")) from refusal
+
+
+async def _create(address: ServerAddress, settings: LocalPostgres) -> None:
     import psycopg
     from psycopg.sql import SQL, Identifier, Literal
 
@@ -46,4 +64,5 @@ async def create_database(address: ServerAddress, settings: LocalPostgres) -> No
         await connection.execute(SQL("{} {} LOGIN PASSWORD {}").format(verb, user, Literal(settings.password)))
         databases = await connection.execute("SELECT FROM pg_database WHERE datname = %s", [settings.database])
         if not databases.rowcount:
-            await connection.execute(SQL("CREATE DATABASE {} OWNER {}").format(database, user))
+            await connection.execute(SQL("CREATE DATABASE {}").format(database))
+        await connection.execute(SQL("ALTER DATABASE {} OWNER TO {}").format(database, user))

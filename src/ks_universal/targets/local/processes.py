@@ -24,6 +24,9 @@ class ProcessRequest(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[str, str]
     directory: str
 
+    def __repr__(self) -> str:
+        return f"ProcessRequest({self.argv[:1]} in {self.directory})"  # the rest may hold Secrets' values
+
 
 class Pipe(NamedTuple):
     """The reading end of a pipe; closing the transport closes it."""

@@ -63,6 +63,10 @@ class LocalTarget:
         self._begun = False
         self._planned: set[str] | None = None
 
+    def configure(self, local: Local) -> None:
+        """Take a changed `local` section for the versions to come; PostgreSQL stays as it was started."""
+        self._local = local
+
     async def __aenter__(self) -> Self:
         return self
 
