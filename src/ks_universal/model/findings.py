@@ -12,6 +12,8 @@ Trail = tuple["Trail", str | int] | None
 """A path while walking down, the innermost part outside: cheap to extend, unrolled only for a finding."""
 
 _MAX_SUGGESTIONS = 100
+_MAX_CANDIDATES = 50
+"""More are narrowed down first: a thousand releases that name a Secret of the cluster must not take seconds."""
 
 
 def unroll(trail: Trail) -> Path:
@@ -92,6 +94,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     import difflib
 
     candidates = list(known)
+    if len(candidates) > _MAX_CANDIDATES:
+        candidates = [candidate for candidate in candidates if candidate[:2] == name[:2]][:_MAX_CANDIDATES]
     folded = {candidate.casefold(): candidate for candidate in candidates}
     if name.casefold() in folded:
         return folded[name.casefold()]

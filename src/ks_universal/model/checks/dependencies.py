@@ -9,7 +9,7 @@ from ks_universal.values.nodes import Path
 
 def check_dependencies(application: Application, report: Report) -> None:
     """Check all dependencies."""
-    known = list(report.names_below("deployments"))
+    known = dict.fromkeys(report.names_below("deployments"))
     for place in each_settings(application):
         for index, name in enumerate(place.settings.depends_on or ()):
             if name not in known:

@@ -82,7 +82,7 @@ def _check_source(path: Path, source: EnvFrom, report: Report) -> None:
 
 
 def _check_groups(path: Path, groups: tuple[str, ...], report: Report) -> None:
-    known = list(report.names_below("secretRefs"))
+    known = report.names_below("secretRefs")
     for index, group in enumerate(groups):
         if group not in known:
             clause = f"names the group '{group}', which is not in secretRefs"

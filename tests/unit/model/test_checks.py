@@ -1,0 +1,134 @@
+import pytest
+
+from ks_universal.diagnostics import Severity
+from ks_universal.model.parse import parse_application
+from ks_universal.values.parse import parse_yaml
+
+
+def find(text: str) -> list[tuple[str, str]]:
+    """List (severity, code) of the findings, in the order found."""
+    tree, problems = parse_yaml(text, "values.yaml")
+    assert problems == []
+    return [(p.severity.value, p.code) for p in parse_application(tree).problems]
+
+
+def app(main: str = "", more: str = "", containers: str = "") -> str:
+    return f"deployments: {{app: {{containers: {{main: {{image: a, imageTag: '1'{main}}}{containers}}}{more}}}}}\n"
+
+
+def migrations(text: str, containers: str = "") -> str:
+    return app(more=f", migrations: {{enabled: true, {text}}}", containers=containers)
+
+
+CONFIGS = "configs: {db: {type: secret, data: {PASS: x}}, c: {type: configMap, data: {A: x}}}\n"
+SIDE = ", side: {image: b, imageTag: '1'}"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (migrations("backoffLimit: 1"), "migrations/nothing-to-run"),
+        (migrations("args: []"), "migrations/nothing-to-run"),
+        (migrations("steps: [{name: a}]"), "migrations/nothing-to-run"),
+        (migrations("args: [up], rollback: {}"), "migrations/nothing-to-run"),
+        (migrations("args: [up], container: mian"), "references/unknown-container"),
+        (migrations("args: [up], sidecars: [proxy]"), "references/unknown-container"),
+        (migrations("args: [up], sidecars: [main]"), "migrations/own-sidecar"),
+        (migrations("args: [up], dependsOn: [db]"), "references/unknown-deployment"),
+        (migrations("args: [up], dependsOn: [app]"), "migrations/cycle"),
+        (migrations("args: [up], backoffLimit: -1"), "values/out-of-range"),
+        (migrations("args: [up], fatalExitCodes: [0]"), "values/out-of-range"),
+        (migrations("args: [up], parallelism: 0"), "values/out-of-range"),
+        (migrations("args: [up], timeout: soon"), "values/wrong-type"),
+        (migrations("args: [up], timeout: 5m, activeDeadlineSeconds: 5"), "values/contradiction"),
+        (migrations("args: [up], steps: [{name: a}, {name: a}]"), "names/duplicate"),
+        (migrations("args: [up], steps: [{name: A}]"), "names/invalid"),
+        (app(more=", migrations: {args: [up]}").replace("main", "web"), "migrations/not-enabled"),
+        (migrations("args: [up]", SIDE).replace("main", "web"), "migrations/ambiguous-container"),
+        (app(", envFrom: [{type: secret, configName: c}]") + CONFIGS, "references/wrong-kind"),
+        (app(", envFrom: [{type: Secret, configName: db}]") + CONFIGS, "values/unknown-value"),
+        (app(", env: [{name: A, secretKeyRef: {name: db, key: PAS}}]") + CONFIGS, "references/unknown-key"),
+        (app(", secretRefs: [db]"), "references/unknown-group"),
+        (app(", volumeMounts: [{name: x, mountPath: /x}]"), "references/unknown-volume"),
+        (app(more=", volumes: [{name: x}, {name: x}]"), "names/duplicate"),
+        (app(", ports: {http_: {containerPort: 80}}"), "names/invalid"),
+        (app(", ports: {http: {containerPort: 0}}"), "values/out-of-range"),
+        (app(", env: [{name: 'A=B'}]"), "names/invalid"),
+        (app(", probes: {livenessProbe: {httpGet: {port: web}}}"), "references/unknown-port"),
+        (app(", probes: {livenessProbe: {}}").replace("{}", "{periodSeconds: 1}"), "probes/handler"),
+        (app(more=", labels: {app.kubernetes.io/name: x}"), "names/built-in-label"),
+        (app(more=", labels: {a: 'b c'}"), "names/invalid"),
+        (app(", env: [{name: A, value: '{{ .Values.x }}'}]"), "values/not-supported-yet"),
+        (app(more=", initContainers: [{image: 'a:1'}]"), "values/missing-key"),
+        ("configs: {'A b': {type: secret, data: {}}}", "names/invalid"),
+        ("configs: {a: {type: secret, data: {'a b': x}}}", "names/invalid"),
+        ("configs: {a: {type: secret}}", "values/missing-key"),
+        ("persistentVolumeClaims: {a: {accessModes: [ReadWriteOnce]}}", "values/missing-key"),
+        ("persistentVolumeClaims: {a: {size: 1Gi}}", "values/missing-key"),
+        (app(more=", autoCreateService: true", main=", ports: {http: {containerPort: 80}}")
+         + "services: {app: {ports: [{port: 80}]}}", "names/duplicate"),
+    ],
+)  # fmt: skip
+def test_one_finding_names_what_is_wrong(text: str, code: str) -> None:
+    severity = "warning" if code == "migrations/not-enabled" else "error"
+    assert find(text) == [(severity, code)]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (app().replace(", imageTag: '1'", ""), "images/no-tag"),
+        (app(", envFrom: [{type: secret, configName: else}]"), "references/unknown-config"),
+        (app(", env: [{name: A}, {name: A}]"), "env/duplicate"),
+        (app(", args: [$(NOPE)]"), "env/not-expanded"),
+        (app(", env: [{name: A, value: $(B)}, {name: B}]"), "env/not-expanded"),
+        (migrations("args: [$(NOPE)]"), "env/not-expanded"),
+        ("services: {s: {ports: [{port: 80}]}}", "services/no-pods"),
+        (app(more=", autoCreateService: true"), "services/no-ports"),
+        (app(more=", volumes: [{name: v, persistentVolumeClaim: {claimName: c}}]"), "references/unknown-claim"),
+    ],
+)
+def test_what_may_be_meant_so_is_a_warning(text: str, code: str) -> None:
+    assert find(text) == [(Severity.WARNING.value, code)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        app(", env: [{name: A, valueFrom: {secretKeyRef: {name: db, key: NO, optional: true}}}]") + CONFIGS,
+        app(", args: [$$(NOPE), $(hostname), $(APP_SERVICE_HOST)]"),
+        app(", args: [$(A)], envFrom: [{type: configMap, configName: c}]") + CONFIGS,
+        app(", env: [{name: B, value: $(PASS)}], secretRefs: [g]")
+        + "secretRefs: {g: [{name: PASS, value: x}]}",
+        migrations("args: [$(A), $(B)], env: [{name: A}]").replace("imageTag: '1'", "imageTag: '1', env: [{name: B}]"),
+        migrations("image: flyway/flyway:10"),
+        migrations("args: [up], container: side", SIDE).replace("main", "web"),
+        migrations("args: [up], steps: [{}]"),
+    ],
+)  # fmt: skip
+def test_what_is_right_has_no_finding(text: str) -> None:
+    assert find(text) == []
+
+
+def test_a_circle_of_dependencies_is_named() -> None:
+    text = "deployments:\n" + "".join(
+        f"  {a}: {{containers: {{m: {{image: 'a:1'}}}}, migrations: {{enabled: true, args: [up], dependsOn: [{b}]}}}}\n"
+        for a, b in ("ab", "bc", "ca")
+    )
+    tree, _ = parse_yaml(text, "values.yaml")
+    (problem,) = parse_application(tree).problems
+    assert "a -> b -> c -> a" in problem.message
+
+
+def test_two_ports_of_one_number_cannot_be_in_one_service_d29() -> None:
+    port = ", ports: {%s: {containerPort: 80}}"
+    text = app(port % "http", ", autoCreateService: true", f", side: {{image: 'b:1'{port % 'web'}}}")
+    assert find(text) == [("error", "services/duplicate-port")]
+
+
+def test_a_thousand_deployments_in_a_chain_of_dependencies_are_no_circle() -> None:
+    text = "deployments:\n" + "".join(
+        f"  a{n}: {{containers: {{m: {{image: b:1}}}}, migrations: {{enabled: y, args: [up], dependsOn: [a{n + 1}]}}}}\n"
+        for n in range(1000)
+    )
+    assert find(text + "  a1000: {containers: {m: {image: 'a:1'}}}") == []
