@@ -6,13 +6,17 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check fmt bench clean
+.PHONY: demo test test-cluster check fmt bench clean
 
 demo: $(READY)  ## the example application: migrated, running, and a second version whose migration fails
 	@$(BIN)/python examples/shop/demo.py
 
 test: $(READY)  ## all tests but those that need a cluster
 	$(BIN)/pytest
+
+test-cluster: $(READY)  ## the tests on a real cluster: that of KUBECONFIG, else a node of this machine (Linux, root, Go)
+	@KUBECONFIG=$${KUBECONFIG:-$$(tests/cluster/node/cluster up)} && export KUBECONFIG && \
+	$(BIN)/pytest -m 'cluster and not alone' -n 4 && $(BIN)/pytest -m 'cluster and alone'
 
 check: $(READY)  ## formatting, lint, types, and the direction of imports
 	$(BIN)/ruff format --check

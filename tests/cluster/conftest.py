@@ -1,8 +1,7 @@
-"""The cluster of these tests: the one of KUBECONFIG, else the project's own node; without either they are skipped."""
+"""The cluster of these tests: that of KUBECONFIG (`make test-cluster` starts a node); without it they are left out."""
 
 import asyncio
 import os
-import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 LEFT_OUT = pytest.StashKey[int]()
-WANTED = "KUBECONFIG" in os.environ or "KSU_TEST_CLUSTER" in os.environ
+WANTED = "KUBECONFIG" in os.environ
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -33,11 +32,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def kubeconfig() -> str:
-    """The path of a kubeconfig whose cluster is up."""
-    if "KUBECONFIG" in os.environ:
-        return os.environ["KUBECONFIG"]
-    started = subprocess.run([HERE / "node" / "cluster", "up"], stdout=subprocess.PIPE, text=True, check=True)
-    os.environ["KUBECONFIG"] = started.stdout.strip()
+    """The path of the cluster's kubeconfig."""
     return os.environ["KUBECONFIG"]
 
 

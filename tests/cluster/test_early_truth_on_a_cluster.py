@@ -1,0 +1,143 @@
+"""What cannot succeed fails within seconds, and the first cause says why; no pod of it runs later."""
+
+import asyncio
+
+import pytest
+from cluster_release import Json, api, migrate, release, sh
+
+from ks_universal.diagnostics import Problem
+from ks_universal.errors import MigrationFailed
+from ks_universal.plan.steps import Migrate
+from ks_universal.targets.kubernetes.kinds import JOB, NAMESPACE, POD, Kind
+from ks_universal.targets.kubernetes.pods import condition, is_finished
+
+WITHIN_S = 20
+KINDS = {
+    "ResourceQuota": Kind("v1", "ResourceQuota", "resourcequotas"),
+    "LimitRange": Kind("v1", "LimitRange", "limitranges"),
+    "Secret": Kind("v1", "Secret", "secrets"),
+}
+
+
+def fail(namespace: str, step: Migrate, *surroundings: Json, level: str = "privileged") -> tuple[Problem, ...]:
+    """Run a migration that cannot succeed; gives the causes, having seen that nothing of it runs on."""
+
+    async def main() -> tuple[Problem, ...]:
+        async with release(namespace) as (target, events), api(namespace) as client:
+            await client.patch(
+                NAMESPACE, namespace, {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": level}}}
+            )
+            for body in surroundings:
+                await client.create(KINDS[body["kind"]], body)
+            with pytest.raises(MigrationFailed) as caught:
+                async with asyncio.timeout(WITHIN_S):
+                    await target.migrate(step, events.append)
+            pods = (await client.list(POD)).items
+            assert all(is_finished(pod) for pod in pods)
+            job = await client.get(JOB, "app-migrations")
+            assert job is not None
+            assert condition(job, "Failed") or condition(job, "FailureTarget")
+            return caught.value.causes
+
+    return asyncio.run(main())
+
+
+def env(kind: str, name: str, key: str) -> list[Json]:
+    return [{"name": "X", "valueFrom": {f"{kind}KeyRef": {"name": name, "key": key}}}]
+
+
+def test_early_truth_an_image_that_does_not_exist(namespace: str) -> None:
+    causes = fail(namespace, migrate({"name": "main", "image": "shop:nope"}, retries=3))
+    assert causes[0].code == "kubernetes/image"
+    assert "shop:nope" in causes[0].message
+    assert "not found" in causes[0].message
+
+
+def test_early_truth_a_name_that_is_no_image(namespace: str) -> None:
+    assert fail(namespace, migrate({"name": "main", "image": "Shop::1"}))[0].code == "kubernetes/image"
+
+
+@pytest.mark.parametrize("kind", ["secret", "configMap"])
+def test_early_truth_a_missing_secret_or_config(namespace: str, kind: str) -> None:
+    causes = fail(namespace, migrate(sh("true", env=env(kind, "nope", "k"))))
+    assert causes[0].code == "kubernetes/missing-reference"
+    assert f'{kind.lower()} "nope" not found' in causes[0].message
+
+
+def test_early_truth_a_missing_key(namespace: str) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}, "stringData": {"USER": "x"}}
+    causes = fail(namespace, migrate(sh("true", env=env("secret", "db", "PASSWORD"))), secret)
+    assert causes[0].code == "kubernetes/missing-reference"
+    assert "couldn't find key PASSWORD in Secret" in causes[0].message
+
+
+def test_early_truth_a_volume_of_a_missing_secret(namespace: str) -> None:
+    mounted = sh("true", volumeMounts=[{"name": "v", "mountPath": "/v"}])
+    causes = fail(namespace, migrate(mounted, volumes=[{"name": "v", "secret": {"secretName": "nope"}}]))
+    assert causes[0].code == "kubernetes/missing-reference"
+    assert '"nope" not found' in causes[0].message
+
+
+def test_early_truth_a_missing_claim(namespace: str) -> None:
+    mounted = sh("true", volumeMounts=[{"name": "v", "mountPath": "/v"}])
+    causes = fail(namespace, migrate(mounted, volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "nope"}}]))
+    assert causes[0].code == "kubernetes/unschedulable"
+    assert 'persistentvolumeclaim "nope" not found' in causes[0].message
+
+
+def test_early_truth_a_missing_service_account(namespace: str) -> None:
+    causes = fail(namespace, migrate(sh("true"), serviceAccountName="nope"))
+    assert causes[0].code == "kubernetes/service-account"
+    assert 'serviceaccount "nope" not found' in causes[0].message
+
+
+def test_early_truth_a_quota(namespace: str) -> None:
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": {"pods": "0"}}}
+    causes = fail(namespace, migrate(sh("true")), quota)
+    assert causes[0].code == "kubernetes/quota"
+    assert "exceeded quota: q" in causes[0].message
+
+
+def test_early_truth_a_limit_range(namespace: str) -> None:
+    limits = {"limits": [{"type": "Container", "max": {"memory": "16Mi"}}]}
+    limit_range = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "l"}, "spec": limits}
+    memory = {"limits": {"memory": "64Mi"}}
+    causes = fail(namespace, migrate(sh("true", resources=memory)), limit_range)
+    assert causes[0].code == "kubernetes/admission"
+    assert "maximum memory usage per Container is 16Mi" in causes[0].message
+
+
+def test_early_truth_pod_security(namespace: str) -> None:
+    causes = fail(namespace, migrate(sh("true")), level="restricted")
+    assert causes[0].code == "kubernetes/pod-security"
+    assert 'violates PodSecurity "restricted' in causes[0].message
+
+
+def test_early_truth_a_pod_that_no_node_may_take(namespace: str) -> None:
+    causes = fail(namespace, migrate(sh("true"), nodeSelector={"disk": "ssd"}))
+    assert causes[0].code == "kubernetes/unschedulable"
+    assert "didn't match Pod's node affinity/selector" in causes[0].message
+
+
+def test_early_truth_a_pod_that_asks_for_more_than_any_node_has(namespace: str) -> None:
+    causes = fail(namespace, migrate(sh("true", resources={"requests": {"cpu": "500"}})))
+    assert causes[0].code == "kubernetes/unschedulable"
+    assert "Insufficient cpu" in causes[0].message
+
+
+def test_early_truth_a_program_that_is_not_in_the_image(namespace: str) -> None:
+    causes = fail(namespace, migrate({"name": "main", "image": "busybox:local", "command": ["/app/my-app"]}))
+    assert causes[0].code == "kubernetes/command"
+    assert "/app/my-app" in causes[0].message
+
+
+def test_early_truth_a_migration_that_takes_too_much_memory(namespace: str) -> None:
+    eat = sh("tail /dev/zero", resources={"limits": {"memory": "16Mi"}})
+    causes = fail(namespace, migrate(eat))
+    assert causes[0].code == "kubernetes/oom-killed"
+    assert "16Mi" in causes[0].message
+
+
+def test_early_truth_an_init_container_that_fails_is_named(namespace: str) -> None:
+    causes = fail(namespace, migrate(sh("echo no database; exit 7", "wait-for-db"), sh("true")))
+    assert causes[0].message == "wait-for-db ended with exit code 7"
