@@ -128,7 +128,7 @@ def test_two_ports_of_one_number_cannot_be_in_one_service_d29() -> None:
 
 def test_a_thousand_deployments_in_a_chain_of_dependencies_are_no_circle() -> None:
     text = "deployments:\n" + "".join(
-        f"  a{n}: {{containers: {{m: {{image: b:1}}}}, migrations: {{enabled: y, args: [up], dependsOn: [a{n + 1}]}}}}\n"
+        f"  a{n}: {{containers: {{m: {{image: b:1}}}}, migrations: {{enabled: y, args: [u], dependsOn: [a{n + 1}]}}}}\n"
         for n in range(1000)
     )
     assert find(text + "  a1000: {containers: {m: {image: 'a:1'}}}") == []

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ks_universal.model.application import Application
-from ks_universal.model.checks.report import Report, suggest
+from ks_universal.model.checks.report import Report
 from ks_universal.model.sections import ConfigType
 from ks_universal.values.nodes import Path
 
@@ -32,7 +32,7 @@ def check_reference(reference: Reference, application: Application, report: Repo
         report.error("references/wrong-kind", reference.path, clause)
     elif reference.key is not None and reference.key not in config.data and not reference.optional:
         clause = f"is no key of the config '{reference.name}'"
-        report.error("references/unknown-key", reference.key_path, clause, suggest(reference.key, config.data))
+        report.error("references/unknown-key", reference.key_path, clause, report.suggest(reference.key, config.data))
 
 
 def _check_outside(reference: Reference, application: Application, report: Report) -> None:
@@ -42,6 +42,6 @@ def _check_outside(reference: Reference, application: Application, report: Repor
     elif not reference.optional and reference.name not in report.names_below("configs"):
         clause = f"names the {reference.kind} '{reference.name}', which these values do not contain"
         candidates = [name for name, config in application.configs.items() if KINDS[config.type] == reference.kind]
-        near = suggest(reference.name, candidates) or ""
+        near = report.suggest(reference.name, candidates) or ""
         hint = near if near.startswith("did") else "it must exist where the release runs"
         report.warn("references/unknown-config", reference.path, clause, hint)

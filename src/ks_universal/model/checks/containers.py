@@ -5,7 +5,7 @@ from typing import Any
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.places import ContainerPlace, each_container, each_init_container, each_main_container
-from ks_universal.model.checks.report import Report, suggest
+from ks_universal.model.checks.report import Report
 from ks_universal.model.names import is_dns_label
 from ks_universal.values.nodes import Path, Scalar, find
 
@@ -43,7 +43,7 @@ def _check_general_probes(application: Application, report: Report) -> None:
             node = find(report.tree, path)
             if isinstance(node, Scalar) and not node.text.isdigit() and node.text not in ports:
                 clause = f"names the port '{node.text}', which no container has"
-                report.warn("references/unknown-port", path, clause, suggest(node.text, ports))
+                report.warn("references/unknown-port", path, clause, report.suggest(node.text, ports))
 
 
 def check_port_number(report: Report, path: Path, number: int | None) -> None:
@@ -115,5 +115,5 @@ def _check_probe(place: ContainerPlace, path: Path, probe: dict[str, Any], repor
             check_port_number(report, (*path, handler, "port"), port)
         elif port is not None and port not in place.container.ports:
             clause = f"names the port '{port}', which the container does not have"
-            hint = suggest(port, place.container.ports)
+            hint = report.suggest(port, place.container.ports)
             report.error("references/unknown-port", (*path, handler, "port"), clause, hint)

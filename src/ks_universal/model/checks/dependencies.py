@@ -2,7 +2,7 @@
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.places import each_settings
-from ks_universal.model.checks.report import Report, suggest
+from ks_universal.model.checks.report import Report
 from ks_universal.model.migrations import effective_steps
 from ks_universal.values.nodes import Path
 
@@ -14,7 +14,7 @@ def check_dependencies(application: Application, report: Report) -> None:
         for index, name in enumerate(place.settings.depends_on or ()):
             if name not in known:
                 clause = f"names the deployment '{name}', which these values do not contain"
-                hint = suggest(name, known)
+                hint = report.suggest(name, known)
                 report.error("references/unknown-deployment", (*place.path, "dependsOn", index), clause, hint)
     graph = {name: _needs(application, name) for name in application.deployments}
     for cycle in find_cycles(graph):

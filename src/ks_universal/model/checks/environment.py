@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.places import each_container, each_settings
-from ks_universal.model.checks.report import Report, suggest
+from ks_universal.model.checks.report import Report
 from ks_universal.model.containers import EnvFrom, EnvVar
 from ks_universal.model.names import is_env_name
 from ks_universal.values.nodes import Path
@@ -77,7 +77,7 @@ def _check_source(path: Path, source: EnvFrom, report: Report) -> None:
         if value is None:
             report.error("values/missing-key", path, f"needs the key '{key}'")
     if source.type is not None and source.type not in _TYPES:
-        near = suggest(source.type, _TYPES)
+        near = report.suggest(source.type, _TYPES)
         report.error("values/unknown-value", (*path, "type"), "must be configMap or secret", near)
 
 
@@ -86,6 +86,6 @@ def _check_groups(path: Path, groups: tuple[str, ...], report: Report) -> None:
     for index, group in enumerate(groups):
         if group not in known:
             clause = f"names the group '{group}', which is not in secretRefs"
-            report.error("references/unknown-group", (*path, index), clause, suggest(group, known))
+            report.error("references/unknown-group", (*path, index), clause, report.suggest(group, known))
         elif group in groups[:index]:
             report.warn("env/duplicate", (*path, index), f"names the group '{group}' again")

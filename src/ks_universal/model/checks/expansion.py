@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.places import each_container
-from ks_universal.model.checks.report import Report, suggest
+from ks_universal.model.checks.report import Report
 from ks_universal.model.containers import Container, EnvFrom, EnvVar
 from ks_universal.model.migrations import Migrations, Step, effective_steps
 from ks_universal.model.selection import find_container
@@ -107,7 +107,7 @@ def _check_words(path: Path, words: tuple[str, ...], scope: _Scope, report: Repo
 
 def _report_unknown(path: Path, name: str, known: set[str], report: Report) -> None:
     clause = f"uses $({name}), which is not set and will not expand"
-    near = suggest(name, sorted(known)) or ""
+    near = report.suggest(name, sorted(known)) or ""
     hint = near if near.startswith("did") else f"set '{name}' in env, or write $$({name}) for the text itself"
     report.warn("env/not-expanded", path, clause, hint)
 

@@ -2,7 +2,7 @@
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.places import SettingsPlace, each_settings
-from ks_universal.model.checks.report import Report, suggest
+from ks_universal.model.checks.report import Report
 from ks_universal.model.durations import parse_duration
 from ks_universal.model.migrations import Migrations, MigrationSettings, Rollback, Step, effective_steps
 from ks_universal.model.names import is_dns_label, job_name, undo_job_name
@@ -59,7 +59,7 @@ def _check_container(path: Path, deployment: Deployment, step: Step, report: Rep
     containers = list(report.names_below_path((*path[:2], "containers")))
     if step.container is not None and step.container not in containers:
         clause = f"names the container '{step.container}', which the application does not have"
-        hint = suggest(step.container, containers)
+        hint = report.suggest(step.container, containers)
         report.error("references/unknown-container", (*path, "container"), clause, hint)
     elif step.container is None and len(containers) > 1 and "main" not in containers:
         clause = f"does not say which container to run: there are {', '.join(containers)}"
@@ -73,7 +73,7 @@ def _check_sidecar(path: Path, name: str, running: str | None, among: tuple[list
     containers, report = among
     if name not in containers:
         clause = f"names the container '{name}', which the application does not have"
-        report.error("references/unknown-container", path, clause, suggest(name, containers))
+        report.error("references/unknown-container", path, clause, report.suggest(name, containers))
     elif name == running:
         report.error("migrations/own-sidecar", path, f"names '{name}', which is the container that migrates")
 

@@ -7,7 +7,7 @@ from ks_universal.model.application import Application
 from ks_universal.model.checks.configs import Reference, check_reference
 from ks_universal.model.checks.environment import each_env_from
 from ks_universal.model.checks.places import each_container, each_settings
-from ks_universal.model.checks.report import Report, suggest
+from ks_universal.model.checks.report import Report
 from ks_universal.model.containers import EnvFrom, EnvVar
 from ks_universal.model.sections import SecretRef
 from ks_universal.values.nodes import Path
@@ -26,7 +26,7 @@ def check_references(application: Application, report: Report) -> None:
         claim = volume.get("persistentVolumeClaim", {}).get("claimName")
         if claim is not None and claim not in report.names_below("persistentVolumeClaims"):
             clause = f"names the claim '{claim}', which these values do not contain"
-            hint = suggest(claim, application.persistent_volume_claims)
+            hint = report.suggest(claim, application.persistent_volume_claims)
             hint = hint if hint else "it must exist where the release runs"
             report.warn("references/unknown-claim", (*path, "persistentVolumeClaim", "claimName"), clause, hint)
 

@@ -6,6 +6,9 @@ from ks_universal.diagnostics import Position, Problem, Severity
 from ks_universal.model.findings import name_place, nearest
 from ks_universal.values.nodes import Mapping, Path, find, locate
 
+_MAX_SUGGESTIONS = 100
+"""Each takes a millisecond, and a thousand applications may all name a Secret that only the cluster has."""
+
 
 class Report:
     """Findings of the checks, each place and clause once: what entries inherit is found in many and written once."""
@@ -14,6 +17,7 @@ class Report:
         self.tree = tree
         self.problems: list[Problem] = []
         self._broken = broken
+        self._suggestions = 0
         self._above_broken = {path[:end] for path in broken for end in range(1, len(path))}
         self._seen: set[tuple[str, Position, str]] = set()
 
@@ -38,6 +42,17 @@ class Report:
         node = find(self.tree, path)
         return node.entries if isinstance(node, Mapping) else ()
 
+    def suggest(self, name: str, known: Iterable[str]) -> str | None:
+        """Make the hint for a name that is not among the known ones; the hundred-and-first gets none."""
+        self._suggestions += 1
+        if self._suggestions > _MAX_SUGGESTIONS:
+            return None
+        names = list(dict.fromkeys(known))
+        near = nearest(name, names)
+        if near is not None:
+            return f"did you mean '{near}'?"
+        return f"there is {', '.join(names)}" if 0 < len(names) <= 8 else None
+
     def _add(self, problem: Problem, path: Path, *, key: bool) -> None:
         if self._broken and not key and self._is_broken(path):
             return
@@ -51,12 +66,3 @@ class Report:
 
     def _is_broken(self, path: Path) -> bool:
         return path in self._above_broken or any(path[:end] in self._broken for end in range(1, len(path) + 1))
-
-
-def suggest(name: str, known: Iterable[str]) -> str | None:
-    """Make the hint for a name that is not among the known ones."""
-    names = list(dict.fromkeys(known))
-    near = nearest(name, names)
-    if near is not None:
-        return f"did you mean '{near}'?"
-    return f"there is {', '.join(names)}" if 0 < len(names) <= 8 else None

@@ -1,7 +1,7 @@
 """What the simple sections need: configs, groups of secretRefs, claims."""
 
 from ks_universal.model.application import Application
-from ks_universal.model.checks.report import Report, suggest
+from ks_universal.model.checks.report import Report
 from ks_universal.values.nodes import Path
 
 _ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
@@ -31,5 +31,5 @@ def _check_claims(application: Application, report: Report) -> None:
             report.error("values/missing-key", path, "needs the key 'accessModes'", hint, key=True)
         for index, mode in enumerate(claim.access_modes):
             if mode not in _ACCESS_MODES:
-                near = suggest(mode, _ACCESS_MODES)
+                near = report.suggest(mode, _ACCESS_MODES)
                 report.error("values/unknown-value", (*path, "accessModes", index), "is no access mode", near)

@@ -2,7 +2,7 @@
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.containers import check_port_number, check_protocol
-from ks_universal.model.checks.report import Report, suggest
+from ks_universal.model.checks.report import Report
 from ks_universal.model.sections import Service
 from ks_universal.model.workloads import Deployment
 from ks_universal.values.nodes import Path
@@ -25,7 +25,7 @@ def check_services(application: Application, report: Report) -> None:
 
 def _check_auto(path: Path, deployment: Deployment, report: Report) -> None:
     if deployment.service_type not in _TYPES:
-        hint = suggest(deployment.service_type, _TYPES)
+        hint = report.suggest(deployment.service_type, _TYPES)
         report.error("values/unknown-value", (*path, "serviceType"), f"must be one of {', '.join(_TYPES)}", hint)
     names: dict[str, str] = {}
     numbers: dict[tuple[int, str], str] = {}
@@ -48,7 +48,7 @@ def _check_auto(path: Path, deployment: Deployment, report: Report) -> None:
 
 def _check_service(path: Path, service: Service, report: Report) -> None:
     if service.type not in _TYPES:
-        hint = suggest(service.type, _TYPES)
+        hint = report.suggest(service.type, _TYPES)
         report.error("values/unknown-value", (*path, "type"), f"must be one of {', '.join(_TYPES)}", hint)
     if service.type == "ExternalName" and not service.kubernetes.get("externalName"):
         report.error("values/missing-key", path, "needs the key 'externalName'", key=True)
@@ -90,5 +90,5 @@ def _check_target(path: Path, service: Service, application: Application, report
     for index, port in enumerate(service.ports):
         if port.target_port is not None and not port.target_port.isdigit() and port.target_port not in known:
             clause = f"names the port '{port.target_port}', which no container of '{name}' has"
-            hint = suggest(port.target_port, known)
+            hint = report.suggest(port.target_port, known)
             report.warn("references/unknown-port", (*path, "ports", index, "targetPort"), clause, hint)

@@ -4,7 +4,7 @@ from typing import Any
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.places import SettingsPlace, each_container, each_settings
-from ks_universal.model.checks.report import Report, suggest
+from ks_universal.model.checks.report import Report
 from ks_universal.model.names import is_dns_label
 from ks_universal.model.workloads import Deployment
 from ks_universal.values.nodes import Path
@@ -56,7 +56,7 @@ def _check_mounts(path: Path, mounts: tuple[Json, ...], names: list[str], report
 def _check_name(path: Path, name: str, names: list[str], report: Report) -> None:
     if name not in names:
         clause = f"names the volume '{name}', which the pod does not have"
-        report.error("references/unknown-volume", path, clause, suggest(name, names))
+        report.error("references/unknown-volume", path, clause, report.suggest(name, names))
 
 
 def _names_at(path: Path, deployment: Deployment) -> list[str]:
