@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from ks_universal.targets.local.process_table import ENTRY, Entry, is_running, read_entry, read_start
+from ks_universal.targets.local.process_table import ENTRY, Entry, group_is_ours, is_running, read_entry
 from ks_universal.targets.local.processes import Process, ProcessRequest, decode_line, start, stop_group
 from ks_universal.targets.local.state import make_private
 
@@ -65,7 +65,7 @@ class DurableProcess:
     async def stop(self, grace_s: float) -> None:
         """End it and its group (SIGTERM, grace, SIGKILL); fine when it has ended."""
         entry = await self._await_entry()
-        if entry is not None and read_start(entry.pid) in (entry.started, None):
+        if entry is not None and group_is_ours(entry, self.slot / "entry"):
             await stop_group(entry.pid, grace_s)
 
     @property

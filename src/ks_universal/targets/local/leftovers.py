@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from ks_universal.targets.local.process_table import read_entry, read_start
+from ks_universal.targets.local.process_table import group_is_ours, read_entry
 from ks_universal.targets.local.processes import stop_group
 
 _GRACE_S = 10.0
@@ -16,6 +16,6 @@ async def stop_leftovers(entries: Path) -> None:
 
 async def _stop(file: Path) -> None:
     entry = read_entry(file)
-    if entry is not None and read_start(entry.pid) in (entry.started, None):
+    if entry is not None and group_is_ours(entry, file):
         await stop_group(entry.pid, _GRACE_S)
     file.unlink()

@@ -6,9 +6,13 @@ leaves no process without one; and an id that the system has given to somebody e
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+
+MARK = "KS_UNIVERSAL_ENTRY"
+"""The variable that tells a process, and all that it starts, the file of its entry."""
 
 ENTRY = """\
 { read -r stat </proc/$$/stat || stat=$(command -p ps -o lstart= -p $$); } 2>/dev/null
@@ -50,6 +54,19 @@ def is_running(entry: Entry) -> bool:
     return read_start(entry.pid) == entry.started
 
 
+def group_is_ours(entry: Entry, file: Path) -> bool:
+    """Tell whether the group of an entry, read from `file`, still is the one that wrote it, and has a living member.
+
+    Where the leader has ended, its id may be another group's by now, also one without a leader (a daemon's): a member's
+    environment tells then. Where that cannot be read (macOS), such a group counts as somebody else's.
+    """
+    start = read_start(entry.pid)
+    if start is not None:
+        return start == entry.started
+    mark = f"{MARK}={file}".encode()
+    return any(mark in _read_environment(stat) for stat in _living_members(entry.pid))
+
+
 def group_is_alive(pgid: int) -> bool:
     """Tell whether a process group has a living member (one that ended and waits to be reaped is none)."""
     try:
@@ -60,7 +77,18 @@ def group_is_alive(pgid: int) -> bool:
         return Path("/proc/self/stat").exists()
     if not Path("/proc/self/stat").exists():
         return True
-    return any(_is_living_member(file, pgid) for file in Path("/proc").glob("[0-9]*/stat"))
+    return any(_living_members(pgid))
+
+
+def _living_members(pgid: int) -> Iterator[Path]:
+    return (file for file in Path("/proc").glob("[0-9]*/stat") if _is_living_member(file, pgid))
+
+
+def _read_environment(stat: Path) -> list[bytes]:
+    try:
+        return stat.with_name("environ").read_bytes().split(b"\0")
+    except OSError:  # it has just ended, or is another user's
+        return []
 
 
 def _is_living_member(file: Path, pgid: int) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ks_universal.targets.local.process_table import RUN, group_is_alive
+from ks_universal.targets.local.process_table import MARK, RUN, group_is_alive
 
 MAX_LINE_BYTES = 64 * 1024
 _LOOK_AGAIN_S = 0.02
@@ -88,7 +88,7 @@ async def start(request: ProcessRequest, entry: Path, *, shell: str = RUN) -> Pr
         process = await asyncio.create_subprocess_exec(
             "/bin/sh", "-c", shell, str(entry), *request.argv,
             stdin=asyncio.subprocess.DEVNULL, stdout=output_end, stderr=status_end,
-            env=request.env, cwd=request.directory, start_new_session=True,
+            env={**request.env, MARK: str(entry)}, cwd=request.directory, start_new_session=True,
         )  # fmt: skip
     except BaseException:
         os.close(output)
