@@ -51,8 +51,19 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[Attempt, ...] = ()
 
 
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """A step (its id in the plan) that ended without success; `causes`, the one that tells most first."""
+
+    step: str
+    outcome: Outcome
+    causes: tuple[Problem, ...]
+
+
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of a release. `digests`: application to digest, of those whose migrations and rollout all succeeded."""
+    """One run of a release. `digests`: application to digest, of those whose migrations and rollout all succeeded.
+
+    An application of which a run began nothing keeps its digest of the run before.
+    """
 
     number: int
     release: str
@@ -62,11 +73,19 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     ended: datetime | None = None
     outcome: Outcome = Outcome.RUNNING
     steps: tuple[StepRecord, ...] = ()
+    """The migration steps of the plan. A step of a killed run is RUNNING, whether it had begun or not."""
     planned: dict[str, str] = {}
     """Application to digest, as the plan had them: tells whether a killed run was of the same values."""
     digests: dict[str, str] = {}
     objects: tuple[Identity, ...] = ()
-    """The inventory: what the release owns after this run (also what a failed run has already made)."""
+    """The inventory: what the release owns after this run (also what a failed run has already made).
+
+    While it runs, and after a kill: all that it may have made.
+    """
+    runs: dict[str, int] = {}
+    """Application to the number of the revision whose version runs."""
+    failures: tuple[Failure, ...] = ()
+    """The steps that failed, in the order in which they did."""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,3 +93,6 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     revisions: tuple[Revision, ...] = ()
     objects: dict[Identity, Json] = {}
+
+    def __repr__(self) -> str:
+        return f"State(revisions={self.revisions!r}, objects={[str(subject) for subject in self.objects]})"

@@ -4,7 +4,9 @@ from typing import Any
 
 import msgspec
 
+from ks_universal.diagnostics import Problem
 from ks_universal.model.migrations import Phase
+from ks_universal.resources.masking import mask_secrets
 from ks_universal.resources.objects import Identity, Migration
 
 Json = dict[str, Any]
@@ -16,6 +18,19 @@ class _Step(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=T
     id: str
     needs: tuple[str, ...] = ()
     application: str | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Give the fields, the values of Secrets masked."""
+        return [(name, _mask(name, getattr(self, name))) for name in self.__struct_fields__]
+
+
+def _mask(field: str, value: Any) -> Any:
+    if field == "body":
+        return mask_secrets(value)
+    return tuple(map(mask_secrets, value)) if field == "staged" else value
 
 
 class Apply(_Step, frozen=True, kw_only=True):
@@ -74,3 +89,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     digests: dict[str, str] = {}
     objects: tuple[Identity, ...] = ()
     """The identities of all objects of the release once the plan is done: the inventory."""
+    warnings: tuple[Problem, ...] = ()
+    """What the plan cannot promise for these values."""

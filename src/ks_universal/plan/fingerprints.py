@@ -1,0 +1,61 @@
+"""What an application is made of, as one line: tells whether anything of it changed, and what.
+
+A fingerprint is four digests joined by dots: of its images, its configuration, its migrations, and its definition (the
+Deployment and everything else). What follows from the image (the version label) or from the configuration (the digest
+on the pods) counts there, so that one change in the values changes one part.
+"""
+
+from typing import Any
+
+import msgspec
+
+from ks_universal.plan.digest import digest
+from ks_universal.plan.release import Member, Objects, content_of, read_configuration, read_surroundings
+from ks_universal.resources.metadata import CONFIG_DIGEST, VERSION
+
+PARTS = ("image", "configuration", "migrations", "definition")
+
+
+class _Facts(msgspec.Struct):
+    """What is taken out of the objects, in the order of finding."""
+
+    images: list[str] = []
+    configuration: list[Any] = []
+
+
+def fingerprint(member: Member, objects: Objects) -> str:
+    """Give the fingerprint of an application. Nothing of it is left out: any change changes some part."""
+    facts = _Facts()
+    migrations = [_take_out(msgspec.to_builtins(migration), facts) for migration in member.migrations]
+    configs = dict.fromkeys(reference for pod in member.pods for reference in read_configuration(pod))
+    surroundings = dict.fromkeys(reference for pod in member.pods for reference in read_surroundings(pod, objects))
+    own = [ref for ref, resource in objects.items() if resource.application == member.name]
+    others = dict.fromkeys(ref for ref in (*own, *surroundings) if ref in objects and ref not in configs)
+    definition = [_take_out(objects[reference].body, facts) for reference in others]
+    facts.configuration += [(ref, content_of(objects[ref].body)) for ref in configs if ref in objects]
+    return ".".join(digest(part) for part in (facts.images, facts.configuration, migrations, definition))
+
+
+def name_changes(old: str, new: str) -> str:
+    """Say which parts differ: `image and configuration`."""
+    changed = [name for name, a, b in zip(PARTS, old.split("."), new.split("."), strict=False) if a != b]
+    *most, last = changed or ["format of the record"]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _take_out(value: Any, facts: _Facts) -> Any:
+    if isinstance(value, dict):
+        return {key: _take_out(item, facts) for key, item in value.items() if not _is_fact(key, item, facts)}
+    if isinstance(value, list | tuple):
+        return [_take_out(item, facts) for item in value]
+    return value
+
+
+def _is_fact(key: str, value: Any, facts: _Facts) -> bool:
+    if key in ("image", VERSION) and isinstance(value, str):
+        facts.images.append(value)
+    elif key == CONFIG_DIGEST:
+        facts.configuration.append(value)
+    else:
+        return False
+    return True

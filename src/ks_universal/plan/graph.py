@@ -1,0 +1,48 @@
+"""The steps of a plan while it is built: what needs what."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ks_universal.plan.order import sort_by_needs
+from ks_universal.plan.steps import Step
+
+
+class Graph:
+    """Steps with their needs; needs may be added as long as the plan is built."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, Step] = {}
+        self._needs: dict[str, dict[str, None]] = {}
+
+    def add(self, step: Step, needs: Iterable[str] = ()) -> None:
+        """Add a step; ids that are no steps in the end are left out of its needs."""
+        self._steps[step.id] = step
+        self._needs[step.id] = dict.fromkeys(needs)
+
+    def require(self, step: str, need: str) -> None:
+        """Have a step wait for another one."""
+        self._needs[step][need] = None
+
+    def waits_for(self, step: str, other: str) -> bool:
+        """Tell whether a step must come after another one (or is the same)."""
+        seen, open_ = {step}, [step]
+        while open_:
+            current = open_.pop()
+            if current == other:
+                return True
+            new = self._needs.get(current, {}).keys() - seen
+            seen |= new
+            open_ += new
+        return False
+
+    def find_last(self) -> list[str]:
+        """Find the steps that no other waits for: when they have succeeded, all have."""
+        needed = {need for needs in self._needs.values() for need in needs}
+        return [step for step in self._steps if step not in needed]
+
+    def sort(self) -> tuple[Step, ...]:
+        """Give the steps in an order that respects their needs. Raises order.Circle."""
+        needs = {step: [need for need in needs if need in self._steps] for step, needs in self._needs.items()}
+        ordered = sort_by_needs(needs)
+        return tuple(msgspec.structs.replace(self._steps[step], needs=tuple(needs[step])) for step in ordered)

@@ -1,0 +1,92 @@
+"""Whether an application's migrations run in this plan, and why."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.plan.fingerprints import name_changes
+from ks_universal.plan.records import Outcome, Revision
+from ks_universal.plan.release import Member
+from ks_universal.resources.objects import Json
+
+
+class MigratePolicy(StrEnum):
+    """What the user asks for: AUTO runs migrations where anything of their application changed."""
+
+    ALWAYS = "always"
+    AUTO = "auto"
+    NEVER = "never"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Whether to run; `why` is a clause for people."""
+
+    run: bool
+    why: str
+
+
+def decide(member: Member, fingerprint: str, revisions: Sequence[Revision], policy: MigratePolicy) -> Verdict:
+    """Decide whether the migrations of an application run."""
+    if policy is MigratePolicy.ALWAYS:
+        return Verdict(True, "asked for")
+    if policy is MigratePolicy.NEVER:
+        return Verdict(False, "left out as asked for")
+    last = next((r for r in reversed(revisions) if member.name in r.planned), None)
+    if last is None:
+        return Verdict(True, "first deploy")
+    if last.digests.get(member.name) == fingerprint:
+        return _decide_unchanged(member, fingerprint, revisions)
+    if last.planned[member.name] == fingerprint:
+        return Verdict(True, f"revision {last.number} did not complete")
+    return Verdict(True, f"{name_changes(last.planned[member.name], fingerprint)} changed")
+
+
+def find_refusals(members: Iterable[Member], revisions: Sequence[Revision]) -> tuple[Problem, ...]:
+    """Say for which applications migrations cannot be left out: those whose last run did not succeed."""
+    return tuple(
+        Problem(
+            "plan/migrations-unfinished",
+            f"the last migrations of {member.name} (revision {revision.number}) did not succeed: they must run",
+            hint="leave out '--migrate never', or insist with --force",
+        )
+        for member in members
+        if member.migrations and (revision := _last_unfinished(member.name, revisions)) is not None
+    )
+
+
+def _decide_unchanged(member: Member, fingerprint: str, revisions: Sequence[Revision]) -> Verdict:
+    moving = next(_moving_images(member), None)
+    if moving is not None:
+        return Verdict(True, f"image {moving} may have moved under its tag")
+    since = revisions[-1].number
+    for revision in reversed(revisions):
+        if revision.digests.get(member.name) != fingerprint:
+            break
+        since = revision.number
+    return Verdict(False, f"nothing changed since revision {since}")
+
+
+def _last_unfinished(application: str, revisions: Sequence[Revision]) -> Revision | None:
+    for revision in reversed(revisions):
+        outcomes = {s.outcome for s in revision.steps if s.application == application} - {Outcome.SKIPPED}
+        if outcomes:
+            return None if outcomes == {Outcome.SUCCEEDED} else revision
+    return None
+
+
+def _moving_images(member: Member) -> Iterator[str]:
+    """Yield images that the nodes pull anew; init containers, which only prepare, don't count."""
+    for pod in member.pods:
+        yield from (c["image"] for c in pod.get("containers", ()) if _may_move(c))
+
+
+def _may_move(container: Json) -> bool:
+    """Tell whether another image may stand under the name; Kubernetes' defaults for `imagePullPolicy`."""
+    image: str = container["image"]
+    if "@" in image:
+        return False
+    _, colon, tag = image.rpartition("/")[2].partition(":")
+    default = "IfNotPresent" if colon and tag != "latest" else "Always"
+    return bool(container.get("imagePullPolicy", default) == "Always")
