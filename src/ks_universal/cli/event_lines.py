@@ -1,0 +1,78 @@
+"""Events as lines for people: who speaks, what is said, and how it is to look. Pure: prints nothing."""
+
+from typing import assert_never
+
+import msgspec
+
+from ks_universal.engine import events
+from ks_universal.engine.events import Event
+from ks_universal.plan.records import Attempt
+
+PROGRAM = "ks-universal"
+
+
+class Line(msgspec.Struct, frozen=True):
+    """`source` is a step, a container or the program; `style` one of rich's words."""
+
+    source: str
+    text: str
+    style: str = ""
+
+
+def format_event(event: Event) -> Line | None:  # noqa: C901 - one case an event
+    """Say an event in one line; None for what the report or the live line says."""
+    match event:
+        case events.LockAwaited():
+            return Line(PROGRAM, f"waits for {event.holder}, who works on {event.release}", "yellow")
+        case events.RunStarted():
+            return Line(PROGRAM, f"{event.release}, revision {event.revision}", "bold")
+        case events.StepStarted():
+            return Line(event.step, "started", "dim")
+        case events.Waited():
+            return Line(event.step, f"waits for {event.waits_for}", "dim")
+        case events.ObjectChanged():
+            return None if event.change == "unchanged" else Line(event.step, f"{event.identity} {event.change}", "dim")
+        case events.AttemptStarted():
+            return Line(event.step, f"attempt {event.number} {'taken up' if event.resumed else 'started'}", "dim")
+        case events.AttemptEnded():
+            return Line(event.step, _format_attempt_end(event), "green" if event.attempt.exit_code == 0 else "red")
+        case events.LogWritten():
+            return Line(event.source, event.line)
+        case events.ProbePassed():
+            return Line(event.source, "ready", "green")
+        case events.ContainerEnded():
+            return Line(event.source, _format_container_end(event), "yellow")
+        case events.StepSucceeded():
+            return Line(event.step, f"done in {format_duration(event.duration_s)}", "green")
+        case events.StepFailed():
+            return Line(event.step, f"failed: {event.causes[0].message}" if event.causes else "failed", "bold red")
+        case events.StepSkipped():
+            return Line(event.step, f"not started: {event.because} did not succeed", "yellow")
+        case events.RunEnded():
+            return None
+    assert_never(event)
+
+
+def format_attempt(attempt: Attempt) -> str:
+    """Say how an attempt ended: `attempt 1: exit code 1 after 0.8 s (reason)`."""
+    ended = "did not end by itself" if attempt.exit_code is None else f"exit code {attempt.exit_code}"
+    reason = f" ({attempt.reason})" if attempt.reason else ""
+    return f"attempt {attempt.number}: {ended} after {format_duration(attempt.duration_s)}{reason}"
+
+
+def format_duration(seconds: float) -> str:
+    """Write a duration as people say it: `0.8 s`, `2 min 5 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+def _format_attempt_end(event: events.AttemptEnded) -> str:
+    retry = "" if event.retry_in_s is None else f"; the next one in {format_duration(event.retry_in_s)}"
+    return format_attempt(event.attempt) + retry
+
+
+def _format_container_end(event: events.ContainerEnded) -> str:
+    again = "" if event.restart_in_s is None else f"; started again in {format_duration(event.restart_in_s)}"
+    return f"ended with exit code {event.exit_code}{again}"

@@ -1,0 +1,139 @@
+"""Shows events while they happen: coloured lines and a live line on a terminal, plain lines elsewhere, or JSON."""
+
+import sys
+from collections.abc import Sequence
+from zlib import crc32
+
+import click
+import msgspec
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from ks_universal.cli.console import discard_output, show_problems
+from ks_universal.cli.event_lines import PROGRAM, Line, format_event
+from ks_universal.cli.report import RunReport
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import Event, RunEnded, StepFailed, StepSkipped, StepSucceeded, Waited
+from ks_universal.plan.records import Outcome
+
+_COLOURS = ("cyan", "magenta", "blue", "yellow", "green", "bright_cyan", "bright_magenta", "bright_blue")
+
+
+class JsonView:
+    """Every event as one line of JSON on standard output; findings go to standard error."""
+
+    def __call__(self, event: Event) -> None:
+        """Write the event."""
+        _write(msgspec.json.encode(event).decode())
+
+    def say(self, text: str) -> None:
+        """Tell people, beside the events."""
+        click.echo(text, err=True)
+
+    def show(self, problems: Sequence[Problem]) -> None:
+        """Show findings."""
+        show_problems(problems)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class TextView:
+    """Lines with the name of who speaks, and what is being waited for. At the end of a run, its report."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._report = RunReport()
+        self._waits: dict[str, str] = {}
+        self._status: Status | None = None
+        self._width = len(PROGRAM)
+
+    def __call__(self, event: Event) -> None:
+        """Show the event; at the end of a run, the report."""
+        self._report.take(event)
+        self._note_wait(event)
+        if not (isinstance(event, Waited) and self._console.is_terminal) and (line := format_event(event)):
+            self._print(line)
+        if isinstance(event, RunEnded):
+            self._print_report(event)
+
+    def say(self, text: str) -> None:
+        """Tell people something that is no event."""
+        self._print(Line(PROGRAM, text, "bold"))
+
+    def show(self, problems: Sequence[Problem]) -> None:
+        """Show findings."""
+        self._stop_status()
+        show_problems(problems)
+
+    def close(self) -> None:
+        """Take the live line away."""
+        self._stop_status()
+
+    def _note_wait(self, event: Event) -> None:
+        if isinstance(event, Waited):
+            self._waits[event.step] = event.waits_for
+        elif isinstance(event, StepSucceeded | StepFailed | StepSkipped):
+            self._waits.pop(event.step, None)
+        elif isinstance(event, RunEnded):
+            self._waits.clear()
+        else:
+            return
+        self._update_status()
+
+    def _update_status(self) -> None:
+        if not self._console.is_terminal:
+            return
+        if not self._waits:
+            self._stop_status()
+            return
+        text = Text("; ".join(f"{step} waits for {what}" for step, what in self._waits.items()), overflow="ellipsis")
+        if self._status is None:
+            self._status = self._console.status(text)
+            self._status.start()
+        else:
+            self._status.update(text)
+
+    def _stop_status(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def _print(self, line: Line) -> None:
+        self._width = min(max(self._width, len(line.source)), 40)
+        prefix = Text(f"{line.source:<{self._width}} | ", style=_colour(line.source))
+        # A program's own colours stay, but nothing that moves the cursor or clears the screen.
+        text = Text.from_ansi(line.text)
+        text.stylize(line.style)
+        self._write(prefix + text)
+
+    def _print_report(self, end: RunEnded) -> None:
+        style = "green" if end.outcome is Outcome.SUCCEEDED else "bold red"
+        head, *rest = self._report.lines(end)
+        self._write(Text(f"\n{head}", style=style))
+        for line in rest:
+            self._write(Text.from_ansi(line))
+        self._write(Text(""))
+
+    def _write(self, text: Text) -> None:
+        try:
+            self._console.print(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            discard_output()
+
+
+View = JsonView | TextView
+
+
+def _colour(source: str) -> str:
+    return "bold" if source == PROGRAM else _COLOURS[crc32(source.encode()) % len(_COLOURS)]
+
+
+def _write(line: str) -> None:
+    try:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_output()

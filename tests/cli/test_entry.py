@@ -1,0 +1,67 @@
+"""The program itself: its commands, its version, its documentation, its public face."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import ks_universal
+from ks_universal.cli.entry import COMMANDS, commands
+from shell import Invoke
+
+DOCUMENTED = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
+
+
+def subcommand(name: str) -> click.Command:
+    command = commands.get_command(click.Context(commands), name)
+    assert command is not None
+    return command
+
+
+def test_the_version_is_shown(ksu: Invoke) -> None:
+    assert ksu("--version") == (0, f"ks-universal, version {ks_universal.__version__}\n", "")
+
+
+def test_an_unknown_command_is_wrong_usage(ksu: Invoke) -> None:
+    assert ksu("tempalte").status == 2
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(ksu: Invoke, name: str) -> None:
+    result = ksu(name, "--help")
+    assert result.status == 0
+    assert result.out.startswith(f"Usage: ks-universal {name}")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_is_documented(name: str) -> None:
+    section = DOCUMENTED.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+    options = [option for p in subcommand(name).params if isinstance(p, click.Option) for option in p.opts]
+    shared = "" if "-f" not in options else DOCUMENTED.partition("\n## Values\n")[2].partition("\n## ")[0]
+    assert section
+    assert [option for option in options if f"`{option}" not in section + shared] == []
+
+
+def test_the_public_names_are_sorted_and_all_there() -> None:
+    assert list(ks_universal.__all__) == sorted(ks_universal.__all__)
+    assert [name for name in ks_universal.__all__ if getattr(ks_universal, name).__name__ != name] == []
+
+
+def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = ks_universal.nothing
+
+
+def test_template_imports_nothing_that_only_up_needs(tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text("deployments: {a: {containers: {main: {image: a, imageTag: v1}}}}")
+    program = (
+        "import sys; from ks_universal.cli import run; status = run(sys.argv[1:]); "
+        "heavy = {'asyncio', 'rich', 'httpx', 'watchfiles', 'psycopg', 'logging'} & set(sys.modules); "
+        "sys.exit(f'{status} {heavy}' if status or heavy else 0)"
+    )
+    command = [sys.executable, "-c", program, "template", "shop", "-f", str(values)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

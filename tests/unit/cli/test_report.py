@@ -1,0 +1,72 @@
+"""The report of a run, as the tired reader gets it."""
+
+from datetime import UTC, datetime
+
+from ks_universal.cli.event_lines import format_duration, format_event
+from ks_universal.cli.report import RunReport
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import AttemptEnded, RunEnded, RunStarted, StepFailed
+from ks_universal.plan.records import Attempt, Outcome
+
+STEP = "shop/migrate/schema"
+CAUSE = Problem("database/not-null-violation", "the column sku has no value", hint="give it a default")
+
+
+def attempt(number: int, exit_code: int, *causes: Problem) -> Attempt:
+    started = datetime(2026, 1, 1, tzinfo=UTC)
+    tail = (f"line of attempt {number}",)
+    return Attempt(number=number, started=started, duration_s=0.81, exit_code=exit_code, causes=causes, log_tail=tail)
+
+
+def ended(outcome: Outcome, runs: dict[str, int | None]) -> RunEnded:
+    return RunEnded(release="shop", revision=2, outcome=outcome, duration_s=3.2, runs=runs)
+
+
+def failed_run() -> RunReport:
+    report = RunReport()
+    later = Problem("database/already-exists", "the column sku exists")
+    report.take(AttemptEnded(step=STEP, attempt=attempt(1, 1, CAUSE), retry_in_s=1.0))
+    report.take(AttemptEnded(step=STEP, attempt=attempt(2, 1, later)))
+    report.take(StepFailed(step=STEP, causes=(CAUSE,), outcome=Outcome.MIGRATION_FAILED))
+    return report
+
+
+def test_the_first_failure_comes_first_with_its_cause_hint_and_log() -> None:
+    lines = list(failed_run().lines(ended(Outcome.MIGRATION_FAILED, {"shop": 1})))
+    assert lines == [
+        "shop, revision 2: a migration failed (after 3.2 s)",
+        "",
+        "failed step: shop/migrate/schema",
+        "  error[database/not-null-violation]: the column sku has no value",
+        "    hint: give it a default",
+        "  attempt 1: exit code 1 after 0.8 s",
+        "  attempt 2: exit code 1 after 0.8 s",
+        "  last lines of attempt 1:",
+        "    | line of attempt 1",
+        "",
+        "shop: revision 1 serves on",
+    ]
+
+
+def test_what_does_not_run_is_said() -> None:
+    lines = list(failed_run().lines(ended(Outcome.MIGRATION_FAILED, {"shop": None})))
+    assert lines[-1] == "shop: nothing of it runs"
+
+
+def test_a_new_run_forgets_the_failures_of_the_one_before() -> None:
+    report = failed_run()
+    report.take(RunStarted(release="shop", revision=3, steps=()))
+    lines = list(report.lines(ended(Outcome.SUCCEEDED, {"shop": 3})))
+    assert lines == ["shop, revision 2: is up (after 3.2 s)"]
+
+
+def test_an_attempt_that_is_retried_says_when() -> None:
+    line = format_event(AttemptEnded(step=STEP, attempt=attempt(1, 1), retry_in_s=2.0))
+    assert line is not None
+    assert (line.source, line.text) == (STEP, "attempt 1: exit code 1 after 0.8 s; the next one in 2.0 s")
+
+
+def test_durations_are_written_as_people_say_them() -> None:
+    assert [format_duration(seconds) for seconds in (0.04, 59.94, 60, 125.4)] == [
+        "0.0 s", "59.9 s", "1 min 0 s", "2 min 5 s"
+    ]  # fmt: skip
