@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ks_universal.targets.local.finishing import finish
 from ks_universal.targets.local.process_table import MARK, RUN, group_is_alive
 
 MAX_LINE_BYTES = 64 * 1024
@@ -82,7 +83,23 @@ async def start(request: ProcessRequest, entry: Path, *, shell: str = RUN) -> Pr
     """Start the request in a session of its own, by way of `sh -c shell`, whose `$0` is `entry`.
 
     The shell writes its entry of the process table to that file before it becomes, or runs, the command.
+    When cancelled, it leaves nothing behind.
     """
+    spawning = asyncio.ensure_future(_spawn(request, entry, shell))
+    try:
+        return await asyncio.shield(spawning)
+    except asyncio.CancelledError:
+        await finish(_undo(spawning))
+        raise
+
+
+async def _undo(spawning: asyncio.Future[Process]) -> None:
+    process = await spawning
+    await process.stop(0)
+    process.close()
+
+
+async def _spawn(request: ProcessRequest, entry: Path, shell: str) -> Process:
     (output, output_end), (status, status_end) = os.pipe(), os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(

@@ -120,7 +120,11 @@ class LocalTarget:
             raise MigrationFailed(step.id, problems)
         name = step.migration.body["metadata"]["name"]
         folder, run = await open_run(self._state, name, step=step.id, digest=step.digest)
-        return await JobRun(step, pod, folder, run, emit).migrate(retry_delay_s=self._retry_delay_s)
+        try:
+            return await JobRun(step, pod, folder, run, emit).migrate(retry_delay_s=self._retry_delay_s)
+        except asyncio.CancelledError:
+            folder.settle()  # all of it is stopped: the next run begins anew
+            raise
 
     async def roll_out(self, step: RollOut, emit: Emit) -> None:
         """Replace the running version of the application; see Applications."""
