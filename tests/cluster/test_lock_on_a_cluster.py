@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from cluster_release import LEASE_S, RELEASE, Events, api, apply, config, releas
 from ks_universal.engine.events import LockAwaited
 from ks_universal.errors import LockedError
 from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, LEASE
+from ks_universal.targets.kubernetes.target import KubernetesTarget
 
 HOLD = """
 import asyncio
@@ -28,7 +31,7 @@ asyncio.run(main())
 
 
 @contextlib.contextmanager
-def holder(namespace: str):  # type: ignore[no-untyped-def]
+def holder(namespace: str) -> Iterator["subprocess.Popen[str]"]:
     """Another program that holds the release, and writes a ConfigMap at the next line of its input."""
     program = textwrap.dedent(HOLD).format(namespace=namespace)
     with subprocess.Popen(
@@ -47,6 +50,11 @@ def holder(namespace: str):  # type: ignore[no-untyped-def]
             process.kill()
 
 
+async def enter(target: KubernetesTarget, events: Events) -> None:
+    async with target.lock(events.append, wait=True):
+        pass
+
+
 def test_one_at_a_time_the_second_waits_and_shows_whom_for(namespace: str) -> None:
     async def main() -> tuple[Events, bool]:
         async with release(namespace) as (first, _), release(namespace) as (second, events):
@@ -58,10 +66,6 @@ def test_one_at_a_time_the_second_waits_and_shows_whom_for(namespace: str) -> No
             await task
             return events, waited
 
-    async def enter(target, events):  # type: ignore[no-untyped-def]
-        async with target.lock(events.append, wait=True):
-            pass
-
     events, waited = asyncio.run(main())
     assert waited
     assert "(pid" in events.of(LockAwaited)[0].holder
@@ -69,9 +73,13 @@ def test_one_at_a_time_the_second_waits_and_shows_whom_for(namespace: str) -> No
 
 def test_one_at_a_time_without_waiting_the_holder_is_named(namespace: str) -> None:
     async def main() -> None:
-        async with release(namespace) as (first, _), release(namespace) as (second, _):
-            async with first.lock(print, wait=False), second.lock(print, wait=False):
-                pass
+        async with (
+            release(namespace) as (first, _),
+            release(namespace) as (second, _),
+            first.lock(print, wait=False),
+            second.lock(print, wait=False),
+        ):
+            pass
 
     with pytest.raises(LockedError, match=r"pid \d+"):
         asyncio.run(main())
@@ -79,12 +87,15 @@ def test_one_at_a_time_without_waiting_the_holder_is_named(namespace: str) -> No
 
 def test_one_at_a_time_a_held_lock_outlives_its_duration(namespace: str) -> None:
     async def main() -> float:
-        async with release(namespace) as (first, _), release(namespace) as (second, events):
-            async with first.lock(print, wait=False):
-                with pytest.raises(TimeoutError):
-                    async with asyncio.timeout(LEASE_S * 3), second.lock(events.append, wait=True):
-                        pass
-                return len(events.of(LockAwaited))
+        async with (
+            release(namespace) as (first, _),
+            release(namespace) as (second, events),
+            first.lock(print, wait=False),
+        ):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(LEASE_S * 3):
+                    await enter(second, events)
+            return len(events.of(LockAwaited))
 
     assert asyncio.run(main()) == 1
 
@@ -119,15 +130,12 @@ def test_one_at_a_time_a_suspended_holder_that_wakes_writes_nothing(namespace: s
 
 
 def test_a_suspended_holder_whom_nobody_took_over_goes_on(namespace: str) -> None:
-    async def main() -> str:
-        with holder(namespace) as process:
-            process.send_signal(signal.SIGSTOP)
-            await asyncio.sleep(LEASE_S)
-            process.send_signal(signal.SIGCONT)
-            output, _ = await asyncio.to_thread(process.communicate, "go\n")
-            return output
-
-    assert asyncio.run(main()) == "written\n"
+    with holder(namespace) as process:
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(LEASE_S)  # its lease has to go stale
+        process.send_signal(signal.SIGCONT)
+        output, _ = process.communicate("go\n")
+    assert output == "written\n"
 
 
 def test_the_lock_is_given_back(namespace: str) -> None:

@@ -23,6 +23,9 @@ from ks_universal.targets.kubernetes.troubles import describe_end
 
 Json = dict[str, Any]
 
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 10.0, 360.0
+"""The Job controller's pauses between attempts: 10 s, doubled each time, at most six minutes."""
+
 
 class PodAttempt:
     """One pod of a migration's Job, from its first sight to its end."""
@@ -106,6 +109,85 @@ class PodAttempt:
             return (told,)
         found = diagnose(self.last_lines())
         return (*found, Problem("process/exit-code", f"{failure.container} ended with exit code {failure.exit_code}"))
+
+
+class Attempts:
+    """All attempts of a migration, in their order, also those of a Job that was replaced on the way."""
+
+    def __init__(self, client: Client, step: Migrate, emit: Emit) -> None:
+        self._client = client
+        self._step = step
+        self._emit = emit
+        self._by_uid: dict[str, PodAttempt] = {}
+
+    @property
+    def ended(self) -> tuple[Attempt, ...]:
+        """Those that have ended."""
+        return tuple(attempt.ended for attempt in self._by_uid.values() if attempt.ended is not None)
+
+    @property
+    def last(self) -> PodAttempt | None:
+        """The latest, ended or not."""
+        return next(reversed(self._by_uid.values()), None)
+
+    @property
+    def succeeded(self) -> int:
+        """How many have succeeded."""
+        return sum(has_succeeded(attempt.pod) for attempt in self._by_uid.values())
+
+    @property
+    def causes(self) -> tuple[Problem, ...]:
+        """The causes of all failures, the first failure's first: it is the one that tells."""
+        return tuple(cause for attempt in self.ended for cause in attempt.causes)
+
+    @property
+    def retries_left(self) -> int:
+        """How many retries are left; negative when the last has failed. Pods ended from outside don't count."""
+        return self._step.migration.retries - self._count_failures()
+
+    async def update(self, pods: list[Json], *, resumed: bool) -> None:
+        """Take in the Job's pods as they are: new ones begin an attempt, finished and vanished ones end theirs."""
+        present = set()
+        for pod in pods:
+            uid = pod["metadata"]["uid"]
+            present.add(uid)
+            if uid not in self._by_uid:
+                number = len(self._by_uid) + 1
+                attempt = PodAttempt(self._client, self._step, self._emit, number=number, pod=pod, resumed=resumed)
+                self._by_uid[uid] = attempt
+            self._by_uid[uid].update(pod)
+        for uid, attempt in self._by_uid.items():
+            if attempt.ended is None and (attempt.is_over or uid not in present):
+                await attempt.end()
+                attempt.tell_end(retry_in_s=self._pause_after(attempt))
+
+    async def end(self, *, trouble: Problem | None = None, reason: str | None = None) -> None:
+        """End those that have not ended: their pods are gone, or were given up for a trouble."""
+        for attempt in self._by_uid.values():
+            if attempt.ended is None:
+                await attempt.end(trouble=trouble, reason=reason)
+                attempt.tell_end(retry_in_s=None)
+
+    async def abandon(self) -> None:
+        """Stop following the logs."""
+        for attempt in self._by_uid.values():
+            await attempt.abandon()
+
+    def _pause_after(self, attempt: PodAttempt) -> float | None:
+        """How long the Job controller will wait before the next attempt; None when there will be none."""
+        ended = attempt.ended
+        if ended is None or ended.exit_code == 0:
+            return None
+        if is_disrupted(attempt.pod):
+            return 0.0
+        if self.retries_left < 0 or ended.exit_code in self._step.migration.fatal_exit_codes:
+            return None
+        pause_s: float = _FIRST_PAUSE_S * 2 ** (self._count_failures() - 1)
+        return min(pause_s, _LONGEST_PAUSE_S)
+
+    def _count_failures(self) -> int:
+        ended = [attempt for attempt in self._by_uid.values() if attempt.ended is not None]
+        return sum(not has_succeeded(attempt.pod) and not is_disrupted(attempt.pod) for attempt in ended)
 
 
 class _TakeLine:

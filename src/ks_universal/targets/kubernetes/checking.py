@@ -20,34 +20,38 @@ async def check_plan(
 
     `live` are the objects that exist. With `force`, other owners' objects and fields are no hindrance.
     """
-    bodies = [_body(step) for step in plan.steps if isinstance(step, Apply | RollOut | Migrate)]
-    found = await asyncio.gather(
-        *(_check(client, body, live.get(identity(body)), release, force=force) for body in bodies)
-    )
+    changes = [step for step in plan.steps if isinstance(step, Apply | RollOut | Migrate)]
+    found = await asyncio.gather(*(_check(client, step, live, release, force=force) for step in changes))
     return tuple(problem for problem in found if problem is not None)
 
 
-def _body(step: Apply | RollOut | Migrate) -> Json:
-    if not isinstance(step, Migrate):
-        return step.body
-    body = step.migration.body  # under a name of its own: a Job that exists cannot be changed, not even on trial
-    name = f"{body['metadata']['name'][:50]}-{step.digest[:8].lower()}-try"
-    return {**body, "metadata": {**body["metadata"], "name": name}}
-
-
-async def _check(client: Client, body: Json, live: Json | None, release: str, *, force: bool) -> Problem | None:
-    marked = mark(body)
-    if live is not None and is_as_applied(live, marked):
-        return None
-    foreign = find_foreign(live, release)
+async def _check(
+    client: Client, step: Apply | RollOut | Migrate, live: dict[Identity, Json], release: str, *, force: bool
+) -> Problem | None:
+    body = step.migration.body if isinstance(step, Migrate) else step.body
+    existing = live.get(identity(body))
+    foreign = find_foreign(existing, release)
     if foreign is not None and not force:
         return foreign
+    if isinstance(step, Migrate):
+        return await _try(client, _rename(body, step.digest), force=force)
+    marked = mark(body)
+    return None if is_as_applied(existing, marked) else await _try(client, marked, force=force)
+
+
+def _rename(job: Json, digest: str) -> Json:
+    """Give a Job a name for the trial: one that exists cannot be changed, not even without effect."""
+    name = f"{job['metadata']['name'][:50]}-{digest[:8]}-try"
+    return {**job, "metadata": {**job["metadata"], "name": name}}
+
+
+async def _try(client: Client, body: Json, *, force: bool) -> Problem | None:
     kind = await client.find_kind(body["kind"], body["apiVersion"])
     if kind is None:
         message = f"the cluster does not know {body['apiVersion']} {body['kind']}"
         return Problem("kubernetes/unknown-kind", message, hint="install what defines it")
     try:
-        await client.apply(kind, marked, force=force, dry_run=True)
+        await client.apply(kind, body, force=force, dry_run=True)
     except Refusal as refusal:
         return refusal.problem
     return None

@@ -6,18 +6,17 @@ from typing import Any
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, Waited
+from ks_universal.engine.finishing import finish
 from ks_universal.errors import KsUniversalError, MigrationFailed
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
-from ks_universal.targets.kubernetes.attempts import PodAttempt
+from ks_universal.targets.kubernetes.attempts import Attempts, PodAttempt
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import JOB
 from ks_universal.targets.kubernetes.observer import Observer, Topic
 from ks_universal.targets.kubernetes.patience import Patience
 from ks_universal.targets.kubernetes.pods import (
     condition,
-    has_succeeded,
-    is_disrupted,
     is_finished,
     owner,
     read_containers,
@@ -29,8 +28,6 @@ Json = dict[str, Any]
 
 _GRACE_S = 60.0
 """How much longer than the Job's own deadline the program waits: the pods' grace period, and a slow controller."""
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 10.0, 360.0
-"""The Job controller's pauses between attempts: 10 s, doubled each time, at most six minutes."""
 
 
 class JobRun:
@@ -44,7 +41,7 @@ class JobRun:
         self._run = run
         self._name = str(step.migration.body["metadata"]["name"])
         self._topic: Topic = ("Job", self._name)
-        self._attempts: dict[str, PodAttempt] = {}
+        self._attempts = Attempts(client, step, emit)
         self._patience = Patience()
         self._said = ""
         self._resumed = False
@@ -53,20 +50,21 @@ class JobRun:
         """Run to the end. Raises MigrationFailed; on cancellation the Job and its pods are gone before it goes on."""
         await self._observer.start()
         try:
-            job = await self._take_up_or_create()
             async with asyncio.timeout(self._longest_s()):
-                return await self._follow(job)
+                job = await self._take_up_or_create()
+                while not await self._follow(job):
+                    job = await self._begin_again(job)
+                return self._attempts.ended
         except TimeoutError:
-            await self._stop()
-            raise MigrationFailed(self._step.id, (self._timed_out(),)) from None
+            await finish(self._stop())
+            raise MigrationFailed(self._step.id, (*self._attempts.causes, self._timed_out())) from None
         except asyncio.CancelledError:
             # Whoever has taken the lock over has taken the Job over, too.
             with contextlib.suppress(KsUniversalError):
-                await self._stop()
+                await finish(self._stop())
             raise
         finally:
-            for attempt in self._attempts.values():
-                await attempt.abandon()
+            await self._attempts.abandon()
 
     async def _take_up_or_create(self) -> Json:
         job = await self._client.get(JOB, self._name)
@@ -94,7 +92,15 @@ class JobRun:
                 await _change(changed, None)
                 self._observer.check()
 
-    async def _follow(self, job: Json) -> tuple[Attempt, ...]:
+    async def _begin_again(self, job: Json) -> Json:
+        """Replace a Job that failed because somebody deleted its pods, which is not the migration's failure."""
+        self._say("its pods, which somebody deleted, to be gone")
+        await remove_job(self._client, self._observer, job)
+        self._resumed = False
+        return await make_job(self._client, self._step, self._run, retries=self._attempts.retries_left)
+
+    async def _follow(self, job: Json) -> bool:
+        """Follow a Job to its success; False: it ended without, for reasons that are not its own."""
         uid = job["metadata"]["uid"]
         seen = False
         with self._observer.follow(self._topic) as changed:
@@ -108,19 +114,15 @@ class JobRun:
                     raise await self._fail(Problem("kubernetes/job-deleted", f"somebody deleted Job/{self._name}"))
                 await self._look(job, [pod for pod in self._observer.pods(self._topic) if owner(pod)[2] == uid])
                 if self._has_succeeded(job):
-                    return tuple(attempt.ended for attempt in self._attempts.values() if attempt.ended is not None)
+                    return True
                 if condition(job, "Failed").get("status") == "True":
+                    if self._is_excused(job):
+                        return False
                     raise await self._fail(*self._verdict(job))
 
     async def _look(self, job: Json, pods: list[Json]) -> None:
         """Take in what the pods have become: attempts begin and end, waits are told, hopeless ones given up."""
-        for pod in pods:
-            self._track(pod)
-        present = {pod["metadata"]["uid"] for pod in pods}
-        for uid, attempt in self._attempts.items():
-            if attempt.ended is None and (attempt.is_over or uid not in present):
-                await attempt.end()
-                attempt.tell_end(retry_in_s=self._pause_after(attempt))
+        await self._attempts.update(pods, resumed=self._resumed)
         if condition(job, "Failed") or condition(job, "FailureTarget") or condition(job, "Complete"):
             return
         running = [pod for pod in pods if not is_finished(pod)]
@@ -132,42 +134,20 @@ class JobRun:
             await self._give_up(hopeless)
         self._tell_wait(running)
 
-    def _track(self, pod: Json) -> None:
-        uid = pod["metadata"]["uid"]
-        if uid not in self._attempts:
-            number = len(self._attempts) + 1
-            self._attempts[uid] = PodAttempt(
-                self._client, self._step, self._emit, number=number, pod=pod, resumed=self._resumed
-            )
-        self._attempts[uid].update(pod)
-
     def _has_succeeded(self, job: Json) -> bool:
         """Tell by the pods: their success is known about a second before the Job's condition says so."""
         if any(condition(job, kind).get("status") == "True" for kind in ("Complete", "SuccessCriteriaMet")):
             return True
-        done = sum(has_succeeded(attempt.pod) for attempt in self._attempts.values())
-        return done >= (job["spec"].get("completions") or 1)
+        return self._attempts.succeeded >= (job["spec"].get("completions") or 1)
 
-    def _pause_after(self, attempt: PodAttempt) -> float | None:
-        """How long the Job controller will wait before the next attempt; None when there will be none."""
-        ended = attempt.ended
-        if ended is None or ended.exit_code == 0 or self._patience.is_over:
-            return None
-        if is_disrupted(attempt.pod):
-            return 0.0
-        failures = [
-            a for a in self._attempts.values() if a.ended and a.ended.exit_code != 0 and not is_disrupted(a.pod)
-        ]
-        migration = self._step.migration
-        if len(failures) > migration.retries or ended.exit_code in migration.fatal_exit_codes:
-            return None
-        pause_s: float = _FIRST_PAUSE_S * 2 ** (len(failures) - 1)
-        return min(pause_s, _LONGEST_PAUSE_S)
+    def _is_excused(self, job: Json) -> bool:
+        """Tell whether the Job only failed because its controller counts deleted pods as failures."""
+        return condition(job, "Failed").get("reason") == "BackoffLimitExceeded" and self._attempts.retries_left >= 0
 
     def _tell_wait(self, running: list[Json]) -> None:
         if running:
             self._say(describe_wait(running[-1]))
-        elif self._attempts:
+        elif self._attempts.ended:
             self._say("the next attempt")
         else:
             self._say("its pod to be created")
@@ -182,9 +162,8 @@ class JobRun:
 
         The Job stays for reading, as failed; its controller removes the pods that never got to work.
         """
-        self._patience.is_over = True
         patch = {
-            "metadata": {"annotations": {"ks-universal.io/cause": str(problem)}},
+            "metadata": {"annotations": {"ks-universal.io/cause": problem.code}},
             "spec": {"activeDeadlineSeconds": 1, "suspend": False},
         }
         await self._client.patch(JOB, self._name, patch)
@@ -199,34 +178,24 @@ class JobRun:
         job = await self._client.get(JOB, self._name)
         if job is not None:
             await remove_job(self._client, self._observer, job)
-        for attempt in self._attempts.values():
-            if attempt.ended is None:
-                await attempt.end(reason="stopped")
-                attempt.tell_end(retry_in_s=None)
+        await self._attempts.end(reason="stopped")
 
     async def _fail(self, *problems: Problem, trouble: Problem | None = None) -> MigrationFailed:
-        for attempt in self._attempts.values():
-            if attempt.ended is None:
-                await attempt.end(trouble=trouble)
-                attempt.tell_end(retry_in_s=None)
-        return MigrationFailed(self._step.id, tuple(dict.fromkeys((*self._causes(), *problems))))
-
-    def _causes(self) -> list[Problem]:
-        """The causes of all attempts, the first failure's first: it is the one that tells."""
-        return [cause for attempt in self._attempts.values() if attempt.ended for cause in attempt.ended.causes]
+        await self._attempts.end(trouble=trouble)
+        return MigrationFailed(self._step.id, tuple(dict.fromkeys((*self._attempts.causes, *problems))))
 
     def _verdict(self, job: Json) -> tuple[Problem, ...]:
         """What the Job's own condition adds to its attempts' causes."""
         failed = condition(job, "Failed")
         if failed.get("reason") == "DeadlineExceeded":
             return (self._timed_out(),)
-        if self._causes():
+        if self._attempts.causes:
             return ()
         return (Problem("kubernetes/job-failed", f"Job/{self._name} failed: {failed.get('message', '')}"),)
 
     def _timed_out(self) -> Problem:
         timeout_s = self._step.migration.timeout_s or 0
-        last = next(reversed(self._attempts.values()), None)
+        last = self._attempts.last
         waiting = "" if last is None else _vain_wait(last)
         message = f"it did not end within its timeout of {timeout_s:g} s{waiting}"
         return Problem("migrations/timeout", message, hint="raise 'timeout', or see in its log what it waited for")

@@ -98,10 +98,10 @@ class Lease:
         heartbeat = asyncio.create_task(self._beat(body))
         try:
             yield
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, KsUniversalError, BaseExceptionGroup):
             if self._lost is None:
                 raise
-            if body is not None:
+            if body is not None and body.cancelling():
                 body.uncancel()
             raise self._lost from None
         finally:
@@ -134,7 +134,7 @@ class Lease:
 
     async def _try_acquire(self) -> Holder | None:
         """Take the lease where it is free or has expired; else say who holds it."""
-        lease, server_now = await self._read()
+        lease, server_now = await _read(self._client, self._release)
         if lease is not None and (holder := read_holder(lease, server_now)) and holder.left_s > 0:
             return holder
         now = _write_time()
@@ -146,16 +146,6 @@ class Lease:
                 raise
             return await self._try_acquire()
         return None
-
-    async def _read(self) -> tuple[Json | None, datetime]:
-        path = LEASE.path(self._client.namespace, lease_name(self._release))
-        try:
-            answer = await self._client.request("GET", path, what="the release's lock")
-        except Refusal as refusal:
-            if refusal.code != 404 or refusal.problem.code == "kubernetes/namespace-missing":
-                raise
-            return None, datetime.now(UTC)
-        return msgspec.json.decode(answer.content), parsedate_to_datetime(answer.headers["Date"])
 
     async def _write(self, lease: Json | None, spec: Json) -> None:
         """Create or replace the Lease; a Refusal with code 409 where somebody else was faster."""
@@ -207,7 +197,7 @@ class Lease:
 
     async def _renew_changed(self) -> None:
         """Renew where the Lease is not as this holder left it: still its own, or another's by now."""
-        lease, server_now = await self._read()
+        lease, server_now = await _read(self._client, self._release)
         holder = None if lease is None else read_holder(lease, server_now)
         if lease is None or holder is None or holder.identity != self._identity:
             raise LockedError(self._release, str(holder or "nobody: its Lease was deleted"))
@@ -221,6 +211,39 @@ class Lease:
         except Refusal as refusal:
             if refusal.code not in {404, 409}:
                 raise
+
+
+async def read_lock(client: Client, release: str) -> Holder | None:
+    """Read who holds a release; None when nobody does."""
+    lease, server_now = await _read(client, release)
+    return None if lease is None else read_holder(lease, server_now)
+
+
+async def break_lock(client: Client, release: str) -> Holder | None:
+    """Free a release of a holder whose lease has expired; gives that holder, None where there was none.
+
+    Raises LockedError while the lease is valid: its holder may be at work.
+    """
+    lease, server_now = await _read(client, release)
+    holder = None if lease is None else read_holder(lease, server_now)
+    if lease is None or holder is None:
+        return None
+    if holder.left_s > 0:
+        raise LockedError(release, str(holder))
+    await client.replace(LEASE, {**lease, "spec": {"leaseDurationSeconds": lease["spec"]["leaseDurationSeconds"]}})
+    return holder
+
+
+async def _read(client: Client, release: str) -> tuple[Json | None, datetime]:
+    """Read the Lease, and what time the API server has."""
+    path = LEASE.path(client.namespace, lease_name(release))
+    try:
+        answer = await client.request("GET", path, what="the release's lock")
+    except Refusal as refusal:
+        if refusal.code != 404:
+            raise
+        return None, datetime.now(UTC)
+    return msgspec.json.decode(answer.content), parsedate_to_datetime(answer.headers["Date"])
 
 
 def _write_time() -> str:

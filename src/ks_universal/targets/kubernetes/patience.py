@@ -8,10 +8,9 @@ from ks_universal.targets.kubernetes.troubles import Trouble
 
 
 class Patience:
-    """Remembers since when each kind of trouble has been there. `is_over`: one has lasted too long."""
+    """Remembers since when each kind of trouble has been there."""
 
     def __init__(self) -> None:
-        self.is_over = False
         self._since: dict[str, float] = {}
         self._ends_at: float | None = None
 

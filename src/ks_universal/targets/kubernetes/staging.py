@@ -21,9 +21,15 @@ def may_run(job: Json) -> bool:
     return not any(condition(job, kind).get("status") == "True" for kind in ("Complete", "Failed"))
 
 
-async def make_job(client: Client, step: Migrate, run: int) -> Json:
-    """Create the step's Job and its staged copies, and start it. There must be no Job of this name."""
-    job = await client.apply(JOB, _body(step, run, suspended=bool(step.staged)))
+async def make_job(client: Client, step: Migrate, run: int, *, retries: int | None = None) -> Json:
+    """Create the step's Job and its staged copies, and start it. There must be no Job of this name.
+
+    `retries` are those that are left, where pods of an earlier Job have used some.
+    """
+    body = _body(step, run, suspended=bool(step.staged))
+    if retries is not None:
+        body["spec"]["backoffLimit"] = retries
+    job = await client.apply(JOB, body)
     return await start_job(client, step, run, job) if step.staged else job
 
 
@@ -33,7 +39,9 @@ async def start_job(client: Client, step: Migrate, run: int, job: Json) -> Json:
         return job
     for body in step.staged:
         await client.apply({"ConfigMap": CONFIG_MAP, "Secret": SECRET}[body["kind"]], _owned(body, job), force=True)
-    return await client.apply(JOB, _body(step, run, suspended=False))
+    body = _body(step, run, suspended=False)
+    body["spec"]["backoffLimit"] = job["spec"]["backoffLimit"]
+    return await client.apply(JOB, body)
 
 
 async def remove_job(client: Client, observer: Observer, job: Json) -> None:

@@ -10,15 +10,16 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, ObjectChanged
-from ks_universal.errors import TargetError
+from ks_universal.errors import MigrationFailed, TargetError
 from ks_universal.plan.records import Attempt, Revision, State
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
+from ks_universal.targets.kubernetes.announcements import announce
 from ks_universal.targets.kubernetes.checking import check_plan
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.jobs import JobRun
-from ks_universal.targets.kubernetes.kinds import NAMESPACE, Kind
-from ks_universal.targets.kubernetes.lease import Lease
+from ks_universal.targets.kubernetes.kinds import LEASE, NAMESPACE, Kind
+from ks_universal.targets.kubernetes.lease import Holder, Lease, break_lock, lease_name, read_lock
 from ks_universal.targets.kubernetes.live import read_live
 from ks_universal.targets.kubernetes.observer import Observer
 from ks_universal.targets.kubernetes.ownership import belongs_to, find_foreign, is_as_applied, mark
@@ -26,8 +27,13 @@ from ks_universal.targets.kubernetes.readiness import is_settled
 from ks_universal.targets.kubernetes.records import Records
 from ks_universal.targets.kubernetes.refusals import Refusal
 from ks_universal.targets.kubernetes.rollout import Rollout
+from ks_universal.targets.kubernetes.rules import build_role
+from ks_universal.targets.kubernetes.workloads import Workload, read_workloads
 
 Json = dict[str, Any]
+
+_LAST_WORDS_S = 5.0
+"""How long Events that are still to be written may hold up the end."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +59,7 @@ class KubernetesTarget:
         self._live: dict[Identity, Json] = {}
         self._rendered: Rendered | None = None
         self._run = 0
+        self._announcing: list[asyncio.Task[None]] = []
 
     def lock(self, emit: Emit, *, wait: bool) -> AbstractAsyncContextManager[None]:
         """Hold the release's Lease; creates the namespace first where that was asked for."""
@@ -71,6 +78,7 @@ class KubernetesTarget:
         revisions = await self._records.read()
         inventory = revisions[-1].objects if revisions else ()
         wanted = [identity(resource.body) for resource in rendered.objects]
+        wanted += [identity(migration.body) for migration in rendered.migrations]
         self._live = await read_live(self._client, self._release, dict.fromkeys((*wanted, *inventory)))
         self._rendered = rendered
         return State(revisions=revisions, objects=self._live)
@@ -97,8 +105,21 @@ class KubernetesTarget:
         emit(ObjectChanged(step=step.id, identity=step.identity, change="deleted"))
 
     async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
-        """Run the migration's Job, or take up the one that runs it."""
-        return await JobRun(self._client, self._observer, step, emit, run=self._run).migrate()
+        """Run the migration's Job, or take up the one that runs it. A Job of another owner is never replaced."""
+        foreign = find_foreign(self._live.get(identity(step.migration.body)), self._release)
+        if foreign is not None and not self._options.take_ownership:
+            raise TargetError(foreign)
+        run = JobRun(self._client, self._observer, step, emit, run=self._run)
+        self._announce(step, "MigrationStarted", f"{step.id} began: {step.why}")
+        try:
+            attempts = await run.migrate()
+        except MigrationFailed as failure:
+            # Codes only: the sentences quote the log, and nothing has masked it yet.
+            codes = ", ".join(dict.fromkeys(cause.code for cause in failure.causes))
+            self._announce(step, "MigrationFailed", f"{step.id} failed: {codes}", warning=True)
+            raise
+        self._announce(step, "MigrationSucceeded", f"{step.id} succeeded, {len(attempts)} attempt(s)")
+        return attempts
 
     async def roll_out(self, step: RollOut, emit: Emit) -> None:
         """Apply the Deployment and follow it to its end."""
@@ -113,8 +134,48 @@ class KubernetesTarget:
 
     async def close(self) -> None:
         """Stop watching and close the connections; everything in the cluster runs on."""
+        if self._announcing:
+            await asyncio.wait(self._announcing, timeout=_LAST_WORDS_S)
         await self._observer.stop()
         await self._client.close()
+
+    async def read_revisions(self) -> tuple[Revision, ...]:
+        """Read the record, oldest run first; also with a role that may only read ConfigMaps."""
+        return await self._records.read()
+
+    async def read_manifests(self, number: int) -> Rendered | None:
+        """Read what a revision was made of, for a rollback; None where its record is gone."""
+        return await self._records.read_manifests(number)
+
+    async def read_workloads(self) -> tuple[Workload, ...]:
+        """Read what runs now, by name."""
+        return await read_workloads(self._client, self._release)
+
+    async def read_lock(self) -> Holder | None:
+        """Read who holds the release; None when nobody does."""
+        return await read_lock(self._client, self._release)
+
+    async def break_lock(self) -> Holder | None:
+        """Free the release of a holder that is dead. Raises LockedError while the holder may live."""
+        return await break_lock(self._client, self._release)
+
+    async def forget(self) -> None:
+        """Remove the record and the lock, as the last thing of an uninstall: to be called without the lock."""
+        await self._records.remove_all()
+        await self._client.delete(LEASE, lease_name(self._release))
+
+    async def build_role(self, rendered: Rendered) -> Json:
+        """Build the smallest Role with which a deploy of these objects works."""
+        kinds = [await self._kind(resource.body["kind"], resource.body["apiVersion"]) for resource in rendered.objects]
+        return build_role(self._release, self._client.namespace, kinds)
+
+    def _announce(self, step: Migrate, reason: str, message: str, *, warning: bool = False) -> None:
+        """Write an Event on the application's Deployment, where there is one already; nothing waits for it."""
+        namespace = step.migration.body["metadata"].get("namespace", "")
+        about = self._live.get(Identity("Deployment", namespace, step.migration.application))
+        if about is not None:
+            written = announce(self._client, about, reason=reason, message=message, warning=warning)
+            self._announcing.append(asyncio.create_task(written))
 
     async def _apply(self, step: Apply | RollOut, emit: Emit) -> Json:
         """Make the object so, and return it as it then is."""

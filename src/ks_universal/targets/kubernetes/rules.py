@@ -1,0 +1,56 @@
+"""The smallest Role with which a deploy works: what this package asks of the API server, as RBAC rules."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from ks_universal.targets.kubernetes.kinds import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    EVENT,
+    JOB,
+    LEASE,
+    POD,
+    REPLICA_SET,
+    SECRET,
+    Kind,
+)
+
+Json = dict[str, Any]
+
+_APPLY = ("create", "delete", "get", "list", "patch")
+_WATCH = ("list", "watch")
+
+
+def build_role(release: str, namespace: str, kinds: Iterable[Kind]) -> Json:
+    """Build the Role for deploying a release whose objects are of the given kinds."""
+    rights: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for kind in (*kinds, SECRET, CONFIG_MAP, JOB, DEPLOYMENT):
+        rights[_group(kind), kind.plural].update(_APPLY)
+    for kind in (JOB, DEPLOYMENT, REPLICA_SET, POD, EVENT):
+        rights[_group(kind), kind.plural].update(_WATCH)
+    rights["", "pods/log"].add("get")
+    rights["", "events"].add("create")
+    rights[_group(LEASE), LEASE.plural].update(("create", "delete", "get", "update", *_WATCH))
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": f"ks-universal-{release}", "namespace": namespace},
+        "rules": [_rule(verbs, group, plurals) for verbs, group, plurals in _merge(rights)],
+    }
+
+
+def _merge(rights: dict[tuple[str, str], set[str]]) -> list[tuple[tuple[str, ...], str, list[str]]]:
+    """Put the resources of a group that have the same verbs together."""
+    merged: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for (group, plural), verbs in sorted(rights.items()):
+        merged[group, tuple(sorted(verbs))].append(plural)
+    return [(verbs, group, plurals) for (group, verbs), plurals in merged.items()]
+
+
+def _rule(verbs: tuple[str, ...], group: str, plurals: list[str]) -> Json:
+    return {"apiGroups": [group], "resources": plurals, "verbs": list(verbs)}
+
+
+def _group(kind: Kind) -> str:
+    return kind.api_version.rpartition("/")[0]

@@ -1,0 +1,60 @@
+"""What runs of a release now: its Deployments, how far they are, and what is wrong with their pods."""
+
+from typing import Any
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, POD, REPLICA_SET
+from ks_universal.targets.kubernetes.ownership import INSTANCE
+from ks_universal.targets.kubernetes.pods import owner
+from ks_universal.targets.kubernetes.readiness import new_pods, read_progress
+from ks_universal.targets.kubernetes.troubles import find_trouble
+
+Json = dict[str, Any]
+
+
+class Workload(msgspec.Struct, frozen=True, kw_only=True):
+    """A Deployment as it runs. `waits_for`: what is missing, empty when nothing is; `images` by container."""
+
+    name: str
+    images: dict[str, str]
+    wanted: int
+    ready: int
+    waits_for: str
+    problems: tuple[Problem, ...] = ()
+
+
+async def read_workloads(client: Client, release: str) -> tuple[Workload, ...]:
+    """Read the Deployments of a release, by name."""
+    selector = f"{INSTANCE}={release}"
+    deployments = (await client.list(DEPLOYMENT, labels=selector)).items
+    replica_sets = (await client.list(REPLICA_SET, labels=selector)).items
+    pods = (await client.list(POD, labels=selector)).items
+    return tuple(
+        _read(deployment, _owned(replica_sets, deployment), pods)
+        for deployment in sorted(deployments, key=lambda item: str(item["metadata"]["name"]))
+    )
+
+
+def _owned(items: list[Json], deployment: Json) -> list[Json]:
+    return [item for item in items if owner(item)[2] == deployment["metadata"]["uid"]]
+
+
+def _read(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> Workload:
+    uids = {replica_set["metadata"]["uid"] for replica_set in replica_sets}
+    own = [pod for pod in pods if owner(pod)[2] in uids]
+    troubles = [find_trouble(pod, ()) for pod in new_pods(deployment, replica_sets, own)]
+    progress = read_progress(deployment, replica_sets, own)
+    failure = () if progress.failure is None else (progress.failure,)
+    return Workload(
+        name=deployment["metadata"]["name"],
+        images={
+            container["name"]: container["image"] for container in deployment["spec"]["template"]["spec"]["containers"]
+        },
+        wanted=deployment["spec"].get("replicas", 1),
+        ready=deployment.get("status", {}).get("readyReplicas", 0),
+        waits_for=progress.waits_for,
+        problems=tuple(dict.fromkeys((*failure, *(trouble.problem for trouble in troubles if trouble is not None)))),
+    )

@@ -1,0 +1,68 @@
+"""One at a time: a pod that is drained or deleted is no failure, and has gone before its successor comes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from cluster_release import Events, api, migrate, release, sh
+
+from ks_universal.engine.events import AttemptEnded
+from ks_universal.errors import MigrationFailed
+from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.kinds import JOB, POD
+
+# The first pod works until it is ended from outside; the second finds the node's directory marked, and succeeds.
+SCRIPT = """
+[ -e /mark/$1 ] && echo second && exit 0
+touch /mark/$1
+trap 'exit 143' TERM
+echo first
+while :; do sleep 0.1; done
+"""
+
+
+Disrupt = Callable[[Client, str], Awaitable[None]]
+
+
+async def evict(client: Client, pod: str) -> None:
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
+    await client.request("POST", POD.path(client.namespace, pod, "eviction"), body=body)
+
+
+async def delete(client: Client, pod: str) -> None:
+    await client.delete(POD, pod)
+
+
+@pytest.mark.parametrize("disrupt", [evict, delete])
+def test_a_pod_ended_from_outside_is_replaced_when_it_is_gone_without_a_retry(namespace: str, disrupt: Disrupt) -> None:
+    main = sh(SCRIPT, args=["sh", namespace], volumeMounts=[{"name": "mark", "mountPath": "/mark"}])
+    step = migrate(main, volumes=[{"name": "mark", "hostPath": {"path": "/tmp", "type": "Directory"}}], retries=0)
+
+    async def body() -> Events:
+        async with release(namespace) as (target, events), api(namespace) as client:
+            task = asyncio.create_task(target.migrate(step, events.append))
+            while "first" not in events.lines():
+                await asyncio.sleep(0.05)
+            (pod,) = (await client.list(POD)).items
+            await disrupt(client, pod["metadata"]["name"])
+            await task
+            return events
+
+    events = asyncio.run(body())
+    assert events.lines() == ["first", "second"]
+    assert [event.attempt.exit_code for event in events.of(AttemptEnded)] == [143, 0]
+    assert events.of(AttemptEnded)[0].attempt.reason == "disrupted"
+
+
+def test_a_job_that_somebody_deletes_is_not_waited_for(namespace: str) -> None:
+    async def body() -> MigrationFailed:
+        async with release(namespace) as (target, events), api(namespace) as client:
+            task = asyncio.create_task(target.migrate(migrate(sh("echo at work; sleep 30")), events.append))
+            while "at work" not in events.lines():
+                await asyncio.sleep(0.05)
+            await client.delete(JOB, "app-migrations")
+            with pytest.raises(MigrationFailed) as caught:
+                await task
+            return caught.value
+
+    assert asyncio.run(body()).causes[-1].code == "kubernetes/job-deleted"
