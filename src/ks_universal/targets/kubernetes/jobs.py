@@ -31,14 +31,20 @@ _GRACE_S = 60.0
 
 
 class JobRun:
-    """One run of a migration step. `run` is the revision's number: an ended Job of another run is not taken up."""
+    """One run of a migration step, as part of a revision's run.
 
-    def __init__(self, client: Client, observer: Observer, step: Migrate, emit: Emit, *, run: int) -> None:
+    A Job that has ended is taken up when `is_unrecorded`: it was made for this revision, and nobody has noted its end.
+    """
+
+    def __init__(
+        self, client: Client, observer: Observer, step: Migrate, emit: Emit, *, run: int, is_unrecorded: bool
+    ) -> None:
         self._client = client
         self._observer = observer
         self._step = step
         self._emit = emit
         self._run = run
+        self._is_unrecorded = is_unrecorded
         self._name = str(step.migration.body["metadata"]["name"])
         self._topic: Topic = ("Job", self._name)
         self._attempts = Attempts(client, step, emit)
@@ -78,11 +84,11 @@ class JobRun:
         return await make_job(self._client, self._step, self._run)
 
     def _is_ours(self, job: Json) -> bool:
-        """Tell whether the Job runs what the step says: now, or to its end in this same run."""
+        """Tell whether the Job runs what the step says: now, or to an end that this run has yet to note."""
         annotations = job["metadata"].get("annotations", {})
         if "deletionTimestamp" in job["metadata"] or annotations.get(DIGEST) != self._step.digest:
             return False
-        return annotations.get(RUN) == str(self._run) or may_run(job)
+        return may_run(job) or (self._is_unrecorded and annotations.get(RUN) == str(self._run))
 
     async def _await_no_pods(self) -> None:
         """Wait until no pod of any Job of this name runs: also not of one that was deleted behind our back."""

@@ -45,6 +45,6 @@ async def _read_kind(client: Client, release: str, kind_name: str, wanted: dict[
 async def _read_others(client: Client, kind: Kind, names: Iterable[str]) -> dict[str, Json]:
     path = kind.path(client.namespace)
     answer = await client.request("GET", path, headers={"Accept": _NAMES_ONLY}, what=f"list of {kind.plural}")
-    existing = {item["metadata"]["name"] for item in msgspec.json.decode(answer.content)["items"]}
+    existing = {item["metadata"]["name"] for item in msgspec.json.decode(answer.content)["items"] or ()}
     found = await asyncio.gather(*(client.get(kind, name) for name in sorted(existing.intersection(names))))
     return {body["metadata"]["name"]: body for body in found if body is not None}

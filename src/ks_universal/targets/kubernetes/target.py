@@ -11,7 +11,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, ObjectChanged
 from ks_universal.errors import MigrationFailed, TargetError
-from ks_universal.plan.records import Attempt, Revision, State
+from ks_universal.plan.records import Attempt, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.targets.kubernetes.announcements import announce
@@ -32,6 +32,7 @@ from ks_universal.targets.kubernetes.workloads import Workload, read_workloads
 
 Json = dict[str, Any]
 
+_ENDED = frozenset((Outcome.SUCCEEDED, Outcome.MIGRATION_FAILED))
 _LAST_WORDS_S = 5.0
 """How long Events that are still to be written may hold up the end."""
 
@@ -59,6 +60,7 @@ class KubernetesTarget:
         self._live: dict[Identity, Json] = {}
         self._rendered: Rendered | None = None
         self._run = 0
+        self._recorded: set[str] = set()
         self._announcing: list[asyncio.Task[None]] = []
 
     def lock(self, emit: Emit, *, wait: bool) -> AbstractAsyncContextManager[None]:
@@ -77,6 +79,7 @@ class KubernetesTarget:
         """Read the record, and the objects of the record's inventory and of `rendered` that exist."""
         revisions = await self._records.read()
         inventory = revisions[-1].objects if revisions else ()
+        self._recorded = {step.id for step in revisions[-1].steps if step.outcome in _ENDED} if revisions else set()
         wanted = [identity(resource.body) for resource in rendered.objects]
         wanted += [identity(migration.body) for migration in rendered.migrations]
         self._live = await read_live(self._client, self._release, dict.fromkeys((*wanted, *inventory)))
@@ -109,7 +112,8 @@ class KubernetesTarget:
         foreign = find_foreign(self._live.get(identity(step.migration.body)), self._release)
         if foreign is not None and not self._options.take_ownership:
             raise TargetError(foreign)
-        run = JobRun(self._client, self._observer, step, emit, run=self._run)
+        unrecorded = step.id not in self._recorded
+        run = JobRun(self._client, self._observer, step, emit, run=self._run, is_unrecorded=unrecorded)
         self._announce(step, "MigrationStarted", f"{step.id} began: {step.why}")
         try:
             attempts = await run.migrate()
