@@ -14,7 +14,7 @@ Names are imported when they are first used: a program that only validates does 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ks_universal.api import Values, load, render, template, validate
+    from ks_universal.api import Values, down, load, open_local, render, template, up, validate
     from ks_universal.diagnostics import Position, Problem, Severity
     from ks_universal.errors import (
         InputError,
@@ -44,14 +44,17 @@ __all__ = [
     "Severity",
     "TargetError",
     "Values",
+    "down",
     "load",
+    "open_local",
     "render",
     "template",
+    "up",
     "validate",
 ]
 
 _HOMES = {
-    "ks_universal.api": ("Values", "load", "render", "template", "validate"),
+    "ks_universal.api": ("Values", "down", "load", "open_local", "render", "template", "up", "validate"),
     "ks_universal.diagnostics": ("Position", "Problem", "Severity"),
     "ks_universal.errors": (
         "InputError",

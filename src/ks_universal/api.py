@@ -1,7 +1,11 @@
-"""What a program can do with a release: each function joins the packages below it, and decides nothing itself."""
+"""What a program can do with a release: each function joins the packages below it, and decides nothing itself.
+
+What only a run needs is imported when one begins: `template` and `validate` start without it.
+"""
 
 import re
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,6 +20,14 @@ from ks_universal.resources.build import build_objects
 from ks_universal.resources.objects import Rendered
 from ks_universal.values.load import load_values
 from ks_universal.values.overrides import Override
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ks_universal.engine.events import Emit
+    from ks_universal.plan.records import Revision
+    from ks_universal.plan.when import MigratePolicy
+    from ks_universal.targets.local import LocalTarget
 
 # RFC 1123, as Kubernetes checks names; a release is cut at 53 so that names made from it fit in 63 (Helm's rule).
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.ASCII)
@@ -62,14 +74,7 @@ def render(values: Values, release: str, namespace: str = "") -> Rendered:
 
     Raises InputError when the values have errors, or when Kubernetes would refuse one of the names.
     """
-    problems = [
-        *check_name("release", release, _LONGEST_RELEASE),
-        *(check_name("namespace", namespace, _LONGEST_NAMESPACE) if namespace else ()),
-        *values.problems,
-    ]
-    if values.application is None or has_errors(problems):
-        raise InputError(problems)
-    return build_objects(values.application, release, namespace)
+    return build_objects(_checked(values, release, namespace), release, namespace)
 
 
 def template(rendered: Rendered, flavor: Flavor = Flavor.PLAIN, *, show: Sequence[str] = (), json: bool = False) -> str:
@@ -80,6 +85,82 @@ def template(rendered: Rendered, flavor: Flavor = Flavor.PLAIN, *, show: Sequenc
     """
     objects = select_objects(flavor_objects(rendered, flavor), show)
     return write_json(objects) if json else write_yaml(objects)
+
+
+def open_local(  # noqa: PLR0913 - the last four have a default or are places
+    values: Values,
+    release: str,
+    namespace: str = "",
+    *,
+    directory: "Path",
+    state: "Path",
+    retry_delay_s: float = 1.0,
+    fresh: bool = False,
+) -> "LocalTarget":
+    """Give this machine as a target for the release; nothing is touched before the first run.
+
+    `directory` is where the relative paths of `local.images` start, `state` the release's folder. `fresh` forgets what
+    is recorded there, and wipes the data of the embedded PostgreSQL, when the first run begins. Close it at the end:
+    that stops what runs. Raises InputError as `render` does.
+    """
+    from ks_universal.targets.local import LocalTarget
+
+    local = _checked(values, release, namespace).local
+    return LocalTarget(
+        release, namespace, local, directory=directory, state=state, retry_delay_s=retry_delay_s, fresh=fresh
+    )
+
+
+async def up(  # noqa: PLR0913 - the words after `by` are the user's, each with its default
+    values: Values,
+    target: "LocalTarget",
+    emit: "Emit",
+    *,
+    by: str,
+    migrate: "MigratePolicy | str" = "auto",
+    wait_for_lock: bool = True,
+    force: bool = False,
+) -> "Revision":
+    """Bring the target's release to these values, and return the record of that run; what came up runs on.
+
+    A failure is in the record and in the events, and leaves the version before as it was. To be called again with each
+    new version, on the same target. Raises as `render` and `engine.run.run` do.
+    """
+    from ks_universal.engine.run import run
+    from ks_universal.plan.when import MigratePolicy
+
+    rendered = render(values, target.release, target.namespace)
+    target.configure(_checked(values, target.release, target.namespace).local)
+    policy = MigratePolicy(migrate)
+    return await run(rendered, target, emit, by=by, migrate=policy, wait_for_lock=wait_for_lock, force=force)
+
+
+async def down(release: str, emit: "Emit", *, state: "Path") -> bool:
+    """Stop a release that runs on this machine; returns, when nothing of it is left, whether anything ran.
+
+    `emit` hears whom it waits for. Raises InputError for a name that no release can have.
+    """
+    from ks_universal.targets.local.down import stop_release
+
+    check_release(release)
+    return await stop_release(release, emit, state)
+
+
+def check_release(name: str) -> None:
+    """Raise InputError for a name that no release can have."""
+    if problems := check_name("release", name, _LONGEST_RELEASE):
+        raise InputError(problems)
+
+
+def _checked(values: Values, release: str, namespace: str) -> Application:
+    problems = [
+        *check_name("release", release, _LONGEST_RELEASE),
+        *(check_name("namespace", namespace, _LONGEST_NAMESPACE) if namespace else ()),
+        *values.problems,
+    ]
+    if values.application is None or has_errors(problems):
+        raise InputError(problems)
+    return values.application
 
 
 def check_name(what: str, name: str, longest: int) -> tuple[Problem, ...]:

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -43,6 +44,23 @@ def format_problem(problem: Problem, *, colour: bool) -> str:
     label = f"{problem.severity}[{problem.code}]"
     styled = click.style(label, fg=_COLOURS[problem.severity], bold=True)
     return styled + str(problem).removeprefix(label)
+
+
+def describe_problem(problem: Problem) -> dict[str, Any]:
+    """Give a finding for JSON: code, severity, message, where (file, line, column), hint; None where there is none."""
+    where = problem.where
+    return {
+        "code": problem.code,
+        "severity": problem.severity,
+        "message": _printable(problem.message),
+        "where": where and {"file": _printable(where.file), "line": where.line, "column": where.column},
+        "hint": problem.hint and _printable(problem.hint),
+    }
+
+
+def _printable(text: str) -> str:
+    """Escape what UTF-8 cannot hold: the bytes of a file name that is not text."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def wants_colour(terminal: bool) -> bool:

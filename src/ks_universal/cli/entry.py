@@ -7,18 +7,10 @@ import click
 
 from ks_universal import __version__
 from ks_universal.cli.console import show_problems
-from ks_universal.errors import (
-    InputError,
-    KsUniversalError,
-    LockedError,
-    MigrationFailed,
-    RolloutFailed,
-    TargetError,
-)
+from ks_universal.errors import KsUniversalError
 
-COMMANDS = ("template", "validate")
+COMMANDS = ("down", "template", "up", "validate")
 INTERRUPTED = 130
-_STATUS: tuple[tuple[type[KsUniversalError], int], ...] = ((MigrationFailed, 3), (RolloutFailed, 4), (LockedError, 5))
 
 
 class _LazyGroup(click.Group):
@@ -50,18 +42,12 @@ def invoke(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except KsUniversalError as error:
-        _show(error)
-        return next((status for kind, status in _STATUS if isinstance(error, kind)), 1)
+        return _show(error)
     return status if isinstance(status, int) else 0
 
 
-def _show(error: KsUniversalError) -> None:
-    match error:
-        case InputError():
-            show_problems(error.problems)
-        case TargetError():
-            show_problems([error.problem])
-        case MigrationFailed() | RolloutFailed():
-            show_problems(error.causes)
-        case _:
-            click.echo(f"error: {error}", err=True)
+def _show(error: KsUniversalError) -> int:
+    from ks_universal.cli.statuses import find_status, list_problems
+
+    show_problems(list_problems(error))
+    return find_status(error)

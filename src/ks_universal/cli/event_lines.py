@@ -25,17 +25,18 @@ def format_event(event: Event) -> Line | None:  # noqa: C901 - one case an event
         case events.LockAwaited():
             return Line(PROGRAM, f"waits for {event.holder}, who works on {event.release}", "yellow")
         case events.RunStarted():
-            return Line(PROGRAM, f"{event.release}, revision {event.revision}", "bold")
+            steps = " -> ".join(event.steps) or "nothing to do"
+            return Line(PROGRAM, f"{event.release}, revision {event.revision}: {steps}", "bold")
         case events.StepStarted():
-            return Line(event.step, "started", "dim")
+            return None
         case events.Waited():
             return Line(event.step, f"waits for {event.waits_for}", "dim")
         case events.ObjectChanged():
-            return None if event.change == "unchanged" else Line(event.step, f"{event.identity} {event.change}", "dim")
+            return _format_change(event)
         case events.AttemptStarted():
             return Line(event.step, f"attempt {event.number} {'taken up' if event.resumed else 'started'}", "dim")
         case events.AttemptEnded():
-            return Line(event.step, _format_attempt_end(event), "green" if event.attempt.exit_code == 0 else "red")
+            return None if event.attempt.exit_code == 0 else Line(event.step, _format_attempt_end(event), "red")
         case events.LogWritten():
             return Line(event.source, event.line)
         case events.ProbePassed():
@@ -45,19 +46,17 @@ def format_event(event: Event) -> Line | None:  # noqa: C901 - one case an event
         case events.StepSucceeded():
             return Line(event.step, f"done in {format_duration(event.duration_s)}", "green")
         case events.StepFailed():
-            return Line(event.step, f"failed: {event.causes[0].message}" if event.causes else "failed", "bold red")
-        case events.StepSkipped():
-            return Line(event.step, f"not started: {event.because} did not succeed", "yellow")
-        case events.RunEnded():
+            return Line(event.step, "failed", "bold red")
+        case events.StepSkipped() | events.RunEnded():
             return None
     assert_never(event)
 
 
-def format_attempt(attempt: Attempt) -> str:
+def format_attempt(attempt: Attempt, reason: str | None) -> str:
     """Say how an attempt ended: `attempt 1: exit code 1 after 0.8 s (reason)`."""
     ended = "did not end by itself" if attempt.exit_code is None else f"exit code {attempt.exit_code}"
-    reason = f" ({attempt.reason})" if attempt.reason else ""
-    return f"attempt {attempt.number}: {ended} after {format_duration(attempt.duration_s)}{reason}"
+    because = f" ({reason})" if reason else ""
+    return f"attempt {attempt.number}: {ended} after {format_duration(attempt.duration_s)}{because}"
 
 
 def format_duration(seconds: float) -> str:
@@ -68,9 +67,16 @@ def format_duration(seconds: float) -> str:
     return f"{minutes} min {rest} s"
 
 
+def _format_change(event: events.ObjectChanged) -> Line | None:
+    """Say that an object changed; what becomes of a Deployment is said by the rollout's end."""
+    if event.change == "unchanged" or event.identity.kind == "Deployment":
+        return None
+    return Line(PROGRAM, f"{event.identity} {event.change}", "dim")
+
+
 def _format_attempt_end(event: events.AttemptEnded) -> str:
     retry = "" if event.retry_in_s is None else f"; the next one in {format_duration(event.retry_in_s)}"
-    return format_attempt(event.attempt) + retry
+    return format_attempt(event.attempt, event.attempt.reason) + retry
 
 
 def _format_container_end(event: events.ContainerEnded) -> str:

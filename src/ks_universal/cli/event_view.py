@@ -10,18 +10,31 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from ks_universal.cli.console import discard_output, show_problems
+from ks_universal.cli.console import describe_problem, discard_output, show_problems
 from ks_universal.cli.event_lines import PROGRAM, Line, format_event
 from ks_universal.cli.report import RunReport
+from ks_universal.cli.tracebacks import TracebackFold
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.events import Event, RunEnded, StepFailed, StepSkipped, StepSucceeded, Waited
+from ks_universal.engine.events import (
+    Event,
+    LogWritten,
+    ObjectChanged,
+    RunEnded,
+    RunStarted,
+    StepFailed,
+    StepSkipped,
+    StepSucceeded,
+    Waited,
+)
 from ks_universal.plan.records import Outcome
 
 _COLOURS = ("cyan", "magenta", "blue", "yellow", "green", "bright_cyan", "bright_magenta", "bright_blue")
+_WIDEST = 40
+"""Characters of a source's name that the others are aligned with."""
 
 
 class JsonView:
-    """Every event as one line of JSON on standard output; findings go to standard error."""
+    """Every event and every finding as one line of JSON, with its `type`; nothing else on standard output."""
 
     def __call__(self, event: Event) -> None:
         """Write the event."""
@@ -32,8 +45,9 @@ class JsonView:
         click.echo(text, err=True)
 
     def show(self, problems: Sequence[Problem]) -> None:
-        """Show findings."""
-        show_problems(problems)
+        """Write findings."""
+        for problem in problems:
+            _write(msgspec.json.encode({"type": "Problem", **describe_problem(problem)}).decode())
 
     def close(self) -> None:
         """Nothing is open."""
@@ -46,6 +60,8 @@ class TextView:
         self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._report = RunReport()
         self._waits: dict[str, str] = {}
+        self._folds: dict[str, TracebackFold] = {}
+        self._applied: set[str] = set()
         self._status: Status | None = None
         self._width = len(PROGRAM)
 
@@ -53,8 +69,14 @@ class TextView:
         """Show the event; at the end of a run, the report."""
         self._report.take(event)
         self._note_wait(event)
-        if not (isinstance(event, Waited) and self._console.is_terminal) and (line := format_event(event)):
+        if isinstance(event, RunStarted):
+            self._width = min(max(map(len, (PROGRAM, *event.steps))), _WIDEST)
+        if isinstance(event, LogWritten):
+            self._print_log(event)
+        elif not self._is_shown_otherwise(event) and (line := format_event(event)):
             self._print(line)
+        if isinstance(event, RunStarted):
+            self.show(event.warnings)
         if isinstance(event, RunEnded):
             self._print_report(event)
 
@@ -70,6 +92,14 @@ class TextView:
     def close(self) -> None:
         """Take the live line away."""
         self._stop_status()
+
+    def _is_shown_otherwise(self, event: Event) -> bool:
+        """Tell whether the live line says it, or what was said of the step says that it is done."""
+        if isinstance(event, ObjectChanged) and event.identity.kind != "Deployment":
+            self._applied.add(event.step)
+        if isinstance(event, StepSucceeded):
+            return event.step in self._applied
+        return isinstance(event, Waited) and self._console.is_terminal
 
     def _note_wait(self, event: Event) -> None:
         if isinstance(event, Waited):
@@ -88,7 +118,11 @@ class TextView:
         if not self._waits:
             self._stop_status()
             return
-        text = Text("; ".join(f"{step} waits for {what}" for step, what in self._waits.items()), overflow="ellipsis")
+        text = Text(
+            "; ".join(f"{step} waits for {what}" for step, what in self._waits.items()),
+            overflow="ellipsis",
+            no_wrap=True,
+        )
         if self._status is None:
             self._status = self._console.status(text)
             self._status.start()
@@ -100,8 +134,13 @@ class TextView:
             self._status.stop()
             self._status = None
 
+    def _print_log(self, event: LogWritten) -> None:
+        fold = self._folds.setdefault(event.source, TracebackFold())
+        for line in fold.take(event.line):
+            self._print(Line(event.source, line))
+
     def _print(self, line: Line) -> None:
-        self._width = min(max(self._width, len(line.source)), 40)
+        self._width = min(max(self._width, len(line.source)), _WIDEST)
         prefix = Text(f"{line.source:<{self._width}} | ", style=_colour(line.source))
         # A program's own colours stay, but nothing that moves the cursor or clears the screen.
         text = Text.from_ansi(line.text)
@@ -120,7 +159,7 @@ class TextView:
         try:
             self._console.print(text)
             sys.stdout.flush()
-        except BrokenPipeError:
+        except OSError:  # the reader, or the terminal, is gone
             discard_output()
 
 
@@ -135,5 +174,5 @@ def _write(line: str) -> None:
     try:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:  # the reader, or the terminal, is gone
         discard_output()

@@ -9,7 +9,8 @@ import click
 import msgspec
 
 from ks_universal.api import Values, load
-from ks_universal.values.overrides import LAYERS, Override
+from ks_universal.diagnostics import Position
+from ks_universal.values.overrides import LAYERS, Override, parse_override
 
 _HELP = {
     "--set": "Set a value: a.b[0].c=1,d=text (Helm's syntax).",
@@ -29,6 +30,24 @@ class Source(msgspec.Struct, frozen=True):
     def load(self) -> Values:
         """Read and check the values."""
         return load(self.files, self.overrides, stdin=_read_stdin)
+
+    def list_files(self) -> tuple[str, ...]:
+        """List the files that `load` reads, those of `--set-file` included."""
+        named: list[str] = []
+
+        def note(file: str, where: Position) -> str:  # noqa: ARG001 - as `load` reads
+            named.append(file)
+            return ""
+
+        for override in self.overrides:
+            if override.flag == "--set-file":
+                parse_override(override, note)
+        return (*self.files, *named)
+
+    def list_arguments(self) -> tuple[str, ...]:
+        """Give the options that name this source again."""
+        files = (word for file in self.files for word in ("-f", file))
+        return (*files, *(f"{override.flag}={override.text}" for override in self.overrides))
 
 
 def _read_stdin() -> str:

@@ -1,9 +1,11 @@
 """What a run came to, for somebody who reads it at three in the morning: what failed first, why, what runs now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ks_universal.cli.event_lines import format_attempt, format_duration
-from ks_universal.engine.events import AttemptEnded, Event, RunEnded, RunStarted, StepFailed
+from ks_universal.cli.tracebacks import fold_tracebacks
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import AttemptEnded, Event, RunEnded, RunStarted, StepFailed, StepSkipped
 from ks_universal.plan.records import Attempt, Outcome
 
 _VERDICTS = {
@@ -15,6 +17,8 @@ _VERDICTS = {
     Outcome.INTERRUPTED: "was interrupted",
     Outcome.SKIPPED: "was not run",
 }
+_TAIL_LINES = 12
+_EXIT_CODE = "process/exit-code"
 
 
 class RunReport:
@@ -23,6 +27,7 @@ class RunReport:
     def __init__(self) -> None:
         self._attempts: dict[str, list[Attempt]] = {}
         self._failures: list[StepFailed] = []
+        self._skipped: list[str] = []
 
     def take(self, event: Event) -> None:
         """Remember what the report will tell."""
@@ -30,10 +35,13 @@ class RunReport:
             case RunStarted():
                 self._attempts.clear()
                 self._failures.clear()
+                self._skipped.clear()
             case AttemptEnded():
                 self._attempts.setdefault(event.step, []).append(event.attempt)
             case StepFailed():
                 self._failures.append(event)
+            case StepSkipped():
+                self._skipped.append(event.step)
             case _:
                 pass
 
@@ -44,6 +52,9 @@ class RunReport:
         for failure in self._failures:
             yield ""
             yield from self._failure_lines(failure)
+        if self._skipped:
+            yield ""
+            yield f"not started: {', '.join(self._skipped)}"
         if end.outcome is not Outcome.SUCCEEDED:
             yield ""
             yield from _running_lines(end)
@@ -52,21 +63,34 @@ class RunReport:
         yield f"failed step: {failure.step}"
         attempts = self._attempts.get(failure.step, [])
         first = next((attempt for attempt in attempts if attempt.exit_code != 0), None)
-        causes = first.causes if first and first.causes else failure.causes
-        for cause in causes:
-            yield from _indent(str(cause).splitlines())
-        yield from _indent(format_attempt(attempt) for attempt in attempts)
+        causes = _telling(first.causes if first and first.causes else failure.causes)
+        yield from _problem_lines(causes)
+        yield from _attempt_lines(attempts, causes)
         if first and first.log_tail:
             yield f"  last lines of attempt {first.number}:"
-            yield from (f"    | {line}" for line in first.log_tail)
-        yield from _indent(line for c in failure.causes if c not in causes for line in str(c).splitlines())
+            yield from (f"    | {line}" for line in fold_tracebacks(first.log_tail)[-_TAIL_LINES:])
+        known = {cause for attempt in attempts for cause in attempt.causes}
+        yield from _problem_lines([cause for cause in failure.causes if cause not in causes and cause not in known])
+
+
+def _telling(causes: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Leave out the exit code, which the attempt's line says, where anything else is known."""
+    return tuple(cause for cause in causes if cause.code != _EXIT_CODE or cause.hint) or causes
+
+
+def _attempt_lines(attempts: list[Attempt], causes: tuple[Problem, ...]) -> Iterator[str]:
+    """Say how each attempt ended, with its reason where the causes above do not say it."""
+    said = {cause.message for cause in causes}
+    for attempt in attempts:
+        reason = attempt.reason if attempt.reason not in said else None
+        yield f"  {format_attempt(attempt, reason)}"
+
+
+def _problem_lines(problems: Iterable[Problem]) -> Iterator[str]:
+    return (f"  {line}" for problem in problems for line in str(problem).splitlines())
 
 
 def _running_lines(end: RunEnded) -> Iterator[str]:
     for application, revision in end.runs.items():
         now = "nothing of it runs" if revision is None else f"revision {revision} serves on"
         yield f"{application}: {now}"
-
-
-def _indent(lines: Iterator[str] | list[str]) -> Iterator[str]:
-    return (f"  {line}" for line in lines)

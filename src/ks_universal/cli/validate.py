@@ -3,7 +3,7 @@
 import click
 import msgspec
 
-from ks_universal.cli.console import count_problems, show_problems, write_result
+from ks_universal.cli.console import count_problems, describe_problem, show_problems, write_result
 from ks_universal.cli.options import Source, takes_values
 from ks_universal.diagnostics import Problem, has_errors
 
@@ -30,20 +30,6 @@ def command(source: Source, output: str) -> int:
 
 
 def _write_json(problems: tuple[Problem, ...]) -> str:
-    """Write a list of {code, severity, message, where: {file, line, column}, hint}, null where there is none."""
-    fields = [
-        {
-            "code": p.code,
-            "severity": p.severity,
-            "message": _printable(p.message),
-            "where": p.where and {"file": _printable(p.where.file), "line": p.where.line, "column": p.where.column},
-            "hint": p.hint and _printable(p.hint),
-        }
-        for p in problems
-    ]
+    """Write a list of what `describe_problem` gives."""
+    fields = [describe_problem(problem) for problem in problems]
     return msgspec.json.format(msgspec.json.encode(fields), indent=2).decode() + "\n"
-
-
-def _printable(text: str) -> str:
-    """Escape what UTF-8 cannot hold: the bytes of a file name that is not text."""
-    return text.encode("utf-8", "backslashreplace").decode()

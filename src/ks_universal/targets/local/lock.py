@@ -12,12 +12,16 @@ from pathlib import Path
 
 from ks_universal.engine.events import Emit, LockAwaited
 from ks_universal.errors import LockedError
+from ks_universal.targets.local.process_table import Entry, is_running, read_start
 
 _DYING_S = 0.3
 
 
 class FileLock:
-    """Holds a release for this process, until `release` or death. Children don't inherit it."""
+    """Holds a release for this process, until `release` or death. Children don't inherit it.
+
+    The file says who holds it, for people, and in two more lines the process id and what tells its start.
+    """
 
     def __init__(self, path: Path, release: str) -> None:
         """Take the lock file's path, whose folder exists, and the release's name for messages."""
@@ -36,7 +40,7 @@ class FileLock:
             return
         descriptor = self._open()
         if not _try(descriptor) and not await _wait_briefly(descriptor):
-            holder = self._path.read_text().strip() or "another process"
+            holder = _first_line(self._path.read_text()) or "another process"
             if not wait:
                 raise LockedError(self._release, holder)
             emit(LockAwaited(release=self._release, holder=holder))
@@ -55,6 +59,20 @@ class FileLock:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def read_holder(path: Path) -> Entry | None:
+    """Return the process that says in the lock file that it holds the lock; None where there is none that lives."""
+    try:
+        _, pid, started = path.read_text().splitlines()
+    except (FileNotFoundError, ValueError):
+        return None
+    holder = Entry(int(pid), started)
+    return holder if is_running(holder) else None
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0].strip()
 
 
 def _try(descriptor: int) -> bool:
@@ -118,4 +136,5 @@ def _describe_holder() -> str:
         user = str(os.getuid())
     since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]]).strip() or "python"
-    return f"{user}, process {os.getpid()}, since {since} ({command})"
+    pid = os.getpid()
+    return f"{user}, process {pid}, since {since} ({command})\n{pid}\n{read_start(pid)}\n"

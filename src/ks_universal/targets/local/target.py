@@ -48,9 +48,11 @@ class LocalTarget:
         """Take the release and its `local` section.
 
         `directory` is where relative paths of `local.images` start, `state` the release's folder
-        (`.ks-universal/<release>`); with `fresh` the data of the embedded PostgreSQL is wiped before its first start.
+        (`.ks-universal/<release>`). With `fresh` the release begins anew: its record is forgotten, and the data of the
+        embedded PostgreSQL wiped, before the first change.
         """
-        self._namespace = namespace
+        self.release = release
+        self.namespace = namespace
         self._local = local
         self._directory = directory
         self._state = StateFolder(state)
@@ -65,7 +67,7 @@ class LocalTarget:
 
     def configure(self, local: Local) -> None:
         """Take a changed `local` section for the versions to come; PostgreSQL stays as it was started."""
-        self._local = local
+        self._local = msgspec.structs.replace(local, postgres=self._local.postgres)
 
     async def __aenter__(self) -> Self:
         return self
@@ -86,6 +88,8 @@ class LocalTarget:
 
     async def read(self, rendered: Rendered) -> State:  # noqa: ARG002 - whatever it owns is its own here
         """Read the record and the live objects. A Deployment is live while this program runs it."""
+        if self._fresh and not self._begun:
+            return State()
         return State(revisions=self._state.read_revisions(), objects=self._live_objects())
 
     async def check(self, plan: Plan) -> tuple[Problem, ...]:
@@ -115,7 +119,7 @@ class LocalTarget:
     async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
         """Run the Job's containers, init containers first, with retries; see JobRun."""
         await self._begin()
-        pod, problems = build_step(step, self._live_objects(), self._namespace, self._machine())
+        pod, problems = build_step(step, self._live_objects(), self.namespace, self._machine())
         if has_errors(problems):
             raise MigrationFailed(step.id, problems)
         name = step.migration.body["metadata"]["name"]
@@ -130,7 +134,7 @@ class LocalTarget:
         """Replace the running version of the application; see Applications."""
         await self._begin()
         machine = self._machine()
-        pod, problems = build_step(step, self._live_objects(), self._namespace, machine)
+        pod, problems = build_step(step, self._live_objects(), self.namespace, machine)
         if has_errors(problems):
             raise RolloutFailed(step.id, problems)
         digest = hashlib.sha256(msgspec.json.encode([step.body, machine.local, machine.facts], order="sorted"))
@@ -160,15 +164,22 @@ class LocalTarget:
             if self._begun:
                 return
             await self._stop_outdated()
+            if self._fresh:
+                self._forget()
             self._begun = True
             if self._postgres:
                 await self._postgres.start(fresh=self._fresh)
+
+    def _forget(self) -> None:
+        """Forget the record: before the data, so that a kill in between leaves no record of what is gone."""
+        for name in ("revisions", "attempts", "objects"):
+            self._state.remove(name)
 
     async def _stop_outdated(self) -> None:
         """Stop running migrations that are not in the plan that was checked."""
         for folder in job_folders(self._state):
             run = folder.read()
-            if run is None or (self._planned is not None and run.digest not in self._planned):
+            if run is None or self._fresh or (self._planned is not None and run.digest not in self._planned):
                 await stop_attempts(folder)
 
     def _machine(self) -> Machine:

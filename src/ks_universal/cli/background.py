@@ -1,0 +1,144 @@
+"""`up --until-ready`: starts `up` in a session of its own, and shows its events until all is ready."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from ks_universal.api import check_release
+from ks_universal.cli.event_view import View
+from ks_universal.cli.file_watch import FileWatch, watching
+from ks_universal.cli.foreground import Request
+from ks_universal.cli.interruption import Interruption
+from ks_universal.cli.statuses import INTERRUPTED, REFUSED, find_run_status
+from ks_universal.diagnostics import Problem, Severity
+from ks_universal.engine.events import Event, RunEnded
+from ks_universal.targets.local.state import make_private
+
+_Process = subprocess.Popen[bytes]
+
+
+async def run_in_background(request: Request, view: View) -> int:
+    """Start the release; returns 0 when all is ready, and else the exit status when nothing of it is left."""
+    check_release(request.name)
+    folder = Path(tempfile.mkdtemp(prefix="up-", dir=make_private(request.state)))
+    (folder / "events").touch()
+    async with watching([str(folder / "events")]) as watch:
+        process = _start(request, folder)
+        status = await _follow_until_interrupted(_Follower(process, folder, watch, view), view)
+    if status == 0:
+        view.say(f"runs on; its output goes to {folder}; stop it with: ks-universal down {request.name}")
+    else:
+        _end(process)
+    return status
+
+
+async def _follow_until_interrupted(follower: "_Follower", view: View) -> int:
+    task = asyncio.ensure_future(follower.follow())
+    with Interruption(view.say).cancelling(task):
+        await asyncio.wait([task])
+    return INTERRUPTED if task.cancelled() else task.result()
+
+
+def list_arguments(request: Request) -> list[str]:
+    """Give the arguments of the `up` that runs in the background."""
+    flags = {"--watch": request.watch, "--fresh": request.fresh, "--force": request.force}
+    return [
+        "up",
+        *request.source.list_arguments(),
+        *(flag for flag, given in flags.items() if given),
+        "--wait-lock" if request.wait_for_lock else "--no-wait-lock",
+        f"--namespace={request.namespace}",
+        f"--retry-delay={request.retry_delay_s}",
+        f"--migrate={request.migrate}",
+        "--output=json",
+        "--",
+        request.name,
+    ]
+
+
+def _start(request: Request, folder: Path) -> _Process:
+    command = [sys.executable, "-m", "ks_universal", *list_arguments(request)]
+    stdin = None if "-" in request.source.list_files() else subprocess.DEVNULL
+    with (folder / "events").open("wb") as events, (folder / "errors").open("wb") as errors:
+        return subprocess.Popen(  # noqa: S603 - this program
+            command, stdin=stdin, stdout=events, stderr=errors, start_new_session=True
+        )
+
+
+class _Follower:
+    """Reads what the other process writes, while it does."""
+
+    def __init__(self, process: _Process, folder: Path, watch: FileWatch, view: View) -> None:
+        self._process = process
+        self._folder = folder
+        self._watch = watch
+        self._view = view
+        self._rest = b""
+
+    async def follow(self) -> int:
+        """Show what happens until the first run has ended; returns its exit status."""
+        end = asyncio.ensure_future(_await_end(self._process))
+        try:
+            with (self._folder / "events").open("rb") as events:
+                while True:
+                    ended = end.done()
+                    status = self._show_lines(events)
+                    if status is not None:
+                        return status
+                    if ended:
+                        return self._fail()
+                    change = asyncio.ensure_future(self._watch.wait())
+                    await asyncio.wait([change, end], return_when=asyncio.FIRST_COMPLETED)
+                    change.cancel()
+        finally:
+            end.cancel()
+
+    def _show_lines(self, events: BinaryIO) -> int | None:
+        *lines, self._rest = (self._rest + events.read()).split(b"\n")
+        return next((status for line in lines if (status := _show(line, self._view)) is not None), None)
+
+    def _fail(self) -> int:
+        """It has ended before its first run had: what it said of that is all there is."""
+        sys.stderr.write((self._folder / "errors").read_text())
+        return self._process.returncode or REFUSED
+
+
+async def _await_end(process: _Process) -> None:
+    """Wait for the end in a thread that does not keep this program alive."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+    def wait() -> None:
+        process.wait()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(ended.set)
+
+    threading.Thread(target=wait, daemon=True).start()
+    await ended.wait()
+
+
+def _show(line: bytes, view: View) -> int | None:
+    """Show a line of the other process; returns the exit status if it decides."""
+    fields: dict[str, Any] = msgspec.json.decode(line)
+    if fields["type"] == "Problem":
+        problem = msgspec.convert(fields, Problem)
+        view.show([problem])
+        return REFUSED if problem.severity is Severity.ERROR else None
+    event: Event = msgspec.json.decode(line, type=Event)
+    view(event)
+    return find_run_status(event.outcome) if isinstance(event, RunEnded) else None
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Have the process end, which stops all that it runs."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGTERM)
+    process.wait()

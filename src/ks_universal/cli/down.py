@@ -1,0 +1,23 @@
+"""`ks-universal down`: stops what `up` left running on this machine."""
+
+import click
+
+
+@click.command()
+@click.argument("name")
+def command(name: str) -> None:
+    """Stop the release NAME, which 'ks-universal up' runs from this folder; its data stays."""
+    import asyncio
+
+    from ks_universal.api import down
+    from ks_universal.cli.event_view import TextView
+    from ks_universal.cli.foreground import STATE
+
+    view = TextView()
+    try:
+        ran = asyncio.run(down(name, view, state=STATE / name))
+    except KeyboardInterrupt:
+        raise click.Abort from None
+    finally:
+        view.close()
+    click.echo(f"{name} is stopped" if ran else f"nothing of {name} runs from this folder", err=True)

@@ -1,0 +1,38 @@
+"""Ctrl-C, SIGTERM and a closed terminal: the first one cancels what runs, further ones only get an answer."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "the terminal was closed"}
+
+
+class Interruption:
+    """`requested` tells whether the user has asked for the end."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        """Take what speaks to the user."""
+        self.requested = False
+        self._say = say
+
+    @contextmanager
+    def cancelling(self, task: "asyncio.Task[int]") -> Iterator[None]:
+        """Cancel the task on the first signal that comes within the block."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._take, number, task)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _take(self, number: signal.Signals, task: "asyncio.Task[int]") -> None:
+        if self.requested:
+            self._say("is stopping: waits for processes to end; those that don't are killed after their grace period")
+            return
+        self.requested = True
+        self._say(f"stops everything ({_NAMES[number]})")
+        task.cancel()

@@ -1,0 +1,53 @@
+"""Exit status and findings of what went wrong; `docs/commands.md` has the list."""
+
+from ks_universal.diagnostics import Problem
+from ks_universal.errors import (
+    InputError,
+    KsUniversalError,
+    LockedError,
+    MigrationFailed,
+    RolloutFailed,
+    TargetError,
+)
+from ks_universal.plan.records import Outcome
+
+REFUSED = 1
+LOCKED = 5
+INTERRUPTED = 130
+_OF_ERROR: tuple[tuple[type[KsUniversalError], int], ...] = (
+    (MigrationFailed, 3),
+    (RolloutFailed, 4),
+    (LockedError, LOCKED),
+)
+_OF_OUTCOME = {
+    Outcome.SUCCEEDED: 0,
+    Outcome.MIGRATION_FAILED: 3,
+    Outcome.ROLLOUT_FAILED: 4,
+    Outcome.INTERRUPTED: INTERRUPTED,
+}
+
+
+def find_status(error: KsUniversalError) -> int:
+    """Give the exit status for an error."""
+    return next((status for kind, status in _OF_ERROR if isinstance(error, kind)), REFUSED)
+
+
+def find_run_status(outcome: Outcome) -> int:
+    """Give the exit status for a run that ended."""
+    return _OF_OUTCOME.get(outcome, REFUSED)
+
+
+def list_problems(error: KsUniversalError) -> tuple[Problem, ...]:
+    """Give an error as findings."""
+    match error:
+        case InputError():
+            return error.problems
+        case TargetError():
+            return (error.problem,)
+        case MigrationFailed() | RolloutFailed():
+            return error.causes
+        case LockedError():
+            hint = f"stop it with 'ks-universal down {error.release}', or wait for it with --wait-lock"
+            return (Problem("release/locked", str(error), hint=hint),)
+        case _:
+            return (Problem("run/failed", str(error)),)

@@ -1,0 +1,46 @@
+"""Stops a release that another process runs here, and what a killed one left behind."""
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+from ks_universal.engine.events import Emit
+from ks_universal.model.local import LocalPostgres
+from ks_universal.targets.local.attempts import job_folders, stop_attempts
+from ks_universal.targets.local.finishing import finish
+from ks_universal.targets.local.leftovers import stop_leftovers
+from ks_universal.targets.local.lock import FileLock, read_holder
+from ks_universal.targets.local.postgres import PostgresServer
+from ks_universal.targets.local.state import StateFolder
+
+
+async def stop_release(release: str, emit: Emit, state: Path) -> bool:
+    """Ask the process that holds the release to end, wait until it has, and stop what is left of an earlier one.
+
+    Returns whether a process held it or anything was left. Its record and data stay.
+    """
+    folder = StateFolder(state)
+    if not (folder.path / "lock").exists():
+        return False
+    holder = read_holder(folder.path / "lock")
+    if holder is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(holder.pid, signal.SIGTERM)
+    lock = FileLock(folder.path / "lock", release)
+    await lock.acquire(emit, wait=True)
+    try:
+        return await _stop_rest(folder) or holder is not None
+    finally:
+        lock.release()
+
+
+async def _stop_rest(folder: StateFolder) -> bool:
+    """Stop what a killed run left; returns whether there was anything."""
+    entries = folder.folder("processes")
+    found = any(entries.iterdir())
+    await finish(stop_leftovers(entries))
+    for jobs in job_folders(folder):
+        await finish(stop_attempts(jobs))
+    await finish(PostgresServer(LocalPostgres(), folder.path / "postgres").stop())
+    return found
