@@ -7,27 +7,33 @@ from ks_universal.resources.references import Reference, read_references
 
 _WAVE = "argocd.argoproj.io/sync-wave"
 _HOOK = {"argocd.argoproj.io/hook": "Sync", "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation"}
-_EARLY = {"ServiceAccount": -2, "Secret": -1, "ConfigMap": -1, "NetworkPolicy": -1, "Service": 0}
+_EARLY = {"ResourceQuota": -3, "ServiceAccount": -2, "Secret": -1, "ConfigMap": -1, "NetworkPolicy": -1, "Service": 0}
+_REPLACED = {"argocd.argoproj.io/sync-options": "Force=true,Replace=true"}
+"""For Jobs that are no hooks: their pods cannot be changed, so Argo CD has to make them anew."""
 
 
 def build_sync_waves(rendered: Rendered) -> tuple[Json, ...]:
     """Give all objects with their waves, in the order of these."""
     waves = assign_waves(rendered)
     jobs = [annotate(migration.body, _HOOK) for migration in rendered.migrations]
-    bodies = [*(resource.body for resource in rendered.objects), *jobs]
+    bodies = [*(_adapt(resource.body) for resource in rendered.objects), *jobs]
     claims = _assign_claims(bodies, waves)
     numbered = [(_find_wave(body, waves, claims), body) for body in bodies]
     numbered.sort(key=lambda entry: entry[0])
     return tuple(annotate(body, {_WAVE: str(wave)}) for wave, body in numbered)
 
 
+def _adapt(body: Json) -> Json:
+    return annotate(body, _REPLACED) if body["kind"] == "Job" else body
+
+
 def _find_wave(body: Json, waves: Waves, claims: dict[Reference, int]) -> int:
+    """Find the wave of an object: what neither migrates nor is needed for that comes with the last Deployment."""
     kind, name = body["kind"], body["metadata"]["name"]
     if kind in _EARLY:
         return _EARLY[kind]
-    if kind == "PersistentVolumeClaim":
-        return claims.get((kind, name), max(waves.values(), default=0))
-    return waves[identity(body)]
+    last = max(waves.values(), default=0)
+    return claims.get((kind, name), last) if kind == "PersistentVolumeClaim" else waves.get(identity(body), last)
 
 
 def _assign_claims(bodies: list[Json], waves: Waves) -> dict[Reference, int]:
@@ -37,9 +43,10 @@ def _assign_claims(bodies: list[Json], waves: Waves) -> dict[Reference, int]:
     wait for it in vain.
     """
     claims: dict[Reference, int] = {}
+    last = max(waves.values(), default=0)
     for body in bodies:
         if "template" in body.get("spec", {}):
-            wave = waves[identity(body)]
+            wave = waves.get(identity(body), last)
             for reference in read_references(body["spec"]["template"]["spec"]):
                 claims[reference] = min(wave, claims.get(reference, wave))
     return claims

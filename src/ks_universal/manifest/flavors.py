@@ -1,6 +1,7 @@
 """The same release for those who deploy with kubectl, Helm or Argo CD."""
 
 from enum import StrEnum
+from itertools import takewhile
 
 from ks_universal.manifest.argocd import build_sync_waves
 from ks_universal.manifest.helm import build_hooks
@@ -28,8 +29,10 @@ def flavor_objects(rendered: Rendered, flavor: Flavor) -> tuple[Json, ...]:
 
 
 def _order(rendered: Rendered) -> tuple[Json, ...]:
+    """Put the migrations among the Deployments; what needs these stays behind them."""
     bodies = [resource.body for resource in rendered.objects]
-    first = [body for body in bodies if body["kind"] != "Deployment"]
-    jobs = [migration.body for migration in rendered.migrations]
     deployments = [body for body in bodies if body["kind"] == "Deployment"]
-    return (*first, *sort_by_wave(assign_waves(rendered), [*jobs, *deployments]))
+    first = list(takewhile(lambda body: body["kind"] != "Deployment", bodies))
+    last = [body for body in bodies[len(first) :] if body["kind"] != "Deployment"]
+    jobs = [migration.body for migration in rendered.migrations]
+    return (*first, *sort_by_wave(assign_waves(rendered), [*jobs, *deployments]), *last)

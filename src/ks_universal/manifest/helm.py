@@ -10,6 +10,7 @@ from typing import Any
 from ks_universal.manifest.annotations import annotate
 from ks_universal.manifest.waves import assign_waves, sort_by_wave
 from ks_universal.model.migrations import Phase
+from ks_universal.resources.metadata import JOB_DIGEST
 from ks_universal.resources.objects import Identity, Json, Rendered, identity
 from ks_universal.resources.references import Reference, read_references, rename_references
 
@@ -23,6 +24,8 @@ _REPLACED = "before-hook-creation"
 _GONE_AFTERWARDS = "before-hook-creation,hook-succeeded"
 _KEPT = {"helm.sh/resource-policy": "keep"}
 
+_LONGEST_NAME = 63
+_DIGEST_LENGTH = 8
 _COPIED = ("ServiceAccount", "Secret", "ConfigMap")
 _ACCOUNT_WEIGHT = -20
 _CONFIGURATION_WEIGHT = -10
@@ -38,7 +41,7 @@ def build_hooks(rendered: Rendered) -> tuple[Json, ...]:
         hook = _build_needed(resource.body, used, guarded)
         needed += hook
         if not any(identity(body) == identity(resource.body) for body in hook):
-            release.append(_keep_claim(resource.body))
+            release.append(_rename_job(_keep_claim(resource.body)))
     copied = _name_copies(rendered, used)
     before = [_build_job(job, _BEFORE, weight, copied) for weight, job in enumerate(jobs[Phase.PRE])]
     after = [_build_job(job, _AFTER, weight, {}) for weight, job in enumerate(jobs[Phase.POST])]
@@ -67,6 +70,14 @@ def _build_needed(body: Json, used: set[Reference], guarded: set[str]) -> list[J
 def _keep_claim(body: Json) -> Json:
     """Keep a claim that leaves the release, also where it does so because a migration begins to use it."""
     return annotate(body, _KEPT) if body["kind"] == "PersistentVolumeClaim" else body
+
+
+def _rename_job(body: Json) -> Json:
+    """Name a Job by what it runs: Helm cannot change its pods, but it replaces one name by another (D30)."""
+    if body["kind"] != "Job":
+        return body
+    digest = body["metadata"]["annotations"][JOB_DIGEST][:_DIGEST_LENGTH]
+    return _rename(body, f"{body['metadata']['name'][: _LONGEST_NAME - _DIGEST_LENGTH - 1].rstrip('-.')}-{digest}")
 
 
 def _name_copies(rendered: Rendered, used: set[Reference]) -> dict[Reference, str]:

@@ -2,10 +2,15 @@
 
 from typing import Annotated, Any
 
+from ks_universal.model.authenticators import Authenticator
+from ks_universal.model.autoscaling import Autoscaler
+from ks_universal.model.ingresses import Ingress
 from ks_universal.model.local import Local
+from ks_universal.model.policies import NetworkPolicy, Quota
+from ks_universal.model.routes import Route
 from ks_universal.model.sections import Claim, Config, Generic, SecretRef, Service
 from ks_universal.model.types import Doc, Format
-from ks_universal.model.workloads import Deployment
+from ks_universal.model.workloads import CronJob, Deployment, Job
 
 
 class Application(Format, frozen=True, kw_only=True):
@@ -13,10 +18,19 @@ class Application(Format, frozen=True, kw_only=True):
 
     generic: Generic = Generic()
     deployments: dict[str, Deployment] = {}
+    jobs: dict[str, Job] = {}
+    cron_jobs: dict[str, CronJob] = {}
     configs: dict[str, Config] = {}
     secret_refs: dict[str, tuple[SecretRef, ...]] = {}
     services: dict[str, Service] = {}
+    ingresses: dict[str, Ingress] = {}
+    http_routes: dict[str, Route] = {}
     persistent_volume_claims: dict[str, Claim] = {}
+    hpas: dict[str, Autoscaler] = {}
+    network_policies: dict[str, NetworkPolicy] = {}
+    resource_quotas: dict[str, Quota] = {}
+    dex_authenticator: Authenticator | None = None
+    dex_authenticators: dict[str, Authenticator] = {}
     name_override: str | None = None
     fullname_override: str | None = None
     global_: Annotated[Any, Doc("Anything: shared with a parent chart, not read.")] = None

@@ -24,11 +24,15 @@ class EnvFrom(Format, frozen=True, kw_only=True):
 
 
 class Port(Format, frozen=True, kw_only=True):
-    """A named container port; `service_port` is the port of the auto-created Service (default: the container port)."""
+    """A named container port; `service_port` is the port of the auto-created Service (default: the container port).
+
+    `app_protocol` only concerns that Service.
+    """
 
     container_port: int
     protocol: str = "TCP"
     service_port: int | None = None
+    app_protocol: str | None = None
     kubernetes: Annotated[Json, Inline("ContainerPort")] = {}
 
 

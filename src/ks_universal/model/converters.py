@@ -14,7 +14,6 @@ from msgspec import UNSET
 from ks_universal.model import scalars
 from ks_universal.model.fields import fields_of
 from ks_universal.model.findings import Findings, Trail
-from ks_universal.model.later import LATER, is_off
 from ks_universal.model.passthrough import converter_of
 from ks_universal.model.scalars import Convert
 from ks_universal.model.types import AsYaml, Format, Inline, Kubernetes
@@ -32,6 +31,8 @@ _NOT_PASSED: dict[str, frozenset[str]] = {
     "DeploymentSpec": frozenset({"selector", "template"}),
     "PodSpec": frozenset({"activeDeadlineSeconds", "containers", "ephemeralContainers"}),
     "ContainerPort": frozenset({"name"}),
+    "JobSpec": frozenset({"template"}),
+    "CronJobSpec": frozenset({"jobTemplate"}),
 }
 
 
@@ -45,6 +46,11 @@ class _Key(NamedTuple):
 def convert_struct(struct: type[Format], node: Node, trail: Trail, findings: Findings) -> Any:
     """Convert a map to a struct. What a required key lacks is filled with an empty value, so that checks can go on."""
     return _Struct.of(struct).convert(node, trail, findings)
+
+
+def keys_of(struct: type[Format]) -> frozenset[str]:
+    """List the keys that a struct takes, those of Kubernetes at its place too."""
+    return _Struct.of(struct).list_keys()
 
 
 def converter_for(annotation: Any) -> Convert:
@@ -136,25 +142,24 @@ class _Struct:
         self._struct = struct
         self._keys: dict[str, _Key] = {}
         self._required: dict[str, tuple[str, Any]] = {}
-        self._later = LATER.get(struct, frozenset())
 
     @staticmethod
     @cache
     def of(struct: type[Format]) -> "_Struct":
-        """Compile a struct, once."""
-        compiled = _Struct(struct)
-        compiled._compile()
-        return compiled
+        """Give the one of a struct; it is compiled when it first converts something."""
+        return _Struct(struct)
 
     def convert(self, node: Node, trail: Trail, findings: Findings) -> Any:
         """Give the struct; UNSET if the node is no map."""
         if type(node) is not Mapping:
             return _refuse(node, trail, findings, "a map")
         values: dict[str, Any] = {}
+        if not self._keys:
+            self._compile()
         for key, child in node.entries.items():
             known = self._keys.get(key)
             if known is None:
-                self._report_unknown(key, child, trail, findings)
+                findings.unknown_key(trail, key, child, self._keys)
                 continue
             field, convert, inline = known
             value = convert(child, (trail, key), findings)
@@ -169,6 +174,12 @@ class _Struct:
                 values[field] = fallback
                 _report_missing(key, node, trail, findings)
         return self._struct(**values)
+
+    def list_keys(self) -> frozenset[str]:
+        """List the keys that are taken."""
+        if not self._keys:
+            self._compile()
+        return frozenset(self._keys)
 
     def _compile(self) -> None:
         for info in msgspec.structs.fields(self._struct):
@@ -186,12 +197,6 @@ class _Struct:
         for key, kind in fields_of(definition).items():
             if key not in refused:
                 self._keys.setdefault(key, _Key(key, converter_of(kind.rstrip("!")), field))
-
-    def _report_unknown(self, key: str, node: Node, trail: Trail, findings: Findings) -> None:
-        if key not in self._later:
-            findings.unknown_key(trail, key, node, (*self._keys, *self._later))
-        elif not is_off(node):
-            findings.not_supported_yet((trail, key), node)
 
 
 def _inline_definition(annotation: Any) -> str | None:

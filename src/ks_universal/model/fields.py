@@ -1,5 +1,8 @@
 """Which fields Kubernetes knows, and what they take: a table made from its OpenAPI by `tools/kubernetes_fields.py`.
 
+The kinds of other projects (HTTPRoute, Certificate, ServiceMonitor, DexAuthenticator) have a table of their own, by
+`tools/other_fields.py`, which is only read where values use them.
+
 A type is `text`, `bool`, `int32`, `int64`, `number`, `quantity`, `int-or-text`, `any` or the name of a definition;
 `[]` before it is a list of them, `{}` a map to them; `!` after it marks a required field. A definition whose only field
 is called "" is a plain type under another name (`Time`).
@@ -15,11 +18,21 @@ Fields = dict[str, str]
 @cache
 def load_table() -> dict[str, Fields]:
     """Read the table: {definition: {field: type}}."""
-    # pathlib and importlib.resources would cost `template` five to nine milliseconds at each start.
-    with open(__file__.removesuffix("fields.py") + "kubernetes.json", "rb") as file:  # noqa: PTH123
-        return msgspec.json.decode(file.read(), type=dict[str, Fields])
+    return _read("kubernetes.json")
 
 
 def fields_of(definition: str) -> Fields:
-    """Give the fields of a definition (`Container`) with their types."""
-    return load_table()[definition]
+    """Give the fields of a definition (`Container`, `HTTPRouteSpec.rules`) with their types."""
+    fields = load_table().get(definition)
+    return _load_others()[definition] if fields is None else fields
+
+
+@cache
+def _load_others() -> dict[str, Fields]:
+    return _read("others.json")
+
+
+def _read(name: str) -> dict[str, Fields]:
+    # pathlib and importlib.resources would cost `template` five to nine milliseconds at each start.
+    with open(__file__.removesuffix("fields.py") + name, "rb") as file:  # noqa: PTH123
+        return msgspec.json.decode(file.read(), type=dict[str, Fields])

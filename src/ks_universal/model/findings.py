@@ -65,10 +65,6 @@ class Findings:
         hint = 'write "" for an empty text, or leave it out'
         self._add("values/empty", trail, _key_place(node), "is empty", hint)
 
-    def not_supported_yet(self, trail: Trail, node: Node, what: str = "") -> None:
-        """Something of the format that this version cannot do."""
-        self._add("values/not-supported-yet", trail, _key_place(node), f"{what}is not supported yet")
-
     def _add(
         self,
         code: str,

@@ -1,31 +1,46 @@
-"""Merges `deploymentsGeneral` into each deployment, as trees: presence counts, null removes (D08, D32, D53).
+"""Merges `deploymentsGeneral` into each deployment, job and cron job, as trees: presence counts, null removes.
 
-Maps merge deep, but an empty one wins, and lists replace; `strategy` is taken whole. `probes` and `lifecycle` go to
-the containers.
+Maps merge deep, but an empty one wins, and lists replace; `strategy` is taken whole (D08, D32, D53). `probes` and
+`lifecycle` go to the containers of deployments only: what runs to its end serves nobody (D03).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from ks_universal.values.nodes import Mapping, Node, Scalar
 from ks_universal.values.scalars import is_null
 
 _FOR_CONTAINERS = ("probes", "lifecycle")
+_ONLY_FOR_JOBS = frozenset({"completions", "parallelism"})
+_NOT_FOR_JOBS = frozenset({"readinessGates", "restartPolicy", "topologySpreadConstraints"})
+"""Of the pods that serve; a Job's pods would not start with them, or would be kept from nodes for no reason."""
 _WHOLE = frozenset({"strategy"})
 _HANDLERS = frozenset({"exec", "grpc", "httpGet", "sleep", "tcpSocket"})
 """Of a probe or a lifecycle hook: Kubernetes takes exactly one, so an own one displaces an inherited one."""
 
 
-def merge_general(tree: Mapping) -> Mapping:
-    """Give the effective tree: `deployments` with what they inherit. Unchanged parts are shared, nothing is changed."""
+def merge_general(tree: Mapping, job_keys: Set[str]) -> Mapping:
+    """Give the effective tree: entries with what they inherit. Unchanged parts are shared, nothing is changed.
+
+    `job_keys` are those that a job takes; of the rest of the general settings it inherits nothing.
+    """
     general = tree.entries.get("deploymentsGeneral")
-    deployments = tree.entries.get("deployments")
-    if not (isinstance(general, Mapping) and isinstance(deployments, Mapping)):
+    if not isinstance(general, Mapping):
         return tree
-    for_pod = _select(general, lambda key: key not in _FOR_CONTAINERS)
+    for_pod = _select(general, lambda key: key not in _FOR_CONTAINERS and key not in _ONLY_FOR_JOBS)
     for_containers = _select(general, lambda key: key in _FOR_CONTAINERS)
-    merged = {name: _merge_deployment(entry, for_pod, for_containers) for name, entry in deployments.entries.items()}
-    entries = {**tree.entries, "deployments": Mapping(merged, deployments.at, deployments.key_at)}
+    for_jobs = _select(general, lambda key: key in job_keys and key not in _NOT_FOR_JOBS)
+    entries = dict(tree.entries)
+    _merge_section(entries, "deployments", lambda entry: _merge_deployment(entry, for_pod, for_containers))
+    for section in ("jobs", "cronJobs"):
+        _merge_section(entries, section, lambda entry: inherit(for_jobs, entry))
     return Mapping(entries, tree.at, tree.key_at)
+
+
+def _merge_section(entries: dict[str, Node], section: str, merge: Callable[[Mapping], Mapping]) -> None:
+    node = entries.get(section)
+    if isinstance(node, Mapping):
+        merged = {name: merge(e) if isinstance(e, Mapping) else e for name, e in node.entries.items()}
+        entries[section] = Mapping(merged, node.at, node.key_at)
 
 
 def inherit(general: Mapping, own: Mapping) -> Mapping:
@@ -50,9 +65,7 @@ def _select(general: Mapping, wanted: Callable[[str], bool]) -> Mapping:
     return Mapping(entries, general.at, general.key_at)
 
 
-def _merge_deployment(entry: Node, for_pod: Mapping, for_containers: Mapping) -> Node:
-    if not isinstance(entry, Mapping):
-        return entry
+def _merge_deployment(entry: Mapping, for_pod: Mapping, for_containers: Mapping) -> Mapping:
     merged = inherit(for_pod, entry)
     containers = entry.entries.get("containers")
     if for_containers.entries and isinstance(containers, Mapping):

@@ -5,10 +5,11 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.model.application import Application
 from ks_universal.model.checks import check_application
-from ks_universal.model.converters import convert_struct
+from ks_universal.model.converters import convert_struct, keys_of
 from ks_universal.model.findings import Findings
+from ks_universal.model.forms import unify_forms
 from ks_universal.model.inherit import merge_general
-from ks_universal.model.workloads import General
+from ks_universal.model.workloads import General, Job
 from ks_universal.values.nodes import Mapping
 
 _GENERAL = "deploymentsGeneral"
@@ -27,8 +28,9 @@ class Parsed(msgspec.Struct, frozen=True):
 
 def parse_application(tree: Mapping) -> Parsed:
     """Type and check the whole input. Nothing is raised, whatever the tree holds."""
-    effective = merge_general(tree)
-    problems = _check_general(tree)
+    unified = unify_forms(tree)
+    effective = merge_general(unified, keys_of(Job))
+    problems = _check_general(unified)
     findings = Findings()
     entries = {key: node for key, node in effective.entries.items() if key != _GENERAL}
     application = convert_struct(Application, Mapping(entries, effective.at, effective.key_at), None, findings)

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET
 
 from ks_universal.model import scalars
-from ks_universal.model.fields import fields_of, load_table
+from ks_universal.model.fields import fields_of
 from ks_universal.model.findings import Findings, Trail
 from ks_universal.model.scalars import Convert
 from ks_universal.values.nodes import Mapping, Node, Sequence
@@ -36,7 +36,7 @@ def converter_of(kind: str) -> Convert:
         return convert_map(converter_of(kind[2:]))
     if kind in _SCALARS:
         return _SCALARS[kind]
-    fields = load_table()[kind]
+    fields = fields_of(kind)
     return converter_of(fields[""]) if "" in fields else _Definition(kind).convert
 
 

@@ -1,8 +1,13 @@
 """The other sections: configs, secretRefs, services, claims, generic (sections 5, 8, 12, 13, 23 of the reference)."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
 
+from ks_universal.model.authenticators import Authenticator
+from ks_universal.model.ingresses import IngressesGeneral
+from ks_universal.model.monitors import MonitorsGeneral
+from ks_universal.model.routes import RoutesGeneral
 from ks_universal.model.types import Format, Inline, Json, Kubernetes, Labels, Text
 
 
@@ -14,12 +19,26 @@ class ConfigType(StrEnum):
 
 
 class Config(Format, frozen=True, kw_only=True):
-    """A ConfigMap or Secret; `data` is plain text also for secrets (base64 is written by us)."""
+    """A ConfigMap or Secret; `data` is plain text also for secrets (base64 is written by us).
 
-    type: ConfigType
+    `binary_data` is base64 as written; `string_data` is more plain text, for those who know it from Secrets.
+    """
+
+    type: ConfigType = ConfigType.CONFIG_MAP
+    secret_type: str = "Opaque"  # noqa: S105 - a kind, not a password
     data: dict[str, Text] = {}
+    string_data: dict[str, Text] = {}
+    binary_data: dict[str, str] = {}
+    immutable: bool | None = None
     labels: Labels = {}
     annotations: Labels = {}
+
+
+def each_key(config: Config) -> Iterator[str]:
+    """Walk the keys that the ConfigMap or Secret will have."""
+    yield from config.data
+    yield from config.string_data
+    yield from config.binary_data
 
 
 class SecretRef(Format, frozen=True, kw_only=True):
@@ -64,10 +83,22 @@ class Claim(Format, frozen=True, kw_only=True):
     kubernetes: Annotated[Json, Inline("PersistentVolumeClaimSpec")] = {}
 
 
+class GenericPlacement(Format, frozen=True, kw_only=True):
+    """`generic.deploymentsGeneral`: where authenticators run that say nothing themselves; unrelated to deployments."""
+
+    node_selector: dict[str, str] = {}
+    tolerations: tuple[Annotated[Json, Kubernetes("Toleration")], ...] = ()
+
+
 class Generic(Format, frozen=True, kw_only=True):
-    """What every object shares."""
+    """What every object shares, and what all objects of a kind do."""
 
     labels: Labels = {}
     annotations: Labels = {}
     service_account_name: str | None = None
     extra_image_pull_secrets: tuple[Annotated[Json, Kubernetes("LocalObjectReference")], ...] | None = None
+    ingresses_general: IngressesGeneral = IngressesGeneral()
+    http_routes_general: RoutesGeneral = RoutesGeneral()
+    service_monitor_general: MonitorsGeneral = MonitorsGeneral()
+    dex_authenticator_general: Authenticator | None = None
+    deployments_general: GenericPlacement = GenericPlacement()

@@ -2,8 +2,14 @@
 
 from typing import Annotated
 
+from ks_universal.model.autoscaling import Autoscaler
+from ks_universal.model.certificates import Certificate
 from ks_universal.model.containers import Container, Probes
+from ks_universal.model.disruptions import DisruptionBudget
+from ks_universal.model.ingresses import Ingress
 from ks_universal.model.migrations import Migrations
+from ks_universal.model.monitors import Monitor
+from ks_universal.model.routes import Route
 from ks_universal.model.types import Format, Inline, Json, Kubernetes, Labels
 
 
@@ -18,11 +24,17 @@ class ServiceAccountSettings(Format, frozen=True, kw_only=True):
     automount_service_account_token: bool | None = None
 
 
-class Workload(Format, frozen=True, kw_only=True):
-    """What `deploymentsGeneral` and each deployment may say; an entry has the general settings merged in already."""
+class ServiceSettings(Format, frozen=True, kw_only=True):
+    """`serviceConfig`: what the auto-created Service says beyond its ports."""
 
-    replicas: int | None = None
-    strategy: Annotated[Json, Kubernetes("DeploymentStrategy")] | None = None
+    labels: Labels = {}
+    annotations: Labels = {}
+    kubernetes: Annotated[Json, Inline("ServiceSpec")] = {}
+
+
+class PodSettings(Format, frozen=True, kw_only=True):
+    """What everything that runs pods may say: deployments, jobs and cron jobs."""
+
     labels: Labels = {}
     annotations: Labels = {}
     pod_annotations: Labels = {}
@@ -37,12 +49,33 @@ class Workload(Format, frozen=True, kw_only=True):
     service_account: ServiceAccountSettings | None = None
     auto_create_service_account: bool = False
     service_account_config: ServiceAccountSettings = ServiceAccountSettings()
+    namespace: str | None = None
+    pod_spec: Annotated[Json, Inline("PodSpec")] = {}
+
+
+class Workload(PodSettings, frozen=True, kw_only=True):
+    """What `deploymentsGeneral` and each deployment may say; an entry has the general settings merged in already."""
+
+    replicas: int | None = None
+    strategy: Annotated[Json, Kubernetes("DeploymentStrategy")] | None = None
     auto_create_service: bool = False
     service_type: str = "ClusterIP"
+    service_config: ServiceSettings = ServiceSettings()
+    auto_create_ingress: bool = False
+    ingress: Ingress | None = None
+    auto_create_http_route: bool = False
+    http_route: Route | None = None
+    auto_create_certificate: bool = False
+    certificate: Certificate = Certificate()
+    auto_create_service_monitor: bool = False
+    service_monitor: Monitor | None = None
+    auto_create_pdb: bool = False
+    pdb_config: DisruptionBudget | None = None
+    pdb: DisruptionBudget | None = None
+    hpa: Autoscaler | None = None
     auto_create_soft_anti_affinity: bool = False
     restart_on_config_change: bool = True
     deployment_spec: Annotated[Json, Inline("DeploymentSpec")] = {}
-    pod_spec: Annotated[Json, Inline("PodSpec")] = {}
 
 
 class Deployment(Workload, frozen=True, kw_only=True):
@@ -52,8 +85,27 @@ class Deployment(Workload, frozen=True, kw_only=True):
     migrations: Migrations = Migrations()
 
 
-class General(Workload, frozen=True, kw_only=True):
-    """`deploymentsGeneral`, only for its keys: `inherit.py` merges it into the deployments before they are typed."""
+class Job(PodSettings, frozen=True, kw_only=True):
+    """A Job that runs once a release; its containers inherit no probes and no lifecycle."""
 
+    containers: dict[str, Container]
+    restart_policy: str = "Never"
+    job_spec: Annotated[Json, Inline("JobSpec")] = {}
+
+
+class CronJob(Job, frozen=True, kw_only=True):
+    """A Job by the clock. `suspend` holds the schedule, not a Job; `timezone` is the chart's spelling of `timeZone`."""
+
+    schedule: str
+    suspend: bool | None = None
+    timezone: str | None = None
+    cron_job_spec: Annotated[Json, Inline("CronJobSpec")] = {}
+
+
+class General(Workload, frozen=True, kw_only=True):
+    """`deploymentsGeneral`, only for its keys: `inherit.py` merges it into the entries before they are typed."""
+
+    parallelism: int | None = None
+    completions: int | None = None
     probes: Probes = Probes()
     lifecycle: Annotated[Json, Kubernetes("Lifecycle")] | None = None

@@ -1,11 +1,11 @@
 """The ServiceAccount family: which account a pod uses and which ones exist (section 21 of the values reference)."""
 
-from ks_universal.model.workloads import ServiceAccountSettings, Workload
+from ks_universal.model.workloads import PodSettings, ServiceAccountSettings
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata
 from ks_universal.resources.objects import Json
 
 
-def find_account_name(scope: Scope, name: str, workload: Workload) -> str | None:
+def find_account_name(scope: Scope, name: str, workload: PodSettings) -> str | None:
     """Find the account of a workload's pods: named by it, by `generic`, else the one made for it; None: the default.
 
     An account that is made gets this name, so that the pods run with what its annotations grant.
@@ -16,7 +16,7 @@ def find_account_name(scope: Scope, name: str, workload: Workload) -> str | None
     return written or (name if settings is not None and settings.create else None)
 
 
-def build_account(scope: Scope, name: str, workload: Workload) -> Json | None:
+def build_account(scope: Scope, name: str, workload: PodSettings) -> Json | None:
     """Build the account of a workload, if it asks for one."""
     settings = _settings(workload)
     account = find_account_name(scope, name, workload)
@@ -34,5 +34,5 @@ def build_account(scope: Scope, name: str, workload: Workload) -> Json | None:
     return body
 
 
-def _settings(workload: Workload) -> ServiceAccountSettings | None:
+def _settings(workload: PodSettings) -> ServiceAccountSettings | None:
     return workload.service_account_config if workload.auto_create_service_account else workload.service_account

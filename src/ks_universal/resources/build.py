@@ -1,18 +1,26 @@
 """From the typed application to all Kubernetes objects of a release: the order in which they are to be applied."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ks_universal.model.application import Application
 from ks_universal.model.migrations import Step, effective_steps
 from ks_universal.model.sections import ConfigType
+from ks_universal.model.workloads import PodSettings
 from ks_universal.resources.accounts import build_account
+from ks_universal.resources.authenticators import build_authenticators
+from ks_universal.resources.autoscalers import build_autoscaler
 from ks_universal.resources.claims import build_claim
+from ks_universal.resources.companions import build_companions
 from ks_universal.resources.configs import build_config
 from ks_universal.resources.deployments import build_deployment
-from ks_universal.resources.metadata import Scope
+from ks_universal.resources.ingresses import build_ingress
+from ks_universal.resources.jobs import build_cron_job, build_job
+from ks_universal.resources.metadata import Scope, within
 from ks_universal.resources.migrations import Subject, build_migration
-from ks_universal.resources.network_policies import build_network_policy
+from ks_universal.resources.network_policies import build_migration_policy, build_network_policy
 from ks_universal.resources.objects import Identity, Json, Migration, Rendered, Resource, identity
+from ks_universal.resources.quotas import build_quota
+from ks_universal.resources.routes import build_route
 from ks_universal.resources.services import build_auto_service, build_service
 
 
@@ -20,34 +28,50 @@ def build_objects(application: Application, release: str, namespace: str) -> Ren
     """Build all objects of a release.
 
     `application` must have no findings that are errors. An empty `namespace` is left out of the objects. Objects come
-    in apply order (accounts, Secrets, ConfigMaps, claims, network policies, Services, Deployments), each kind in the
-    order written; migrations in run order. Equal input gives equal objects, key order included.
+    in apply order (quotas, accounts, Secrets, ConfigMaps, claims, network policies, Services, Deployments, then what
+    needs these), each kind in the order written; migrations in run order. Equal input gives equal objects, key order
+    included.
     """
     scope = Scope(release, namespace, application.generic)
     migrations = list(_build_migrations(scope, application))
     resources = [
+        *(Resource(build_quota(scope, name, quota)) for name, quota in application.resource_quotas.items()),
         *_build_accounts(scope, application),
         *_build_configs(scope, application, ConfigType.SECRET),
         *_build_configs(scope, application, ConfigType.CONFIG_MAP),
         *(Resource(build_claim(scope, name, c)) for name, c in application.persistent_volume_claims.items()),
-        *_build_network_policies(migrations),
+        *(Resource(build_network_policy(scope, name, p)) for name, p in application.network_policies.items()),
+        *_build_migration_policies(migrations),
         *_build_services(scope, application),
-        *(Resource(build_deployment(scope, n, d, application), n) for n, d in application.deployments.items()),
+        *_build_deployments(scope, application),
+        *_build_jobs(scope, application),
+        *(Resource(build_autoscaler(scope, name, a)) for name, a in application.hpas.items()),
+        *_build_companions(scope, application),
+        *(Resource(body) for body in build_authenticators(scope, application)),
+        *(Resource(build_ingress(scope, name, i, application)) for name, i in application.ingresses.items()),
+        *(Resource(build_route(scope, name, r, application)) for name, r in application.http_routes.items()),
     ]
     return Rendered(release, namespace, tuple(resources), tuple(migration for _, migration in migrations))
 
 
 def _build_accounts(scope: Scope, application: Application) -> Iterator[Resource]:
-    """Build the accounts, each once: what several deployments ask for under one name is shared."""
+    """Build the accounts, each once: what several workloads ask for under one name is shared."""
     accounts: dict[Identity, Resource] = {}
-    for name, deployment in application.deployments.items():
-        body = build_account(scope, name, deployment)
+    for owner, name, workload in _each_workload(application):
+        body = build_account(within(scope, workload.namespace), name, workload)
         if body is None:
             continue
         key = identity(body)
         shared = accounts.get(key)
-        accounts[key] = Resource(body, name) if shared is None else Resource(_share(shared.body, body))
+        accounts[key] = Resource(body, owner) if shared is None else Resource(_share(shared.body, body))
     yield from accounts.values()
+
+
+def _each_workload(application: Application) -> Iterator[tuple[str | None, str, PodSettings]]:
+    """Walk (application, name, workload); jobs belong to no application."""
+    yield from ((name, name, deployment) for name, deployment in application.deployments.items())
+    yield from ((None, name, job) for name, job in application.jobs.items())
+    yield from ((None, name, job) for name, job in application.cron_jobs.items())
 
 
 def _share(first: Json, second: Json) -> Json:
@@ -66,22 +90,47 @@ def _build_configs(scope: Scope, application: Application, kind: ConfigType) -> 
 def _build_services(scope: Scope, application: Application) -> Iterator[Resource]:
     """Build the standalone Services, and the automatic ones whose name no standalone one has."""
     for name, service in application.services.items():
-        yield Resource(build_service(scope, name, service))
+        yield Resource(build_service(scope, name, service, application.deployments))
     for name, deployment in application.deployments.items():
-        body = build_auto_service(scope, name, deployment)
+        body = build_auto_service(within(scope, deployment.namespace), name, deployment)
         if body is not None and name not in application.services:
             yield Resource(body, name)
+
+
+def _build_deployments(scope: Scope, application: Application) -> Iterator[Resource]:
+    for name, deployment in application.deployments.items():
+        yield Resource(build_deployment(within(scope, deployment.namespace), name, deployment, application), name)
+
+
+def _build_jobs(scope: Scope, application: Application) -> Iterator[Resource]:
+    for name, job in application.jobs.items():
+        yield Resource(build_job(within(scope, job.namespace), name, job, application))
+    for name, cron_job in application.cron_jobs.items():
+        yield Resource(build_cron_job(within(scope, cron_job.namespace), name, cron_job, application))
+
+
+def _build_companions(scope: Scope, application: Application) -> Iterator[Resource]:
+    """Build what deployments ask for beside themselves; an object that is written by itself stands for it."""
+    standalone: dict[str, Iterable[str]] = {
+        "HorizontalPodAutoscaler": application.hpas,
+        "Ingress": application.ingresses,
+        "HTTPRoute": application.http_routes,
+    }
+    for name, deployment in application.deployments.items():
+        for body in build_companions(within(scope, deployment.namespace), name, deployment, application):
+            if name not in standalone.get(body["kind"], ()):
+                yield Resource(body, name)
 
 
 def _build_migrations(scope: Scope, application: Application) -> Iterator[tuple[Step, Migration]]:
     selectors = tuple(service.selector for service in application.services.values() if service.selector)
     for name, deployment in application.deployments.items():
-        subject = Subject(scope, name, deployment, application.secret_refs, selectors)
+        subject = Subject(within(scope, deployment.namespace), name, deployment, application.secret_refs, selectors)
         for step in effective_steps(deployment.migrations):
             yield step, build_migration(subject, step)
 
 
-def _build_network_policies(migrations: list[tuple[Step, Migration]]) -> Iterator[Resource]:
+def _build_migration_policies(migrations: list[tuple[Step, Migration]]) -> Iterator[Resource]:
     for step, migration in migrations:
         if step.network_policy is not None:
-            yield Resource(build_network_policy(migration.body, step.network_policy), migration.application)
+            yield Resource(build_migration_policy(migration.body, step.network_policy), migration.application)

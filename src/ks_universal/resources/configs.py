@@ -9,12 +9,20 @@ from ks_universal.resources.references import Reference
 
 
 def build_config(scope: Scope, name: str, config: Config) -> Json:
-    """Build the ConfigMap, or the Secret of type Opaque with its values in base64."""
+    """Build the ConfigMap, or the Secret with its values in base64."""
     metadata = build_metadata(scope, name, build_labels(scope, name, config.labels), config.annotations)
-    if config.type is ConfigType.CONFIG_MAP:
-        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(config.data)}
-    data = {key: _encode(value) for key, value in config.data.items()}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data}
+    body: Json = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    text = {**config.data, **config.string_data}
+    if config.type is ConfigType.SECRET:
+        body["kind"], body["type"] = "Secret", config.secret_type
+        body["data"] = {key: _encode(value) for key, value in text.items()} | config.binary_data
+    else:
+        body["data"] = text
+        if config.binary_data:
+            body["binaryData"] = config.binary_data
+    if config.immutable is not None:
+        body["immutable"] = config.immutable
+    return body
 
 
 def digest_configs(configs: dict[str, Config], references: tuple[Reference, ...]) -> str | None:
@@ -22,8 +30,12 @@ def digest_configs(configs: dict[str, Config], references: tuple[Reference, ...]
     # OpenSSL behind hashlib costs milliseconds to load; values without configuration don't pay them.
     from hashlib import sha256
 
-    read = [(kind, name, configs[name].data) for kind, name in sorted(references) if _is(configs.get(name), kind)]
+    read = [(kind, name, _content(configs[name])) for kind, name in sorted(references) if _is(configs.get(name), kind)]
     return sha256(repr(read).encode()).hexdigest()[:32] if read else None
+
+
+def _content(config: Config) -> dict[str, str]:
+    return {**config.data, **config.string_data, **config.binary_data}
 
 
 def _is(config: Config | None, kind: str) -> bool:

@@ -1,9 +1,11 @@
 """`deployments`: the Deployment of an application (section 6 of the values reference)."""
 
 from ks_universal.model.application import Application
+from ks_universal.model.containers import Container
 from ks_universal.model.workloads import Deployment
 from ks_universal.resources.accounts import find_account_name
 from ks_universal.resources.affinity import build_affinity
+from ks_universal.resources.autoscalers import is_scaled
 from ks_universal.resources.configs import digest_configs
 from ks_universal.resources.containers import add_passed_through, build_container, build_init_containers
 from ks_universal.resources.metadata import (
@@ -22,9 +24,9 @@ from ks_universal.resources.references import read_restart_references
 
 def build_deployment(scope: Scope, name: str, deployment: Deployment, application: Application) -> Json:
     """Build the Deployment; its pod template changes when the configuration does that its pods would not notice."""
-    labels = build_labels(scope, name, build_version_label(find_version(deployment)), deployment.labels)
+    labels = build_labels(scope, name, build_version_label(find_version(deployment.containers)), deployment.labels)
     spec: Json = {}
-    if deployment.replicas is not None:
+    if deployment.replicas is not None and not is_scaled(name, deployment, application):
         spec["replicas"] = deployment.replicas
     if deployment.strategy is not None:
         spec["strategy"] = deployment.strategy
@@ -35,9 +37,9 @@ def build_deployment(scope: Scope, name: str, deployment: Deployment, applicatio
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
 
 
-def find_version(deployment: Deployment) -> str | None:
+def find_version(containers: dict[str, Container]) -> str | None:
     """Find the tag of the main container: the one of that name, else the first."""
-    main = deployment.containers.get("main") or next(iter(deployment.containers.values()))
+    main = containers.get("main") or next(iter(containers.values()))
     return main.image_tag
 
 

@@ -13,6 +13,8 @@ INSTANCE = "app.kubernetes.io/instance"
 COMPONENT = "app.kubernetes.io/component"
 VERSION = "app.kubernetes.io/version"
 CONFIG_DIGEST = "ks-universal.io/config-digest"
+JOB_DIGEST = "ks-universal.io/job-digest"
+"""Of what a Job runs: its pods cannot be changed, so one with another digest replaces it."""
 
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?").fullmatch
 
@@ -23,6 +25,11 @@ class Scope(msgspec.Struct, frozen=True):
     release: str
     namespace: str
     generic: Generic
+
+
+def within(scope: Scope, namespace: str | None) -> Scope:
+    """Give the scope of objects that are written to be in a namespace of their own; None: in the release's."""
+    return scope if namespace is None else msgspec.structs.replace(scope, namespace=namespace)
 
 
 def build_selector(name: str, release: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ks_universal.model.workloads import Workload
+from ks_universal.model.workloads import PodSettings
 from ks_universal.resources.metadata import Scope
 from ks_universal.resources.objects import Json
 
@@ -22,7 +22,7 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     """Fields of the PodSpec that were written under Kubernetes' own names."""
 
 
-def build_pod_spec(scope: Scope, workload: Workload, pod: Pod) -> Json:
+def build_pod_spec(scope: Scope, workload: PodSettings, pod: Pod) -> Json:
     """Build the PodSpec; what is empty is left out, except what was written so."""
     spec: Json = {}
     _set(spec, "restartPolicy", pod.restart_policy)

@@ -1,17 +1,22 @@
 """Services: standalone ones and those that `autoCreateService` makes (section 13 of the values reference)."""
 
+from collections.abc import Mapping
+
 from ks_universal.model.containers import Port
+from ks_universal.model.ports import Offer, list_ports
 from ks_universal.model.sections import Service, ServicePort
 from ks_universal.model.workloads import Deployment
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_selector
 from ks_universal.resources.objects import Json
 
+_DEPLOYMENT = "deployment"
 
-def build_service(scope: Scope, name: str, service: Service) -> Json:
+
+def build_service(scope: Scope, name: str, service: Service, deployments: Mapping[str, Deployment]) -> Json:
     """Build a standalone Service: it selects what it says, else the workload of its own name."""
     spec: Json = {"type": service.type}
     if service.selector is not None:
-        spec["selector"] = service.selector
+        spec["selector"] = _read_selector(scope, service.selector, deployments)
     elif service.type != "ExternalName":
         spec["selector"] = build_selector(name, scope.release)
     if service.ports:
@@ -23,12 +28,27 @@ def build_service(scope: Scope, name: str, service: Service) -> Json:
 
 def build_auto_service(scope: Scope, name: str, deployment: Deployment) -> Json | None:
     """Build the Service of a deployment that asks for one: all its container ports; None where it has none."""
-    ports = _collect_ports(deployment)
-    if not deployment.auto_create_service or not ports:
+    offers = list_ports(deployment)
+    if not deployment.auto_create_service or not offers:
         return None
+    settings = deployment.service_config
+    ports = [_build_auto_port(offer, offer.port) for offer in offers if offer.port is not None]
     spec: Json = {"type": deployment.service_type, "selector": build_selector(name, scope.release), "ports": ports}
-    metadata = build_metadata(scope, name, build_labels(scope, name))
+    spec.update(settings.kubernetes)
+    metadata = build_metadata(scope, name, build_labels(scope, name, settings.labels), settings.annotations)
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+
+def _read_selector(scope: Scope, selector: dict[str, str], deployments: Mapping[str, Deployment]) -> dict[str, str]:
+    """Read `deployment: blue`, as the chart's documentation switches versions, as the pods of that deployment.
+
+    Where pods have a label of that name, it means the label.
+    """
+    target = selector.get(_DEPLOYMENT, "")
+    layers = (scope.generic.labels, *(deployment.labels for deployment in deployments.values()))
+    if len(selector) != 1 or target not in deployments or any(_DEPLOYMENT in labels for labels in layers):
+        return selector
+    return build_selector(target, scope.release)
 
 
 def _build_port(port: ServicePort) -> Json:
@@ -46,20 +66,8 @@ def _build_target(port: ServicePort) -> int | str:
     return int(target) if target.isdecimal() else target
 
 
-def _collect_ports(deployment: Deployment) -> list[Json]:
-    """Collect ports in the order written; a name that a container before has used is told apart by its container."""
-    ports: dict[str, Json] = {}
-    taken: set[tuple[int, str]] = set()
-    for container_name, container in deployment.containers.items():
-        for port_name, port in container.ports.items():
-            name = port_name if port_name not in ports else f"{container_name}-{port_name}"
-            body = _build_auto_port(name, port)
-            if (body["port"], port.protocol) not in taken:
-                taken.add((body["port"], port.protocol))
-                ports[name] = body
-    return list(ports.values())
-
-
-def _build_auto_port(name: str, port: Port) -> Json:
-    number = port.container_port if port.service_port is None else port.service_port
-    return {"name": name, "port": number, "targetPort": port.container_port, "protocol": port.protocol}
+def _build_auto_port(offer: Offer, port: Port) -> Json:
+    body = {"name": offer.name, "port": offer.number, "targetPort": port.container_port, "protocol": port.protocol}
+    if port.app_protocol is not None:
+        body["appProtocol"] = port.app_protocol
+    return body

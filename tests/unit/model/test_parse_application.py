@@ -140,14 +140,6 @@ def test_lists_in_place_of_maps_and_texts_in_place_of_lists_get_a_hint_d60_d61()
     assert [p.hint is not None for p in parsed.problems] == [True, True]
 
 
-@pytest.mark.parametrize("section", ["jobs", "cronJobs", "ingresses", "networkPolicies", "resourceQuotas", "hpas"])
-def test_later_sections_are_named_and_empty_ones_are_silent_d52(section: str) -> None:
-    (problem,) = parse(f"{section}: {{a: {{}}}}").problems
-    assert (problem.code, problem.message) == ("values/not-supported-yet", f"{section} is not supported yet")
-    for empty in ("{}", "~", "[]", "false", "'false'", "0"):
-        assert parse(f"{section}: {empty}").problems == ()
-
-
 def test_what_is_wrong_in_the_general_settings_is_found_once_at_its_place() -> None:
     apps = ", ".join(f"a{n}: {{containers: {{main: {{image: a, imageTag: '1'}}}}}}" for n in range(3))
     parsed = parse(f"deploymentsGeneral: {{replica: 2, labels: {{'!': x}}, strategy: [a]}}\ndeployments: {{{apps}}}")

@@ -1,0 +1,99 @@
+"""Brings what may be written in several ways into one, before it is typed: the forms of the chart's documentation.
+
+- `initContainers` as a map from names, as `containers` are
+- `spec` around the fields of a network policy or quota
+- `binaryData` within the `data` of a config
+- hostnames of a route as plain texts, as the Gateway API has them
+"""
+
+from collections.abc import Callable
+
+from ks_universal.values.nodes import Mapping, Node, Scalar, Sequence
+
+_Unify = Callable[[Mapping], Mapping]
+
+
+def unify_forms(tree: Mapping) -> Mapping:
+    """Give the tree with one form for each; unchanged parts are shared, and all nodes keep their places."""
+    entries = dict(tree.entries)
+    for section, unify in _SECTIONS.items():
+        node = entries.get(section)
+        if isinstance(node, Mapping):
+            unified = {name: unify(e) if isinstance(e, Mapping) else e for name, e in node.entries.items()}
+            entries[section] = Mapping(unified, node.at, node.key_at)
+    general = entries.get("deploymentsGeneral")
+    if isinstance(general, Mapping):
+        entries["deploymentsGeneral"] = _unify_deployment(general)
+    return Mapping(entries, tree.at, tree.key_at)
+
+
+def _unify_deployment(entry: Mapping) -> Mapping:
+    unified = _unify_pod(entry)
+    migrations, route = entry.entries.get("migrations"), entry.entries.get("httpRoute")
+    if isinstance(migrations, Mapping):
+        unified = _with(unified, "migrations", _unify_migrations(migrations))
+    return _with(unified, "httpRoute", _unify_route(route)) if isinstance(route, Mapping) else unified
+
+
+def _unify_migrations(migrations: Mapping) -> Mapping:
+    unified = _unify_pod(migrations)
+    steps = migrations.entries.get("steps")
+    if not isinstance(steps, Sequence):
+        return unified
+    items = [_unify_pod(step) if isinstance(step, Mapping) else step for step in steps.items]
+    return _with(unified, "steps", Sequence(items, steps.at, steps.key_at))
+
+
+def _unify_pod(entry: Mapping) -> Mapping:
+    named = entry.entries.get("initContainers")
+    if not isinstance(named, Mapping):
+        return entry
+    items = [_name(key, c) for key, c in named.entries.items()]
+    return _with(entry, "initContainers", Sequence(items, named.at, named.key_at))
+
+
+def _name(key: str, container: Node) -> Node:
+    if not isinstance(container, Mapping):
+        return container
+    at = container.key_at or container.at
+    return Mapping({"name": Scalar(key, plain=False, at=at), **container.entries}, container.at, container.key_at)
+
+
+def _unify_spec(entry: Mapping) -> Mapping:
+    spec = entry.entries.get("spec")
+    if not isinstance(spec, Mapping):
+        return entry
+    rest = {key: node for key, node in entry.entries.items() if key != "spec"}
+    return Mapping({**rest, **spec.entries}, entry.at, entry.key_at)
+
+
+def _unify_config(entry: Mapping) -> Mapping:
+    data = entry.entries.get("data")
+    binary = data.entries.get("binaryData") if isinstance(data, Mapping) else None
+    if not (isinstance(data, Mapping) and isinstance(binary, Mapping)) or "binaryData" in entry.entries:
+        return entry
+    rest = {key: node for key, node in data.entries.items() if key != "binaryData"}
+    return _with(_with(entry, "data", Mapping(rest, data.at, data.key_at)), "binaryData", binary)
+
+
+def _unify_route(entry: Mapping) -> Mapping:
+    names = entry.entries.get("hostnames")
+    if not isinstance(names, Sequence):
+        return entry
+    items: list[Node] = [Mapping({"host": item}, item.at) if isinstance(item, Scalar) else item for item in names.items]
+    return _with(entry, "hostnames", Sequence(items, names.at, names.key_at))
+
+
+def _with(entry: Mapping, key: str, node: Node) -> Mapping:
+    return Mapping({**entry.entries, key: node}, entry.at, entry.key_at)
+
+
+_SECTIONS: dict[str, _Unify] = {
+    "deployments": _unify_deployment,
+    "jobs": _unify_pod,
+    "cronJobs": _unify_pod,
+    "configs": _unify_config,
+    "httpRoutes": _unify_route,
+    "networkPolicies": _unify_spec,
+    "resourceQuotas": _unify_spec,
+}

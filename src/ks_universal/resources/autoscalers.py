@@ -1,0 +1,30 @@
+"""HorizontalPodAutoscalers, of deployments and of `hpas` (section 20 of the values reference)."""
+
+from ks_universal.model.application import Application
+from ks_universal.model.autoscaling import Autoscaler
+from ks_universal.model.workloads import Deployment
+from ks_universal.resources.metadata import Scope, build_labels, build_metadata
+from ks_universal.resources.objects import Json
+
+
+def build_autoscaler(scope: Scope, name: str, autoscaler: Autoscaler) -> Json:
+    """Build the autoscaler; it scales the deployment of its own name unless it says otherwise."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    spec = {"scaleTargetRef": target, "minReplicas": 1, **autoscaler.kubernetes}
+    metadata = build_metadata(scope, name, build_labels(scope, name, autoscaler.labels), autoscaler.annotations)
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": spec}
+
+
+def asks_for_autoscaler(deployment: Deployment) -> bool:
+    """Tell whether a deployment has an autoscaler; `hpa: {}` is the same as none."""
+    return deployment.hpa is not None and deployment.hpa != Autoscaler()
+
+
+def is_scaled(name: str, deployment: Deployment, application: Application) -> bool:
+    """Tell whether an autoscaler says how many replicas a deployment has."""
+    return asks_for_autoscaler(deployment) or any(_target(key, a) == name for key, a in application.hpas.items())
+
+
+def _target(name: str, autoscaler: Autoscaler) -> str | None:
+    target = autoscaler.kubernetes.get("scaleTargetRef", {"kind": "Deployment", "name": name})
+    return target.get("name") if target.get("kind") == "Deployment" else None
