@@ -24,11 +24,12 @@ class LockAwaited(_Event, frozen=True, kw_only=True):
 
 
 class RunStarted(_Event, frozen=True, kw_only=True):
-    """The lock is held and the steps begin."""
+    """The lock is held and the steps begin. `warnings` are what the plan and the target's check found."""
 
     release: str
     revision: int
     steps: tuple[str, ...]
+    warnings: tuple[Problem, ...] = ()
 
 
 class StepStarted(_Event, frozen=True, kw_only=True):
@@ -112,7 +113,7 @@ class StepSkipped(_Event, frozen=True, kw_only=True):
 
 
 class RunEnded(_Event, frozen=True, kw_only=True):
-    """The run is over and its lock given back. `runs`: application to the revision that runs now (None: none)."""
+    """The run is over; its lock is given back next. `runs`: application to the revision that runs now (None: none)."""
 
     release: str
     revision: int

@@ -1,0 +1,93 @@
+"""Takes the values of a release's Secrets out of all that a run says: log lines, causes, the record."""
+
+import binascii
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import AttemptEnded, Emit, Event, LogWritten, StepFailed, Waited
+from ks_universal.plan.records import Attempt
+from ks_universal.resources.masking import MASK
+
+Json = dict[str, Any]
+
+_SHORTEST = 4
+"""Characters. What is shorter (`1`, `yes`) would mask half of every log and hide nothing that cannot be guessed."""
+
+
+class Mask:
+    """Replaces the values of Secrets by `***`: as they are, line by line, in base64, and as JSON writes them."""
+
+    def __init__(self, bodies: Iterable[Json]) -> None:
+        """Take the values of those among the objects that are Secrets."""
+        secrets = (body for body in bodies if body.get("kind") == "Secret")
+        values = {value for body in secrets for value in _values(body) if len(value) >= _SHORTEST}
+        # The longest first: one value may contain another.
+        alternatives = "|".join(re.escape(value) for value in sorted(values, key=lambda v: (-len(v), v)))
+        self._pattern = re.compile(alternatives) if values else None
+
+    def text(self, text: str) -> str:
+        """Mask a text."""
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+    def problem(self, problem: Problem) -> Problem:
+        """Mask a finding."""
+        hint = None if problem.hint is None else self.text(problem.hint)
+        return msgspec.structs.replace(problem, message=self.text(problem.message), hint=hint)
+
+    def problems(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        """Mask findings."""
+        return tuple(map(self.problem, problems))
+
+    def attempt(self, attempt: Attempt) -> Attempt:
+        """Mask what an attempt said."""
+        return msgspec.structs.replace(
+            attempt,
+            reason=None if attempt.reason is None else self.text(attempt.reason),
+            causes=self.problems(attempt.causes),
+            log_tail=tuple(map(self.text, attempt.log_tail)),
+        )
+
+    def event(self, event: Event) -> Event:
+        """Mask an event: those that carry words of others."""
+        match event:
+            case LogWritten():
+                return msgspec.structs.replace(event, line=self.text(event.line))
+            case Waited():
+                return msgspec.structs.replace(event, waits_for=self.text(event.waits_for))
+            case AttemptEnded():
+                return msgspec.structs.replace(event, attempt=self.attempt(event.attempt))
+            case StepFailed():
+                return msgspec.structs.replace(event, causes=self.problems(event.causes))
+            case _:
+                return event
+
+    def wrap(self, emit: Emit) -> Emit:
+        """Give an `emit` that masks."""
+        return lambda event: emit(self.event(event))
+
+
+def _values(secret: Json) -> Iterator[str]:
+    for encoded in (secret.get("data") or {}).values():
+        yield encoded.strip()
+        yield from _forms(_decode(encoded))
+    for plain in (secret.get("stringData") or {}).values():
+        yield binascii.b2a_base64(plain.encode(), newline=False).decode()
+        yield from _forms(plain)
+
+
+def _decode(encoded: str) -> str:
+    try:
+        return binascii.a2b_base64(encoded).decode()
+    except ValueError:  # bytes, or no base64: there is no text that could be logged
+        return ""
+
+
+def _forms(value: str) -> Iterator[str]:
+    stripped = value.strip()
+    yield stripped
+    yield msgspec.json.encode(stripped).decode()[1:-1]
+    yield from (line.strip() for line in value.splitlines())

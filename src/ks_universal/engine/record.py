@@ -1,0 +1,152 @@
+"""The record of a run while it goes on: at any moment it tells the truth to who finds it after a kill.
+
+What a run may do is written down before it does it (objects that it may make, applications of whose state nothing is
+known any more); what it has done, after.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from ks_universal.engine.digests import Progress, find_digest, find_parts
+from ks_universal.plan.records import Attempt, Failure, Outcome, Revision, State, StepRecord
+from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
+from ks_universal.resources.objects import Identity, identity
+
+
+class Record:
+    """What has become of a plan so far. Of a revision that is continued, what succeeded before is in it, too."""
+
+    def __init__(self, plan: Plan, state: State, *, by: str, now: datetime) -> None:
+        latest = state.revisions[-1] if state.revisions else None
+        resumed = latest if latest is not None and latest.number == plan.revision else None
+        self._plan = plan
+        self._by = by
+        self._started = resumed.started if resumed else now
+        self._inventory = () if latest is None else latest.objects
+        self._parts = find_parts(plan, {} if latest is None else latest.digests)
+        self._running = _find_running(plan, state)
+        self._steps = _begin_steps(plan, resumed)
+        self._begun: dict[str, Step] = {}
+        self._succeeded: set[str] = set()
+        self._failures: list[Failure] = []
+
+    def begin(self, step: Step) -> None:
+        """Note that a step begins."""
+        self._begun[step.id] = step
+
+    def add_attempt(self, step: str, attempt: Attempt) -> None:
+        """Note an attempt of a migration that has ended."""
+        record = self._steps[step]
+        self._steps[step] = msgspec.structs.replace(record, attempts=(*record.attempts, attempt))
+
+    def succeed(self, step: Step) -> None:
+        """Note that a step has succeeded."""
+        self._succeeded.add(step.id)
+        self._end(step.id, Outcome.SUCCEEDED)
+        if isinstance(step, RollOut) and step.application is not None:
+            self._running[step.application] = self._plan.revision
+
+    def fail(self, failure: Failure) -> None:
+        """Note that a step has failed."""
+        self._failures.append(failure)
+        self._end(failure.step, failure.outcome)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the run ends as it stands. ROLLOUT_FAILED promises that all migrations that began have succeeded."""
+        outcomes = [failure.outcome for failure in self._failures]
+        ranked = (Outcome.MIGRATION_FAILED, Outcome.ROLLOUT_FAILED)
+        return next((o for o in ranked if o in outcomes), Outcome.FAILED if outcomes else Outcome.SUCCEEDED)
+
+    @property
+    def runs(self) -> dict[str, int | None]:
+        """Application to the revision that runs now."""
+        return {application: self._running.get(application) for application in self._plan.digests}
+
+    def show(self) -> Revision:
+        """Give the record of the run, which goes on."""
+        objects = dict.fromkeys((*self._inventory, *self._plan.objects))
+        return Revision(
+            number=self._plan.revision,
+            release=self._plan.release,
+            namespace=self._plan.namespace,
+            by=self._by,
+            started=self._started,
+            steps=tuple(self._steps.values()),
+            planned=self._plan.digests,
+            digests=self._find_digests(Outcome.RUNNING),
+            objects=tuple(objects),
+            runs=dict(self._running),
+            failures=tuple(self._failures),
+        )
+
+    def close(self, outcome: Outcome, now: datetime) -> Revision:
+        """Give the record of the run, which has ended."""
+        return msgspec.structs.replace(
+            self.show(),
+            outcome=outcome,
+            ended=now,
+            steps=tuple(map(self._close_step, self._steps.values())),
+            digests=self._find_digests(outcome),
+            objects=self._plan.objects if outcome is Outcome.SUCCEEDED else self._list_made(),
+        )
+
+    def _end(self, step: str, outcome: Outcome) -> None:
+        if step in self._steps:
+            self._steps[step] = msgspec.structs.replace(self._steps[step], outcome=outcome)
+
+    def _close_step(self, record: StepRecord) -> StepRecord:
+        if record.outcome is not Outcome.RUNNING:
+            return record
+        outcome = Outcome.INTERRUPTED if record.id in self._begun else Outcome.SKIPPED
+        return msgspec.structs.replace(record, outcome=outcome)
+
+    def _find_digests(self, outcome: Outcome) -> dict[str, str]:
+        failed = {failure.step for failure in self._failures}
+        progress = Progress(self._begun.keys(), self._succeeded, failed, ended=outcome is not Outcome.RUNNING)
+        found = {name: find_digest(part, progress) for name, part in self._parts.items()}
+        return {name: digest for name, digest in found.items() if digest is not None}
+
+    def _list_made(self) -> tuple[Identity, ...]:
+        """List what was there and what this run has made, or begun to make, without what it has deleted."""
+        made = [subject for step in self._begun.values() for subject in _makes(step)]
+        deleted = {s.identity for s in self._begun.values() if isinstance(s, Delete) and s.id in self._succeeded}
+        return tuple(s for s in dict.fromkeys((*self._inventory, *made)) if s not in deleted)
+
+
+def _begin_steps(plan: Plan, resumed: Revision | None) -> dict[str, StepRecord]:
+    done = {(s.application, s.step) for s in plan.skipped if s.succeeded}
+    kept = [r for r in (resumed.steps if resumed else ()) if (r.application, r.step) in done]
+    begun = [_record_step(step) for step in plan.steps if isinstance(step, Migrate)]
+    return {record.id: record for record in (*kept, *begun)}
+
+
+def _record_step(step: Migrate) -> StepRecord:
+    migration = step.migration
+    container = migration.body["spec"]["template"]["spec"]["containers"][0]
+    return StepRecord(
+        id=step.id,
+        application=migration.application,
+        step=migration.step,
+        phase=migration.phase,
+        digest=step.digest,
+        image=container["image"],
+        command=(*container.get("command", ()), *container.get("args", ())),
+        outcome=Outcome.RUNNING,
+    )
+
+
+def _find_running(plan: Plan, state: State) -> dict[str, int]:
+    """Find which revisions run: those of the record whose Deployment is live."""
+    before = state.revisions[-1].runs if state.revisions else {}
+    deployments = {s.application: identity(s.body) for s in plan.steps if isinstance(s, RollOut)}
+    return {name: number for name, number in before.items() if deployments.get(name) in state.objects}
+
+
+def _makes(step: Step) -> Iterator[Identity]:
+    if isinstance(step, Apply | RollOut):
+        yield identity(step.body)
+    elif isinstance(step, Migrate):
+        yield identity(step.migration.body)

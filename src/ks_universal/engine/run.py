@@ -1,0 +1,191 @@
+"""Runs a release on a target: lock, plan, check, steps, record."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+from typing import assert_never
+
+from ks_universal.diagnostics import Problem, has_errors
+from ks_universal.engine.events import (
+    AttemptEnded,
+    Emit,
+    Event,
+    RunEnded,
+    RunStarted,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+    StepSucceeded,
+)
+from ks_universal.engine.finishing import finish
+from ks_universal.engine.masking import Mask
+from ks_universal.engine.record import Record
+from ks_universal.engine.schedule import Schedule
+from ks_universal.engine.target import Target
+from ks_universal.errors import InputError, KsUniversalError, MigrationFailed, RolloutFailed, TargetError
+from ks_universal.plan.build import MigratePolicy, build_plan
+from ks_universal.plan.records import Failure, Outcome, Revision
+from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
+from ks_universal.resources.objects import Rendered
+
+
+async def run(  # noqa: PLR0913 - the words after `by` are the user's, each with its default
+    rendered: Rendered,
+    target: Target,
+    emit: Emit,
+    *,
+    by: str,
+    migrate: MigratePolicy = MigratePolicy.AUTO,
+    wait_for_lock: bool = True,
+    force: bool = False,
+) -> Revision:
+    """Bring a release to what was rendered; gives the record of the run, failed or not.
+
+    `by` says who runs it. A step that fails takes those with it that need it; the others go on. Failures are in the
+    record and in the events, and are not raised. On cancellation what runs is stopped, the record says INTERRUPTED,
+    the lock is given back, and CancelledError goes on.
+
+    Raises InputError (nothing was changed), LockedError (another holds the release, and `wait_for_lock` is false, or
+    the lock was lost), TargetError (state or record could not be read or written).
+    """
+    began_s = _now_s()
+    async with target.lock(emit, wait=wait_for_lock):
+        state = await target.read(rendered)
+        plan = build_plan(rendered, state, migrate=migrate, force=force)
+        mask = Mask((*(resource.body for resource in rendered.objects), *state.objects.values()))
+        warnings = mask.problems((*plan.warnings, *await target.check(plan)))
+        if has_errors(warnings):
+            raise InputError(warnings)
+        record = Record(plan, state, by=by, now=datetime.now(UTC))
+        execution = _Execution(target, plan, record, mask, emit)
+        return await execution.run(warnings, began_s)
+
+
+class _Execution:
+    """One run of a plan, under a lock that is held."""
+
+    def __init__(self, target: Target, plan: Plan, record: Record, mask: Mask, emit: Emit) -> None:
+        self._target = target
+        self._plan = plan
+        self._record = record
+        self._mask = mask
+        self._emit = mask.wrap(emit)
+        self._schedule = Schedule(plan.steps)
+        self._saving = asyncio.Lock()
+
+    async def run(self, warnings: tuple[Problem, ...], began_s: float) -> Revision:
+        """Run all steps and close the record, however it ends."""
+        await self._save()
+        try:
+            self._emit_start(warnings)
+            async with asyncio.TaskGroup() as group:
+                self._start_ready(group)
+        except BaseException:
+            # Whoever took the lock over writes the record now; what ended the run is what counts.
+            with contextlib.suppress(KsUniversalError):
+                await finish(self._close(Outcome.INTERRUPTED, began_s))
+            raise
+        return await finish(self._close(self._record.outcome, began_s))
+
+    def _emit_start(self, warnings: tuple[Problem, ...]) -> None:
+        plan = self._plan
+        steps = tuple(step.id for step in plan.steps)
+        self._emit(RunStarted(release=plan.release, revision=plan.revision, steps=steps, warnings=warnings))
+
+    def _start_ready(self, group: asyncio.TaskGroup) -> None:
+        for step in self._schedule.take_ready():
+            group.create_task(self._carry_out(step, group), name=step.id)
+
+    async def _carry_out(self, step: Step, group: asyncio.TaskGroup) -> None:
+        """Carry a step out, then start what waited for it, or skip what needs it."""
+        began_s = _now_s()
+        self._emit(StepStarted(step=step.id))
+        self._record.begin(step)
+        try:
+            await self._perform(step)
+            self._record.succeed(step)
+            await self._save_after(step)
+        except KsUniversalError as error:
+            await self._fail(step, error)
+        else:
+            self._schedule.succeed(step.id)
+            self._emit(StepSucceeded(step=step.id, duration_s=_now_s() - began_s))
+        self._start_ready(group)
+
+    async def _perform(self, step: Step) -> None:
+        match step:
+            case Apply():
+                await self._target.apply(step, self._emit)
+            case Delete():
+                await self._target.delete(step, self._emit)
+            case RollOut():
+                await self._target.roll_out(step, self._emit)
+            case Migrate():
+                await self._target.migrate(step, self._emit_of_migration)
+            case _:
+                assert_never(step)
+
+    def _emit_of_migration(self, event: Event) -> None:
+        if isinstance(event, AttemptEnded):
+            self._record.add_attempt(event.step, self._mask.attempt(event.attempt))
+        self._emit(event)
+
+    async def _fail(self, step: Step, error: KsUniversalError) -> None:
+        failure = Failure(step=step.id, outcome=_name_outcome(error), causes=self._mask.problems(_find_causes(error)))
+        self._record.fail(failure)
+        # Where the record cannot be written now, it is written at the end, or that failure is raised.
+        with contextlib.suppress(KsUniversalError):
+            await self._save_after(step)
+        self._emit(StepFailed(step=step.id, causes=failure.causes, outcome=failure.outcome))
+        for lost in self._schedule.fail(step.id):
+            self._emit(StepSkipped(step=lost, because=step.id))
+
+    async def _save_after(self, step: Step) -> None:
+        """Save what a next run has to know if this one is killed; what Apply and Delete did shows by itself."""
+        if isinstance(step, Migrate | RollOut):
+            await self._save()
+
+    async def _save(self) -> None:
+        # One after the other: an older record never replaces a newer one.
+        async with self._saving:
+            await self._target.save(self._record.show())
+
+    async def _close(self, outcome: Outcome, began_s: float) -> Revision:
+        revision = self._record.close(outcome, datetime.now(UTC))
+        try:
+            await self._target.save(revision)
+        finally:
+            self._emit(
+                RunEnded(
+                    release=revision.release,
+                    revision=revision.number,
+                    outcome=outcome,
+                    duration_s=_now_s() - began_s,
+                    runs=self._record.runs,
+                )
+            )
+        return revision
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _name_outcome(error: KsUniversalError) -> Outcome:
+    match error:
+        case MigrationFailed():
+            return Outcome.MIGRATION_FAILED
+        case RolloutFailed():
+            return Outcome.ROLLOUT_FAILED
+        case _:
+            return Outcome.FAILED
+
+
+def _find_causes(error: KsUniversalError) -> tuple[Problem, ...]:
+    match error:
+        case MigrationFailed() | RolloutFailed():
+            return error.causes
+        case TargetError():
+            return (error.problem,)
+        case _:
+            return (Problem("run/failed", str(error)),)
