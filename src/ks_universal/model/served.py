@@ -1,10 +1,11 @@
 """Under which host names an application is served (sections 14 to 17 of the reference)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ks_universal.model.hosts import Host, find_host
 from ks_universal.model.ingresses import Ingress, IngressPath
+from ks_universal.model.routes import Route
 from ks_universal.model.sections import Generic
 from ks_universal.model.workloads import Deployment
 
@@ -35,21 +36,13 @@ def list_hostnames(name: str, hostnames: Iterable[Host], generic: Generic, *, au
 
 
 def list_certified(name: str, deployment: Deployment, generic: Generic) -> tuple[str, ...]:
-    """List the hosts of a deployment's certificate: its `domains`, else those of its ingress and its route."""
+    """List the hosts of a deployment's certificate: its `domains`, else those of its ingress, else of its route."""
     if deployment.certificate.domains:
         return deployment.certificate.domains
-    return tuple(dict.fromkeys(_known(_each_served(name, deployment, generic)))) or _known(
-        (find_host(None, name, generic.ingresses_general.domain),)
-    )
-
-
-def _each_served(name: str, deployment: Deployment, generic: Generic) -> Iterator[str | None]:
-    ingress = deployment.ingress or (Ingress() if deployment.auto_create_ingress else None)
-    if ingress is not None:
-        yield from (s.host for s in list_served(name, ingress, generic, auto=deployment.auto_create_ingress))
-    if deployment.auto_create_http_route:
-        hostnames = deployment.http_route.hostnames if deployment.http_route else ()
-        yield from list_hostnames(name, hostnames, generic, auto=True)
+    ingress, route = deployment.ingress or Ingress(), deployment.http_route or Route()
+    if deployment.auto_create_http_route and not deployment.auto_create_ingress and not ingress.hosts:
+        return list_hostnames(name, route.hostnames, generic, auto=True)
+    return tuple(dict.fromkeys(_known(served.host for served in list_served(name, ingress, generic, auto=True))))
 
 
 def _known(hosts: Iterable[str | None]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.report import Report
-from ks_universal.model.sections import ConfigType
+from ks_universal.model.sections import ConfigType, each_key
 from ks_universal.values.nodes import Path
 
 KINDS = {ConfigType.CONFIG_MAP: "ConfigMap", ConfigType.SECRET: "Secret"}
@@ -30,9 +30,11 @@ def check_reference(reference: Reference, application: Application, report: Repo
     if KINDS[config.type] != reference.kind:
         clause = f"names the {reference.kind} '{reference.name}', but that config is a {KINDS[config.type]}"
         report.error("references/wrong-kind", reference.path, clause)
-    elif reference.key is not None and reference.key not in config.data and not reference.optional:
+    elif reference.key is not None and reference.key not in each_key(config) and not reference.optional:
         clause = f"is no key of the config '{reference.name}'"
-        report.error("references/unknown-key", reference.key_path, clause, report.suggest(reference.key, config.data))
+        report.error(
+            "references/unknown-key", reference.key_path, clause, report.suggest(reference.key, each_key(config))
+        )
 
 
 def _check_outside(reference: Reference, application: Application, report: Report) -> None:

@@ -4,7 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from ks_universal.model.application import Application
-from ks_universal.model.checks.places import ContainerPlace, each_container, each_init_container, each_main_container
+from ks_universal.model.checks.places import (
+    ContainerPlace,
+    each_container,
+    each_init_container,
+    each_main_container,
+    each_workload,
+)
 from ks_universal.model.checks.report import Report
 from ks_universal.model.names import is_dns_label
 from ks_universal.values.nodes import Path, Scalar, find
@@ -16,10 +22,11 @@ _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 
 def check_containers(application: Application, report: Report) -> None:
     """Check all containers by themselves."""
-    for name, deployment in application.deployments.items():
-        path: Path = ("deployments", name)
-        if not deployment.containers:
+    for path, workload in each_workload(application):
+        if not workload.containers:
             report.error("values/empty", (*path, "containers"), "has no container")
+    for name, deployment in application.deployments.items():
+        path = ("deployments", name)
         if deployment.replicas is not None and deployment.replicas < 0:
             report.error("values/out-of-range", (*path, "replicas"), "must not be negative")
         if deployment.pod_spec.get("restartPolicy", "Always") != "Always":
@@ -76,7 +83,7 @@ def _check_init_names(application: Application, report: Report) -> None:
             hint = "it takes lower-case letters, digits and '-', at most 63"
             report.error("names/invalid", path, "is no name that Kubernetes takes for a container", hint)
         identity = (*place.path[:-1], place.name)
-        if identity in seen or place.name in place.deployment.containers:
+        if identity in seen or place.name in place.workload.containers:
             report.error("names/duplicate", path, "is the name of another container of the same pod")
         seen.add(identity)
 

@@ -12,6 +12,7 @@ from ks_universal.model.checks.places import each_container
 from ks_universal.model.checks.report import Report
 from ks_universal.model.containers import Container, EnvFrom, EnvVar
 from ks_universal.model.migrations import Migrations, Step, effective_steps
+from ks_universal.model.sections import each_key
 from ks_universal.model.selection import find_container
 from ks_universal.values.nodes import Path
 
@@ -71,7 +72,7 @@ def _given(container: Container, sources: tuple[EnvFrom, ...], application: Appl
         if config is None:
             is_open = True
         else:
-            names |= {source.kubernetes.get("prefix", "") + key for key in config.data}
+            names |= {source.kubernetes.get("prefix", "") + key for key in each_key(config)}
     return _Scope(names, is_open)
 
 

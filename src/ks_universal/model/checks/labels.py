@@ -3,14 +3,42 @@
 from collections.abc import Iterator
 
 from ks_universal.model.application import Application
-from ks_universal.model.checks.places import each_settings
+from ks_universal.model.checks.places import each_settings, each_workload
 from ks_universal.model.checks.report import Report
 from ks_universal.model.names import is_label_value, is_qualified_name
-from ks_universal.model.workloads import ServiceAccountSettings
+from ks_universal.model.workloads import Deployment, PodSettings
 from ks_universal.values.nodes import Path
 
 BUILT_IN = frozenset(f"app.kubernetes.io/{name}" for name in ("component", "instance", "managed-by", "name", "version"))
 _Place = tuple[Path, dict[str, str]]
+_SECTIONS = (
+    ("configs", "configs"),
+    ("services", "services"),
+    ("ingresses", "ingresses"),
+    ("httpRoutes", "http_routes"),
+    ("persistentVolumeClaims", "persistent_volume_claims"),
+    ("hpas", "hpas"),
+    ("networkPolicies", "network_policies"),
+    ("resourceQuotas", "resource_quotas"),
+    ("dexAuthenticators", "dex_authenticators"),
+)
+_OF_PODS = (("serviceAccount", "service_account"), ("serviceAccountConfig", "service_account_config"))
+_OF_DEPLOYMENTS = (
+    ("serviceConfig", "service_config"),
+    ("ingress", "ingress"),
+    ("httpRoute", "http_route"),
+    ("certificate", "certificate"),
+    ("serviceMonitor", "service_monitor"),
+    ("pdbConfig", "pdb_config"),
+    ("pdb", "pdb"),
+    ("hpa", "hpa"),
+)
+_OF_GENERIC = (
+    ("ingressesGeneral", "ingresses_general"),
+    ("httpRoutesGeneral", "http_routes_general"),
+    ("serviceMonitorGeneral", "service_monitor_general"),
+    ("dexAuthenticatorGeneral", "dex_authenticator_general"),
+)
 
 
 def check_labels(application: Application, report: Report) -> None:
@@ -35,31 +63,35 @@ def _check_map(path: Path, labels: dict[str, str], report: Report) -> None:
 
 
 def _each_map(application: Application) -> Iterator[_Place]:
-    generic = application.generic
-    yield from _both(("generic",), generic.labels, generic.annotations)
-    for name, deployment in application.deployments.items():
-        path: Path = ("deployments", name)
-        yield from _both(path, deployment.labels, deployment.annotations)
-        yield (*path, "podAnnotations"), deployment.pod_annotations
-        yield from _account((*path, "serviceAccount"), deployment.service_account)
-        yield from _account((*path, "serviceAccountConfig"), deployment.service_account_config)
+    yield from _both(("generic",), application.generic)
+    yield from _parts(("generic",), application.generic, _OF_GENERIC)
+    yield from _parts((), application, (("dexAuthenticator", "dex_authenticator"),))
+    for path, workload in each_workload(application):
+        yield from _of_workload(path, workload)
     for place in each_settings(application):
-        yield from _both(place.path, place.settings.labels, place.settings.annotations)
-    for name, config in application.configs.items():
-        yield from _both(("configs", name), config.labels, config.annotations)
-    for name, service in application.services.items():
-        yield from _both(("services", name), service.labels, service.annotations)
-    for name, claim in application.persistent_volume_claims.items():
-        yield from _both(("persistentVolumeClaims", name), claim.labels, claim.annotations)
+        yield from _both(place.path, place.settings)
+    for section, field in _SECTIONS:
+        for name, entry in getattr(application, field).items():
+            yield from _both((section, name), entry)
 
 
-def _both(path: Path, labels: dict[str, str], annotations: dict[str, str]) -> Iterator[_Place]:
-    if labels:
-        yield (*path, "labels"), labels
-    if annotations:
-        yield (*path, "annotations"), annotations
+def _of_workload(path: Path, workload: PodSettings) -> Iterator[_Place]:
+    yield from _both(path, workload)
+    yield (*path, "podAnnotations"), workload.pod_annotations
+    yield from _parts(path, workload, _OF_PODS)
+    if isinstance(workload, Deployment):
+        yield from _parts(path, workload, _OF_DEPLOYMENTS)
 
 
-def _account(path: Path, account: ServiceAccountSettings | None) -> Iterator[_Place]:
-    if account is not None:
-        yield from _both(path, account.labels, account.annotations)
+def _parts(path: Path, owner: object, parts: tuple[tuple[str, str], ...]) -> Iterator[_Place]:
+    for key, field in parts:
+        part = getattr(owner, field)
+        if part is not None:
+            yield from _both((*path, key), part)
+
+
+def _both(path: Path, owner: object) -> Iterator[_Place]:
+    for key in ("labels", "annotations"):
+        written = getattr(owner, key, None)
+        if written:
+            yield (*path, key), written

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from ks_universal.model import names
 from ks_universal.model.application import Application
-from ks_universal.model.checks.places import each_container, each_main_container, each_settings
+from ks_universal.model.checks.places import each_container, each_main_container, each_settings, each_workload
 from ks_universal.model.checks.report import Report
 from ks_universal.values.nodes import Path
 
@@ -27,10 +27,37 @@ def check_names(application: Application, report: Report) -> None:
     claims = application.persistent_volume_claims
     _check_keys(report, "persistentVolumeClaims", claims, "a claim", names.is_dns_subdomain, _SUBDOMAIN)
     for name, config in application.configs.items():
-        for key in config.data:
-            _check(report, ("configs", name, "data", key), "a key of a config", key, names.is_config_key, _CONFIG_KEY)
+        for field, data in (
+            ("data", config.data),
+            ("stringData", config.string_data),
+            ("binaryData", config.binary_data),
+        ):
+            for key in data:
+                _check(
+                    report, ("configs", name, field, key), "a key of a config", key, names.is_config_key, _CONFIG_KEY
+                )
+    _check_sections(application, report)
     _check_parts(application, report)
     _check_accounts(application, report)
+
+
+def _check_sections(application: Application, report: Report) -> None:
+    for name in application.jobs:
+        _check(report, ("jobs", name), "a Job", name, _is_short_subdomain, f"{_SUBDOMAIN}, at most 63")
+    for name in application.cron_jobs:
+        # Kubernetes adds eleven characters for the Jobs.
+        _check(report, ("cronJobs", name), "a CronJob", name, _is_cron_job_name, f"{_SUBDOMAIN}, at most 52")
+    sections: tuple[tuple[str, Iterable[str], str], ...] = (
+        ("ingresses", application.ingresses, "an Ingress"),
+        ("httpRoutes", application.http_routes, "an HTTPRoute"),
+        ("hpas", application.hpas, "a HorizontalPodAutoscaler"),
+        ("networkPolicies", application.network_policies, "a NetworkPolicy"),
+        ("resourceQuotas", application.resource_quotas, "a ResourceQuota"),
+        ("dexAuthenticators", application.dex_authenticators, "a DexAuthenticator"),
+    )
+    for section, keys, what in sections:
+        # The name is also the value of a label.
+        _check_keys(report, section, keys, what, _is_short_subdomain, f"{_SUBDOMAIN}, at most 63")
 
 
 def _check_parts(application: Application, report: Report) -> None:
@@ -44,10 +71,12 @@ def _check_parts(application: Application, report: Report) -> None:
 def _check_accounts(application: Application, report: Report) -> None:
     generic = application.generic.service_account_name
     _check_account(report, ("generic", "serviceAccountName"), generic)
-    for name, deployment in application.deployments.items():
-        _check_account(report, ("deployments", name, "serviceAccountName"), deployment.service_account_name)
-        account = deployment.service_account
-        _check_account(report, ("deployments", name, "serviceAccount", "name"), account.name if account else None)
+    for path, workload in each_workload(application):
+        _check_account(report, (*path, "serviceAccountName"), workload.service_account_name)
+        account = workload.service_account
+        _check_account(report, (*path, "serviceAccount", "name"), account.name if account else None)
+        if workload.namespace is not None and not names.is_dns_label(workload.namespace):
+            _refuse(report, (*path, "namespace"), "a namespace", _LABEL, key=False)
     for place in each_settings(application):
         _check_account(report, (*place.path, "serviceAccount"), place.settings.service_account)
 
@@ -76,3 +105,7 @@ def _refuse(report: Report, path: Path, what: str, rule: str, *, key: bool = Tru
 def _is_short_subdomain(name: str) -> bool:
     # The name is also the value of a label.
     return len(name) <= 63 and names.is_dns_subdomain(name)
+
+
+def _is_cron_job_name(name: str) -> bool:
+    return len(name) <= 52 and names.is_dns_subdomain(name)

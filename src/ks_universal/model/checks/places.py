@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ks_universal.model.application import Application
 from ks_universal.model.containers import Container
 from ks_universal.model.migrations import MigrationSettings
-from ks_universal.model.workloads import Deployment
+from ks_universal.model.workloads import Deployment, Job
 from ks_universal.values.nodes import Path
 
 
@@ -16,8 +16,7 @@ class ContainerPlace(NamedTuple):
     path: Path
     name: str | None
     container: Container
-    owner: str
-    deployment: Deployment
+    workload: Deployment | Job
 
 
 class SettingsPlace(NamedTuple):
@@ -29,23 +28,37 @@ class SettingsPlace(NamedTuple):
     deployment: Deployment
 
 
+def each_workload(application: Application) -> Iterator[tuple[Path, Deployment | Job]]:
+    """Walk everything that runs pods, but migrations."""
+    for name, deployment in application.deployments.items():
+        yield ("deployments", name), deployment
+    yield from each_job(application)
+
+
+def each_job(application: Application) -> Iterator[tuple[Path, Job]]:
+    """Walk jobs and cron jobs."""
+    for name, job in application.jobs.items():
+        yield ("jobs", name), job
+    for name, job in application.cron_jobs.items():
+        yield ("cronJobs", name), job
+
+
 def each_main_container(application: Application) -> Iterator[ContainerPlace]:
-    """Walk the containers that make up the applications."""
-    for owner, deployment in application.deployments.items():
-        for name, container in deployment.containers.items():
-            yield ContainerPlace(("deployments", owner, "containers", name), name, container, owner, deployment)
+    """Walk the containers that make up the applications and jobs."""
+    for path, workload in each_workload(application):
+        for name, container in workload.containers.items():
+            yield ContainerPlace((*path, "containers", name), name, container, workload)
 
 
 def each_init_container(application: Application) -> Iterator[ContainerPlace]:
-    """Walk the init containers, of deployments, migrations and steps."""
-    for owner, deployment in application.deployments.items():
-        path: Path = ("deployments", owner)
-        for index, container in enumerate(deployment.init_containers):
-            yield ContainerPlace((*path, "initContainers", index), container.name, container, owner, deployment)
+    """Walk the init containers, of deployments, jobs, migrations and steps."""
+    for path, workload in each_workload(application):
+        for index, container in enumerate(workload.init_containers):
+            yield ContainerPlace((*path, "initContainers", index), container.name, container, workload)
     for place in each_settings(application):
         for index, container in enumerate(place.settings.init_containers or ()):
             below = (*place.path, "initContainers", index)
-            yield ContainerPlace(below, container.name, container, place.owner, place.deployment)
+            yield ContainerPlace(below, container.name, container, place.deployment)
 
 
 def each_container(application: Application) -> Iterator[ContainerPlace]:

@@ -6,7 +6,7 @@ from typing import Any
 from ks_universal.model.application import Application
 from ks_universal.model.checks.configs import Reference, check_reference
 from ks_universal.model.checks.environment import each_env_from
-from ks_universal.model.checks.places import each_container, each_settings
+from ks_universal.model.checks.places import each_container, each_settings, each_workload
 from ks_universal.model.checks.report import Report
 from ks_universal.model.containers import EnvFrom, EnvVar
 from ks_universal.model.sections import SecretRef
@@ -32,10 +32,10 @@ def check_references(application: Application, report: Report) -> None:
 
 
 def each_volume(application: Application) -> Iterator[tuple[Path, Json]]:
-    """Walk the volumes of deployments, migrations and steps."""
-    for name, deployment in application.deployments.items():
-        for index, volume in enumerate(deployment.volumes):
-            yield ("deployments", name, "volumes", index), volume
+    """Walk the volumes of deployments, jobs, migrations and steps."""
+    for path, workload in each_workload(application):
+        for index, volume in enumerate(workload.volumes):
+            yield (*path, "volumes", index), volume
     for place in each_settings(application):
         for index, volume in enumerate(place.settings.volumes):
             yield (*place.path, "volumes", index), volume

@@ -3,10 +3,10 @@
 from typing import Any
 
 from ks_universal.model.application import Application
-from ks_universal.model.checks.places import SettingsPlace, each_container, each_settings
+from ks_universal.model.checks.places import SettingsPlace, each_container, each_settings, each_workload
 from ks_universal.model.checks.report import Report
 from ks_universal.model.names import is_dns_label
-from ks_universal.model.workloads import Deployment
+from ks_universal.model.workloads import Deployment, Job
 from ks_universal.values.nodes import Path
 
 Json = dict[str, Any]
@@ -14,14 +14,14 @@ Json = dict[str, Any]
 
 def check_volumes(application: Application, report: Report) -> None:
     """Check the volumes and all mounts."""
-    for name, deployment in application.deployments.items():
-        _check_volumes(("deployments", name, "volumes"), deployment.volumes, report)
+    for path, workload in each_workload(application):
+        _check_volumes((*path, "volumes"), workload.volumes, report)
     for settings in each_settings(application):
         _check_volumes((*settings.path, "volumes"), settings.settings.volumes, report)
         mounts = settings.settings.volume_mounts
         _check_mounts((*settings.path, "volumeMounts"), mounts, _names_for(settings), report)
     for place in each_container(application):
-        names = _names_at(place.path, place.deployment)
+        names = _names_at(place.path, place.workload)
         _check_mounts((*place.path, "volumeMounts"), place.container.volume_mounts, names, report)
         devices = place.container.kubernetes.get("volumeDevices", ())
         for index, device in enumerate(devices):
@@ -59,13 +59,13 @@ def _check_name(path: Path, name: str, names: list[str], report: Report) -> None
         report.error("references/unknown-volume", path, clause, report.suggest(name, names))
 
 
-def _names_at(path: Path, deployment: Deployment) -> list[str]:
+def _names_at(path: Path, workload: Deployment | Job) -> list[str]:
     """List the volumes of the pod in which a container runs."""
-    names = _names(deployment.volumes)
-    if path[2] == "migrations":
-        names += _names(deployment.migrations.volumes)
+    names = _names(workload.volumes)
+    if isinstance(workload, Deployment) and path[2] == "migrations":
+        names += _names(workload.migrations.volumes)
         if path[3] == "steps" and isinstance(path[4], int):
-            names += _names(deployment.migrations.steps[path[4]].volumes)
+            names += _names(workload.migrations.steps[path[4]].volumes)
     return names
 
 
