@@ -10,6 +10,7 @@ from typing import Any
 from cluster_release import LEASE_S, RELEASE, Events, api
 
 from ks_universal.api import load, render
+from ks_universal.engine.events import Emit, Event
 from ks_universal.engine.run import run
 from ks_universal.plan.records import Revision
 from ks_universal.targets.kubernetes.client import Client
@@ -28,15 +29,22 @@ def write(folder: Path, values: str) -> str:
     return str(path)
 
 
-def deploy(namespace: str, values: str, folder: Path, **options: Any) -> tuple[Revision, Events]:
-    """Deploy values to their end."""
+def deploy(
+    namespace: str, values: str, folder: Path, *, disturb: Emit | None = None, **options: Any
+) -> tuple[Revision, Events]:
+    """Deploy values to their end. `disturb` is called with each event, too."""
     rendered = render(load([write(folder, values)]), RELEASE, namespace)
     events = Events()
+
+    def emit(event: Event) -> None:
+        events.append(event)
+        if disturb is not None:
+            disturb(event)
 
     async def main() -> Revision:
         target = KubernetesTarget(Client(connect(), namespace), RELEASE, Options(**{"lease_s": LEASE_S, **options}))
         try:
-            return await run(rendered, target, events.append, by="tests")
+            return await run(rendered, target, emit, by="tests")
         finally:
             await target.close()
 

@@ -34,9 +34,12 @@ class LogTail:
         """Stop following, and read what has been written since; nothing where the pod is gone."""
         await self.stop()
         try:
-            await self._read(follow=False)
-        except (TargetError, httpx2.TransportError):
+            answer = await self._client.request("GET", self._path, parameters=self._parameters())
+        except TargetError:
             return
+        take = self._resume()
+        for line in filter(None, answer.content.rstrip(b"\n").split(b"\n")):
+            take(line)
 
     async def stop(self) -> None:
         """Stop following."""
@@ -47,7 +50,7 @@ class LogTail:
         """Follow until stopped: the stream also ends with the kubelet's or the API server's restart."""
         while True:
             try:
-                await self._read(follow=True)
+                await self._read()
             except Refusal as refusal:
                 if refusal.code == 404:
                     return
@@ -55,24 +58,31 @@ class LogTail:
                 pass
             await asyncio.sleep(_PAUSE_S)
 
-    async def _read(self, *, follow: bool) -> None:
-        parameters = {
-            "container": self._container,
-            "timestamps": "true",
-            "follow": "true" if follow else None,
-            "sinceTime": f"{self._last[:19]}Z" if self._last else None,
-        }
-        skip = self._seen_at_last
-        resumed_at = self._last
+    async def _read(self) -> None:
+        parameters = {**self._parameters(), "follow": "true"}
+        take = self._resume()
         async with self._client.stream(self._path, parameters) as lines:
             async for line in lines:
-                stamp, _, text = line.decode(errors="replace").partition(" ")
-                if stamp < resumed_at:
-                    continue
-                if stamp == resumed_at and skip > 0:
-                    skip -= 1
-                    continue
+                take(line)
+
+    def _parameters(self) -> dict[str, str | None]:
+        """Ask for the lines from the second in which the last one was written: finer the API cannot be asked."""
+        since = f"{self._last[:19]}Z" if self._last else None
+        return {"container": self._container, "timestamps": "true", "sinceTime": since}
+
+    def _resume(self) -> Callable[[bytes], None]:
+        """Give a function that takes the lines of one answer, and leaves out those that were taken before."""
+        resumed_at, skip = self._last, self._seen_at_last
+
+        def take(line: bytes) -> None:
+            nonlocal skip
+            stamp, _, text = line.decode(errors="replace").partition(" ")
+            if stamp == resumed_at and skip > 0:
+                skip -= 1
+            elif stamp >= resumed_at:
                 self._keep(stamp, text)
+
+        return take
 
     def _keep(self, stamp: str, text: str) -> None:
         self._seen_at_last = self._seen_at_last + 1 if stamp == self._last else 1

@@ -1,0 +1,160 @@
+"""An API server that restarts, throttles, errs and drops connections delays a deploy, and does not change its end."""
+
+import asyncio
+import itertools
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from cluster_release import LEASE_S, RELEASE, Events
+from deploying import deploy, get, write
+from lightkube.config.client_adapter import ConnectionParams
+from lightkube.config.kubeconfig import KubeConfig
+
+from ks_universal.api import load, render
+from ks_universal.engine.events import AttemptStarted, Event, LogWritten
+from ks_universal.engine.run import run
+from ks_universal.plan.records import Outcome, Revision
+from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.connection import Connection
+from ks_universal.targets.kubernetes.kinds import DEPLOYMENT
+from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
+
+NODE = Path(__file__).parent / "node" / "cluster"
+OWN_KUBECONFIG = "/var/tmp/ksu-cluster/kubeconfig"
+VALUES = """
+configs:
+  settings: {type: configMap, data: {COLOUR: red}}
+deployments:
+  my-app:
+    migrations:
+      enabled: true
+      backoffLimit: 0
+      args: ["-c", "for i in $(seq 20); do echo line $i; sleep 0.3; done"]
+    containers:
+      main:
+        image: busybox
+        imageTag: local
+        command: [sh]
+        args: ["-c", "trap 'exit 0' TERM; httpd -f -p 8080 -h /tmp & wait"]
+        readinessProbe: {exec: {command: ["true"]}, periodSeconds: 1}
+        envFrom: [{type: configMap, configName: settings}]
+"""
+
+
+class Cut(httpx2.AsyncByteStream):
+    """A stream that breaks after its first few pieces."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, faults: Counter[str]) -> None:
+        self._stream = stream
+        self._faults = faults
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for number, piece in enumerate_pieces(self._stream):
+            yield piece
+            if number == 6:
+                self._faults["cut"] += 1
+                raise httpx2.ReadError("connection cut")
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def enumerate_pieces(stream: httpx2.AsyncByteStream) -> AsyncIterator[tuple[int, bytes]]:
+    number = itertools.count()
+    async for piece in stream:
+        yield next(number), piece
+
+
+class Faulty(httpx2.AsyncBaseTransport):
+    """Stands between the program and the API server: of its requests some are refused, and all streams are cut."""
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport) -> None:
+        self.faults: Counter[str] = Counter()
+        self._transport = transport
+        self._next = itertools.cycle(("pass", "429", "pass", "500", "pass", "lost", "pass", "503"))
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if "watch=true" in str(request.url) or "follow=true" in str(request.url):
+            response = await self._transport.handle_async_request(request)
+            assert isinstance(response.stream, httpx2.AsyncByteStream)
+            return httpx2.Response(
+                response.status_code, headers=response.headers, stream=Cut(response.stream, self.faults)
+            )
+        fault = next(self._next)
+        self.faults[fault] += 1
+        if fault in {"429", "500", "503"}:
+            return httpx2.Response(int(fault), headers={"Retry-After": "1"} if fault == "429" else {})
+        response = await self._transport.handle_async_request(request)
+        if fault == "lost":  # the server has done it, and the answer does not arrive
+            await response.aread()
+            raise httpx2.ReadError("connection reset")
+        return response
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+def connect_through_faults(kubeconfig: str) -> tuple[Connection, Faulty]:
+    config = KubeConfig.from_file(kubeconfig).get()
+    assert config is not None
+    parameters = ConnectionParams().httpx_params(config)
+    faulty = Faulty(httpx2.AsyncHTTPTransport(verify=parameters["verify"]))
+    http = httpx2.AsyncClient(**{**parameters, "transport": faulty, "timeout": 10})
+    return Connection(http, config.context_name, "default"), faulty
+
+
+def test_errors_throttling_and_cut_connections_only_delay_a_deploy(
+    namespace: str, kubeconfig: str, tmp_path: Path
+) -> None:
+    events = Events()
+
+    async def main() -> tuple[Revision, Counter[str]]:
+        connection, faulty = connect_through_faults(kubeconfig)
+        target = KubernetesTarget(Client(connection, namespace), RELEASE, Options(lease_s=LEASE_S * 4))
+        rendered = render(load([write(tmp_path, VALUES)]), RELEASE, namespace)
+        try:
+            return await run(rendered, target, events.append, by="tests"), faulty.faults
+        finally:
+            await target.close()
+
+    revision, faults = asyncio.run(main())
+    assert revision.outcome is Outcome.SUCCEEDED
+    assert events.lines() == [f"line {number}" for number in range(1, 21)]
+    assert len(events.of(AttemptStarted)) == 1
+    assert all(faults[fault] for fault in ("429", "500", "503", "lost", "cut"))
+
+
+@pytest.fixture
+def restarted_api_server(kubeconfig: str) -> Iterator[threading.Thread]:
+    """A thread that, once started, kills the API server and starts it again; it has ended when the test has."""
+    if kubeconfig != OWN_KUBECONFIG:
+        pytest.skip("only the project's own node may lose its API server")
+
+    def restart() -> None:
+        subprocess.run([NODE, "stop", "kube-apiserver"], check=True)
+        subprocess.run([NODE, "start", "kube-apiserver"], check=True)
+
+    thread = threading.Thread(target=restart)
+    yield thread
+    thread.join()
+
+
+@pytest.mark.alone
+def test_a_restart_of_the_api_server_only_delays_a_deploy(
+    namespace: str, tmp_path: Path, restarted_api_server: threading.Thread
+) -> None:
+    def disturb(event: Event) -> None:
+        if isinstance(event, LogWritten) and event.line == "line 5":
+            restarted_api_server.start()
+
+    revision, events = deploy(namespace, VALUES, tmp_path, disturb=disturb, lease_s=30)
+    assert revision.outcome is Outcome.SUCCEEDED
+    assert events.lines() == [f"line {number}" for number in range(1, 21)]
+    deployment = get(namespace, DEPLOYMENT, "my-app")
+    assert deployment is not None
+    assert deployment["status"]["readyReplicas"] == 1

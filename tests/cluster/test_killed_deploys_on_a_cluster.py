@@ -1,0 +1,167 @@
+"""Kill, suspend and interrupt a deploying program at any moment: nothing runs twice, nothing is lost."""
+
+import os
+import signal
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from deploying import deploy, get, items, start
+
+from ks_universal.plan.records import Outcome, Revision
+from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, LEASE, POD
+from ks_universal.targets.kubernetes.pods import is_finished
+
+SERVE = "trap 'exit 0' TERM; httpd -f -p 8080 -h /tmp & wait"
+EFFECTS = Path("/var/tmp/ksu-effects")
+
+
+def step(name: str) -> str:
+    """A migration that notes when it begins and ends, and takes a second."""
+    note = f"$(cut -d' ' -f1 /proc/uptime) >> /effects/{name}"
+    return f"echo begin {note}; echo {name}; sleep 1; echo end {note}"
+
+
+def values(namespace: str, colour: str = "red") -> str:
+    """Two applications with three migration steps, which leave their marks on the node."""
+    return f"""
+configs:
+  settings: {{type: configMap, data: {{COLOUR: {colour}}}}}
+deploymentsGeneral:
+  volumes:
+    - {{name: effects, hostPath: {{path: {EFFECTS}/{namespace}, type: DirectoryOrCreate}}}}
+deployments:
+  first:
+    migrations:
+      enabled: true
+      backoffLimit: 0
+      volumeMounts: [{{name: effects, mountPath: /effects}}]
+      steps:
+        - {{name: schema, args: ["-c", "{step("first-schema")}"]}}
+        - {{name: data, args: ["-c", "{step("first-data")}"]}}
+    containers:
+      main: &main
+        image: busybox
+        imageTag: local
+        command: [sh]
+        args: ["-c", "{SERVE}"]
+        readinessProbe: {{exec: {{command: ["true"]}}, periodSeconds: 1}}
+        envFrom: [{{type: configMap, configName: settings}}]
+  second:
+    migrations:
+      enabled: true
+      backoffLimit: 0
+      volumeMounts: [{{name: effects, mountPath: /effects}}]
+      args: ["-c", "{step("second")}"]
+    containers:
+      main: *main
+"""
+
+
+def read_effects(namespace: str) -> dict[str, list[tuple[str, float]]]:
+    """What each step has noted: its begins and ends, with the machine's uptime in seconds."""
+    notes = {path.name: path.read_text().split() for path in sorted((EFFECTS / namespace).iterdir())}
+    return {
+        name: [(word, float(at)) for word, at in zip(*[iter(words)] * 2, strict=True)] for name, words in notes.items()
+    }
+
+
+def read_events(process: "subprocess.Popen[str]", count: int) -> None:
+    """Read that many of the program's events, or all of them."""
+    assert process.stdout is not None
+    for _ in zip(range(count), process.stdout, strict=False):
+        pass
+
+
+def read_until(process: "subprocess.Popen[str]", text: str) -> None:
+    """Read the program's events until one contains a text."""
+    assert process.stdout is not None
+    assert any(text in line for line in process.stdout)
+
+
+def end_state(namespace: str, revision: Revision) -> dict[str, object]:
+    """What has to be the same after a kill: what runs, of what configuration, and what the record says."""
+    deployments = items(namespace, DEPLOYMENT)
+    settings = get(namespace, CONFIG_MAP, "settings")
+    return {
+        "deployments": sorted((d["metadata"]["name"], d["status"].get("readyReplicas")) for d in deployments),
+        "settings": settings and settings["data"],
+        "jobs": sorted((job["metadata"]["name"], job["status"].get("succeeded")) for job in items(namespace, JOB)),
+        "outcome": revision.outcome,
+        "number": revision.number,
+        "steps": [(record.id, record.outcome) for record in revision.steps],
+        "digests": revision.digests,
+        "objects": revision.objects,
+    }
+
+
+@pytest.mark.parametrize("event", range(1, 42))
+def test_resume_a_deploy_killed_at_any_event_ends_as_an_undisturbed_one(
+    namespace: str, tmp_path: Path, event: int
+) -> None:
+    with start(namespace, values(namespace), tmp_path) as process:
+        read_events(process, event)
+        process.kill()
+    revision, _ = deploy(namespace, values(namespace), tmp_path)
+    state = end_state(namespace, revision)
+    assert state["deployments"] == [("first", 1), ("second", 1)]
+    assert state["settings"] == {"COLOUR": "red"}
+    assert state["outcome"] is Outcome.SUCCEEDED
+    effects = read_effects(namespace)
+    assert {name: [word for word, _ in notes] for name, notes in effects.items()} == {
+        name: ["begin", "end"] for name in ("first-data", "first-schema", "second")
+    }
+    assert effects["first-schema"][1][1] <= effects["first-data"][0][1]
+
+
+def test_resume_with_other_values_the_old_migration_is_really_stopped_first(namespace: str, tmp_path: Path) -> None:
+    with start(namespace, values(namespace), tmp_path) as process:
+        read_until(process, '"line":"second"')
+        process.kill()
+    revision, _ = deploy(namespace, values(namespace, "blue"), tmp_path)
+    assert revision.outcome is Outcome.SUCCEEDED
+    notes = read_effects(namespace)["second"]
+    assert [word for word, _ in notes] in (["begin", "begin", "end"], ["begin", "end", "begin", "end"])
+    assert all(earlier <= later for (_, earlier), (_, later) in pairwise(notes))
+
+
+def test_one_at_a_time_two_deploys_started_together_follow_one_another(namespace: str, tmp_path: Path) -> None:
+    with start(namespace, values(namespace), tmp_path) as one, start(namespace, values(namespace), tmp_path) as two:
+        outputs = [one.communicate()[0], two.communicate()[0]]
+        assert [one.returncode, two.returncode] == [0, 0]
+    assert sum('"LockAwaited"' in output for output in outputs) == 1
+    assert all([word for word, _ in notes] == ["begin", "end"] for notes in read_effects(namespace).values())
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_real_stop_an_interrupted_deploy_leaves_no_migration_and_no_lock(
+    namespace: str, tmp_path: Path, how: signal.Signals
+) -> None:
+    with start(namespace, values(namespace), tmp_path) as process:
+        read_until(process, '"line":"second"')
+        process.send_signal(how)
+        _, errors = process.communicate()
+    assert process.returncode == 130, errors
+    assert [pod for pod in items(namespace, POD) if not is_finished(pod)] == []
+    lease = get(namespace, LEASE, "ks-universal.shop")
+    assert lease is not None
+    assert "holderIdentity" not in lease["spec"]
+    shown = get(namespace, CONFIG_MAP, "ks-universal.shop.v1")
+    assert shown is not None
+    assert '"outcome": "interrupted"' in shown["data"]["revision.json"]
+
+
+def test_one_at_a_time_a_deployer_suspended_past_its_lease_touches_nothing_when_it_wakes(
+    namespace: str, tmp_path: Path
+) -> None:
+    with start(namespace, values(namespace), tmp_path) as process:
+        read_until(process, '"line":"first-schema"')
+        os.kill(process.pid, signal.SIGSTOP)
+        revision, _ = deploy(namespace, values(namespace, "blue"), tmp_path)
+        before = end_state(namespace, revision)
+        os.kill(process.pid, signal.SIGCONT)
+        _, errors = process.communicate()
+    assert "LockedError" in errors
+    assert end_state(namespace, revision) == before
+    assert before["settings"] == {"COLOUR": "blue"}
