@@ -33,7 +33,8 @@ async def run_in_background(request: Request, view: View) -> int:
     (folder / "events").touch()
     async with watching([str(folder / "events")]) as watch:
         process = _start(request, folder)
-        status = await _follow_until_interrupted(_Follower(process, folder, watch, view), view)
+        follower = _Follower(process, folder, watch, view, refused_for_good=request.watch)
+        status = await _follow_until_interrupted(follower, view)
     if status == 0:
         view.say(f"runs on; its output goes to {folder}; stop it with: ks-universal down {request.name}")
     else:
@@ -77,11 +78,15 @@ def _start(request: Request, folder: Path) -> _Process:
 class _Follower:
     """Reads what the other process writes, while it does."""
 
-    def __init__(self, process: _Process, folder: Path, watch: FileWatch, view: View) -> None:
+    def __init__(
+        self, process: _Process, folder: Path, watch: FileWatch, view: View, *, refused_for_good: bool
+    ) -> None:
+        """Take the process; `refused_for_good`: it would wait for other values, and not end, after a finding."""
         self._process = process
         self._folder = folder
         self._watch = watch
         self._view = view
+        self._refused_for_good = refused_for_good
         self._rest = b""
 
     async def follow(self) -> int:
@@ -104,7 +109,19 @@ class _Follower:
 
     def _show_lines(self, events: BinaryIO) -> int | None:
         *lines, self._rest = (self._rest + events.read()).split(b"\n")
-        return next((status for line in lines if (status := _show(line, self._view)) is not None), None)
+        statuses = [self._show(line) for line in lines]
+        return next((status for status in statuses if status is not None), None)
+
+    def _show(self, line: bytes) -> int | None:
+        """Show a line of the other process; returns the exit status if the line decides it."""
+        fields: dict[str, Any] = msgspec.json.decode(line)
+        if fields["type"] == "Problem":
+            problem = msgspec.convert(fields, Problem)
+            self._view.show([problem])
+            return REFUSED if self._refused_for_good and problem.severity is Severity.ERROR else None
+        event: Event = msgspec.json.decode(line, type=Event)
+        self._view(event)
+        return find_run_status(event.outcome) if isinstance(event, RunEnded) else None
 
     def _fail(self) -> int:
         """It has ended before its first run had: what it said of that is all there is."""
@@ -123,18 +140,6 @@ async def _await_end(process: _Process) -> None:
 
     threading.Thread(target=wait, daemon=True).start()
     await ended.wait()
-
-
-def _show(line: bytes, view: View) -> int | None:
-    """Show a line of the other process; returns the exit status if it decides."""
-    fields: dict[str, Any] = msgspec.json.decode(line)
-    if fields["type"] == "Problem":
-        problem = msgspec.convert(fields, Problem)
-        view.show([problem])
-        return REFUSED if problem.severity is Severity.ERROR else None
-    event: Event = msgspec.json.decode(line, type=Event)
-    view(event)
-    return find_run_status(event.outcome) if isinstance(event, RunEnded) else None
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

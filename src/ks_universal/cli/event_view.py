@@ -45,9 +45,10 @@ class JsonView:
         click.echo(text, err=True)
 
     def show(self, problems: Sequence[Problem]) -> None:
-        """Write findings."""
-        for problem in problems:
-            _write(msgspec.json.encode({"type": "Problem", **describe_problem(problem)}).decode())
+        """Write findings, those of one cause at once."""
+        lines = (msgspec.json.encode({"type": "Problem", **describe_problem(problem)}) for problem in problems)
+        if text := b"\n".join(lines).decode():
+            _write(text)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -15,7 +15,7 @@ Stamps = tuple[tuple[int, int, int] | None, ...]
 
 
 class FileWatch:
-    """A change after the object was made is noticed, whether anybody waits at that time or not."""
+    """A change within `watching` is noticed, whether anybody waits at that time or not."""
 
     def __init__(self, files: Sequence[str]) -> None:
         """Begin to watch; an event loop runs. Raises TargetError where the package that watches is missing."""
@@ -58,6 +58,7 @@ class FileWatch:
 async def watching(files: Sequence[str]) -> AsyncIterator[FileWatch]:
     """Watch files within the block."""
     watch = FileWatch(files)
+    await asyncio.sleep(0)  # the watch begins with the task's first step
     try:
         yield watch
     finally:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ks_universal.targets.local import LocalTarget
 
 STATE = Path(".ks-universal")
+_SETTLED_S = 0.1
 _POSTGRES_CHANGED = Problem(
     "local/postgres-changed",
     "'local.postgres' has changed, but the embedded PostgreSQL runs on as it was started",
@@ -108,8 +109,13 @@ class _Foreground:
             await self._target.close()
 
     async def _await_change(self, watch: FileWatch, seen: Stamps) -> None:
-        while watch.read_stamps() == seen:
+        """Return when the files are no longer as `seen`, and not being written: a file half written is other values."""
+        while (stamps := watch.read_stamps()) == seen:
             await watch.wait()
+        before: Stamps = ()
+        while stamps != before:
+            await asyncio.sleep(_SETTLED_S)
+            before, stamps = stamps, watch.read_stamps()
 
     async def _take_version(self) -> None:
         """Read the values, and run them unless they are the ones that run."""
