@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ks_universal.plan.digest import digest
-from ks_universal.plan.release import Member, Objects, content_of, read_configuration, read_surroundings
+from ks_universal.plan.release import Member, Release, content_of
 from ks_universal.resources.metadata import CONFIG_DIGEST, VERSION
 
 PARTS = ("image", "configuration", "migrations", "definition")
@@ -23,16 +23,15 @@ class _Facts(msgspec.Struct):
     configuration: list[Any] = []
 
 
-def fingerprint(member: Member, objects: Objects) -> str:
+def fingerprint(member: Member, release: Release) -> str:
     """Give the fingerprint of an application. Nothing of it is left out: any change changes some part."""
     facts = _Facts()
+    read = dict.fromkeys(subject for workload in member.workloads for subject in release.find_configuration(workload))
+    needed = [subject for workload in member.workloads for subject in release.find_surroundings(workload)]
+    others = dict.fromkeys(s for s in (*release.list_made_for(member.name), *needed) if s not in read)
     migrations = [_take_out(msgspec.to_builtins(migration), facts) for migration in member.migrations]
-    configs = dict.fromkeys(reference for pod in member.pods for reference in read_configuration(pod))
-    surroundings = dict.fromkeys(reference for pod in member.pods for reference in read_surroundings(pod, objects))
-    own = [ref for ref, resource in objects.items() if resource.application == member.name]
-    others = dict.fromkeys(ref for ref in (*own, *surroundings) if ref in objects and ref not in configs)
-    definition = [_take_out(objects[reference].body, facts) for reference in others]
-    facts.configuration += [(ref, content_of(objects[ref].body)) for ref in configs if ref in objects]
+    definition = [_take_out(release.objects[subject].body, facts) for subject in others]
+    facts.configuration += [(str(subject), content_of(release.objects[subject].body)) for subject in read]
     return ".".join(digest(part) for part in (facts.images, facts.configuration, migrations, definition))
 
 

@@ -4,51 +4,44 @@ A circle is possible: `app` waits for `postgres` to be rolled out, both read one
 out without it. There the dependency wins and the gate stays open for this one object, with a warning.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.plan.graph import Graph
 from ks_universal.plan.records import State
-from ks_universal.plan.release import CONFIGURATION, Member, Objects, content_of, read_configuration
-from ks_universal.resources.objects import Json, Resource, identity
-from ks_universal.resources.references import Reference
-
-FOUNDATIONS = frozenset(
-    ("Namespace", "ResourceQuota", "ServiceAccount", "PersistentVolumeClaim", "NetworkPolicy", "Role", "RoleBinding")
-)
-"""Kinds that are applied before anything else: migrations need them, and running pods don't notice."""
-_UNGATED = FOUNDATIONS | {"Deployment"}  # its rollout waits for its migrations in any case
+from ks_universal.plan.release import CONFIGURATION, FOUNDATIONS, Member, Release, content_of, is_rolled_out
+from ks_universal.resources.objects import Identity, Json, Resource
 
 
-def find_users(members: Mapping[str, Member], objects: Objects) -> dict[Reference, tuple[str, ...]]:
-    """Find which applications use each object that has to wait for their migrations.
+def find_users(release: Release) -> dict[Identity, tuple[str, ...]]:
+    """Find which applications use each object that is not a foundation.
 
     A ConfigMap or Secret is used by those whose pods read it, a Service by those whose pods it selects, anything else
-    by the one that it was made for.
+    by the one that it was made for; what was made for none (a CronJob, an Ingress) may concern all.
     """
-    readers: dict[Reference, list[str]] = {}
-    for member in members.values():
-        for reference in read_configuration(member.pod):
-            readers.setdefault(reference, []).append(member.name)
+    readers: dict[Identity, list[str]] = {}
+    for member in release.members.values():
+        for subject in release.find_configuration(member.deployment) if member.deployment else ():
+            readers.setdefault(subject, []).append(member.name)
     return {
-        reference: tuple(readers.get(reference, ())) if reference[0] in CONFIGURATION else _users(resource, members)
-        for reference, resource in objects.items()
-        if reference[0] not in _UNGATED
+        subject: tuple(readers.get(subject, ())) if subject.kind in CONFIGURATION else _users(resource, release)
+        for subject, resource in release.objects.items()
+        if subject.kind not in FOUNDATIONS and not is_rolled_out(resource)
     }
 
 
 def close_gates(
-    graph: Graph, users: Mapping[Reference, tuple[str, ...]], last_migrations: Mapping[str, str], changed: Objects
+    graph: Graph, release: Release, users: Mapping[Identity, Iterable[str]], migrations: Mapping[str, str]
 ) -> tuple[Problem, ...]:
-    """Have each changed object wait for the migrations of its users; gives a warning for each gate that stays open.
+    """Have each object wait for the migrations of its users; gives a warning for each gate that stays open.
 
-    `last_migrations`: application to the id of its last migration before the new version.
+    `migrations`: application to the id of its last migration before the new version.
     """
     warnings = []
-    for reference, resource in changed.items():
-        step = step_id(resource.body)
-        for user in users.get(reference, ()):
-            migration = last_migrations.get(user)
+    for subject, names in users.items():
+        step = release.step_id(subject)
+        for user in names:
+            migration = migrations.get(user)
             if migration is None:
                 continue
             if graph.waits_for(migration, step):
@@ -58,34 +51,23 @@ def close_gates(
     return tuple(warnings)
 
 
-def find_changed(objects: Objects, state: State) -> Objects:
-    """Find the objects behind a gate that are not live as they are to be, as far as their users can tell."""
-    return {
-        reference: resource
-        for reference, resource in objects.items()
-        if reference[0] not in _UNGATED and not _is_live(resource.body, state)
-    }
+def is_live(subject: Identity, release: Release, state: State) -> bool:
+    """Tell whether a ConfigMap or Secret has the wanted content already: applying it changes nothing for anybody."""
+    live = state.objects.get(subject)
+    wanted = release.objects[subject].body
+    return live is not None and subject.kind in CONFIGURATION and content_of(live) == content_of(wanted)
 
 
-def step_id(body: Json) -> str:
-    """Give the id of the step that applies an object."""
-    return str(identity(body))
+def _users(resource: Resource, release: Release) -> tuple[str, ...]:
+    if resource.body["kind"] == "Service":
+        own = () if resource.application is None else (resource.application,)
+        return tuple(dict.fromkeys((*own, *_selected(resource.body, release.members.values()))))
+    return tuple(release.members) if resource.application is None else (resource.application,)
 
 
-def _is_live(body: Json, state: State) -> bool:
-    live = state.objects.get(identity(body))
-    return live is not None and body["kind"] in CONFIGURATION and content_of(live) == content_of(body)
-
-
-def _users(resource: Resource, members: Mapping[str, Member]) -> tuple[str, ...]:
-    selected = _selected(resource.body, members) if resource.body["kind"] == "Service" else ()
-    own = (resource.application,) if resource.application is not None else ()
-    return tuple(dict.fromkeys((*own, *selected)))
-
-
-def _selected(service: Json, members: Mapping[str, Member]) -> Iterator[str]:
+def _selected(service: Json, members: Iterable[Member]) -> Iterator[str]:
     selector = service["spec"].get("selector") or {}
-    for member in members.values():
+    for member in members:
         if selector and member.deployment is not None:
             labels = member.deployment["spec"]["template"]["metadata"].get("labels", {})
             if selector.items() <= labels.items():

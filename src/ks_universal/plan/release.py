@@ -1,49 +1,90 @@
-"""A release as the plan sees it: its objects by reference, and its applications with what each is made of."""
+"""A release as the plan sees it: its objects by identity, its applications, and what pods use of it."""
+
+from collections.abc import Iterable
 
 import msgspec
 
-from ks_universal.resources.objects import Json, Migration, Rendered, Resource
+from ks_universal.resources.objects import Identity, Json, Migration, Rendered, Resource, identity
 from ks_universal.resources.references import Reference, read_references
 
-CONFIGURATION = ("ConfigMap", "Secret")
-_NOT_READ_BY_CONTAINERS = ("imagePullSecrets", "serviceAccountName")
+CONFIGURATION = frozenset(("ConfigMap", "Secret"))
+FOUNDATIONS = frozenset(("NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "ServiceAccount"))
+"""Kinds that are applied before anything else: migrations need them, and running pods don't notice."""
 
-Objects = dict[Reference, Resource]
+_NOT_READ_BY_CONTAINERS = frozenset(("imagePullSecrets", "serviceAccountName"))
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """An application of a release. `reads` is the configuration that its running pods read."""
+    """An application of a release: its Deployment (None where there are only migrations) and its migrations."""
 
     name: str
     deployment: Json | None = None
     migrations: tuple[Migration, ...] = ()
 
     @property
-    def pod(self) -> Json:
-        """The PodSpec of the running application; empty where there is no Deployment."""
-        return pod_of(self.deployment) if self.deployment is not None else {}
+    def workloads(self) -> tuple[Json, ...]:
+        """The Deployment and the Jobs of the migrations."""
+        own = () if self.deployment is None else (self.deployment,)
+        return (*own, *(migration.body for migration in self.migrations))
 
-    @property
-    def pods(self) -> tuple[Json, ...]:
-        """The PodSpecs of the application and its migrations."""
-        return (self.pod, *(pod_of(migration.body) for migration in self.migrations))
+
+class Release:
+    """The objects and applications of a release. What pods name is found in the namespace of their workload."""
+
+    def __init__(self, rendered: Rendered) -> None:
+        self.objects = {identity(resource.body): resource for resource in rendered.objects}
+        self.members = _find_members(rendered)
+        self._namespace = rendered.namespace
+        self._made_for: dict[str | None, list[Identity]] = {}
+        for subject, resource in self.objects.items():
+            self._made_for.setdefault(resource.application, []).append(subject)
+
+    def step_id(self, subject: Identity) -> str:
+        """Give the id of the step that applies an object: unique, and short where it is in the release's namespace."""
+        elsewhere = subject.namespace not in ("", self._namespace)
+        return f"{subject} in {subject.namespace}" if elsewhere else str(subject)
+
+    def list_made_for(self, application: str | None) -> Iterable[Identity]:
+        """List the objects that were made for an application; None: for no single one."""
+        return self._made_for.get(application, ())
+
+    def find_configuration(self, workload: Json) -> tuple[Identity, ...]:
+        """Find the ConfigMaps and Secrets that the containers of a workload read, as environment or files."""
+        read = {key: value for key, value in pod_of(workload).items() if key not in _NOT_READ_BY_CONTAINERS}
+        references = read_references(read)
+        return self._resolve(workload, (reference for reference in references if reference[0] in CONFIGURATION))
+
+    def find_surroundings(self, workload: Json) -> tuple[Identity, ...]:
+        """Find what pods need beside configuration: account, claims, pull secrets; also those of the account."""
+        read = set(self.find_configuration(workload))
+        found = list(self._resolve(workload, read_references(pod_of(workload))))
+        for subject in tuple(found):
+            if subject.kind == "ServiceAccount":
+                secrets = self.objects[subject].body.get("imagePullSecrets", ())
+                found += self._resolve(workload, (("Secret", secret["name"]) for secret in secrets))
+        return tuple(subject for subject in dict.fromkeys(found) if subject not in read)
+
+    def _resolve(self, workload: Json, references: Iterable[Reference]) -> tuple[Identity, ...]:
+        namespace = identity(workload).namespace
+        subjects = (Identity(kind, namespace, name) for kind, name in references)
+        return tuple(subject for subject in subjects if subject in self.objects)
 
 
 def pod_of(workload: Json) -> Json:
-    """Give the PodSpec of a Deployment or Job."""
-    pod: Json = workload["spec"]["template"]["spec"]
+    """Give the PodSpec of a Deployment, Job or CronJob."""
+    spec = workload["spec"]
+    pod: Json = spec.get("jobTemplate", workload)["spec"]["template"]["spec"]
     return pod
 
 
-def index_objects(rendered: Rendered) -> Objects:
-    """Index the objects of a release by what pods call them: kind and name."""
-    return {(resource.body["kind"], resource.body["metadata"]["name"]): resource for resource in rendered.objects}
+def content_of(config: Json) -> Json:
+    """Give what those who read a ConfigMap or Secret see of it."""
+    return {field: config.get(field) or {} for field in ("data", "binaryData", "stringData")}
 
 
-def find_members(rendered: Rendered) -> dict[str, Member]:
-    """Find the applications of a release, in the order of their Deployments."""
-    deployments = {r.application: r.body for r in rendered.objects if r.application and r.body["kind"] == "Deployment"}
-    migrations: dict[str, list[Migration]] = {name: [] for name in deployments}
+def _find_members(rendered: Rendered) -> dict[str, Member]:
+    deployments = {r.application: r.body for r in rendered.objects if is_rolled_out(r)}
+    migrations: dict[str, list[Migration]] = {name: [] for name in deployments if name is not None}
     for migration in rendered.migrations:
         migrations.setdefault(migration.application, []).append(migration)
     return {
@@ -52,23 +93,6 @@ def find_members(rendered: Rendered) -> dict[str, Member]:
     }
 
 
-def read_configuration(pod: Json) -> tuple[Reference, ...]:
-    """List the ConfigMaps and Secrets that the containers of a pod read, as environment or files."""
-    read = {key: value for key, value in pod.items() if key not in _NOT_READ_BY_CONTAINERS}
-    return tuple(reference for reference in read_references(read) if reference[0] in CONFIGURATION)
-
-
-def read_surroundings(pod: Json, objects: Objects) -> tuple[Reference, ...]:
-    """List what a pod needs beside its configuration: account, claims, and pull secrets, also those of the account."""
-    read = set(read_configuration(pod))
-    references = [reference for reference in read_references(pod) if reference not in read]
-    for reference in tuple(references):
-        if reference[0] == "ServiceAccount" and reference in objects:
-            secrets = objects[reference].body.get("imagePullSecrets", ())
-            references += [("Secret", secret["name"]) for secret in secrets]
-    return tuple(dict.fromkeys(references))
-
-
-def content_of(config: Json) -> Json:
-    """Give what those who read a ConfigMap or Secret see of it."""
-    return {field: config.get(field) or {} for field in ("data", "binaryData", "stringData")}
+def is_rolled_out(resource: Resource) -> bool:
+    """Tell whether an object is an application's Deployment, which is rolled out; anything else is applied."""
+    return resource.application is not None and resource.body["kind"] == "Deployment"

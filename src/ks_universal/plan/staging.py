@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from ks_universal.plan.digest import digest
-from ks_universal.plan.release import Objects, pod_of, read_configuration
+from ks_universal.plan.release import Release, pod_of
 from ks_universal.resources.objects import Json, Migration
 from ks_universal.resources.references import rename_references
 
@@ -13,16 +13,16 @@ _DIGEST_LENGTH = 8
 _LONGEST_NAME = 253
 
 
-def stage(migration: Migration, objects: Objects) -> tuple[Migration, tuple[Json, ...]]:
+def stage(migration: Migration, release: Release) -> tuple[Migration, tuple[Json, ...]]:
     """Give a migration that reads copies of the release's configuration, and these copies.
 
     Copied is what the Job's containers read and the release has; anything else keeps its name.
     """
-    pod = pod_of(migration.body)
     job = migration.body["metadata"]["name"]
-    copies = {ref: _copy(objects[ref].body, job) for ref in read_configuration(pod) if ref in objects}
+    read = release.find_configuration(migration.body)
+    copies = {(subject.kind, subject.name): _copy(release.objects[subject].body, job) for subject in read}
     names = {reference: copy["metadata"]["name"] for reference, copy in copies.items()}
-    body = _with_pod(migration.body, rename_references(pod, names))
+    body = _with_pod(migration.body, rename_references(pod_of(migration.body), names))
     return msgspec.structs.replace(migration, body=body), tuple(copies.values())
 
 

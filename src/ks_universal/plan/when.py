@@ -8,7 +8,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.plan.fingerprints import name_changes
 from ks_universal.plan.records import Outcome, Revision
-from ks_universal.plan.release import Member
+from ks_universal.plan.release import Member, pod_of
 from ks_universal.resources.objects import Json
 
 
@@ -78,8 +78,8 @@ def _last_unfinished(application: str, revisions: Sequence[Revision]) -> Revisio
 
 def _moving_images(member: Member) -> Iterator[str]:
     """Yield images that the nodes pull anew; init containers, which only prepare, don't count."""
-    for pod in member.pods:
-        yield from (c["image"] for c in pod.get("containers", ()) if _may_move(c))
+    for workload in member.workloads:
+        yield from (container["image"] for container in pod_of(workload)["containers"] if _may_move(container))
 
 
 def _may_move(container: Json) -> bool:
