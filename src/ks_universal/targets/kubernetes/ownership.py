@@ -53,11 +53,13 @@ def is_as_applied(live: Json | None, marked: Json) -> bool:
 
 def _contains(live: object, wanted: object) -> bool:
     """Tell whether all that is wanted is there; lists element by element, as the API server keeps their order."""
+    if live is None:
+        return not wanted  # the API server leaves out what is empty
     if isinstance(wanted, dict):
         return isinstance(live, dict) and all(_contains(live.get(key), value) for key, value in wanted.items())
     if isinstance(wanted, list):
         return isinstance(live, list) and len(live) == len(wanted) and all(map(_contains, live, wanted))
-    return live == wanted or (live is None and not wanted)
+    return live == wanted
 
 
 def _first_manager(live: Json) -> str:

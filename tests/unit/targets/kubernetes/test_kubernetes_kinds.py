@@ -1,0 +1,44 @@
+from ks_universal.targets.kubernetes.kinds import JOB, NAMESPACE, Kind, Kinds, read_discovery
+from ks_universal.targets.kubernetes.rules import build_role
+
+CERTIFICATE = Kind("cert-manager.io/v1", "Certificate", "certificates")
+DISCOVERY = {
+    "items": [
+        {
+            "metadata": {"name": "cert-manager.io"},
+            "versions": [
+                {
+                    "version": "v1",
+                    "resources": [
+                        {"resource": "certificates", "responseKind": {"kind": "Certificate"}, "scope": "Namespaced"},
+                        {"resource": "nothing", "responseKind": {}, "scope": "Namespaced"},
+                    ],
+                }
+            ],
+        }
+    ]
+}
+
+
+def test_a_kind_says_where_its_objects_are() -> None:
+    assert JOB.path("n", "a", "status") == "/apis/batch/v1/namespaces/n/jobs/a/status"
+    assert NAMESPACE.path("n", "a") == "/api/v1/namespaces/a"
+
+
+def test_discovery_gives_the_kinds_that_are_no_usual_ones() -> None:
+    kinds = Kinds()
+    assert kinds.get("Certificate") is None
+    kinds.add(read_discovery(DISCOVERY))
+    assert kinds.get("Certificate", "cert-manager.io/v1") == CERTIFICATE
+    assert kinds.get("Certificate", "cert-manager.io/v2") is None
+    assert kinds.get("Job") is JOB
+
+
+def test_the_role_has_the_kinds_of_the_release_and_no_wildcard() -> None:
+    rules = build_role("shop", "n", [CERTIFICATE])["rules"]
+    assert {
+        "apiGroups": ["cert-manager.io"],
+        "resources": ["certificates"],
+        "verbs": ["create", "delete", "get", "list", "patch"],
+    } in rules
+    assert not any("*" in value for rule in rules for values in rule.values() for value in values)

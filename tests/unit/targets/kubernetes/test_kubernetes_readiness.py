@@ -1,0 +1,62 @@
+from typing import Any
+
+from ks_universal.targets.kubernetes.readiness import read_progress
+
+Json = dict[str, Any]
+REVISION = "deployment.kubernetes.io/revision"
+
+
+def deployment(*, replicas: int = 2, paused: bool = False, **status: Any) -> Json:
+    metadata = {"name": "app", "uid": "d", "generation": 2, "annotations": {REVISION: "2"}}
+    settled = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
+    return {"metadata": metadata, "spec": {"replicas": replicas, "paused": paused}, "status": {**settled, **status}}
+
+
+def replica_set(revision: str) -> Json:
+    return {"metadata": {"name": f"app-{revision}", "uid": f"r{revision}", "annotations": {REVISION: revision}}}
+
+
+def pod(revision: str, phase: str = "Running") -> Json:
+    owner = {"kind": "ReplicaSet", "name": f"app-{revision}", "uid": f"r{revision}", "controller": True}
+    ready = {"type": "Ready", "status": "True"}
+    return {"metadata": {"name": "p", "ownerReferences": [owner]}, "status": {"phase": phase, "conditions": [ready]}}
+
+
+SETS = [replica_set("1"), replica_set("2")]
+
+
+def test_done_when_all_pods_are_new_and_available() -> None:
+    assert read_progress(deployment(), SETS, [pod("2"), pod("2")]).done
+
+
+def test_a_spec_that_the_controller_has_not_seen_is_not_done() -> None:
+    assert read_progress(deployment(observedGeneration=1), SETS, []).waits_for == "the Deployment's controller"
+
+
+def test_new_pods_that_are_not_available_are_counted() -> None:
+    assert read_progress(deployment(availableReplicas=1), SETS, [pod("2")]).waits_for == "its new pods: 1 of 2 ready"
+
+
+def test_an_old_pod_that_is_ending_is_waited_for_though_the_status_no_longer_counts_it() -> None:
+    assert read_progress(deployment(), SETS, [pod("1"), pod("2")]).waits_for == "1 old pod to end"
+
+
+def test_an_old_pod_that_has_ended_is_not_waited_for() -> None:
+    assert read_progress(deployment(), SETS, [pod("1", "Failed"), pod("2")]).done
+
+
+def test_too_slow_is_a_failure() -> None:
+    condition = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "slow"}
+    failure = read_progress(deployment(conditions=[condition]), SETS, []).failure
+    assert failure is not None
+    assert failure.code == "kubernetes/progress-deadline"
+
+
+def test_a_paused_deployment_is_as_far_as_it_will_be() -> None:
+    assert read_progress(deployment(paused=True, availableReplicas=0), SETS, []).done
+
+
+def test_no_replicas_wanted_is_done_when_all_have_gone() -> None:
+    none = deployment(replicas=0, replicas_=0, updatedReplicas=0, availableReplicas=0)
+    none["status"]["replicas"] = 0
+    assert read_progress(none, SETS, []).done

@@ -1,0 +1,53 @@
+import msgspec
+import pytest
+
+from ks_universal.targets.kubernetes.refusals import is_schema_error, refuse
+
+
+def answer(message: str, reason: str = "", **details: object) -> bytes:
+    return msgspec.json.encode({"kind": "Status", "message": message, "reason": reason, "details": details})
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "found"),
+    [
+        (401, answer("Unauthorized", "Unauthorized"), "unauthorized"),
+        (403, answer('secrets is forbidden: User "x" cannot list', "Forbidden"), "forbidden"),
+        (403, answer('pods "a" is forbidden: exceeded quota: q, requested: pods=1', "Forbidden"), "quota"),
+        (403, answer('pods "a" is forbidden: violates PodSecurity "restricted:latest"', "Forbidden"), "pod-security"),
+        (403, answer('pods "a" is forbidden: maximum memory usage per Container is 16Mi', "Forbidden"), "admission"),
+        (400, answer('admission webhook "policy.example" denied the request: no'), "admission"),
+        (404, answer('namespaces "a" not found', "NotFound", kind="namespaces"), "namespace-missing"),
+        (404, answer('jobs "a" not found', "NotFound", kind="jobs"), "not-found"),
+        (409, answer("the object has been modified", "Conflict"), "conflict"),
+        (422, answer("spec.replicas: Invalid value: -1", "Invalid"), "invalid"),
+        (500, answer("failed to create typed patch object: .spec.foo: field not declared in schema"), "invalid"),
+        (500, b"", "api-error"),
+        (502, b"<html>Bad Gateway</html>", "api-error"),
+    ],
+)
+def test_each_refusal_has_a_code_of_ours(code: int, body: bytes, found: str) -> None:
+    refusal = refuse(code, body, "Job/a")
+    assert refusal.problem.code == f"kubernetes/{found}"
+    assert refusal.problem.message.startswith("Job/a: ")
+
+
+def test_a_field_conflict_names_managers_and_fields() -> None:
+    causes = [
+        {
+            "reason": "FieldManagerConflict",
+            "message": 'conflict with "kubectl" using apps/v1',
+            "field": ".spec.replicas",
+        },
+        {"reason": "FieldManagerConflict", "message": 'conflict with "kubectl" using apps/v1', "field": ".spec.paused"},
+        {"reason": "FieldManagerConflict", "message": 'conflict with "hpa" using apps/v1', "field": ".spec.x"},
+    ]
+    problem = refuse(409, answer("Apply failed", "Conflict", causes=causes), "Deployment/a").problem
+    assert problem.code == "kubernetes/field-conflict"
+    assert problem.message == "Deployment/a: kubectl manages spec.replicas, spec.paused; hpa manages spec.x"
+    assert "--take-ownership" in (problem.hint or "")
+
+
+def test_an_object_that_does_not_fit_its_schema_is_not_a_passing_error() -> None:
+    assert is_schema_error(answer("failed to create typed patch object (a/b; apps/v1): .spec.foo: ..."))
+    assert not is_schema_error(answer("etcdserver: leader changed"))

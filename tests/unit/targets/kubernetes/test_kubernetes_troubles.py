@@ -1,0 +1,154 @@
+from typing import Any
+
+import pytest
+
+from ks_universal.targets.kubernetes.pods import find_failure, has_succeeded, is_disrupted
+from ks_universal.targets.kubernetes.troubles import (
+    describe_end,
+    describe_wait,
+    find_creation_trouble,
+    find_trouble,
+)
+
+Json = dict[str, Any]
+
+
+def pod(*main: Json, init: tuple[Json, ...] = (), sidecars: tuple[str, ...] = (), **status: Any) -> Json:
+    containers = [{"name": state["name"], "resources": {"limits": {"memory": "16Mi"}}} for state in main]
+    inits: list[Json] = [{"name": state["name"]} for state in init]
+    for container in inits:
+        if container["name"] in sidecars:
+            container["restartPolicy"] = "Always"
+    return {
+        "kind": "Pod",
+        "metadata": {"name": "p"},
+        "spec": {"nodeName": "node", "containers": containers, "initContainers": inits},
+        "status": {"containerStatuses": list(main), "initContainerStatuses": list(init), **status},
+    }
+
+
+def waiting(reason: str, message: str = "", name: str = "main", **more: Any) -> Json:
+    return {"name": name, "state": {"waiting": {"reason": reason, "message": message}}, **more}
+
+
+def ended(code: int, name: str = "main", **more: Any) -> Json:
+    return {"name": name, "state": {"terminated": {"exitCode": code, **more}}}
+
+
+def runs(name: str = "main") -> Json:
+    return {"name": name, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "lasts"),
+    [
+        (waiting("ErrImagePull", 'failed to resolve "docker.io/library/a:1": not found'), "image", True),
+        (waiting("ImagePullBackOff", "pull access denied, repository does not exist"), "image", True),
+        (waiting("ErrImagePull", "dial tcp: i/o timeout"), "image", False),
+        (waiting("InvalidImageName", "couldn't parse image name"), "image", True),
+        (waiting("CreateContainerConfigError", 'secret "db" not found'), "missing-reference", True),
+        (waiting("CreateContainerConfigError", "failed to sync secret cache: timed out"), "missing-reference", False),
+        (waiting("CreateContainerError", "no command specified"), "container", True),
+        (waiting("CreateContainerError", "context deadline exceeded"), "container", False),
+        (waiting("CrashLoopBackOff", restartCount=1), "crash-loop", False),
+        (waiting("CrashLoopBackOff", restartCount=3), "crash-loop", True),
+    ],
+)
+def test_a_trouble_that_cannot_pass_has_no_patience(state: Json, code: str, lasts: bool) -> None:
+    trouble = find_trouble(pod(state), ())
+    assert trouble is not None
+    assert trouble.problem.code == f"kubernetes/{code}"
+    assert (trouble.patience_s == 0) is lasts
+
+
+@pytest.mark.parametrize("state", [waiting("ContainerCreating"), waiting("PodInitializing"), runs(), ended(0)])
+def test_what_goes_its_way_is_no_trouble(state: Json) -> None:
+    assert find_trouble(pod(state), ()) is None
+
+
+def unschedulable(**status: Any) -> Json:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+    return pod(conditions=[condition], **status)
+
+
+def test_a_pod_without_a_node_is_given_up_after_some_seconds() -> None:
+    trouble = find_trouble(unschedulable(), ())
+    assert trouble is not None
+    assert trouble.problem.code == "kubernetes/unschedulable"
+    assert trouble.patience_s == 10
+
+
+@pytest.mark.parametrize("reason", ["TriggeredScaleUp", "Nominated"])
+def test_a_pod_for_which_a_node_is_on_its_way_is_waited_for(reason: str) -> None:
+    assert find_trouble(unschedulable(), [{"reason": reason}]) is None
+    assert find_trouble(unschedulable(nominatedNodeName="other"), ()) is None
+
+
+def test_a_volume_of_a_missing_secret_is_found_in_the_events() -> None:
+    message = 'MountVolume.SetUp failed for volume "v" : secret "tls" not found'
+    trouble = find_trouble(pod(waiting("ContainerCreating")), [{"reason": "FailedMount", "message": message}])
+    assert trouble is not None
+    assert trouble.problem.code == "kubernetes/missing-reference"
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (
+            'pods "a-" is forbidden: error looking up service account n/x: serviceaccount "x" not found',
+            "service-account",
+        ),
+        ('pods "a-x" is forbidden: exceeded quota: q', "quota"),
+        ('pods "a-x" is forbidden: violates PodSecurity "restricted:latest"', "pod-security"),
+        ('admission webhook "w" denied the request: no', "admission"),
+        ("etcdserver: request timed out", "pod-creation"),
+    ],
+)
+def test_a_refused_pod_is_named_by_who_refused_it(message: str, code: str) -> None:
+    trouble = find_creation_trouble([{"reason": "FailedCreate", "message": f"Error creating: {message}"}])
+    assert trouble is not None
+    assert trouble.problem.code == f"kubernetes/{code}"
+    assert message in trouble.problem.message
+
+
+def test_an_end_by_memory_names_the_limit() -> None:
+    killed = pod(ended(137, reason="OOMKilled"))
+    end = find_failure(killed)
+    assert end is not None
+    problem = describe_end(end, killed)
+    assert problem is not None
+    assert (problem.code, "16Mi" in problem.message) == ("kubernetes/oom-killed", True)
+
+
+def test_success_is_known_before_the_sidecars_have_stopped() -> None:
+    done = pod(ended(0), init=(runs("proxy"),), sidecars=("proxy",), phase="Running")
+    assert has_succeeded(done)
+    assert find_failure(done) is None
+
+
+def test_a_sidecar_that_is_killed_at_the_end_is_not_the_failure() -> None:
+    failed = pod(ended(3), init=(ended(137, "proxy"),), sidecars=("proxy",))
+    end = find_failure(failed)
+    assert end is not None
+    assert (end.container, end.exit_code) == ("main", 3)
+
+
+def test_an_init_container_that_failed_is_the_failure() -> None:
+    end = find_failure(pod(waiting("PodInitializing"), init=(ended(7, "wait-for-db"),)))
+    assert end is not None
+    assert (end.container, end.exit_code) == ("wait-for-db", 7)
+
+
+def test_a_deleted_pod_is_disrupted_unless_it_had_succeeded() -> None:
+    gone = pod(ended(143))
+    gone["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    done = pod(ended(0), phase="Succeeded")
+    done["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert is_disrupted(gone)
+    assert not is_disrupted(done)
+
+
+def test_a_wait_is_told_in_a_clause() -> None:
+    assert describe_wait(pod(waiting("PodInitializing"), init=(runs("wait-for-db"),))) == "init container wait-for-db"
+    assert describe_wait(pod(waiting("ContainerCreating"))) == "container main to be created"
+    assert describe_wait(pod(runs())) == ""
