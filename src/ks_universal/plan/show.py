@@ -1,0 +1,41 @@
+"""A plan as lines for people; pure, and without the content of any object."""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Skipped, Step
+
+
+def show_plan(plan: Plan) -> Iterator[str]:
+    """Give the lines: the steps in order, numbered, with what each waits for; then what is skipped, and why."""
+    yield f"{plan.release}, revision {plan.revision}: {len(plan.steps)} steps"
+    numbers = {step.id: number for number, step in enumerate(plan.steps, start=1)}
+    width = len(str(len(numbers)))
+    for step in plan.steps:
+        after = ", ".join(str(number) for number in sorted(numbers[need] for need in step.needs))
+        yield f"  {numbers[step.id]:>{width}}. {describe_step(step)}" + (f"  [after {after}]" if after else "")
+    for skipped in plan.skipped:
+        yield f"  skipped: {_name_migration(skipped)}: {skipped.why}"
+    yield from (line for warning in plan.warnings for line in str(warning).splitlines())
+
+
+def describe_step(step: Step) -> str:
+    """Say in a line what a step does: `migrate shop (schema): image changed`."""
+    match step:
+        case Apply():
+            return f"apply {step.id}"
+        case Migrate():
+            return f"migrate {step.id}: {step.why}" + _describe_staged(step)
+        case RollOut():
+            return f"roll out {step.id}"
+        case Delete():
+            return step.id
+    assert_never(step)
+
+
+def _describe_staged(step: Migrate) -> str:
+    return f" (reads copies of {len(step.staged)} configs)" if step.staged else ""
+
+
+def _name_migration(skipped: Skipped) -> str:
+    return f"{skipped.application}/migrations" + (f"/{skipped.step}" if skipped.step else "")
