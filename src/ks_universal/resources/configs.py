@@ -13,13 +13,14 @@ def build_config(scope: Scope, name: str, config: Config) -> Json:
     metadata = build_metadata(scope, name, build_labels(scope, name, config.labels), config.annotations)
     body: Json = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
     text = {**config.data, **config.string_data}
+    binary = {key: "".join(value.split()) for key, value in config.binary_data.items()}
     if config.type is ConfigType.SECRET:
         body["kind"], body["type"] = "Secret", config.secret_type
-        body["data"] = {key: _encode(value) for key, value in text.items()} | config.binary_data
+        body["data"] = {key: _encode(value) for key, value in text.items()} | binary
     else:
         body["data"] = text
-        if config.binary_data:
-            body["binaryData"] = config.binary_data
+        if binary:
+            body["binaryData"] = binary
     if config.immutable is not None:
         body["immutable"] = config.immutable
     return body

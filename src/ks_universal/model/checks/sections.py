@@ -2,22 +2,60 @@
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.report import Report
+from ks_universal.model.sections import Config, ConfigType
 from ks_universal.values.nodes import Path
 
+_DATA = ("data", "stringData", "binaryData")
+_NEEDED = {
+    "kubernetes.io/dockercfg": (".dockercfg",),
+    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+}
 _ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 
 
 def check_sections(application: Application, report: Report) -> None:
     """Check configs, groups and claims."""
-    for name in application.configs:
-        if not report.is_written(("configs", name, "data")):
-            report.error("values/missing-key", ("configs", name), "needs the key 'data'", key=True)
+    for name, config in application.configs.items():
+        _check_config(("configs", name), config, report)
     for group, entries in application.secret_refs.items():
         for index, entry in enumerate(entries):
             if entry.secret_key_ref is None and entry.value is None and entry.value_from is None:
                 clause = "needs one of the keys 'secretKeyRef', 'value' and 'valueFrom'"
                 report.error("values/missing-key", ("secretRefs", group, index), clause)
     _check_claims(application, report)
+
+
+def _check_config(path: Path, config: Config, report: Report) -> None:
+    if not any(report.is_written((*path, field)) for field in _DATA):
+        report.error("values/missing-key", path, "needs the key 'data'", key=True)
+    seen: set[str] = set()
+    for field, data in zip(_DATA, (config.data, config.string_data, config.binary_data), strict=True):
+        for key in data.keys() & seen:
+            report.error("names/duplicate", (*path, field, key), "is written twice in this config", key=True)
+        seen |= data.keys()
+    for key, text in config.binary_data.items():
+        if not _is_base64(text):
+            clause = "is no base64"
+            report.error("values/wrong-type", (*path, "binaryData", key), clause, "write the output of 'base64 FILE'")
+    if config.type is not ConfigType.SECRET and report.is_written((*path, "secretType")):
+        clause = "is only for secrets"
+        report.error("values/contradiction", (*path, "secretType"), clause, "write 'type: secret'", key=True)
+    for key in _NEEDED.get(config.secret_type, ()) if config.type is ConfigType.SECRET else ():
+        if key not in seen:
+            clause = f"needs the key '{key}', as its secretType says"
+            report.error("values/missing-key", (*path, "data"), clause, key=True)
+
+
+def _is_base64(text: str) -> bool:
+    from binascii import Error, a2b_base64
+
+    try:
+        a2b_base64("".join(text.split()), strict_mode=True)
+    except (Error, ValueError):
+        return False
+    return True
 
 
 def _check_claims(application: Application, report: Report) -> None:

@@ -1,0 +1,69 @@
+"""Jobs and cron jobs: their numbers, when they run, and what restarts their containers."""
+
+import re
+
+from ks_universal.model.application import Application
+from ks_universal.model.checks.places import each_job
+from ks_universal.model.checks.report import Report
+from ks_universal.model.workloads import CronJob, Job
+from ks_universal.values.nodes import Path
+
+_RESTARTS = ("Never", "OnFailure")
+_CONCURRENCY = ("Allow", "Forbid", "Replace")
+_AT_LEAST = {
+    "activeDeadlineSeconds": 1,
+    "backoffLimit": 0,
+    "backoffLimitPerIndex": 0,
+    "completions": 1,
+    "maxFailedIndexes": 0,
+    "parallelism": 1,
+    "ttlSecondsAfterFinished": 0,
+}
+_CRON_AT_LEAST = dict.fromkeys(("failedJobsHistoryLimit", "startingDeadlineSeconds", "successfulJobsHistoryLimit"), 0)
+_WORDS = ("@annually", "@daily", "@hourly", "@midnight", "@monthly", "@weekly", "@yearly")
+_STEP = r"(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?"
+_FIELD = re.compile(rf"{_STEP}(,{_STEP})*", re.ASCII)
+_EVERY = re.compile(r"@every ([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+", re.ASCII)
+
+
+def check_jobs(application: Application, report: Report) -> None:
+    """Check all jobs and cron jobs."""
+    for path, job in each_job(application):
+        _check_job(path, job, report)
+        if isinstance(job, CronJob):
+            _check_cron_job(path, job, report)
+
+
+def _check_job(path: Path, job: Job, report: Report) -> None:
+    if job.restart_policy not in _RESTARTS:
+        hint = report.suggest(job.restart_policy, _RESTARTS)
+        report.error("values/unknown-value", (*path, "restartPolicy"), "must be Never or OnFailure", hint)
+    for key, least in _AT_LEAST.items():
+        _check_least(path, key, job.job_spec.get(key), least, report)
+
+
+def _check_least(path: Path, key: str, number: int | None, least: int, report: Report) -> None:
+    if number is not None and number < least:
+        report.error("values/out-of-range", (*path, key), f"must be at least {least}")
+
+
+def _check_cron_job(path: Path, job: CronJob, report: Report) -> None:
+    if not _is_schedule(job.schedule):
+        hint = "five fields (minute, hour, day, month, weekday) such as '30 2 * * *', or @hourly, @daily, @weekly"
+        report.error("values/unknown-value", (*path, "schedule"), "is no schedule", hint)
+    if job.timezone is not None and "timeZone" in job.cron_job_spec:
+        clause = "is said twice, by 'timezone' and by 'timeZone'"
+        report.error("values/contradiction", (*path, "timezone"), clause, "keep one of them")
+    policy = job.cron_job_spec.get("concurrencyPolicy", "Allow")
+    if policy not in _CONCURRENCY:
+        clause, near = f"must be one of {', '.join(_CONCURRENCY)}", report.suggest(policy, _CONCURRENCY)
+        report.error("values/unknown-value", (*path, "concurrencyPolicy"), clause, near)
+    for key, least in _CRON_AT_LEAST.items():
+        _check_least(path, key, job.cron_job_spec.get(key), least, report)
+
+
+def _is_schedule(text: str) -> bool:
+    if text.startswith("@"):
+        return text in _WORDS or _EVERY.fullmatch(text) is not None
+    fields = text.split()
+    return len(fields) == 5 and all(_FIELD.fullmatch(field) for field in fields)

@@ -1,0 +1,24 @@
+"""Network policies and quotas."""
+
+from ks_universal.model.application import Application
+from ks_universal.model.checks.report import Report
+from ks_universal.values.nodes import Path
+
+_TYPES = ("Egress", "Ingress")
+
+
+def check_policies(application: Application, report: Report) -> None:
+    """Check network policies and quotas."""
+    for name, policy in application.network_policies.items():
+        path: Path = ("networkPolicies", name)
+        if "podSelector" not in policy.kubernetes and name not in report.names_below("deployments"):
+            clause = "is for no pods: no deployment has its name, and it has no 'podSelector'"
+            hint = "add 'podSelector'; {} is for all pods of the namespace"
+            report.error("values/missing-key", path, clause, hint, key=True)
+        for index, kind in enumerate(policy.kubernetes.get("policyTypes", ())):
+            if kind not in _TYPES:
+                near = report.suggest(kind, _TYPES)
+                report.error("values/unknown-value", (*path, "policyTypes", index), "must be Ingress or Egress", near)
+    for name, quota in application.resource_quotas.items():
+        if not quota.kubernetes.get("hard"):
+            report.error("values/missing-key", ("resourceQuotas", name), "needs the key 'hard'", key=True)

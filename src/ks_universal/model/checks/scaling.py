@@ -1,0 +1,116 @@
+"""How many pods there are and must be: autoscalers, and disruption budgets."""
+
+import re
+from typing import Any
+
+from ks_universal.model.application import Application
+from ks_universal.model.autoscaling import Autoscaler
+from ks_universal.model.checks.report import Report
+from ks_universal.model.disruptions import LIMITS, DisruptionBudget
+from ks_universal.model.workloads import Deployment
+from ks_universal.values.nodes import Path
+
+_PERCENT = re.compile(r"[0-9]+%", re.ASCII)
+_METRICS = {
+    "ContainerResource": "containerResource",
+    "External": "external",
+    "Object": "object",
+    "Pods": "pods",
+    "Resource": "resource",
+}
+_TARGETS = ("averageUtilization", "averageValue", "value")
+
+
+def check_scaling(application: Application, report: Report) -> None:
+    """Check all budgets, autoscalers and the numbers of a rollout."""
+    for name, deployment in application.deployments.items():
+        path: Path = ("deployments", name)
+        _check_budgets(path, deployment, report)
+        _check_strategy((*path, "strategy"), deployment.strategy or {}, report)
+        if deployment.hpa is not None and deployment.hpa != Autoscaler():
+            _check_autoscaler((*path, "hpa"), deployment.hpa, report)
+            if name in application.hpas:
+                clause = f"is also made by 'hpa' of the deployment '{name}'"
+                report.error("names/duplicate", ("hpas", name), clause, "keep one of the two", key=True)
+    for name, autoscaler in application.hpas.items():
+        _check_autoscaler(("hpas", name), autoscaler, report)
+        if "scaleTargetRef" not in autoscaler.kubernetes and name not in report.names_below("deployments"):
+            clause = "scales nothing: no deployment has its name, and it has no 'scaleTargetRef'"
+            hint = report.suggest(name, application.deployments)
+            report.error("references/unknown-deployment", ("hpas", name), clause, hint, key=True)
+
+
+def _check_budgets(path: Path, deployment: Deployment, report: Report) -> None:
+    for key, budget in (("pdbConfig", deployment.pdb_config), ("pdb", deployment.pdb)):
+        if budget is not None:
+            _check_limits((*path, key), budget, report)
+    manual = deployment.pdb
+    if manual is not None and manual != DisruptionBudget() and not any(x in manual.kubernetes for x in LIMITS):
+        clause = "needs one of the keys 'minAvailable' and 'maxUnavailable'"
+        report.error("values/missing-key", (*path, "pdb"), clause, key=True)
+    if deployment.auto_create_pdb and manual is not None and deployment.pdb_config is not None:
+        clause = "is not used: 'pdbConfig' says what the budget is"
+        report.warn("values/contradiction", (*path, "pdb"), clause, "keep one of the two", key=True)
+
+
+def _check_limits(path: Path, budget: DisruptionBudget, report: Report) -> None:
+    written = [limit for limit in LIMITS if limit in budget.kubernetes]
+    if len(written) == 2:
+        clause = "says both 'minAvailable' and 'maxUnavailable': Kubernetes takes one of them"
+        report.error("values/contradiction", path, clause, "keep one of them", key=True)
+    for limit in written:
+        _check_share((*path, limit), budget.kubernetes[limit], report)
+
+
+def _check_strategy(path: Path, strategy: dict[str, Any], report: Report) -> None:
+    kind = strategy.get("type", "RollingUpdate")
+    if kind not in ("Recreate", "RollingUpdate"):
+        near = report.suggest(kind, ("Recreate", "RollingUpdate"))
+        report.error("values/unknown-value", (*path, "type"), "must be Recreate or RollingUpdate", near)
+    rolling = strategy.get("rollingUpdate", {})
+    if rolling and kind == "Recreate":
+        clause = "is only for the type RollingUpdate"
+        report.error("values/contradiction", (*path, "rollingUpdate"), clause, "leave it out", key=True)
+    for key in ("maxSurge", "maxUnavailable"):
+        if key in rolling:
+            _check_share((*path, "rollingUpdate", key), rolling[key], report)
+    if rolling.get("maxSurge") in (0, "0%") and rolling.get("maxUnavailable") in (0, "0%"):
+        clause = "allows no step: maxSurge and maxUnavailable are both 0"
+        report.error("values/contradiction", (*path, "rollingUpdate"), clause, "make one of them 1", key=True)
+
+
+def _check_share(path: Path, value: int | str, report: Report) -> None:
+    if isinstance(value, int):
+        if value < 0:
+            report.error("values/out-of-range", path, "must not be negative")
+    elif not _PERCENT.fullmatch(value):
+        report.error("values/wrong-type", path, "must be a whole number or a percentage", "such as 1 or 50%")
+
+
+def _check_autoscaler(path: Path, autoscaler: Autoscaler, report: Report) -> None:
+    spec = autoscaler.kubernetes
+    least, most = spec.get("minReplicas", 1), spec.get("maxReplicas")
+    if most is None:
+        report.error("values/missing-key", path, "needs the key 'maxReplicas'", key=True)
+    elif most < max(least, 1):
+        clause = f"must be at least {max(least, 1)}, the smallest number of pods"
+        report.error("values/out-of-range", (*path, "maxReplicas"), clause)
+    if least < 0:
+        report.error("values/out-of-range", (*path, "minReplicas"), "must not be negative")
+    if not spec.get("metrics"):
+        report.error("values/missing-key", path, "needs the key 'metrics'", "at least one metric", key=True)
+    for index, metric in enumerate(spec.get("metrics", ())):
+        _check_metric((*path, "metrics", index), metric, report)
+
+
+def _check_metric(path: Path, metric: dict[str, Any], report: Report) -> None:
+    kind = metric.get("type", "")
+    key = _METRICS.get(kind)
+    if key is None:
+        clause, hint = f"must be one of {', '.join(_METRICS)}", report.suggest(kind, _METRICS)
+        report.error("values/unknown-value", (*path, "type"), clause, hint)
+    elif key not in metric:
+        report.error("values/missing-key", path, f"needs the key '{key}', as its type says")
+    elif not any(target in metric[key].get("target", {}) for target in _TARGETS):
+        hint = "such as averageUtilization: 80"
+        report.error("values/missing-key", (*path, key, "target"), f"needs one of the keys {', '.join(_TARGETS)}", hint)
