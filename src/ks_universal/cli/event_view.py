@@ -142,11 +142,11 @@ class TextView:
 
     def _print(self, line: Line) -> None:
         self._width = min(max(self._width, len(line.source)), _WIDEST)
-        prefix = Text(f"{line.source:<{self._width}} | ", style=_colour(line.source))
+        prefix = (f"{line.source:<{self._width}} | ", _colour(line.source))
         # A program's own colours stay, but nothing that moves the cursor or clears the screen.
         text = Text.from_ansi(line.text)
         text.stylize(line.style)
-        self._write(prefix + text)
+        self._write(Text.assemble(prefix, text))
 
     def _print_report(self, end: RunEnded) -> None:
         style = "green" if end.outcome is Outcome.SUCCEEDED else "bold red"
