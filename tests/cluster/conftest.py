@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
 
 LEFT_OUT = pytest.StashKey[int]()
 WANTED = "KUBECONFIG" in os.environ

@@ -1,4 +1,4 @@
-"""Deploys values to a namespace as a program of its own, which tests may kill: `driver.py NAMESPACE VALUES LEASE_S`.
+"""Deploys values as a program of its own, which tests may kill: `cluster_driver.py NAMESPACE VALUES LEASE_S`.
 
 Writes each event as a line of JSON. Interrupted by SIGINT or SIGTERM it stops what it runs.
 """
