@@ -19,7 +19,7 @@ from ks_universal.plan.records import Attempt, Outcome, Revision, StepRecord
 from ks_universal.targets.local import LocalTarget
 from ks_universal.targets.local.process_table import group_is_alive
 
-DRIVER = Path(__file__).with_name("driver.py")
+DRIVER = Path(__file__).parent.with_name("local_driver.py")
 # Says that it runs, fails when another one runs at the same time, and waits until it may end.
 GUARDED = (
     "mkdir running || exit 9; echo begun; until [ -e go ]; do sleep 0.02; done; rmdir running; echo x >>runs; echo end"

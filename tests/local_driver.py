@@ -1,4 +1,4 @@
-"""A program that runs one migration, to be killed: `driver.py FOLDER SCRIPT`; says what happens, an event a line."""
+"""A program that runs one migration, to be killed: `local_driver.py FOLDER SCRIPT`; says what happens, an event a line."""
 
 import asyncio
 import sys
