@@ -1,11 +1,14 @@
 """Tree to `Application`: inheritance, typing, cross-checks; every finding at once."""
 
+from collections.abc import Set
+
 import msgspec
 
-from ks_universal.diagnostics import Problem
+from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.model.application import Application
 from ks_universal.model.checks import check_application
 from ks_universal.model.converters import convert_struct, keys_of
+from ks_universal.model.expressions import Release, expand_expressions
 from ks_universal.model.findings import Findings
 from ks_universal.model.forms import unify_forms
 from ks_universal.model.inherit import merge_general
@@ -13,6 +16,7 @@ from ks_universal.model.workloads import General, Job
 from ks_universal.values.nodes import Mapping
 
 _GENERAL = "deploymentsGeneral"
+_UNNAMED = Release()
 
 
 class Parsed(msgspec.Struct, frozen=True):
@@ -26,19 +30,30 @@ class Parsed(msgspec.Struct, frozen=True):
     tree: Mapping
 
 
-def parse_application(tree: Mapping) -> Parsed:
-    """Type and check the whole input. Nothing is raised, whatever the tree holds."""
-    unified = unify_forms(tree)
+def parse_application(tree: Mapping, release: Release = _UNNAMED) -> Parsed:
+    """Type and check the whole input. Nothing is raised, whatever the tree holds.
+
+    `release` is what expressions are told; without one they see placeholders.
+    """
+    expanded = expand_expressions(tree, release)
+    unified = unify_forms(expanded.tree)
     effective = merge_general(unified, keys_of(Job))
     problems = _check_general(unified)
     findings = Findings()
-    entries = {key: node for key, node in effective.entries.items() if key != _GENERAL}
+    unread = _unread_keys(expanded.keys)
+    entries = {key: node for key, node in effective.entries.items() if key not in unread}
     application = convert_struct(Application, Mapping(entries, effective.at, effective.key_at), None, findings)
     # What is wrong in the general settings is wrong in every deployment: one finding, where it is written.
     known = {(problem.code, problem.where) for problem in problems}
     problems += [problem for problem in findings.problems if (problem.code, problem.where) not in known]
     checked = check_application(application, effective, findings.broken)
-    return Parsed(None if problems else application, (*problems, *checked), effective)
+    failed = problems or has_errors(expanded.problems)
+    return Parsed(None if failed else application, (*expanded.problems, *problems, *checked), effective)
+
+
+def _unread_keys(named: Set[str]) -> Set[str]:
+    """Give the top-level keys that no section is read from: the general settings, and what only expressions name."""
+    return {_GENERAL} | (named - keys_of(Application))
 
 
 def _check_general(tree: Mapping) -> list[Problem]:

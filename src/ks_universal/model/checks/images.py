@@ -21,8 +21,6 @@ def check_images(application: Application, report: Report) -> None:
 
 
 def _check_image(report: Report, path: Path, image: str | None, tag: str | None) -> None:
-    if _is_expression(report, (*path, "image"), image) or _is_expression(report, (*path, "imageTag"), tag):
-        return
     if image is not None and not is_image(image):
         hint = "such as my-app, registry.example.com/team/my-app or postgres:17"
         report.error("images/invalid", (*path, "image"), "is no image reference", hint)
@@ -33,10 +31,3 @@ def _check_image(report: Report, path: Path, image: str | None, tag: str | None)
         report.error(
             "images/invalid", (*path, "imageTag"), "is no image tag", "it takes letters, digits, '_', '-' and '.'"
         )
-
-
-def _is_expression(report: Report, path: Path, text: str | None) -> bool:
-    if text is None or "{{" not in text:
-        return False
-    report.error("values/not-supported-yet", path, "has an expression '{{ ... }}', which is not supported yet")
-    return True

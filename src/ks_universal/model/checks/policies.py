@@ -20,5 +20,5 @@ def check_policies(application: Application, report: Report) -> None:
                 near = report.suggest(kind, _TYPES)
                 report.error("values/unknown-value", (*path, "policyTypes", index), "must be Ingress or Egress", near)
     for name, quota in application.resource_quotas.items():
-        if not quota.kubernetes.get("hard"):
+        if not quota.kubernetes.get("hard") and not report.is_written(("resourceQuotas", name, "hard")):
             report.error("values/missing-key", ("resourceQuotas", name), "needs the key 'hard'", key=True)

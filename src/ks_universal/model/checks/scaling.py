@@ -90,9 +90,9 @@ def _check_share(path: Path, value: int | str, report: Report) -> None:
 def _check_autoscaler(path: Path, autoscaler: Autoscaler, report: Report) -> None:
     spec = autoscaler.kubernetes
     least, most = spec.get("minReplicas", 1), spec.get("maxReplicas")
-    if most is None:
+    if most is None and not report.is_written((*path, "maxReplicas")):
         report.error("values/missing-key", path, "needs the key 'maxReplicas'", key=True)
-    elif most < max(least, 1):
+    elif most is not None and most < max(least, 1):
         clause = f"must be at least {max(least, 1)}, the smallest number of pods"
         report.error("values/out-of-range", (*path, "maxReplicas"), clause)
     if least < 0:

@@ -1,0 +1,159 @@
+"""The checks of jobs, ingresses, routes, certificates, monitors, budgets, autoscalers, policies and authenticators."""
+
+import pytest
+
+from ks_universal.model.parse import parse_application
+from ks_universal.values.parse import parse_yaml
+
+GENERIC = "generic: {ingressesGeneral: {domain: example.com}, httpRoutesGeneral: {parentRefs: [{name: gw}]}}\n"
+MAIN = "containers: {main: {image: a, imageTag: '1', ports: {http: {containerPort: 80}}}}"
+CPU = "metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]"
+DEX = "applicationDomain: sso.example.com, applicationIngressClassName: nginx"
+
+
+def find(text: str) -> list[tuple[str, str]]:
+    """List (severity, code) of the findings, in the order found."""
+    tree, problems = parse_yaml(text, "values.yaml")
+    assert problems == []
+    return [(p.severity.value, p.code) for p in parse_application(tree).problems]
+
+
+def app(more: str, generic: str = GENERIC) -> str:
+    return f"{generic}deployments: {{app: {{autoCreateService: true, {more}, {MAIN}}}}}\n"
+
+
+def job(more: str, section: str = "jobs") -> str:
+    return f"{section}: {{j: {{{more}, containers: {{main: {{image: a, imageTag: '1'}}}}}}}}\n"
+
+
+def cron(more: str) -> str:
+    return job(more, "cronJobs")
+
+
+def hosts(text: str, generic: str = GENERIC) -> str:
+    return app(f"autoCreateIngress: true, ingress: {{hosts: [{text}]}}", generic)
+
+
+def rules(text: str) -> str:
+    return app(f"autoCreateHttpRoute: true, httpRoute: {{rules: [{text}]}}")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (job("restartPolicy: Always"), "values/unknown-value"),
+        (job("backoffLimit: -1"), "values/out-of-range"),
+        (job("parallelism: 0"), "values/out-of-range"),
+        (job("completions: two"), "values/wrong-type"),
+        ("jobs: {j: {containers: {}}}", "values/empty"),
+        ("jobs: {j: {backoffLimit: 1}}", "values/missing-key"),
+        (cron("suspend: true"), "values/missing-key"),
+        (cron("schedule: daily"), "values/unknown-value"),
+        (cron("schedule: '* * * * * *'"), "values/unknown-value"),
+        (cron("schedule: '@daily', concurrencyPolicy: forbid"), "values/unknown-value"),
+        (cron("schedule: '@daily', timezone: UTC, timeZone: UTC"), "values/contradiction"),
+        (cron("schedule: '@daily', failedJobsHistoryLimit: -1"), "values/out-of-range"),
+        (cron("schedule: '@daily'").replace("{j:", "{" + 53 * "j" + ":"), "names/invalid"),
+        (hosts("{subdomain: api}", ""), "hosts/no-domain"),
+        (hosts("{paths: [{path: /}]}", ""), "hosts/no-domain"),
+        (hosts("{host: App.example.com}"), "names/invalid"),
+        (hosts("{host: 10.0.0.1}"), "names/invalid"),
+        (hosts("{subdomain: a_b}"), "names/invalid"),
+        (hosts("{paths: [{path: api}]}"), "values/unknown-value"),
+        (hosts("{paths: [{pathType: prefix}]}"), "values/unknown-value"),
+        (hosts("{paths: [{portName: htpp}]}"), "references/unknown-port"),
+        (app("autoCreateIngress: true", "generic: {ingressesGeneral: {domain: '-'}}\n"), "names/invalid"),
+        ("ingresses: {i: {labels: {a: b}}}", "values/missing-key"),
+        (hosts("{host: a.b.c}") + "ingresses: {app: {hosts: [{host: a.b.d}]}}", "names/duplicate"),
+        (app("autoCreateIngress: true, ingress: {dexAuthenticator: {enabled: true}}"),
+         "references/unknown-authenticator"),
+        (app("autoCreateHttpRoute: true", "generic: {ingressesGeneral: {domain: example.com}}\n"),
+         "values/missing-key"),
+        (app("autoCreateHttpRoute: true", "generic: {httpRoutesGeneral: {parentRefs: [{name: g}]}}\n"),
+         "hosts/no-domain"),
+        (rules("{matches: [{path: {type: Prefix}}]}"), "values/unknown-value"),
+        (rules("{matches: [{path: {value: api}}]}"), "values/unknown-value"),
+        (rules("{matches: [{method: FETCH}]}"), "values/unknown-value"),
+        (rules("{matches: [{headers: [{name: a, value: b, type: Regex}]}]}"), "values/unknown-value"),
+        (rules("{backendRefs: [{weight: -1}]}"), "values/out-of-range"),
+        (GENERIC + "httpRoutes: {r: {hostnames: [a.example.com]}}", "values/missing-key"),
+        (app("autoCreateCertificate: true", ""), "hosts/no-domain"),
+        (app("autoCreateCertificate: true, certificate: {domains: [A]}"), "names/invalid"),
+        (app("serviceMonitor: {interval: often}"), "values/wrong-type"),
+        (app("serviceMonitor: {scheme: ftp}"), "values/unknown-value"),
+        (app("serviceMonitor: {endpoints: [{port: metrics}]}"), "references/unknown-port"),
+        (app("autoCreateServiceMonitor: true, serviceMonitor: {endpoints: [{prot: http}]}"), "values/unknown-key"),
+        ("generic: {serviceMonitorGeneral: {scrapeTimeout: '10'}}", "values/wrong-type"),
+        (app("autoCreatePdb: true, pdbConfig: {minAvailable: 1, maxUnavailable: 1}"), "values/contradiction"),
+        (app("autoCreatePdb: true, pdbConfig: {minAvailable: half}"), "values/wrong-type"),
+        (app("pdb: {labels: {a: b}}"), "values/missing-key"),
+        (app("pdb: {maxUnavailable: -1}"), "values/out-of-range"),
+        (app("strategy: {type: Rolling}"), "values/unknown-value"),
+        (app("strategy: {type: Recreate, rollingUpdate: {maxSurge: 1}}"), "values/contradiction"),
+        (app("strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: 0}}"), "values/contradiction"),
+        (app("strategy: {rollingUpdate: {maxSurge: some}}"), "values/wrong-type"),
+        (app(f"hpa: {{{CPU}}}"), "values/missing-key"),
+        (app("hpa: {maxReplicas: 2}"), "values/missing-key"),
+        (app(f"hpa: {{minReplicas: 3, maxReplicas: 2, {CPU}}}"), "values/out-of-range"),
+        (app("hpa: {maxReplicas: 2, metrics: [{type: Cpu}]}"), "values/unknown-value"),
+        (app("hpa: {maxReplicas: 2, metrics: [{type: Pods}]}"), "values/missing-key"),
+        (f"hpas: {{x: {{maxReplicas: 2, {CPU}}}}}", "references/unknown-deployment"),
+        (app(f"hpa: {{maxReplicas: 2, {CPU}}}") + f"hpas: {{app: {{maxReplicas: 2, {CPU}}}}}", "names/duplicate"),
+        ("networkPolicies: {p: {policyTypes: [Ingress]}}", "values/missing-key"),
+        ("networkPolicies: {p: {podSelector: {}, policyTypes: [ingress]}}", "values/unknown-value"),
+        ("resourceQuotas: {q: {}}", "values/missing-key"),
+        ("resourceQuotas: {q: {hard: {pods: many}}}", "values/wrong-type"),
+        ("dexAuthenticators: {d: {applicationDomain: a.b}}", "values/missing-key"),
+        (f"dexAuthenticators: {{d: {{{DEX}, keepUsersLoggedInFor: 1d}}}}", "values/wrong-type"),
+        (f"dexAuthenticators: {{d: {{{DEX}, additionalApplications: [{{signOutURL: /x}}]}}}}", "values/missing-key"),
+        (f"generic: {{dexAuthenticatorGeneral: {{{DEX}}}}}\ndexAuthenticator: {{enabled: false}}",
+         "values/contradiction"),
+        ("configs: {c: {binaryData: {a: '%'}}}", "values/wrong-type"),
+        ("configs: {c: {data: {a: b}, binaryData: {a: aGk=}}}", "names/duplicate"),
+        ("configs: {c: {data: {a: b}, secretType: kubernetes.io/tls}}", "values/contradiction"),
+        ("configs: {c: {type: secret, secretType: kubernetes.io/dockercfg, data: {a: b}}}", "values/missing-key"),
+    ],
+)  # fmt: skip
+def test_one_finding_names_what_is_wrong(text: str, code: str) -> None:
+    assert find(text) == [("error", code)]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (app("autoCreateIngress: true", ""), "hosts/all"),
+        (app("autoCreateIngress: true").replace("autoCreateService: true", "replicas: 1"),
+         "references/unknown-service"),
+        (hosts("{paths: [{service: other}]}"), "references/unknown-service"),
+        (hosts("{paths: [{port: 81}]}"), "references/unknown-port"),
+        (hosts("{host: a.b.c, subdomain: a}"), "values/contradiction"),
+        (hosts("{paths: [{path: /a}, {path: /a}]}"), "names/duplicate"),
+        (app("autoCreateCertificate: true, certificate: {issuer: a, clusterIssuer: b}"), "values/contradiction"),
+        (app("ingress: {hosts: [{subdomain: a}]}"), "values/not-enabled"),
+        (app("pdbConfig: {minAvailable: 1}"), "values/not-enabled"),
+        (app("autoCreateServiceMonitor: true").replace("autoCreateService: true", "replicas: 1"),
+         "references/unknown-service"),
+    ],
+)  # fmt: skip
+def test_what_may_be_meant_so_is_a_warning(text: str, code: str) -> None:
+    assert find(text) == [("warning", code)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        hosts("{host: '*.example.com'}, {host: app.my-company.com}, {host: api.v2.example.com}, {subdomain: a}"),
+        hosts("{paths: [{portName: http}, {path: /b, port: 80}]}"),
+        rules("{filters: [{type: RequestRedirect, requestRedirect: {scheme: https}}]}"),
+        rules("{matches: [{method: GET, headers: [{name: a, value: b}]}], backendRefs: [{name: app, weight: 0}]}"),
+        app("autoCreateIngress: false, ingress: {hosts: [{subdomain: a}]}"),
+        app("autoCreatePdb: true"),
+        app("hpa: {}"),
+        app(f"hpa: {{minReplicas: 0, maxReplicas: 2, {CPU}}}"),
+        cron("schedule: '*/5 0-6,22 1 JAN MON-FRI'"),
+        cron("schedule: '@every 1h30m'"),
+        "networkPolicies: {p: {podSelector: {}}}",
+    ],
+)
+def test_what_is_right_has_no_finding(text: str) -> None:
+    assert find(text) == []
