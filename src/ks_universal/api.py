@@ -15,6 +15,7 @@ from ks_universal.manifest.flavors import Flavor, flavor_objects
 from ks_universal.manifest.select import select_objects, write_json
 from ks_universal.manifest.yaml import write_yaml
 from ks_universal.model.application import Application
+from ks_universal.model.expressions import Release
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
 from ks_universal.resources.objects import Rendered
@@ -25,14 +26,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ks_universal.engine.events import Emit
+    from ks_universal.engine.run import Agree
     from ks_universal.plan.records import Revision
+    from ks_universal.plan.saved import Preview
     from ks_universal.plan.when import MigratePolicy
+    from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
     from ks_universal.targets.local import LocalTarget
 
 # RFC 1123, as Kubernetes checks names; a release is cut at 53 so that names made from it fit in 63 (Helm's rule).
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.ASCII)
 _LONGEST_RELEASE = 53
 _LONGEST_NAMESPACE = 63
+_UNNAMED = Release()
 
 # What leaves a file unread: every finding about the rest would be about something that the user never wrote.
 _UNREAD = frozenset(("values/unreadable", "values/syntax"))
@@ -48,16 +53,24 @@ class Values(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...]
 
 
-def load(files: Sequence[str], overrides: Sequence[Override] = (), *, stdin: Callable[[], str] | None = None) -> Values:
+def load(
+    files: Sequence[str],
+    overrides: Sequence[Override] = (),
+    *,
+    stdin: Callable[[], str] | None = None,
+    release: str = _UNNAMED.name,
+    namespace: str = "",
+) -> Values:
     """Read, merge and check values; nothing is raised, whatever the files hold.
 
     `files` are paths, the later ones winning; `-` is the text that `stdin` returns. `overrides` are `--set` and its
-    kin: `Override("--set", "deployments.my-app.replicas=3")`.
+    kin: `Override("--set", "deployments.my-app.replicas=3")`. `release` and `namespace` are what expressions read as
+    `.Release.Name` and `.Release.Namespace`: those that `render` is given.
     """
     loaded = load_values(files, overrides, stdin=stdin)
     if any(problem.code in _UNREAD for problem in loaded.problems):
         return Values(None, sort_problems(list(loaded.problems)))
-    parsed = parse_application(loaded.tree)
+    parsed = parse_application(loaded.tree, Release(release, namespace or _UNNAMED.namespace))
     problems = sort_problems([*loaded.problems, *parsed.problems])
     return Values(None if has_errors(problems) else parsed.application, problems)
 
@@ -144,6 +157,83 @@ async def down(release: str, emit: "Emit", *, state: "Path") -> bool:
 
     check_release(release)
     return await stop_release(release, emit, state)
+
+
+def open_cluster(
+    release: str,
+    *,
+    namespace: str | None = None,
+    context: str | None = None,
+    kubeconfig: str | None = None,
+    options: "Options | None" = None,
+) -> "KubernetesTarget":
+    """Give a namespace of a cluster as a target for the release; nothing is asked of the cluster yet.
+
+    Without `namespace` it is the context's. Close it at the end. To be called in a running event loop. Raises
+    InputError for names that cannot be, TargetError where there is no such file or context.
+    """
+    from ks_universal.targets.kubernetes.client import Client
+    from ks_universal.targets.kubernetes.connection import connect
+    from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
+
+    check_release(release)
+    if namespace is not None and (problems := check_name("namespace", namespace, _LONGEST_NAMESPACE)):
+        raise InputError(problems)
+    connection = connect(kubeconfig, context)
+    return KubernetesTarget(Client(connection, namespace or connection.namespace), release, options or Options())
+
+
+async def deploy(  # noqa: PLR0913 - the words after `by` are the user's, each with its default
+    values: Values,
+    target: "KubernetesTarget",
+    emit: "Emit",
+    *,
+    by: str,
+    migrate: "MigratePolicy | str" = "auto",
+    wait_for_lock: bool = True,
+    lock_wait_s: float | None = None,
+    force: bool = False,
+    agree: "Agree | None" = None,
+) -> "Revision":
+    """Bring the target's release to these values, and return the record of that run.
+
+    A failure is in the record and in the events, and leaves the version before as it was. `agree` is asked under the
+    lock, before anything of the release changes. Raises as `render` and `engine.run.run_planned` do.
+    """
+    from functools import partial
+
+    from ks_universal.engine.run import run_planned
+    from ks_universal.plan.build import MigratePolicy, build_plan
+
+    return await run_planned(
+        render(values, target.release, target.namespace),
+        target,
+        emit,
+        partial(build_plan, migrate=MigratePolicy(migrate), force=force),
+        by=by,
+        wait_for_lock=wait_for_lock,
+        lock_wait_s=lock_wait_s,
+        agree=agree,
+    )
+
+
+async def plan(
+    values: Values, target: "KubernetesTarget", *, migrate: "MigratePolicy | str" = "auto", force: bool = False
+) -> "Preview":
+    """Say what `deploy` would do, by a dry run of every change on the server; nothing is changed, nothing locked.
+
+    What is in the way is among `problems`. Raises as `render` and `build_plan` do, and TargetError.
+    """
+    from ks_universal.engine.masking import Mask
+    from ks_universal.plan.build import MigratePolicy, build_plan
+    from ks_universal.plan.saved import build_preview
+
+    rendered = render(values, target.release, target.namespace)
+    state = await target.read(rendered)
+    planned = build_plan(rendered, state, migrate=MigratePolicy(migrate), force=force)
+    mask = Mask((*(resource.body for resource in rendered.objects), *state.objects.values()))
+    problems = mask.problems((*planned.warnings, *await target.check(planned)))
+    return build_preview(planned, state, target.changes, problems, migrate=MigratePolicy(migrate).value, force=force)
 
 
 def check_release(name: str) -> None:

@@ -9,7 +9,7 @@ from ks_universal import __version__
 from ks_universal.cli.console import show_problems
 from ks_universal.errors import KsUniversalError
 
-COMMANDS = ("down", "template", "up", "validate")
+COMMANDS = ("deploy", "down", "plan", "template", "up", "validate")
 INTERRUPTED = 130
 
 

@@ -20,13 +20,12 @@ class Line(msgspec.Struct, frozen=True):
 
 
 def format_event(event: Event) -> Line | None:  # noqa: C901 - one case an event
-    """Say an event in one line; None for what the report or the live line says."""
+    """Say an event in one line; None for what the plan, the report or the live line says."""
     match event:
         case events.LockAwaited():
             return Line(PROGRAM, f"waits for {event.holder}, who works on {event.release}", "yellow")
         case events.RunStarted():
-            steps = " -> ".join(event.steps) or "nothing to do"
-            return Line(PROGRAM, f"{event.release}, revision {event.revision}: {steps}", "bold")
+            return None
         case events.StepStarted():
             return None
         case events.Waited():

@@ -1,7 +1,7 @@
 """Shows events while they happen: coloured lines and a live line on a terminal, plain lines elsewhere, or JSON."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from zlib import crc32
 
 import click
@@ -27,8 +27,10 @@ from ks_universal.engine.events import (
     Waited,
 )
 from ks_universal.plan.records import Outcome
+from ks_universal.plan.saved import Preview
 
 _COLOURS = ("cyan", "magenta", "blue", "yellow", "green", "bright_cyan", "bright_magenta", "bright_blue")
+_PLAN_STYLES = {"+ ": "green", "~ ": "yellow", "- ": "red", "> ": "cyan", ". ": "dim"}
 _WIDEST = 40
 """Characters of a source's name that the others are aligned with."""
 
@@ -50,6 +52,10 @@ class JsonView:
         if text := b"\n".join(lines).decode():
             _write(text)
 
+    def show_plan(self, preview: Preview, lines: Iterable[str]) -> None:  # noqa: ARG002 - as the other view
+        """Write a plan."""
+        _write(msgspec.json.encode({"type": "Plan", **msgspec.to_builtins(preview)}).decode())
+
     def close(self) -> None:
         """Nothing is open."""
 
@@ -57,9 +63,10 @@ class JsonView:
 class TextView:
     """Lines with the name of who speaks, and what is being waited for. At the end of a run, its report."""
 
-    def __init__(self) -> None:
+    def __init__(self, succeeded: str = "is up") -> None:
+        """`succeeded` is the verdict on a run that did."""
         self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-        self._report = RunReport()
+        self._report = RunReport(succeeded)
         self._waits: dict[str, str] = {}
         self._folds: dict[str, TracebackFold] = {}
         self._applied: set[str] = set()
@@ -77,6 +84,8 @@ class TextView:
         elif not self._is_shown_otherwise(event) and (line := format_event(event)):
             self._print(line)
         if isinstance(event, RunStarted):
+            for line in event.plan:
+                self._print(Line(PROGRAM, line, "bold"))
             self.show(event.warnings)
         if isinstance(event, RunEnded):
             self._print_report(event)
@@ -89,6 +98,13 @@ class TextView:
         """Show findings."""
         self._stop_status()
         show_problems(problems)
+
+    def show_plan(self, preview: Preview, lines: Iterable[str]) -> None:  # noqa: ARG002 - as the other view
+        """Show a plan."""
+        self._stop_status()
+        for line in lines:
+            self._write(Text(line, style=_PLAN_STYLES.get(line.lstrip()[:2], "")))
+        self._write(Text(""))
 
     def close(self) -> None:
         """Take the live line away."""

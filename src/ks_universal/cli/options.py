@@ -27,9 +27,10 @@ class Source(msgspec.Struct, frozen=True):
     files: tuple[str, ...]
     overrides: tuple[Override, ...]
 
-    def load(self) -> Values:
-        """Read and check the values."""
-        return load(self.files, self.overrides, stdin=_read_stdin)
+    def load(self, release: str | None = None, namespace: str = "") -> Values:
+        """Read and check the values; expressions read the name and the namespace."""
+        named = {} if release is None else {"release": release}
+        return load(self.files, self.overrides, stdin=_read_stdin, namespace=namespace, **named)
 
     def list_files(self) -> tuple[str, ...]:
         """List the files that `load` reads, those of `--set-file` included."""

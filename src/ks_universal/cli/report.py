@@ -24,7 +24,9 @@ _EXIT_CODE = "process/exit-code"
 class RunReport:
     """Gathers the events of one run; a new run starts it anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, succeeded: str = _VERDICTS[Outcome.SUCCEEDED]) -> None:
+        """`succeeded` is the verdict on a run that did."""
+        self._verdicts = {**_VERDICTS, Outcome.SUCCEEDED: succeeded}
         self._attempts: dict[str, list[Attempt]] = {}
         self._failures: list[StepFailed] = []
         self._skipped: list[str] = []
@@ -48,7 +50,7 @@ class RunReport:
     def lines(self, end: RunEnded) -> Iterator[str]:
         """Say how the run ended: the verdict, each failed step in the order of failing, and what runs now."""
         duration = format_duration(end.duration_s)
-        yield f"{end.release}, revision {end.revision}: {_VERDICTS[end.outcome]} (after {duration})"
+        yield f"{end.release}, revision {end.revision}: {self._verdicts[end.outcome]} (after {duration})"
         for failure in self._failures:
             yield ""
             yield from self._failure_lines(failure)

@@ -25,7 +25,7 @@ from ks_universal.manifest.flavors import Flavor
 @click.option("--show", multiple=True, metavar="KIND/NAME", help="Only this object; can be repeated.")
 def command(name: str, source: Source, namespace: str, flavor: str, output: str, show: tuple[str, ...]) -> None:
     """Print the Kubernetes manifests of the release NAME, in the order to apply them."""
-    values = source.load()
+    values = source.load(name, namespace)
     rendered = render(values, name, namespace)
     text = template(rendered, Flavor(flavor), show=show, json=output == "json")
     show_problems(values.problems)

@@ -24,11 +24,15 @@ class LockAwaited(_Event, frozen=True, kw_only=True):
 
 
 class RunStarted(_Event, frozen=True, kw_only=True):
-    """The lock is held and the steps begin. `warnings` are what the plan and the target's check found."""
+    """The lock is held and the steps begin; `plan` says what they do and why, in lines for people.
+
+    `warnings` are what the plan and the target's check found.
+    """
 
     release: str
     revision: int
     steps: tuple[str, ...]
+    plan: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
 

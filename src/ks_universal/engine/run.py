@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import assert_never
+from functools import partial
+from typing import Protocol, assert_never
 
 from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.engine.events import (
@@ -18,15 +20,27 @@ from ks_universal.engine.events import (
     StepSucceeded,
 )
 from ks_universal.engine.finishing import finish
+from ks_universal.engine.locking import hold
 from ks_universal.engine.masking import Mask
 from ks_universal.engine.record import Record
 from ks_universal.engine.schedule import Schedule
 from ks_universal.engine.target import Target
 from ks_universal.errors import InputError, KsUniversalError, MigrationFailed, RolloutFailed, TargetError
 from ks_universal.plan.build import MigratePolicy, build_plan
-from ks_universal.plan.records import Failure, Outcome, Revision
+from ks_universal.plan.records import Failure, Outcome, Revision, State
+from ks_universal.plan.show import show_plan
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.resources.objects import Rendered
+
+Planner = Callable[[Rendered, State], Plan]
+"""Builds a plan from what is to be and what is. Raises InputError."""
+
+
+class Agree(Protocol):
+    """Takes a plan before anything of it is done."""
+
+    async def __call__(self, plan: Plan, state: State, warnings: tuple[Problem, ...]) -> None:
+        """Return to have it done. Raises InputError where it is not to be."""
 
 
 async def run(  # noqa: PLR0913 - the words after `by` are the user's, each with its default
@@ -39,23 +53,42 @@ async def run(  # noqa: PLR0913 - the words after `by` are the user's, each with
     wait_for_lock: bool = True,
     force: bool = False,
 ) -> Revision:
-    """Bring a release to what was rendered; gives the record of the run, failed or not.
+    """Bring a release to what was rendered, as `run_planned` does, by the plan of `build_plan`."""
+    planner = partial(build_plan, migrate=migrate, force=force)
+    return await run_planned(rendered, target, emit, planner, by=by, wait_for_lock=wait_for_lock)
 
-    `by` says who runs it. A step that fails takes those with it that need it; the others go on. Failures are in the
-    record and in the events, and are not raised. On cancellation what runs is stopped, the record says INTERRUPTED,
-    the lock is given back, and CancelledError goes on.
+
+async def run_planned(  # noqa: PLR0913 - see `run`
+    rendered: Rendered,
+    target: Target,
+    emit: Emit,
+    planner: Planner,
+    *,
+    by: str,
+    wait_for_lock: bool = True,
+    lock_wait_s: float | None = None,
+    agree: Agree | None = None,
+) -> Revision:
+    """Plan under the lock and carry the plan out; gives the record of the run, failed or not.
+
+    `by` says who runs it; `lock_wait_s` is how long to wait for the lock (None: for good). A step that fails takes
+    those with it that need it; the others go on. Failures are in the record and in the events, and are not raised. On
+    cancellation what runs is stopped, the record says INTERRUPTED, the lock is given back, and CancelledError goes on.
 
     Raises InputError (nothing was changed), LockedError (another holds the release, and `wait_for_lock` is false, or
     the lock was lost), TargetError (state or record could not be read or written).
     """
     began_s = _now_s()
-    async with target.lock(emit, wait=wait_for_lock):
+    lock = target.lock(emit, wait=wait_for_lock)
+    async with hold(lock, rendered.release, wait_s=lock_wait_s):
         state = await target.read(rendered)
-        plan = build_plan(rendered, state, migrate=migrate, force=force)
+        plan = planner(rendered, state)
         mask = Mask((*(resource.body for resource in rendered.objects), *state.objects.values()))
         warnings = mask.problems((*plan.warnings, *await target.check(plan)))
         if has_errors(warnings):
             raise InputError(warnings)
+        if agree is not None:
+            await agree(plan, state, warnings)
         record = Record(plan, state, by=by, now=datetime.now(UTC))
         execution = _Execution(target, plan, record, mask, emit)
         return await execution.run(warnings, began_s)
@@ -90,7 +123,8 @@ class _Execution:
     def _emit_start(self, warnings: tuple[Problem, ...]) -> None:
         plan = self._plan
         steps = tuple(step.id for step in plan.steps)
-        self._emit(RunStarted(release=plan.release, revision=plan.revision, steps=steps, warnings=warnings))
+        lines = tuple(show_plan(plan))
+        self._emit(RunStarted(release=plan.release, revision=plan.revision, steps=steps, plan=lines, warnings=warnings))
 
     def _start_ready(self, group: asyncio.TaskGroup) -> None:
         for step in self._schedule.take_ready():

@@ -17,7 +17,7 @@ PARTS = ("image", "configuration", "migrations", "definition")
 
 
 class _Facts(msgspec.Struct):
-    """What is taken out of the objects, in the order of finding."""
+    """What is taken out of the objects, each value once, in the order of finding; its number stays in its place."""
 
     images: list[str] = []
     configuration: list[Any] = []
@@ -29,8 +29,8 @@ def fingerprint(member: Member, release: Release) -> str:
     read = dict.fromkeys(subject for workload in member.workloads for subject in release.find_configuration(workload))
     needed = [subject for workload in member.workloads for subject in release.find_surroundings(workload)]
     others = dict.fromkeys(s for s in (*release.list_made_for(member.name), *needed) if s not in read)
-    migrations = [_take_out(msgspec.to_builtins(migration), facts) for migration in member.migrations]
     definition = [_take_out(release.objects[subject].body, facts) for subject in others]
+    migrations = [_take_out(msgspec.to_builtins(migration), facts) for migration in member.migrations]
     facts.configuration += [(str(subject), content_of(release.objects[subject].body)) for subject in read]
     return ".".join(digest(part) for part in (facts.images, facts.configuration, migrations, definition))
 
@@ -44,17 +44,16 @@ def name_changes(old: str, new: str) -> str:
 
 def _take_out(value: Any, facts: _Facts) -> Any:
     if isinstance(value, dict):
-        return {key: _take_out(item, facts) for key, item in value.items() if not _is_fact(key, item, facts)}
+        return {key: _number(key, item, facts) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_take_out(item, facts) for item in value]
     return value
 
 
-def _is_fact(key: str, value: Any, facts: _Facts) -> bool:
-    if key in ("image", VERSION) and isinstance(value, str):
-        facts.images.append(value)
-    elif key == CONFIG_DIGEST:
-        facts.configuration.append(value)
-    else:
-        return False
-    return True
+def _number(key: str, value: Any, facts: _Facts) -> Any:
+    if not isinstance(value, str) or key not in ("image", VERSION, CONFIG_DIGEST):
+        return _take_out(value, facts)
+    found = facts.configuration if key == CONFIG_DIGEST else facts.images
+    if value not in found:
+        found.append(value)
+    return found.index(value)

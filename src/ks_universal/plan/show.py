@@ -7,7 +7,10 @@ from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Skipp
 
 
 def show_plan(plan: Plan) -> Iterator[str]:
-    """Give the lines: the steps in order, numbered, with what each waits for; then what is skipped, and why."""
+    """Give the lines: the steps in order, numbered, with what each waits for; then what is skipped, and why.
+
+    The plan's warnings are not among them: they are findings, and shown as such.
+    """
     yield f"{plan.release}, revision {plan.revision}: {len(plan.steps)} steps"
     numbers = {step.id: number for number, step in enumerate(plan.steps, start=1)}
     width = len(str(len(numbers)))
@@ -16,7 +19,6 @@ def show_plan(plan: Plan) -> Iterator[str]:
         yield f"  {numbers[step.id]:>{width}}. {describe_step(step)}" + (f"  [after {after}]" if after else "")
     for skipped in plan.skipped:
         yield f"  skipped: {_name_migration(skipped)}: {skipped.why}"
-    yield from (line for warning in plan.warnings for line in str(warning).splitlines())
 
 
 def describe_step(step: Step) -> str:

@@ -1,42 +1,67 @@
-"""Finds what the API server would refuse before anything is changed: a dry run of each change, all at once."""
+"""Finds what the API server would refuse, and what would change, by a dry run of each change, all at once."""
 
 import asyncio
 from typing import Any
 
+import msgspec
+
 from ks_universal.diagnostics import Problem
-from ks_universal.plan.steps import Apply, Migrate, Plan, RollOut
+from ks_universal.plan.changes import ObjectChange, compare_objects
+from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.resources.objects import Identity, identity
 from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.ownership import find_foreign, is_as_applied, mark
+from ks_universal.targets.kubernetes.ownership import belongs_to, find_foreign, is_as_applied, mark
 from ks_universal.targets.kubernetes.refusals import Refusal
 
 Json = dict[str, Any]
 
 
-async def check_plan(
+class Trial(msgspec.Struct, frozen=True):
+    """What came of trying a step: what would change (None: it is a migration), and what is in its way."""
+
+    change: ObjectChange | None = None
+    problem: Problem | None = None
+
+
+async def try_plan(
     client: Client, plan: Plan, live: dict[Identity, Json], release: str, *, force: bool
-) -> tuple[Problem, ...]:
-    """Try the plan's changes without effect; return what is in their way, in the plan's order.
+) -> tuple[Trial, ...]:
+    """Try the plan's changes without effect; return what comes of them, in the plan's order.
 
     `live` are the objects that exist. With `force`, other owners' objects and fields are no hindrance.
     """
-    changes = [step for step in plan.steps if isinstance(step, Apply | RollOut | Migrate)]
-    found = await asyncio.gather(*(_check(client, step, live, release, force=force) for step in changes))
-    return tuple(problem for problem in found if problem is not None)
+    return tuple(await asyncio.gather(*(_try_step(client, step, live, release, force=force) for step in plan.steps)))
 
 
-async def _check(
-    client: Client, step: Apply | RollOut | Migrate, live: dict[Identity, Json], release: str, *, force: bool
-) -> Problem | None:
+async def _try_step(client: Client, step: Step, live: dict[Identity, Json], release: str, *, force: bool) -> Trial:
+    if isinstance(step, Delete):
+        return _look_at_delete(step, live, release)
     body = step.migration.body if isinstance(step, Migrate) else step.body
     existing = live.get(identity(body))
     foreign = find_foreign(existing, release)
     if foreign is not None and not force:
-        return foreign
+        return Trial(problem=foreign)
     if isinstance(step, Migrate):
-        return await _try(client, _rename(body, step.digest), force=force)
-    marked = mark(body)
-    return None if is_as_applied(existing, marked) else await _try(client, marked, force=force)
+        tried = await _try(client, _rename(body, step.digest), force=force)
+        return Trial(problem=tried if isinstance(tried, Problem) else None)
+    return await _try_change(client, step, existing, force=force)
+
+
+async def _try_change(client: Client, step: Apply | RollOut, existing: Json | None, *, force: bool) -> Trial:
+    subject, marked = identity(step.body), mark(step.body)
+    if is_as_applied(existing, marked):
+        return Trial(ObjectChange(identity=subject, change="unchanged"))
+    tried = await _try(client, marked, force=force)
+    if isinstance(tried, Problem):
+        return Trial(compare_objects(subject, existing, existing or marked), tried)
+    return Trial(compare_objects(subject, existing, tried))
+
+
+def _look_at_delete(step: Delete, live: dict[Identity, Json], release: str) -> Trial:
+    existing = live.get(step.identity)
+    if existing is None or not belongs_to(existing, release):
+        return Trial()
+    return Trial(ObjectChange(identity=step.identity, change="deleted"))
 
 
 def _rename(job: Json, digest: str) -> Json:
@@ -45,13 +70,12 @@ def _rename(job: Json, digest: str) -> Json:
     return {**job, "metadata": {**job["metadata"], "name": name}}
 
 
-async def _try(client: Client, body: Json, *, force: bool) -> Problem | None:
+async def _try(client: Client, body: Json, *, force: bool) -> Json | Problem:
     kind = await client.find_kind(body["kind"], body["apiVersion"])
     if kind is None:
         message = f"the cluster does not know {body['apiVersion']} {body['kind']}"
         return Problem("kubernetes/unknown-kind", message, hint="install what defines it")
     try:
-        await client.apply(kind, body, force=force, dry_run=True)
+        return await client.apply(kind, body, force=force, dry_run=True)
     except Refusal as refusal:
         return refusal.problem
-    return None

@@ -11,11 +11,12 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, ObjectChanged
 from ks_universal.errors import MigrationFailed, TargetError
+from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.targets.kubernetes.announcements import announce
-from ks_universal.targets.kubernetes.checking import check_plan
+from ks_universal.targets.kubernetes.checking import try_plan
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.jobs import JobRun
 from ks_universal.targets.kubernetes.kinds import LEASE, NAMESPACE, Kind
@@ -33,6 +34,7 @@ from ks_universal.targets.kubernetes.workloads import Workload, read_workloads
 Json = dict[str, Any]
 
 _ENDED = frozenset((Outcome.SUCCEEDED, Outcome.MIGRATION_FAILED))
+_CLAIM = "PersistentVolumeClaim"
 _LAST_WORDS_S = 5.0
 """How long Events that are still to be written may hold up the end."""
 
@@ -52,6 +54,9 @@ class KubernetesTarget:
     """A release in a namespace of a cluster. Implements `engine.target.Target`."""
 
     def __init__(self, client: Client, release: str, options: Options) -> None:
+        self.release = release
+        self.namespace = client.namespace
+        self.changes: tuple[ObjectChange, ...] = ()
         self._client = client
         self._release = release
         self._options = options
@@ -87,8 +92,17 @@ class KubernetesTarget:
         return State(revisions=revisions, objects=self._live)
 
     async def check(self, plan: Plan) -> tuple[Problem, ...]:
-        """Try everything that would change on the API server, without effect; find what other owners have."""
-        return await check_plan(self._client, plan, self._live, self._release, force=self._options.take_ownership)
+        """Try everything that would change on the API server, without effect; find what other owners have.
+
+        `changes` says afterwards what would.
+        """
+        trials = await try_plan(self._client, plan, self._live, self._release, force=self._options.take_ownership)
+        self.changes = tuple(self._keep_data(trial.change) for trial in trials if trial.change is not None)
+        return tuple(trial.problem for trial in trials if trial.problem is not None)
+
+    def _keep_data(self, change: ObjectChange) -> ObjectChange:
+        kept = change.identity.kind == _CLAIM and change.change == "deleted" and not self._options.delete_data
+        return msgspec.structs.replace(change, change="kept") if kept else change
 
     async def apply(self, step: Apply, emit: Emit) -> None:
         """Apply the object, unless it is known to be as given."""
@@ -100,7 +114,7 @@ class KubernetesTarget:
         live = await self._client.get(kind, step.identity.name)
         if live is None or not belongs_to(live, self._release):
             return
-        if kind.kind == "PersistentVolumeClaim" and not self._options.delete_data:
+        if kind.kind == _CLAIM and not self._options.delete_data:
             emit(ObjectChanged(step=step.id, identity=step.identity, change="kept"))
             return
         await self._client.delete(kind, step.identity.name, uid=live["metadata"]["uid"], propagation="Foreground")

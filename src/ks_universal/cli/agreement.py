@@ -1,0 +1,97 @@
+"""Shows a plan before it is carried out, and asks; or holds it against one that was shown and saved before."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from ks_universal.cli.event_view import JsonView, View
+from ks_universal.cli.plan_lines import format_plan
+from ks_universal.diagnostics import Problem
+from ks_universal.errors import InputError
+from ks_universal.plan.records import State
+from ks_universal.plan.saved import FORMAT, Preview, build_preview
+from ks_universal.plan.steps import Plan
+
+if TYPE_CHECKING:
+    from ks_universal.targets.kubernetes.target import KubernetesTarget
+
+
+class Agreement:
+    """Asked by the engine under the lock: what is shown is what is done. Implements `engine.run.Agree`."""
+
+    def __init__(
+        self,
+        target: "KubernetesTarget",
+        view: View,
+        *,
+        migrate: str,
+        force: bool,
+        yes: bool,
+        saved: Preview | None = None,
+    ) -> None:
+        """With `yes`, with JSON and without a terminal nobody is asked."""
+        self._target = target
+        self._view = view
+        self._migrate = migrate
+        self._force = force
+        self._yes = yes
+        self._saved = saved
+
+    async def __call__(self, plan: Plan, state: State, warnings: tuple[Problem, ...]) -> None:
+        """Show the plan and ask. Raises InputError where it is not the saved one, or the answer is no."""
+        preview = build_preview(plan, state, self._target.changes, warnings, migrate=self._migrate, force=self._force)
+        if self._saved is not None and self._saved.digest != preview.digest:
+            raise InputError([_moved_on(self._saved, preview)])
+        self._view.show_plan(preview, format_plan(preview))
+        if not self._yes and self._saved is None and is_interactive(self._view) and not await _confirm():
+            raise InputError([Problem("request/declined", "you did not agree; nothing was changed")])
+
+
+def is_interactive(view: View) -> bool:
+    """Tell whether there is somebody to ask."""
+    return not isinstance(view, JsonView) and sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def load_plan(file: str, release: str) -> Preview:
+    """Read a saved plan. Raises InputError where it is none, or one of another release."""
+    try:
+        preview = msgspec.json.decode(Path(file).read_bytes(), type=Preview)
+    except OSError as error:
+        raise InputError([Problem("plan/unreadable", f"{file} cannot be read: {error.strerror}")]) from None
+    except msgspec.DecodeError:
+        raise InputError([_no_plan(file)]) from None
+    if preview.format != FORMAT:
+        raise InputError([_no_plan(file)])
+    if preview.release != release:
+        raise InputError([Problem("plan/other-release", f"{file} is a plan of {preview.release}, not of {release}")])
+    return preview
+
+
+def _no_plan(file: str) -> Problem:
+    hint = "make one with: ks-universal plan NAME -f values.yaml --out FILE"
+    return Problem("plan/unreadable", f"{file} is not a plan of this version of ks-universal", hint=hint)
+
+
+def _moved_on(saved: Preview, now: Preview) -> Problem:
+    what = next(
+        (
+            f"its {name} was {getattr(saved, name)}, and is {getattr(now, name)} now"
+            for name in ("namespace", "revision")
+            if getattr(saved, name) != getattr(now, name)
+        ),
+        "the values or the live objects have changed since it was made",
+    )
+    hint = "make a new plan, look at it, and deploy that one"
+    return Problem("plan/moved-on", f"the saved plan does not hold any more: {what}; nothing was changed", hint=hint)
+
+
+async def _confirm() -> bool:
+    """Ask in a thread: the lock's heartbeat goes on meanwhile."""
+    try:
+        return await asyncio.to_thread(click.confirm, "Do this?", default=False)
+    except click.Abort:
+        return False

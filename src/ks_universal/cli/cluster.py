@@ -1,0 +1,146 @@
+"""What the commands that talk to a cluster share: their options, and the run of one call on a target."""
+
+import asyncio
+import functools
+import getpass
+import socket
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from ks_universal.api import open_cluster
+from ks_universal.cli.event_view import JsonView, TextView, View
+from ks_universal.cli.interruption import Interruption
+from ks_universal.cli.statuses import INTERRUPTED
+from ks_universal.diagnostics import Problem
+from ks_universal.errors import TargetError
+from ks_universal.model.durations import parse_duration
+
+if TYPE_CHECKING:
+    from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
+
+
+class Cluster(msgspec.Struct, frozen=True):
+    """Where a release is; None: as the kubeconfig says."""
+
+    namespace: str | None
+    context: str | None
+    kubeconfig: str | None
+
+    def open(self, release: str, options: "Options | None" = None) -> "KubernetesTarget":
+        """Give the target; see `api.open_cluster`."""
+        return open_cluster(
+            release, namespace=self.namespace, context=self.context, kubeconfig=self.kubeconfig, options=options
+        )
+
+
+def takes_cluster(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `-n`, `--context`, `--kubeconfig` (as the argument `cluster`) and `-o` (as `output`)."""
+
+    @functools.wraps(function)
+    def wrapper(namespace: str | None, context: str | None, kubeconfig: str | None, **given: Any) -> Any:
+        return function(cluster=Cluster(namespace, context, kubeconfig), **given)
+
+    options = (
+        click.option("-n", "--namespace", help="The namespace; without it the context's."),
+        click.option("--context", help="The context of the kubeconfig; without it the current one."),
+        click.option("--kubeconfig", metavar="FILE", help="The kubeconfig; without it KUBECONFIG or ~/.kube/config."),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            show_default=True,
+            help="Text for people, or JSON on standard output.",
+        ),
+    )
+    return functools.reduce(lambda command, option: option(command), reversed(options), wrapper)
+
+
+class Duration(click.ParamType[float]):
+    """A duration as in the values: `300` (seconds), `90s`, `10m`, `1h30m`; gives seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse the text; an error of usage where it is none."""
+        seconds = value if isinstance(value, float) else parse_duration(str(value))
+        if seconds is None:
+            self.fail(f"{value!r} is no duration; write 300 (seconds), 90s, 10m or 1h30m", param, ctx)
+        return float(seconds)
+
+
+Work = Callable[["KubernetesTarget"], Awaitable[int]]
+
+
+def read_from_cluster(cluster: Cluster, release: str, work: Work, options: "Options | None" = None) -> int:
+    """Do what changes nothing, and return its exit status; Ctrl-C ends it at once."""
+
+    async def main() -> int:
+        target = cluster.open(release, options)
+        try:
+            return await work(target)
+        finally:
+            await target.close()
+
+    try:
+        return asyncio.run(main())
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def change_cluster(
+    cluster: Cluster, release: str, work: Work, *, view: View, options: "Options", timeout_s: float | None = None
+) -> int:
+    """Do what changes the release, and return its exit status.
+
+    At the first signal, or when the time is over, it is cancelled: what runs is really stopped before this returns.
+    """
+
+    async def main() -> int:
+        target = cluster.open(release, options)
+        try:
+            return await _run_interruptibly(work(target), view, timeout_s)
+        finally:
+            await target.close()
+
+    try:
+        return asyncio.run(main())
+    finally:
+        view.close()
+
+
+async def _run_interruptibly(work: Awaitable[int], view: View, timeout_s: float | None) -> int:
+    task = asyncio.ensure_future(_limit(work, timeout_s))
+    interruption = Interruption(view.say)
+    with interruption.cancelling(task):
+        await asyncio.wait([task])
+    if task.cancelled():
+        view.say("is stopped: no migration of it runs any more")
+        return INTERRUPTED
+    return task.result()
+
+
+async def _limit(work: Awaitable[int], timeout_s: float | None) -> int:
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await work
+    except TimeoutError:
+        message = f"it did not end within the {timeout_s:g} s of --timeout; what ran is stopped"
+        hint = "run it again with more time: what has succeeded is not done again"
+        raise TargetError(Problem("run/timeout", message, hint=hint)) from None
+
+
+def open_view(output: str, succeeded: str = "is up") -> View:
+    """Give what shows events; `succeeded` is the report's verdict on a run that did."""
+    return JsonView() if output == "json" else TextView(succeeded)
+
+
+def name_user() -> str:
+    """Say who runs this: `user@host`."""
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):  # a uid without an account
+        return socket.gethostname()

@@ -1,0 +1,78 @@
+"""`ks-universal deploy`: a release on a cluster, from the plan to the last old pod's end."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ks_universal.cli.cluster import Cluster, change_cluster, name_user, open_view, takes_cluster
+from ks_universal.cli.console import show_problems
+from ks_universal.cli.options import Source, takes_values
+from ks_universal.cli.run_options import takes_run
+
+if TYPE_CHECKING:
+    from ks_universal.targets.kubernetes.target import KubernetesTarget
+
+
+@click.command()
+@click.argument("name")
+@takes_values
+@takes_cluster
+@click.option(
+    "--plan", "plan_file", metavar="FILE", help="Do what this plan of 'ks-universal plan --out' says, or nothing."
+)
+@click.option("--create-namespace", is_flag=True, help="Create the namespace where it does not exist.")
+@click.option(
+    "--no-rollout-wait", is_flag=True, help="Return when the new version is applied, and not when it is ready."
+)
+@click.option(
+    "--migrate",
+    type=click.Choice(["auto", "always", "never"]),
+    help="Whether migrations run; auto (the default): where something of their application changed.",
+)
+@click.option("--force", is_flag=True, help="With '--migrate never': also after a migration that failed.")
+@click.option(
+    "--history-max",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="How many revisions the record keeps.",
+)
+@takes_run
+def command(name: str, source: Source, cluster: Cluster, *, output: str, **given: Any) -> int:
+    """Deploy the release NAME to a cluster: the migrations first, then the applications, each watched to its end."""
+    from ks_universal.api import deploy
+    from ks_universal.cli.agreement import Agreement, load_plan
+    from ks_universal.cli.statuses import find_run_status
+    from ks_universal.targets.kubernetes.target import Options
+
+    saved = load_plan(given["plan_file"], name) if given["plan_file"] else None
+    if saved and (given["migrate"] or given["force"]):
+        raise click.UsageError("--plan says already which migrations run; leave --migrate and --force out.")
+    migrate = saved.migrate if saved else given["migrate"] or "auto"
+    force = saved.force if saved else given["force"]
+    values = source.load()
+    show_problems([problem for problem in values.problems if problem.severity == "warning"])
+    view = open_view(output)
+
+    async def work(target: "KubernetesTarget") -> int:
+        agreement = Agreement(target, view, migrate=migrate, force=force, yes=given["yes"], saved=saved)
+        revision = await deploy(
+            values,
+            target,
+            view,
+            by=name_user(),
+            migrate=migrate,
+            force=force,
+            wait_for_lock=given["wait_for_lock"],
+            lock_wait_s=given["lock_wait_s"],
+            agree=agreement,
+        )
+        return find_run_status(revision.outcome)
+
+    options = Options(
+        take_ownership=given["take_ownership"],
+        create_namespace=given["create_namespace"],
+        await_rollout=not given["no_rollout_wait"],
+        history_max=given["history_max"],
+    )
+    return change_cluster(cluster, name, work, view=view, options=options, timeout_s=given["timeout_s"])

@@ -1,0 +1,62 @@
+"""`ks-universal plan`: what a deploy would do, by a dry run on the server."""
+
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from ks_universal.cli.cluster import Cluster, open_view, read_from_cluster, takes_cluster
+from ks_universal.cli.console import show_problems, write_result
+from ks_universal.cli.files import write_privately
+from ks_universal.cli.options import Source, takes_values
+
+if TYPE_CHECKING:
+    from ks_universal.targets.kubernetes.target import KubernetesTarget
+
+
+@click.command()
+@click.argument("name")
+@takes_values
+@takes_cluster
+@click.option("--out", "plan_file", metavar="FILE", help="Save the plan, for 'ks-universal deploy --plan FILE'.")
+@click.option(
+    "--migrate",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Whether migrations are to run.",
+)
+@click.option("--force", is_flag=True, help="With '--migrate never': also after a migration that failed.")
+@click.option("--take-ownership", is_flag=True, help="Plan to take over objects and fields of others.")
+def command(  # noqa: PLR0913 - one for each option
+    name: str,
+    source: Source,
+    cluster: Cluster,
+    *,
+    output: str,
+    plan_file: str | None,
+    migrate: str,
+    force: bool,
+    take_ownership: bool,
+) -> int:
+    """Show what 'deploy' would do to the release NAME: nothing is changed. Exits 1 where something is in the way."""
+    from ks_universal.api import plan
+    from ks_universal.cli.plan_lines import format_plan
+    from ks_universal.diagnostics import has_errors
+    from ks_universal.targets.kubernetes.target import Options
+
+    values = source.load()
+
+    async def work(target: "KubernetesTarget") -> int:
+        preview = await plan(values, target, migrate=migrate, force=force)
+        failed = has_errors(preview.problems)
+        if plan_file and not failed:
+            write_privately(plan_file, msgspec.json.encode(preview))
+        if output == "json":
+            write_result(msgspec.json.format(msgspec.json.encode(preview)).decode() + "\n")
+        else:
+            show_problems([*values.problems, *preview.problems])
+            open_view(output).show_plan(preview, format_plan(preview))
+        return int(failed)
+
+    return read_from_cluster(cluster, name, work, Options(take_ownership=take_ownership))

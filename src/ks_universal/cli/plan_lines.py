@@ -1,0 +1,67 @@
+"""A plan as lines for people: what it creates, changes and deletes, and which migrations run and why."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from ks_universal.plan.changes import FieldChange, ObjectChange, Operation
+from ks_universal.plan.saved import PlannedMigration, Preview
+
+_SIGNS = {"created": "+", "changed": "~", "deleted": "-", "kept": "="}
+_FIELD_SIGNS = {Operation.ADD: "+", Operation.REMOVE: "-", Operation.REPLACE: "~"}
+_LONGEST_VALUE = 200
+
+
+def format_plan(preview: Preview) -> Iterator[str]:
+    """Say what a plan does; `nothing changes` where it does nothing."""
+    yield f"{preview.release} in {preview.namespace}, revision {preview.revision}:"
+    for change in preview.changes:
+        yield from _change_lines(change)
+    for migration in preview.migrations:
+        yield from _migration_lines(migration)
+    for skipped in preview.skipped:
+        step = f"/{skipped.step}" if skipped.step else ""
+        yield f"  . {skipped.application}/migrations{step} does not run: {skipped.why}"
+    yield count_changes(preview)
+
+
+def count_changes(preview: Preview) -> str:
+    """Count what a plan does: `2 to create, 1 to change, 0 to delete, 3 unchanged; 1 migration to run`."""
+    counts = Counter(change.change for change in preview.changes)
+    verbs = {"created": "to create", "changed": "to change", "deleted": "to delete", "kept": "to keep"}
+    parts = [f"{counts[change]} {verb}" for change, verb in verbs.items() if counts[change] or change != "kept"]
+    number = len(preview.migrations)
+    plural = "" if number == 1 else "s"
+    return f"{', '.join(parts)}, {counts['unchanged']} unchanged; {number} migration{plural} to run"
+
+
+def _change_lines(change: ObjectChange) -> Iterator[str]:
+    if change.change == "unchanged":
+        return
+    note = " (its data stays; --delete-data removes it)" if change.change == "kept" else ""
+    yield f"  {_SIGNS[change.change]} {change.identity}{note}"
+    yield from (f"      {_format_field(field)}" for field in change.fields)
+
+
+def _migration_lines(migration: PlannedMigration) -> Iterator[str]:
+    yield f"  > {migration.id} runs: {migration.why}"
+    yield f"      {migration.image}: {' '.join(migration.command) or 'its own command'}"
+
+
+def _format_field(field: FieldChange) -> str:
+    path = ".".join(map(str, field.path))
+    match field.operation:
+        case Operation.ADD:
+            value = _format_value(field.new)
+        case Operation.REMOVE:
+            value = _format_value(field.old)
+        case Operation.REPLACE:
+            value = f"{_format_value(field.old)} -> {_format_value(field.new)}"
+    return f"{_FIELD_SIGNS[field.operation]} {path}: {value}"
+
+
+def _format_value(value: Any) -> str:
+    text = value if isinstance(value, str) and value.isprintable() else msgspec.json.encode(value).decode()
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

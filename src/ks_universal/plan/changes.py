@@ -1,0 +1,100 @@
+"""What a plan changes, field by field, as values; nothing of a Secret is in them."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ks_universal.resources.masking import MASK, mask_secrets
+from ks_universal.resources.objects import Identity, Json
+
+Path = tuple[str | int, ...]
+
+_MASKED_CHANGE = f"{MASK} (changed)"
+_BOOKKEEPING = frozenset(("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"))
+_BOOKKEEPING_ANNOTATIONS = frozenset(("ks-universal.io/applied", "deployment.kubernetes.io/revision"))
+
+
+class Operation(StrEnum):
+    """What happens to a field."""
+
+    ADD = "add"
+    REMOVE = "remove"
+    REPLACE = "replace"
+
+
+class FieldChange(NamedTuple):
+    """A change of one field; `old` is None for an added one, `new` for a removed one."""
+
+    operation: Operation
+    path: Path
+    old: Any
+    new: Any
+
+
+class ObjectChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of an object: `created`, `changed` (then `fields` say what), `deleted`, `kept` or `unchanged`."""
+
+    identity: Identity
+    change: str
+    fields: tuple[FieldChange, ...] = ()
+
+
+def compare_objects(subject: Identity, old: Json | None, new: Json) -> ObjectChange:
+    """Compare an object as it is (None: there is none) with what it is going to be; Secrets are masked first."""
+    if old is None:
+        return ObjectChange(identity=subject, change="created")
+    fields = tuple(diff(*mask_pair(strip(old), strip(new))))
+    return ObjectChange(identity=subject, change="changed" if fields else "unchanged", fields=fields)
+
+
+def diff(old: Any, new: Any, path: Path = ()) -> Iterator[FieldChange]:
+    """Compare two JSON values, maps key by key, lists element by element.
+
+    Example: `{"a": 1, "b": [1]}` and `{"a": 2, "b": []}` give `(replace, ("a",), 1, 2), (remove, ("b", 0), 1, None)`.
+    """
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys((*old, *new)):
+            yield from _diff_entry(old, new, key, path)
+    elif isinstance(old, list) and isinstance(new, list):
+        before, after = dict(enumerate(old)), dict(enumerate(new))
+        for index in range(max(len(old), len(new))):
+            yield from _diff_entry(before, after, index, path)
+    elif old != new:
+        yield FieldChange(Operation.REPLACE, path, old, new)
+
+
+def _diff_entry(old: dict[Any, Any], new: dict[Any, Any], key: str | int, path: Path) -> Iterator[FieldChange]:
+    here = (*path, key)
+    if key not in new:
+        yield FieldChange(Operation.REMOVE, here, old[key], None)
+    elif key not in old:
+        yield FieldChange(Operation.ADD, here, None, new[key])
+    else:
+        yield from diff(old[key], new[key], here)
+
+
+def strip(body: Json) -> Json:
+    """Copy an object without what the API server writes of its own accord."""
+    metadata = {key: value for key, value in body["metadata"].items() if key not in _BOOKKEEPING}
+    annotations = metadata.pop("annotations", None) or {}
+    kept = {key: value for key, value in annotations.items() if key not in _BOOKKEEPING_ANNOTATIONS}
+    if kept:
+        metadata["annotations"] = kept
+    return {**{key: value for key, value in body.items() if key != "status"}, "metadata": metadata}
+
+
+def mask_pair(old: Json, new: Json) -> tuple[Json, Json]:
+    """Mask two states of an object so that a Secret's value that changes is still seen to."""
+    masked_old, masked_new = mask_secrets(old), mask_secrets(new)
+    for field in ("data", "stringData"):
+        values = old.get(field) or {}
+        changed = {
+            key: _MASKED_CHANGE
+            for key, value in (new.get(field) or {}).items()
+            if key in values and values[key] != value
+        }
+        if changed and masked_new is not new:
+            masked_new = {**masked_new, field: {**masked_new[field], **changed}}
+    return masked_old, masked_new

@@ -1,0 +1,72 @@
+"""A plan as it was shown: printable, saved as JSON, and recognized again when it is to be carried out."""
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.plan.changes import ObjectChange, strip
+from ks_universal.plan.digest import digest
+from ks_universal.plan.records import State
+from ks_universal.plan.steps import Migrate, Plan, Skipped
+
+FORMAT = 1
+
+
+class PlannedMigration(msgspec.Struct, frozen=True, kw_only=True):
+    """A migration step that runs, and why."""
+
+    id: str
+    image: str
+    command: tuple[str, ...]
+    why: str
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plan does, without any Secret's value. `digest` stands for the whole plan and what it was made on."""
+
+    format: int = FORMAT
+    release: str
+    namespace: str
+    revision: int
+    migrate: str
+    force: bool
+    migrations: tuple[PlannedMigration, ...]
+    skipped: tuple[Skipped, ...]
+    changes: tuple[ObjectChange, ...]
+    problems: tuple[Problem, ...]
+    digest: str
+
+
+def build_preview(
+    plan: Plan,
+    state: State,
+    changes: tuple[ObjectChange, ...],
+    problems: tuple[Problem, ...],
+    *,
+    migrate: str,
+    force: bool,
+) -> Preview:
+    """Sum a plan up. `migrate` and `force` are what the user asked for, and has to ask for again."""
+    return Preview(
+        release=plan.release,
+        namespace=plan.namespace,
+        revision=plan.revision,
+        migrate=migrate,
+        force=force,
+        migrations=tuple(_sum_up(step) for step in plan.steps if isinstance(step, Migrate)),
+        skipped=plan.skipped,
+        changes=changes,
+        problems=problems,
+        digest=digest_situation(plan, state),
+    )
+
+
+def digest_situation(plan: Plan, state: State) -> str:
+    """Digest a plan and all that it was made on: equal digests mean that the plan does what it did then."""
+    live = sorted((str(subject), strip(body)) for subject, body in state.objects.items())
+    return digest([plan, [revision.number for revision in state.revisions], live])
+
+
+def _sum_up(step: Migrate) -> PlannedMigration:
+    container = step.migration.body["spec"]["template"]["spec"]["containers"][0]
+    command = (*container.get("command", ()), *container.get("args", ()))
+    return PlannedMigration(id=step.id, image=container["image"], command=command, why=step.why)
