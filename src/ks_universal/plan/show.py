@@ -36,7 +36,7 @@ def describe_step(step: Step) -> str:
 
 
 def _describe_staged(step: Migrate) -> str:
-    return f" (reads copies of {len(step.staged)} configs)" if step.staged else ""
+    return f" (staged configs: {len(step.staged)})" if step.staged else ""
 
 
 def _name_migration(skipped: Skipped) -> str:

@@ -1,0 +1,80 @@
+"""Releases for tests of the plan and the engine: values as data, rendered; and runs of them in memory."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ks_universal.api import load, render
+from ks_universal.engine.events import Event
+from ks_universal.engine.run import run
+from ks_universal.plan.records import Revision
+from ks_universal.resources.objects import Rendered
+from ks_universal.targets.memory import KillSwitch, MemoryTarget, World
+
+Json = dict[str, Any]
+
+
+def app(
+    *steps: str | Json,
+    tag: str = "1.0",
+    configs: Sequence[str] = (),
+    secrets: Sequence[str] = (),
+    depends_on: Sequence[str] = (),
+    **more: Any,
+) -> Json:
+    """An entry of `deployments`: these migration steps (by name, or written out), a container that reads these configs."""
+    env_from = [
+        *({"type": "configMap", "configName": name} for name in configs),
+        *({"type": "secret", "configName": name} for name in secrets),
+    ]
+    main = {"image": "app", "imageTag": tag, "envFrom": env_from, "ports": {"http": {"containerPort": 80}}}
+    written = [{"name": step, "args": ["run", step]} if isinstance(step, str) else step for step in steps]
+    migrations: Json = {"enabled": bool(steps), "args": ["up"], "steps": written, "backoffLimit": 0}
+    if depends_on:
+        migrations["dependsOn"] = list(depends_on)
+    return {"migrations": migrations, "containers": {"main": main}, **more}
+
+
+def config(**data: str) -> Json:
+    return {"type": "configMap", "data": data}
+
+
+def secret(**data: str) -> Json:
+    return {"type": "secret", "data": data}
+
+
+def release(configs: Json | None = None, /, **deployments: Json) -> Rendered:
+    """Render values with these configs and deployments as `demo` in the namespace `ns`."""
+    return render_values({"configs": configs or {}, "deployments": deployments})
+
+
+def render_values(values: Json) -> Rendered:
+    text = msgspec.json.encode(values).decode()
+    return render(load(["-"], stdin=lambda: text), "demo", "ns")
+
+
+class Events(list[Event]):
+    """All that was emitted, in order; lets a moment of the switch pass at each, before anybody hears of it."""
+
+    def __init__(self, switch: KillSwitch | None = None) -> None:
+        super().__init__()
+        self.switch = switch or KillSwitch()
+
+    def __call__(self, event: Event) -> None:
+        self.switch.pass_moment()
+        self.append(event)
+
+    def of(self, *kinds: type) -> list[Any]:
+        return [event for event in self if isinstance(event, kinds)]
+
+    def steps(self, kind: type) -> list[str]:
+        """The steps of the events of one kind."""
+        return [event.step for event in self.of(kind)]
+
+
+def deploy(rendered: Rendered, world: World, **words: Any) -> tuple[Revision, Events]:
+    """Run a release in a world, to its end."""
+    events = Events()
+    return asyncio.run(run(rendered, MemoryTarget(world), events, by="tests", **words)), events

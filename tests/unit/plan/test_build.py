@@ -1,0 +1,225 @@
+"""What a plan promises, whatever the release: each step's needs come before it, and nothing passes a gate."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ks_universal.errors import InputError
+from ks_universal.plan.build import build_plan
+from ks_universal.plan.records import Revision, State
+from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
+from ks_universal.resources.objects import Identity, Rendered, identity
+from releases import app, config, release, render_values, secret
+
+Json = dict[str, Any]
+
+
+def plan(rendered: Rendered, state: State | None = None) -> Plan:
+    return build_plan(rendered, state or State())
+
+
+def needs(built: Plan) -> dict[str, set[str]]:
+    """Each step with all that it waits for, directly or not."""
+    found: dict[str, set[str]] = {}
+    for step in built.steps:
+        found[step.id] = set(step.needs).union(*(found[need] for need in step.needs))
+    return found
+
+
+def live(rendered: Rendered) -> State:
+    return State(objects={identity(resource.body): resource.body for resource in rendered.objects})
+
+
+def test_order_steps_run_one_after_the_other_then_configs_then_the_deployment() -> None:
+    built = plan(release({"c": config(A="1")}, web=app("one", "two", configs=["c"])))
+    assert [step.id for step in built.steps] == [
+        "web/migrations/one",
+        "web/migrations/two",
+        "ConfigMap/c",
+        "web/rollout",
+    ]
+    assert needs(built)["web/migrations/two"] == {"web/migrations/one"}
+
+
+def test_order_account_claim_policy_and_pull_secret_come_before_the_migration() -> None:
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    step = {"name": "one", "args": ["x"], "networkPolicy": {"egress": []}, "volumes": volumes}
+    step["volumeMounts"] = [{"name": "v", "mountPath": "/v"}]
+    web = app(step, autoCreateServiceAccount=True, imagePullSecrets=[{"name": "pull"}])
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    values: Json = {
+        "configs": {"pull": secret(token="abcdef")},
+        "persistentVolumeClaims": {"data": claim},
+        "deployments": {"web": web},
+    }
+    before = needs(plan(render_values(values)))["web/migrations/one"]
+    assert before == {
+        "ServiceAccount/web",
+        "PersistentVolumeClaim/data",
+        "NetworkPolicy/web-migrations-one",
+        "Secret/pull",
+    }
+
+
+def test_order_migrations_wait_for_the_rollout_of_what_they_depend_on() -> None:
+    built = plan(release(api=app("one"), web=app("one", depends_on=["api"])))
+    assert "api/rollout" in needs(built)["web/migrations/one"]
+    assert "web/rollout" not in needs(built)["api/rollout"]
+
+
+def test_order_applications_that_share_nothing_do_not_wait_for_each_other() -> None:
+    built = plan(
+        release({"a": config(A="1"), "b": config(A="1")}, x=app("one", configs=["a"]), y=app("one", configs=["b"]))
+    )
+    assert needs(built)["y/rollout"] == {"y/migrations/one", "ConfigMap/b"}
+
+
+def test_order_post_migrations_follow_the_rollout() -> None:
+    steps = [{"name": "expand", "args": ["x"]}, {"name": "contract", "args": ["y"], "phase": "post"}]
+    built = plan(release(web=app(*steps)))
+    assert [step.id for step in built.steps] == ["web/migrations/expand", "web/rollout", "web/migrations/contract"]
+    assert needs(built)["web/migrations/contract"] == {"web/migrations/expand", "web/rollout"}
+
+
+def test_order_an_unnamed_step_is_named_after_its_application() -> None:
+    built = plan(render_values({"deployments": {"web": app() | {"migrations": {"enabled": True, "args": ["up"]}}}}))
+    assert [step.id for step in built.steps] == ["web/migrations", "web/rollout"]
+
+
+def test_order_jobs_and_cron_jobs_follow_what_they_read_and_all_migrations() -> None:
+    container = {"main": {"image": "a", "imageTag": "1", "envFrom": [{"type": "configMap", "configName": "c"}]}}
+    values = {
+        "configs": {"c": config(A="1")},
+        "deployments": {"web": app("one")},
+        "cronJobs": {"nightly": {"schedule": "0 1 * * *", "containers": container}},
+    }
+    assert needs(plan(render_values(values)))["CronJob/nightly"] == {"web/migrations/one", "ConfigMap/c"}
+
+
+def test_order_a_circle_is_refused_and_named() -> None:
+    rendered = release(a=app("one", depends_on=["b"]), b=app("one"))
+    migrations = tuple(
+        msgspec.structs.replace(m, depends_on=({"a": "b", "b": "a"}[m.application],)) for m in rendered.migrations
+    )
+    with pytest.raises(InputError) as refused:
+        plan(msgspec.structs.replace(rendered, migrations=migrations))
+    (problem,) = refused.value.problems
+    assert problem.code == "plan/circle"
+    circle = problem.message.partition(": ")[2].split(" -> ")
+    assert circle[0] == circle[-1]
+    assert set(circle) == {"a/migrations/one", "b/rollout", "b/migrations/one", "a/rollout"}
+
+
+def test_gate_a_shared_config_waits_for_the_migrations_of_all_who_read_it() -> None:
+    built = plan(release({"c": config(A="1")}, x=app("one", configs=["c"]), y=app("one", "two", configs=["c"])))
+    assert needs(built)["ConfigMap/c"] == {"x/migrations/one", "y/migrations/one", "y/migrations/two"}
+
+
+def test_gate_services_wait_also_those_that_stand_alone() -> None:
+    selector = {"app.kubernetes.io/name": "web"}
+    service = {"selector": selector, "ports": [{"name": "http", "port": 80, "targetPort": 80}]}
+    values = {"services": {"front": service}, "deployments": {"web": app("one", autoCreateService=True)}}
+    found = needs(plan(render_values(values)))
+    assert found["Service/front"] == found["Service/web"] == {"web/migrations/one"}
+    assert {"Service/front", "Service/web"} < found["web/rollout"]
+
+
+def test_gate_a_config_that_only_applications_without_migrations_read_waits_for_nothing() -> None:
+    built = plan(release({"c": config(A="1")}, web=app("one"), plain=app(configs=["c"])))
+    assert needs(built)["ConfigMap/c"] == set()
+
+
+def test_gate_a_config_whose_content_is_live_already_waits_for_nothing() -> None:
+    def build(value: str) -> Rendered:
+        return release({"c": config(A=value)}, x=app("one", configs=["c"]), y=app("one", configs=["c"]))
+
+    assert needs(plan(build("1"), live(build("1"))))["ConfigMap/c"] == set()
+    assert needs(plan(build("2"), live(build("1"))))["ConfigMap/c"] == {"x/migrations/one", "y/migrations/one"}
+
+
+def test_gate_it_stays_open_with_a_warning_where_a_dependency_needs_the_config_first() -> None:
+    rendered = release(
+        {"c": secret(P="secret")}, db=app(secrets=["c"]), web=app("one", secrets=["c"], depends_on=["db"])
+    )
+    built = plan(rendered)
+    assert [(w.code, "Secret/c" in w.message, "web" in w.message) for w in built.warnings] == [
+        ("plan/open-gate", True, True)
+    ]
+    assert [step.id for step in built.steps] == ["Secret/c", "db/rollout", "web/migrations/one", "web/rollout"]
+    assert plan(rendered, live(rendered)).warnings == ()
+
+
+def test_nothing_orphaned_deletions_come_last_workloads_first() -> None:
+    old = plan(release({"c": config(A="1")}, web=app("one"), gone=app("one", configs=["c"], autoCreateService=True)))
+    before = Revision(
+        number=1,
+        release="demo",
+        namespace="ns",
+        by="x",
+        started=datetime(2026, 1, 1, tzinfo=UTC),
+        planned=old.digests,
+        objects=old.objects,
+    )
+    built = plan(release(web=app("one")), State(revisions=(before,)))
+    deletes = [step for step in built.steps if isinstance(step, Delete)]
+    assert built.steps[-len(deletes) :] == tuple(deletes)
+    names = [step.id for step in deletes]
+    assert set(names[:2]) == {"delete Deployment/gone", "delete Job/gone-migrations-one"}
+    assert set(names[2:]) == {"delete ConfigMap/c", "delete Service/gone"}
+    assert all("web/rollout" in needs(built)[name] for name in names)
+
+
+def test_objects_of_one_name_in_several_namespaces_are_apart() -> None:
+    web = app("one", autoCreateService=True, autoCreateServiceAccount=True, namespace="elsewhere")
+    built = plan(render_values({"deployments": {"web": web, "api": app("one")}}))
+    assert {"Service/web in elsewhere", "ServiceAccount/web in elsewhere"} < {step.id for step in built.steps}
+    assert Identity("Deployment", "elsewhere", "web") in built.objects
+
+
+def test_no_leaks_the_repr_of_a_plan_has_no_secret() -> None:
+    rendered = release({"c": secret(P="correct-horse")}, web=app("one", secrets=["c"]))
+    shown = f"{plan(rendered)!r} {rendered!r} {live(rendered)!r}"
+    assert "Secret" in shown
+    assert "Y29ycmVjdC1ob3JzZQ==" not in shown
+
+
+@st.composite
+def releases(draw: st.DrawFn) -> Rendered:
+    """Up to six applications that share up to four configs; each depends on earlier ones only."""
+    names = [f"app{n}" for n in range(draw(st.integers(1, 6)))]
+    configs = [f"c{n}" for n in range(4)]
+    deployments = {}
+    for index, name in enumerate(names):
+        steps = [f"s{n}" for n in range(draw(st.integers(0, 3)))]
+        read = draw(st.lists(st.sampled_from(configs), unique=True))
+        depends = draw(st.lists(st.sampled_from(names[:index]), unique=True)) if index and steps else []
+        deployments[name] = app(*steps, configs=read, depends_on=depends)
+    return release({name: config(A=name) for name in configs}, **deployments)
+
+
+@settings(deadline=None)
+@given(releases())
+def test_every_plan_keeps_order_and_gate(rendered: Rendered) -> None:
+    built = plan(rendered)
+    before = needs(built)  # fails where a need does not come before its step
+    objects = {identity(r.body) for r in rendered.objects}
+    made = {identity(s.body) for s in built.steps if isinstance(s, Apply | RollOut)}
+    assert made == objects
+    assert built.warnings == () or any(migration.depends_on for migration in rendered.migrations)
+    open_gates = {tuple(w.message.split(" changes before the migrations of ")) for w in built.warnings}
+    for rollout in (step for step in built.steps if isinstance(step, RollOut)):
+        migrations = {s.id for s in built.steps if isinstance(s, Migrate) and s.application == rollout.application}
+        read = _configs_read(rollout.body)
+        assert migrations | read <= before[rollout.id]
+        for name in read:
+            opened = any(gate[0] == name and gate[1].startswith(f"{rollout.application}:") for gate in open_gates)
+            assert opened or migrations <= before[name]
+
+
+def _configs_read(deployment: Json) -> set[str]:
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return {f"ConfigMap/{group['configMapRef']['name']}" for group in container.get("envFrom", ())}

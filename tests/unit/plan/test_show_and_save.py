@@ -1,0 +1,42 @@
+import msgspec
+
+from ks_universal.model.migrations import Phase
+from ks_universal.plan.build import build_plan
+from ks_universal.plan.records import State
+from ks_universal.plan.save import digest_plan, save_plan
+from ks_universal.plan.show import show_plan
+from ks_universal.plan.steps import Plan, Skipped
+from releases import app, release, secret
+
+ENCODED = "Y29ycmVjdC1ob3JzZQ=="
+
+
+def build(password: str = "correct-horse") -> Plan:
+    return build_plan(release({"db": secret(PASSWORD=password)}, web=app("one", secrets=["db"])), State())
+
+
+def test_the_lines_say_what_is_done_why_and_after_what() -> None:
+    assert list(show_plan(build())) == [
+        "demo, revision 1: 3 steps",
+        "  1. migrate web/migrations/one: first deploy (staged configs: 1)",
+        "  2. apply Secret/db  [after 1]",
+        "  3. roll out web/rollout  [after 1, 2]",
+    ]
+
+
+def test_the_lines_say_what_is_skipped_and_why() -> None:
+    plan = msgspec.structs.replace(build(), skipped=(Skipped("web", "two", Phase.PRE, "nothing changed"),))
+    assert list(show_plan(plan))[-1] == "  skipped: web/migrations/two: nothing changed"
+
+
+def test_no_leaks_neither_lines_nor_json_hold_a_secret() -> None:
+    text = "\n".join(show_plan(build())) + save_plan(build()).decode()
+    assert '"PASSWORD": "***"' in text
+    assert ENCODED not in text
+    assert "correct-horse" not in text
+
+
+def test_the_digest_tells_plans_apart_by_their_secrets_too() -> None:
+    assert digest_plan(build()) == digest_plan(build())
+    assert digest_plan(build()) != digest_plan(build("other"))
+    assert msgspec.json.decode(save_plan(build()))["digest"] == digest_plan(build())
