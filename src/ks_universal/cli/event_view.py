@@ -84,8 +84,8 @@ class TextView:
         elif not self._is_shown_otherwise(event) and (line := format_event(event)):
             self._print(line)
         if isinstance(event, RunStarted):
-            for line in event.plan:
-                self._print(Line(PROGRAM, line, "bold"))
+            for planned in event.plan:
+                self._print(Line(PROGRAM, planned, "bold"))
             self.show(event.warnings)
         if isinstance(event, RunEnded):
             self._print_report(event)
