@@ -1,8 +1,8 @@
 """Kubernetes objects for releases on a real cluster, and targets with what happened on them."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from ks_universal.engine.events import Event, LogWritten
@@ -139,5 +139,12 @@ async def release(namespace: str, **options: Any) -> AsyncIterator[tuple[Kuberne
         await target.close()
 
 
-def run(coroutine: Any) -> Any:
-    return asyncio.run(coroutine)
+def wait_until(is_so: Callable[[], bool], within_s: float = 30) -> None:
+    """Wait for the outside world; a file that it has yet to write counts as no."""
+    ends_at = time.monotonic() + within_s
+    while time.monotonic() < ends_at:
+        with suppress(FileNotFoundError):
+            if is_so():
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"it did not come to be within {within_s} s")
