@@ -19,12 +19,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def write(folder: Path) -> Write:
-    """Write files from a dict: text as it stands, anything else as YAML."""
+    """Write files from a dict: text as it stands, anything else as YAML; each is replaced at once, as editors do."""
 
     def write_files(files: dict[str, Any]) -> None:
         for name, content in files.items():
             text = content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False)
-            (folder / name).write_text(text)
+            (folder / f"{name}.new").write_text(text)
+            (folder / f"{name}.new").replace(folder / name)
 
     return write_files
 
