@@ -16,6 +16,9 @@ generic:
   labels: {{team: shop}}
   extraImagePullSecrets: [{{name: pull}}]
   serviceAccountName: shop
+  ingressesGeneral: {{domain: example.com, tls: [{{hosts: [example.com], secretName: wildcard}}]}}
+  httpRoutesGeneral: {{parentRefs: [{{name: gateway}}]}}
+  serviceMonitorGeneral: {{interval: 30s, labels: {{prometheus: main}}}}
 deploymentsGeneral:
   securityContext: {{runAsNonRoot: true, fsGroup: 1000}}
   nodeSelector: {{disk: ssd}}
@@ -28,8 +31,10 @@ configs:
   settings:
     type: configMap
     data: {{LOG_LEVEL: info, PORT: 8080, app.yaml: "a: {SECRET}"}}
+  files: {{type: configMap, binaryData: {{a.bin: AAEC}}}}
   db-secrets:
     type: secret
+    stringData: {{MORE: {SECRET}}}
     data: {{DB_USER: {SECRET}-user, DB_PASSWORD: {SECRET}-password}}
 secretRefs:
   database:
@@ -98,6 +103,46 @@ deployments:
         image: envoy@sha256:0123456789012345678901234567890123456789012345678901234567890123
         args: [--config, $(DB_HOST)]
         env: [{{name: DB_HOST, value: "{SECRET}"}}]
+  web:
+    autoCreateService: true
+    autoCreateIngress: true
+    autoCreateHttpRoute: true
+    autoCreateCertificate: true
+    autoCreateServiceMonitor: true
+    autoCreatePdb: true
+    certificate: {{issuer: internal, domains: [web.example.com]}}
+    pdbConfig: {{minAvailable: 50%}}
+    hpa:
+      maxReplicas: 3
+      metrics: [{{type: Resource, resource: {{name: cpu, target: {{type: Utilization, averageUtilization: 80}}}}}}]
+    ingress:
+      dexAuthenticator: {{enabled: true, name: dex, namespace: auth}}
+      hosts: [{{host: web.example.com, paths: [{{path: /a, port: 80}}]}}, {{subdomain: www}}]
+    httpRoute:
+      hostnames: [{{subdomain: api}}, plain.example.com]
+      rules: [{{matches: [{{path: {{value: /a}}, method: GET}}], backendRefs: [{{weight: 0}}]}}]
+    serviceMonitor: {{interval: 30s, endpoints: [{{port: http}}]}}
+    containers: {{main: {{image: web, imageTag: v1, ports: {{http: {{containerPort: 80}}}}}}}}
+jobs:
+  seed:
+    backoffLimit: 0
+    ttlSecondsAfterFinished: 60
+    initContainers: {{wait: {{image: "alpine:3"}}}}
+    containers: {{main: {{image: seed, imageTag: v1, env: [{{name: A, value: {SECRET}}}]}}}}
+cronJobs:
+  night: {{schedule: "0 1 * * *", timezone: UTC, containers: {{main: {{image: seed, imageTag: v1}}}}}}
+ingresses:
+  edge: {{hosts: [{{subdomain: edge, paths: [{{service: web}}]}}]}}
+httpRoutes:
+  old: {{hostnames: [{{subdomain: old}}], rules: [{{backendRefs: [{{name: web}}]}}]}}
+hpas:
+  worker: {{maxReplicas: 2, metrics: [{{type: External, external: {{metric: {{name: a}}, target: {{type: Value, value: 1}}}}}}]}}
+networkPolicies:
+  my-app: {{spec: {{policyTypes: [Ingress]}}}}
+resourceQuotas:
+  all: {{hard: {{pods: 10}}}}
+dexAuthenticators:
+  dex: {{applicationDomain: dex.example.com, applicationIngressClassName: nginx, autoCreateCertificate: true}}
 local:
   postgres: {{database: shop, port: 5433}}
   env: {{DB_HOST: localhost}}
