@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ks_universal import __version__
 from ks_universal.diagnostics import Problem, has_errors, sort_problems
 from ks_universal.errors import InputError
 from ks_universal.manifest.flavors import Flavor, flavor_objects
@@ -70,7 +71,7 @@ def load(
     loaded = load_values(files, overrides, stdin=stdin)
     if any(problem.code in _UNREAD for problem in loaded.problems):
         return Values(None, sort_problems(list(loaded.problems)))
-    parsed = parse_application(loaded.tree, Release(release, namespace or _UNNAMED.namespace))
+    parsed = parse_application(loaded.tree, Release(release, namespace or _UNNAMED.namespace, __version__))
     problems = sort_problems([*loaded.problems, *parsed.problems])
     return Values(None if has_errors(problems) else parsed.application, problems)
 

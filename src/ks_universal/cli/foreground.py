@@ -119,7 +119,7 @@ class _Foreground:
 
     async def _take_version(self) -> None:
         """Read the values, and run them unless they are the ones that run."""
-        values = self._request.source.load()
+        values = self._request.source.load(self._request.name, self._request.namespace)
         if values == self._values and self._status == 0:
             return
         self._values = values

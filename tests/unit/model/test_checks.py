@@ -58,7 +58,6 @@ SIDE = ", side: {image: b, imageTag: '1'}"
         (app(", probes: {livenessProbe: {}}").replace("{}", "{periodSeconds: 1}"), "probes/handler"),
         (app(more=", labels: {app.kubernetes.io/name: x}"), "names/built-in-label"),
         (app(more=", labels: {a: 'b c'}"), "names/invalid"),
-        (app(", env: [{name: A, value: '{{ .Values.x }}'}]"), "values/not-supported-yet"),
         (app(more=", initContainers: [{image: 'a:1'}]"), "values/missing-key"),
         ("configs: {'A b': {type: secret, data: {}}}", "names/invalid"),
         ("configs: {a: {type: secret, data: {'a b': x}}}", "names/invalid"),

@@ -18,7 +18,7 @@ def check_environment(application: Application, report: Report) -> None:
         _check_env(path, env, report)
     for group, entries in application.secret_refs.items():
         for index, entry in enumerate(entries):
-            _check_variable(("secretRefs", group, index), entry.name, entry.value, report)
+            _check_variable(("secretRefs", group, index), entry.name, report)
     for path, sources in each_env_from(application):
         for index, source in enumerate(sources):
             _check_source((*path, index), source, report)
@@ -45,7 +45,7 @@ def _check_env(path: Path, env: tuple[EnvVar, ...], report: Report) -> None:
     seen: set[str] = set()
     for index, variable in enumerate(env):
         below = (*path, index)
-        _check_variable(below, variable.name, variable.value, report)
+        _check_variable(below, variable.name, report)
         if variable.name in seen:
             clause = f"sets '{variable.name}' again: the last one counts"
             report.warn("env/duplicate", below, clause, "keep one of them")
@@ -55,13 +55,10 @@ def _check_env(path: Path, env: tuple[EnvVar, ...], report: Report) -> None:
             report.warn("env/two-sources", below, clause, "keep one of them")
 
 
-def _check_variable(path: Path, name: str, value: str | None, report: Report) -> None:
+def _check_variable(path: Path, name: str, report: Report) -> None:
     if not is_env_name(name):
         clause = "is no name that Kubernetes takes for a variable"
         report.error("names/invalid", (*path, "name"), clause, "it takes printable ASCII without '='")
-    if value is not None and "{{" in value:
-        clause = "has an expression '{{ ... }}', which is not supported yet"
-        report.error("values/not-supported-yet", (*path, "value"), clause)
 
 
 def _check_source(path: Path, source: EnvFrom, report: Report) -> None:

@@ -1,0 +1,198 @@
+"""What expressions cannot have is said, with its place in the text; nothing is ever raised."""
+
+import string
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ks_universal.values.expressions.context import Context, Release
+from ks_universal.values.expressions.expand import Expanded, expand_text
+from ks_universal.values.expressions.functions import FUNCTIONS
+from ks_universal.values.nodes import Mapping, Written
+from ks_universal.values.parse import parse_yaml
+
+Expand = Callable[..., Expanded]
+VALUES = "registry: example.com\napp: {name: shop, tag: 1.10, size: 1000000, none: null, list: [], port: 8080}\n"
+
+
+def test_a_missing_value_is_named_with_what_was_probably_meant_d14(expand: Expand) -> None:
+    expanded = expand("app/{{ .Values.regsitry }}:{{ .Values.app.tga }}", VALUES)
+
+    assert expanded.text is None
+    assert [(e.code, e.message, e.hint, e.at) for e in expanded.errors] == [
+        ("missing-value", ".Values.regsitry has no value", "did you mean 'registry'?", 7),
+        ("missing-value", ".Values.app.tga has no value", "did you mean 'tag'?", 30),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{{ .Values.nothing.below }}", "missing-value"),
+        ("{{ .Values.app.none }}", "missing-value"),
+        ("{{ .Values.registry.below }}", "missing-value"),
+        ("{{ upper .Values.nothing }}", "missing-value"),
+        ("{{ printf `%s` .Values.nothing }}", "missing-value"),
+        ("{{ range .Values.nothing }}{{ end }}", "missing-value"),
+        ("{{ first .Values.app.list }}", "missing-value"),
+        ("{{ index .Values `nothing` }}", "missing-value"),
+        ("{{ get .Values.app `nothing` }}", "missing-value"),
+        ("{{ eq .Values.nothing `a` }}", "missing-value"),
+        ("{{ tpl `{{ .Values.nothing }}` . }}", "missing-value"),
+        ("{{ required `needed` .Values.nothing }}", "required"),
+        ("{{ fail `never` }}", "fail"),
+        ("{{ .Values.app.name | uper }}", "unknown-function"),
+        ("{{ uuidv4 }}", "refused"),
+        ("{{ randAlphaNum 5 }}", "refused"),
+        ('{{ (lookup "v1" "Secret" "" "").items }}', "refused"),
+        ("{{ now | date `2006` }}", "refused"),
+        ("{{ genCA `ca` 365 }}", "refused"),
+        ('{{ env "HOME" }}', "refused"),
+        ('{{ include "ks-universal.labels" . }}', "refused"),
+        ("{{ .Capabilities.KubeVersion }}", "refused"),
+        ('{{ define "x" }}{{ .Values.app.name }}{{ end }}', "refused"),
+        ("{{ .Values.app.name", "syntax"),
+        ("{{ .Values.app.name | }}", "syntax"),
+        ("{{ .Values.app.name | default 'word' }}", "syntax"),
+        ("{{ if .Values.app.name }}x", "syntax"),
+        ("{{ .Values.app.name }}{{ end }}", "syntax"),
+        ("{{ .Values.app.name }}{{ $labels.instance }}", "syntax"),
+        ("{{ .Values.app.name }}{{ break }}", "syntax"),
+        ("{{ if .Values.app.name }}a{{ else }}b{{ else }}c{{ end }}", "syntax"),
+        ("{{ .Values.app.name .Values.registry }}", "syntax"),
+        ("{{ add .Values.app.name 1 }}", "failed"),
+        ("{{ div .Values.app.port 0 }}", "failed"),
+        ("{{ eq .Values.app.port `8080` }}", "failed"),
+        ("{{ upper .Values.app }}", "failed"),
+        ("{{ upper `a` .Values.registry }}", "failed"),
+        ("{{ b64dec .Values.app.port }}", "failed"),
+        ("{{ regexMatch `(` .Values.registry }}", "failed"),
+        ("{{ semverCompare `about 1` .Values.registry }}", "failed"),
+        ("{{ set .Values `registry` `other` }}", "failed"),
+        ("{{ date `2006` .Values.registry }}", "failed"),
+        ("{{ repeat 2000000 `x` }}", "failed"),
+        ("{{ until 1000000000 }}", "failed"),
+        ("{{ .Values.registry }}{{ range until 90000 }}{{ range until 90000 }}x{{ end }}{{ end }}", "failed"),
+        ("{{ printf `%2000d` 1 }}", "failed"),
+    ],
+)
+def test_what_has_no_value_is_a_finding(text: str, code: str, expand: Expand) -> None:
+    expanded = expand(text, VALUES)
+
+    assert (expanded.text, [error.code for error in expanded.errors]) == (None, [code])
+    assert all(error.at is not None for error in expanded.errors)
+
+
+def test_an_unknown_function_is_named_with_the_nearest_one(expand: Expand) -> None:
+    (error,) = expand("{{ .Values.registry | uper }}", VALUES).errors
+
+    assert (error.message, error.hint) == ("there is no function 'uper'", "did you mean 'upper'?")
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("{{ .Values.nothing.below | default `d` }}", "d"),
+        ("{{ coalesce .Values.nothing .Values.registry }}", "example.com"),
+        ("{{ if and .Values.registry .Values.nothing }}a{{ else }}b{{ end }}", "b"),
+        ("{{ or .Values.nothing `o` }}", "o"),
+        ("{{ empty .Values.nothing }}", "true"),
+        ("{{ hasKey .Values.nothing `x` }}", "false"),
+        ("{{ with .Values.nothing }}{{ end }}", ""),
+        ("{{ eq .Values.nothing nil }}", "true"),
+        ("{{ ternary `a` `b` .Values.nothing }}", "b"),
+        ("{{ dig `a` `d` .Values.app }}", "d"),
+    ],
+)
+def test_what_looks_whether_a_value_is_there_may_miss_it(text: str, result: str, expand: Expand) -> None:
+    expanded = expand(text, VALUES)
+
+    assert (expanded.errors, expanded.text) == ((), result)
+
+
+def test_numbers_of_the_values_print_as_they_are_written(expand: Expand) -> None:
+    text = '{{ .Values.app.size }} {{ .Values.app.tag }} {{ printf "%d %s" .Values.app.port .Values.app.tag }}'
+
+    assert expand(text, VALUES).text == "1000000 1.10 8080 1.10"
+
+
+def test_functions_never_change_the_values_d58() -> None:
+    tree, _ = parse_yaml(VALUES, "values.yaml")
+    context = Context(tree, Release(), "0.1.0")
+    changing = "{{ $m := merge .Values.app (dict `new` 1) }}{{ $n := mergeOverwrite .Values.app (dict `name` `x`) }}"
+
+    assert expand_text(changing + "{{ .Values.app.name }}{{ hasKey .Values.app `new` }}", context).text == "shopfalse"
+    assert expand_text("{{ .Values.app.name }}{{ hasKey .Values.app `new` }}", context).text == "shopfalse"
+
+
+def test_the_revision_is_a_placeholder_and_says_so(expand: Expand) -> None:
+    expanded = expand("{{ .Release.Revision }}", VALUES)
+
+    assert (expanded.text, [warning.code for warning in expanded.warnings]) == ("1", ["unknown-revision"])
+
+
+def test_tpl_that_calls_itself_ends(expand: Expand) -> None:
+    (error,) = expand("{{ tpl .Values.t . }}", "t: '{{ tpl .Values.t . }}'").errors
+
+    assert error.code == "failed"
+
+
+_WORDS = (
+    *(
+        "{{",
+        "}}",
+        "{{-",
+        "-}}",
+        "/*",
+        "*/",
+        " ",
+        "|",
+        "(",
+        ")",
+        ".",
+        "$",
+        ":=",
+        "=",
+        ",",
+        '"',
+        "`",
+        "'",
+        "\\",
+        "0",
+        "-1",
+    ),
+    *(".Values.a", ".Values", "$x", "if", "else", "end", "range", "with", "break", "nil", "true", "1e400", "0x", "1."),
+    *("define", "tpl", "and", "or", *FUNCTIONS),
+)
+_TREE = parse_yaml("a: {b: [1, 2, text, {c: null}], d: 1.5, e: -3, f: ''}", "values.yaml")[0]
+
+
+@given(st.lists(st.sampled_from(_WORDS), max_size=25), st.booleans())
+def test_no_row_of_words_raises(words: list[str], always: bool) -> None:
+    expanded = expand_text("{{ " + " ".join(words) + " }}", Context(_TREE, Release(), "0"), always=always)
+
+    assert (expanded.text is None) is bool(expanded.errors)
+
+
+@given(st.text(alphabet=string.printable + "äß€\0", max_size=60), st.booleans())
+def test_no_text_raises(text: str, always: bool) -> None:
+    tree = Mapping({}, Written("values"))
+    expanded = expand_text(text, Context(tree, Release(), "0"), always=always)
+
+    assert (expanded.text is None) is bool(expanded.errors)
+
+
+_LITERALS = ("1", "-1", "0", "2.5", "1e300", "9223372036854775807", '"text"', '""', '"1h"', "`[`", "nil", "true")
+_READ = (".Values.a", ".Values.a.b", ".Values.x", ".")
+_MADE = ("(list)", "(list 1 `a`)", "(dict `a` 1)", "(toDate `2006` `2020`)", "(semver `1.2`)")
+_ARGUMENTS = st.sampled_from((*_LITERALS, *_READ, *_MADE))
+
+
+@given(st.sampled_from(sorted(FUNCTIONS)), st.lists(_ARGUMENTS, max_size=4))
+def test_no_function_raises_whatever_it_is_given(name: str, arguments: list[str]) -> None:
+    text = f"{{{{ {name} {' '.join(arguments)} }}}}"
+    expanded = expand_text(text, Context(_TREE, Release(), "0"), always=True)
+
+    assert (expanded.text is None) is bool(expanded.errors)
