@@ -36,7 +36,7 @@ def holder(namespace: str) -> Iterator["subprocess.Popen[str]"]:
     program = textwrap.dedent(HOLD).format(namespace=namespace)
     with subprocess.Popen(
         [sys.executable, "-c", program],
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parents[1],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

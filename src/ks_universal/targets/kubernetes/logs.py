@@ -77,6 +77,8 @@ class LogTail:
         def take(line: bytes) -> None:
             nonlocal skip
             stamp, _, text = line.decode(errors="replace").partition(" ")
+            if not stamp[:4].isdigit():
+                return  # the kubelet's own words, where the container's log is no longer there
             if stamp == resumed_at and skip > 0:
                 skip -= 1
             elif stamp >= resumed_at:
