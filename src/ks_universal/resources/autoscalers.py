@@ -6,6 +6,8 @@ from ks_universal.model.workloads import Deployment
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata
 from ks_universal.resources.objects import Json
 
+_TARGET = "scaleTargetRef"
+
 
 def build_autoscaler(scope: Scope, name: str, autoscaler: Autoscaler) -> Json:
     """Build the autoscaler; it scales the deployment of its own name unless it says otherwise."""
@@ -22,9 +24,15 @@ def asks_for_autoscaler(deployment: Deployment) -> bool:
 
 def is_scaled(name: str, deployment: Deployment, application: Application) -> bool:
     """Tell whether an autoscaler says how many replicas a deployment has."""
-    return asks_for_autoscaler(deployment) or any(_target(key, a) == name for key, a in application.hpas.items())
+    if asks_for_autoscaler(deployment) or not application.hpas:
+        return asks_for_autoscaler(deployment)
+    own = application.hpas.get(name)
+    return (own is not None and _TARGET not in own.kubernetes) or any(
+        _is_deployment(autoscaler.kubernetes[_TARGET], name)
+        for autoscaler in application.hpas.values()
+        if _TARGET in autoscaler.kubernetes
+    )
 
 
-def _target(name: str, autoscaler: Autoscaler) -> str | None:
-    target = autoscaler.kubernetes.get("scaleTargetRef", {"kind": "Deployment", "name": name})
-    return target.get("name") if target.get("kind") == "Deployment" else None
+def _is_deployment(target: Json, name: str) -> bool:
+    return target.get("kind") == "Deployment" and target.get("name") == name
