@@ -6,10 +6,10 @@ import msgspec
 
 from ks_universal.plan.digest import digest
 from ks_universal.plan.records import Outcome, Revision
-from ks_universal.plan.release import Member, Release
+from ks_universal.plan.release import Release
 from ks_universal.plan.staging import stage
 from ks_universal.plan.steps import Migrate, Skipped
-from ks_universal.plan.when import MigratePolicy, Verdict, decide
+from ks_universal.plan.when import MigratePolicy, decide
 from ks_universal.resources.objects import Migration
 
 
@@ -33,19 +33,22 @@ def choose(
     steps: dict[str, tuple[Migrate, ...]] = {}
     skipped: list[Skipped] = []
     for member in release.members.values():
-        if not member.migrations:
-            continue
         verdict = decide(member, digests[member.name], revisions, policy)
+        open_ = []
+        for step in (build_migrate(migration, release, verdict.why) for migration in member.migrations):
+            if (step.id, step.digest) in done:
+                skipped.append(_skip(step.migration, "succeeded already in this revision", succeeded=True))
+            else:
+                open_.append(step)
         if verdict.run:
-            chosen = [_build(migration, release, verdict.why) for migration in member.migrations]
-            skipped += [_skip_done(step.migration) for step in chosen if (step.id, step.digest) in done]
-            steps[member.name] = tuple(step for step in chosen if (step.id, step.digest) not in done)
+            steps[member.name] = tuple(open_)
         else:
-            skipped += _skip_all(member, verdict)
+            skipped += [_skip(step.migration, verdict.why) for step in open_]
     return Choice(steps, tuple(skipped))
 
 
-def _build(migration: Migration, release: Release, why: str) -> Migrate:
+def build_migrate(migration: Migration, release: Release, why: str) -> Migrate:
+    """Build the step that runs a migration, with staged copies of the configuration that the release has."""
     migration, staged = stage(migration, release)
     name = f"/{migration.step}" if migration.step else ""
     return Migrate(
@@ -58,10 +61,12 @@ def _build(migration: Migration, release: Release, why: str) -> Migrate:
     )
 
 
-def _skip_done(migration: Migration) -> Skipped:
-    why = "succeeded already in this revision"
-    return Skipped(migration.application, migration.step, migration.phase, why, succeeded=True)
+def choose_undo(release: Release, undo: Mapping[str, Sequence[Migrate]], why: str) -> Choice:
+    """Choose the steps that undo migrations, by application; the release's own are skipped."""
+    steps = {name: tuple(undo.get(name, ())) for name in release.members}
+    skipped = [_skip(migration, why) for member in release.members.values() for migration in member.migrations]
+    return Choice(steps, tuple(skipped))
 
 
-def _skip_all(member: Member, verdict: Verdict) -> list[Skipped]:
-    return [Skipped(m.application, m.step, m.phase, verdict.why) for m in member.migrations]
+def _skip(migration: Migration, why: str, *, succeeded: bool = False) -> Skipped:
+    return Skipped(migration.application, migration.step, migration.phase, why, succeeded)

@@ -42,6 +42,10 @@ class KillSwitch:
         """Tell whether the moment has come."""
         return self._at is not None and self.moments >= self._at
 
+    def kill(self) -> None:
+        """Kill now."""
+        self._at = self.moments
+
     def pass_moment(self) -> None:
         """Let one moment pass. Raises Killed, from the chosen one on."""
         if not self.dead:

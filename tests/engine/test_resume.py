@@ -1,0 +1,192 @@
+"""Resume: kill the program at any moment and run it again; it ends as an undisturbed run does."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ks_universal.engine.events import AttemptStarted
+from ks_universal.engine.run import run
+from ks_universal.plan.records import Outcome, Revision
+from ks_universal.plan.when import MigratePolicy
+from ks_universal.resources.objects import Rendered
+from ks_universal.targets.memory import Killed, KillSwitch, MemoryTarget, Try, World
+from releases import Events, app, config, deploy, release, secret
+
+
+def build(version: str, **more: Any) -> Rendered:
+    """Two applications with three steps that share a config; the second depends on the first."""
+    configs = {"shared": config(VERSION=version), "db": secret(PASSWORD=f"{version}-password")}
+    contract = {"name": "contract", "args": ["x"], "phase": "post"}
+    return release(
+        configs,
+        api=app("schema", contract, tag=version, configs=["shared"], autoCreateService=True),
+        web=app("data", tag=version, configs=["shared"], secrets=["db"], depends_on=more.get("depends_on", ())),
+    )
+
+
+FIRST, SECOND, THIRD = build("1.0"), build("2.0"), build("3.0")
+
+
+def upgradable() -> World:
+    """A world in which the first version runs, and in which one migration of the next fails once."""
+    world = World()
+    deploy(FIRST, world)
+    world.history.clear()
+    world.jobs.clear()
+    return world
+
+
+def run_until_killed(world: World, rendered: Rendered, at: int, **words: Any) -> bool:
+    """Run, and be killed at a moment; tells whether that moment came."""
+    switch = KillSwitch(at)
+    target = MemoryTarget(world, switch=switch)
+    try:
+        asyncio.run(run(rendered, target, Events(switch), by="first", **words))
+    except (Killed, BaseExceptionGroup):
+        assert switch.dead
+    return switch.dead
+
+
+def summary(world: World, revision: Revision) -> dict[str, Any]:
+    """What must not differ between a disturbed run and an undisturbed one."""
+    return {
+        "objects": world.objects,
+        "attempts": world.count("attempt-started"),
+        "ended": world.count("attempt-ended"),
+        "most at once": max(world.most_at_once.values()),
+        "applied": world.count("applied"),
+        "number": revision.number,
+        "outcome": revision.outcome,
+        "steps": {s.id: (s.outcome, s.digest, [a.exit_code for a in s.attempts]) for s in revision.steps},
+        "digests": revision.digests,
+        "inventory": set(revision.objects),
+        "runs": revision.runs,
+    }
+
+
+def undisturbed(make: Callable[[], World], rendered: Rendered, **words: Any) -> dict[str, Any]:
+    world = make()
+    return summary(world, deploy(rendered, world, **words)[0])
+
+
+def resume(world: World, rendered: Rendered) -> dict[str, Any]:
+    """Run again, unless the killed run had come to its end but for saying so: a run after that is a new one."""
+    latest = world.revisions[max(world.revisions)] if world.revisions else None
+    over = latest is not None and latest.ended is not None and latest.by == "first"
+    return summary(world, latest if over and latest else deploy(rendered, world)[0])
+
+
+def kills(make: Callable[[], World], rendered: Rendered, **words: Any) -> list[tuple[int, World]]:
+    """Worlds in which a run was killed, one for each of its moments."""
+    killed: list[tuple[int, World]] = []
+    for at in range(1, 1000):
+        world = make()
+        if not run_until_killed(world, rendered, at, **words):
+            return killed
+        killed.append((at, world))
+    raise AssertionError("it never ends")
+
+
+@pytest.mark.parametrize("make", [World, upgradable], ids=["first deploy", "upgrade"])
+@pytest.mark.parametrize("rendered", [SECOND, build("2.0", depends_on=["api"])], ids=["apart", "dependent"])
+def test_resume_a_run_killed_at_any_moment_ends_as_an_undisturbed_one(
+    make: Callable[[], World], rendered: Rendered
+) -> None:
+    expected = undisturbed(make, rendered)
+    steps = ("api/migrations/schema", "api/migrations/contract", "web/migrations/data")
+    assert expected["attempts"] == dict.fromkeys(steps, 1)
+    worlds = kills(make, rendered)
+    assert len(worlds) > 50
+    for at, world in worlds:
+        assert (at, resume(world, rendered)) == (at, expected)
+
+
+def test_resume_holds_with_retries_and_a_step_that_fails_for_good() -> None:
+    def make() -> World:
+        world = upgradable()
+        world.scripts["api/migrations/schema"] = (Try(lines=("no",), exit_code=1),)
+        return world
+
+    rendered = release(
+        {"shared": config(VERSION="2.0")},
+        api=app({"name": "schema", "args": ["x"], "backoffLimit": 2}, configs=["shared"]),
+        web=app("data"),
+    )
+    expected = undisturbed(make, rendered)
+    assert expected["attempts"]["api/migrations/schema"] == 3
+    for at, world in kills(make, rendered):
+        failed = any(s.outcome is Outcome.MIGRATION_FAILED for s in world.revisions[max(world.revisions)].steps)
+        found = resume(world, rendered)
+        if failed and found["attempts"] != expected["attempts"]:  # known to have failed: it is tried anew, as a whole
+            assert found["attempts"]["api/migrations/schema"] == 6
+            found |= {key: expected[key] for key in ("attempts", "ended")}
+        assert (at, found) == (at, expected)
+
+
+def test_resume_survives_a_second_kill_at_any_moment_of_the_continued_run() -> None:
+    expected = undisturbed(upgradable, SECOND)
+    first = [at for at, world in kills(upgradable, SECOND) if 2 in world.revisions and world.revisions[2].ended is None]
+    for at in first[:: len(first) // 8]:
+
+        def make(at: int = at) -> World:
+            world = upgradable()
+            run_until_killed(world, SECOND, at)
+            return world
+
+        for again, world in kills(make, SECOND):
+            assert (at, again, resume(world, SECOND)) == (at, again, expected)
+
+
+def test_resume_with_other_values_the_running_migration_is_stopped_before_the_new_one_starts() -> None:
+    expected = undisturbed(upgradable, THIRD)
+    for at, world in kills(upgradable, SECOND):
+        begun = len(world.history)
+        running = {job.step for job in world.jobs.values() if job.running}
+        revision, _ = deploy(THIRD, world)
+        after = [(change.what, change.subject) for change in world.history[begun:]]
+        for step in running:
+            assert after.index(("attempt-stopped", step)) < after.index(("attempt-started", step)), at
+        assert (world.objects, revision.digests) == (expected["objects"], expected["digests"]), at
+        assert max(world.most_at_once.values()) == 1
+
+
+def test_resume_going_back_to_the_old_values_after_a_kill_ends_with_the_old_state() -> None:
+    old = upgradable().objects
+    for at, world in kills(upgradable, SECOND):
+        revision, _ = deploy(FIRST, world)
+        assert (at, revision.outcome, world.objects) == (at, Outcome.SUCCEEDED, old)
+        assert not any(job.running for job in world.jobs.values()), at
+
+
+def test_resume_of_a_run_that_asked_for_all_migrations_does_not_need_to_ask_again() -> None:
+    expected = undisturbed(upgradable, FIRST, migrate=MigratePolicy.ALWAYS)["attempts"]
+    assert len(expected) == 3
+    for at, world in kills(upgradable, FIRST, migrate=MigratePolicy.ALWAYS):
+        if 2 in world.revisions:  # before, nothing had begun
+            deploy(FIRST, world)
+            assert (at, world.count("attempt-started")) == (at, expected)
+
+
+def test_resume_takes_up_the_attempt_that_runs() -> None:
+    world = World()
+    never = asyncio.Event().wait
+    world.scripts["web/migrations/one"] = (Try(pause=never),)
+    rendered = release(web=app("one"))
+    switch = KillSwitch()
+
+    async def main() -> None:
+        events = Events()
+        task = asyncio.create_task(run(rendered, MemoryTarget(world, switch=switch), events, by="first"))
+        while not events.of(AttemptStarted):
+            await asyncio.sleep(0)
+        switch.kill()
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(main())
+    assert world.jobs["web-migrations-one"].running
+    del world.scripts["web/migrations/one"]
+    _, events = deploy(rendered, world)
+    assert [(e.number, e.resumed) for e in events.of(AttemptStarted)] == [(1, True)]
