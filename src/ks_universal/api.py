@@ -237,6 +237,101 @@ async def plan(
     return build_preview(planned, state, target.changes, problems, migrate=MigratePolicy(migrate).value, force=force)
 
 
+async def migrate(  # noqa: PLR0913 - the words after `by` are the user's, each with its default
+    values: Values,
+    target: "KubernetesTarget",
+    emit: "Emit",
+    *,
+    by: str,
+    migrate: "MigratePolicy | str" = "auto",
+    wait_for_lock: bool = True,
+    lock_wait_s: float | None = None,
+    agree: "Agree | None" = None,
+) -> "Revision":
+    """Run the migrations that `deploy` would run before the new version, and what these need; nothing else changes."""
+    from ks_universal.engine.run import run_planned
+    from ks_universal.plan.build import MigratePolicy, build_plan
+    from ks_universal.plan.migrations_only import keep_migrations
+
+    policy = MigratePolicy(migrate)
+    return await run_planned(
+        render(values, target.release, target.namespace),
+        target,
+        emit,
+        lambda rendered, state: keep_migrations(build_plan(rendered, state, migrate=policy), state),
+        by=by,
+        wait_for_lock=wait_for_lock,
+        lock_wait_s=lock_wait_s,
+        agree=agree,
+    )
+
+
+async def rollback(  # noqa: PLR0913 - the words after `by` are the user's, each with its default
+    target: "KubernetesTarget",
+    emit: "Emit",
+    *,
+    by: str,
+    revision: int | None = None,
+    migrate_down: bool = False,
+    wait_for_lock: bool = True,
+    lock_wait_s: float | None = None,
+    agree: "Agree | None" = None,
+) -> "Revision":
+    """Bring a release back to the objects of an earlier revision (None: the last that succeeded before the latest).
+
+    With `migrate_down` the `rollback` steps of later migrations run first, latest first, each with the image and the
+    configuration of its own revision; migrations that stay are a warning. Raises InputError where there is no such
+    revision in the record.
+    """
+    from ks_universal.engine.run import run_planned
+    from ks_universal.targets.kubernetes.way_back import read_way_back
+
+    way = await read_way_back(target, revision, migrate_down=migrate_down)
+    return await run_planned(
+        way.rendered,
+        target,
+        emit,
+        way.plan,
+        by=by,
+        wait_for_lock=wait_for_lock,
+        lock_wait_s=lock_wait_s,
+        agree=agree,
+    )
+
+
+async def uninstall(
+    target: "KubernetesTarget",
+    emit: "Emit",
+    *,
+    by: str,
+    wait_for_lock: bool = True,
+    lock_wait_s: float | None = None,
+    agree: "Agree | None" = None,
+) -> "Revision":
+    """Remove everything of a release: what its record lists and its labels confirm, then the record itself.
+
+    PersistentVolumeClaims stay unless the target's options say otherwise. Raises InputError where there is no record.
+    """
+    from ks_universal.engine.run import run_planned
+    from ks_universal.plan.build import build_plan
+    from ks_universal.plan.records import Outcome
+
+    if not await target.read_revisions():
+        raise InputError([_no_record(target)])
+    nothing = Rendered(target.release, target.namespace, (), ())
+    revision = await run_planned(
+        nothing, target, emit, build_plan, by=by, wait_for_lock=wait_for_lock, lock_wait_s=lock_wait_s, agree=agree
+    )
+    if revision.outcome is Outcome.SUCCEEDED:
+        await target.forget()
+    return revision
+
+
+def _no_record(target: "KubernetesTarget") -> Problem:
+    message = f"there is no release {target.release} in namespace {target.namespace}"
+    return Problem("release/unknown", message, hint="check the name, -n and --context")
+
+
 def check_release(name: str) -> None:
     """Raise InputError for a name that no release can have."""
     if problems := check_name("release", name, _LONGEST_RELEASE):

@@ -102,8 +102,8 @@ class TextView:
     def show_plan(self, preview: Preview, lines: Iterable[str]) -> None:  # noqa: ARG002 - as the other view
         """Show a plan."""
         self._stop_status()
-        for line in lines:
-            self._write(Text(line, style=_PLAN_STYLES.get(line.lstrip()[:2], "")))
+        for text in lines:
+            self._write(Text(text, style=_PLAN_STYLES.get(text.lstrip()[:2], "")))
         self._write(Text(""))
 
     def close(self) -> None:

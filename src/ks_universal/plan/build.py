@@ -1,11 +1,13 @@
 """Builds the plan: from what is to be and what is, to the steps between."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
 from ks_universal.model.migrations import Phase
-from ks_universal.plan.choice import Choice, choose
+from ks_universal.plan.choice import Choice, choose, choose_undo
 from ks_universal.plan.fingerprints import fingerprint
 from ks_universal.plan.gate import close_gates, find_users, is_live
 from ks_universal.plan.graph import Graph
@@ -16,7 +18,7 @@ from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.plan.when import MigratePolicy, find_refusals
 from ks_universal.resources.objects import Identity, Json, Rendered, Resource, identity
 
-__all__ = ["MigratePolicy", "build_plan"]
+__all__ = ["MigratePolicy", "build_plan", "build_rollback"]
 
 _RUN_PODS = frozenset(("CronJob", "Deployment", "Job"))
 
@@ -36,6 +38,25 @@ def build_plan(
     digests = {name: fingerprint(member, release) for name, member in release.members.items()}
     resumed = _find_resumed(state, digests)
     choice = choose(release, digests, state.revisions, policy=migrate, resumed=resumed)
+    return _assemble(rendered, release, state, choice, digests, _number(state, resumed))
+
+
+def build_rollback(rendered: Rendered, state: State, undo: Mapping[str, Sequence[Migrate]], why: str) -> Plan:
+    """Build the plan that brings a release back to an earlier revision, which `rendered` is.
+
+    Its migrations do not run (`why` says it); `undo` has the steps by application that run before its old version.
+    Raises InputError as `build_plan` does.
+    """
+    release = Release(rendered)
+    digests = {name: fingerprint(member, release) for name, member in release.members.items()}
+    plan = _assemble(rendered, release, state, choose_undo(release, undo, why), digests, _number(state, None))
+    jobs = [identity(step.migration.body) for steps in undo.values() for step in steps]
+    return msgspec.structs.replace(plan, objects=tuple(dict.fromkeys((*plan.objects, *jobs))))
+
+
+def _assemble(
+    rendered: Rendered, release: Release, state: State, choice: Choice, digests: dict[str, str], number: int
+) -> Plan:
     inventory = _list_inventory(rendered)
     steps = _Steps(release, state)
     warnings = steps.add_all(choice)
@@ -43,7 +64,7 @@ def build_plan(
     return Plan(
         release=rendered.release,
         namespace=rendered.namespace,
-        revision=_number(state, resumed),
+        revision=number,
         steps=_sort(steps.graph),
         skipped=choice.skipped,
         digests=digests,

@@ -1,0 +1,95 @@
+"""Which migrations stand between a release and one of its earlier revisions, and the steps that undo them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from ks_universal.diagnostics import Problem, Severity
+from ks_universal.model.migrations import Phase
+from ks_universal.plan.choice import build_migrate
+from ks_universal.plan.records import Outcome, Revision, StepRecord
+from ks_universal.plan.release import Release
+from ks_universal.plan.steps import Migrate
+from ks_universal.resources.objects import Json, Migration, Rendered
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """A migration that succeeded after the earlier revision, and the number of the revision that ran it."""
+
+    revision: int
+    record: StepRecord
+
+
+def find_earlier(revisions: Sequence[Revision]) -> Revision | None:
+    """Find the revision to go back to where none is named: the last one that succeeded before the latest."""
+    return next((r for r in reversed(revisions[:-1]) if r.outcome is Outcome.SUCCEEDED), None)
+
+
+def find_passed(revisions: Sequence[Revision], target: int) -> tuple[Passed, ...]:
+    """Find the migrations to undo, the latest first: those that succeeded after the revision `target`.
+
+    One that ran again unchanged (same image, same command) changed nothing the second time: it counts once, and not at
+    all where it had run in or before `target`.
+    """
+    seen = {_what(record) for r in revisions if r.number <= target for record in _succeeded(r)}
+    passed = []
+    for revision in revisions:
+        if revision.number <= target:
+            continue
+        for record in _succeeded(revision):
+            if _what(record) not in seen:
+                seen.add(_what(record))
+                passed.append(Passed(revision.number, record))
+    return tuple(reversed(passed))
+
+
+def build_undo(passed: Iterable[Passed], rendered: Mapping[int, Rendered]) -> dict[str, list[Migrate]]:
+    """Build the steps that undo migrations, by application, in their order. `rendered`: the revisions' own objects.
+
+    They run with the image, the command and the configuration of the revision that migrated. A migration without
+    `rollback` has none; see `find_lasting`.
+    """
+    steps: dict[str, list[Migrate]] = {}
+    for one in passed:
+        for migration in _list_undo(one, rendered):
+            release = Release(rendered[one.revision])
+            step = build_migrate(migration, release, f"undoes {one.record.id} of revision {one.revision}")
+            name = f"{migration.application}/undo/{migration.body['metadata']['name']}/{one.revision}"
+            steps.setdefault(migration.application, []).append(msgspec.structs.replace(step, id=name))
+    return steps
+
+
+def find_lasting(passed: Iterable[Passed], rendered: Mapping[int, Rendered]) -> tuple[Passed, ...]:
+    """Find the migrations that nothing undoes: they have no `rollback`, or what they were made of is not known."""
+    return tuple(one for one in passed if not list(_list_undo(one, rendered)))
+
+
+def warn_of_lasting(lasting: Sequence[Passed], target: int, *, down: bool) -> tuple[Problem, ...]:
+    """Warn of the migrations that stay in the database while the older version runs on it."""
+    if not lasting:
+        return ()
+    names = ", ".join(f"{one.record.id} (revision {one.revision})" for one in lasting)
+    hint = "the older version must be able to work with them"
+    more = "these have no 'rollback' in the values" if down else "'--migrate-down' runs their 'rollback'"
+    message = f"revision {target} will run on a database to which later migrations were applied: {names}"
+    return (Problem("rollback/migrations-stay", message, hint=f"{hint}; {more}", severity=Severity.WARNING),)
+
+
+def _succeeded(revision: Revision) -> Iterator[StepRecord]:
+    undone = "/undo/"
+    return (r for r in revision.steps if r.outcome is Outcome.SUCCEEDED and undone not in r.id)
+
+
+def _what(record: StepRecord) -> tuple[str, str, tuple[str, ...]]:
+    return record.id, record.image, record.command
+
+
+def _list_undo(passed: Passed, rendered: Mapping[int, Rendered]) -> Iterator[Migration]:
+    known = rendered.get(passed.revision)
+    for migration in known.migrations if known else ():
+        if (migration.application, migration.step) == (passed.record.application, passed.record.step):
+            yield from (_undo(migration, body) for body in migration.undo)
+
+
+def _undo(migration: Migration, body: Json) -> Migration:
+    return msgspec.structs.replace(migration, body=body, phase=Phase.PRE, depends_on=(), undo=())
