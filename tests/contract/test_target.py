@@ -1,0 +1,260 @@
+"""What the engine relies on, whatever the target."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from ks_universal.engine.events import AttemptEnded, AttemptStarted, LockAwaited, LogWritten, ObjectChanged
+from ks_universal.engine.target import Target
+from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed
+from ks_universal.model.migrations import Phase
+from ks_universal.plan.records import Outcome, Revision, StepRecord
+from ks_universal.plan.steps import Apply, Delete, Migrate
+from ks_universal.resources.objects import Identity, Rendered
+from places import STEP, Place, migrate, roll_out
+from releases import Events
+
+NOTHING = Rendered("demo", "ns", (), ())
+CONFIG = Identity("ConfigMap", "ns", "c")
+Work = Callable[[Target, Events], Awaitable[None]]
+
+
+@asynccontextmanager
+async def held(place: Place, *, wait: bool = False) -> AsyncIterator[tuple[Target, Events]]:
+    """A target that holds the release, with what it says; closed at the end."""
+    target, events = place.open(), Events()
+    try:
+        async with target.lock(events, wait=wait):
+            yield target, events
+    finally:
+        await target.close()
+
+
+def run(place: Place, work: Work) -> Events:
+    """Let a target work."""
+
+    async def main() -> Events:
+        async with held(place) as (target, events):
+            await work(target, events)
+            return events
+
+    return asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def config(value: str) -> Apply:
+    metadata = {"name": "c", "namespace": "ns"}
+    return Apply(id="ConfigMap/c", body={"kind": "ConfigMap", "metadata": metadata, "data": {"key": value}})
+
+
+def revision(number: int, step: Migrate | None = None, outcome: Outcome = Outcome.SUCCEEDED) -> Revision:
+    records = [
+        StepRecord(
+            id=step.id,
+            application="web",
+            step=None,
+            phase=Phase.PRE,
+            digest=step.digest,
+            image="app:1",
+            command=(),
+            outcome=outcome,
+        )
+        for step in [step]
+        if step is not None
+    ]
+    started = datetime(2026, 1, 1, tzinfo=UTC)
+    return Revision(number=number, release="demo", namespace="ns", by="x", started=started, steps=tuple(records))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
+# the lock
+
+
+def test_one_at_a_time_a_held_release_is_refused_and_its_holder_named(place: Place) -> None:
+    async def main() -> None:
+        async with held(place):
+            with pytest.raises(LockedError) as refused:
+                async with held(place):
+                    raise AssertionError("two hold it")
+            assert refused.value.holder
+        async with held(place):  # it is free again
+            pass
+
+    asyncio.run(main())
+
+
+def test_one_at_a_time_who_waits_is_told_for_whom_and_goes_on_when_it_is_free(place: Place) -> None:
+    async def main() -> None:
+        target, events = place.open(), Events()
+
+        async def wait() -> None:
+            async with target.lock(events, wait=True):
+                pass
+            await target.close()
+
+        async with asyncio.timeout(30):
+            async with held(place):
+                waiting = asyncio.create_task(wait())
+                await until(lambda: bool(events.of(LockAwaited)))
+                assert not waiting.done()
+            await waiting
+        assert len(events.of(LockAwaited)) == 1
+
+    asyncio.run(main())
+
+
+# objects
+
+
+def test_an_applied_object_is_read_back_also_by_another_target(place: Place) -> None:
+    async def work(target: Target, events: Events) -> None:
+        for value in ("a", "a", "b"):
+            await target.apply(config(value), events)
+
+    events = run(place, work)
+    assert [event.change for event in events.of(ObjectChanged)] == ["created", "unchanged", "changed"]
+
+    async def look(target: Target, _: Events) -> None:
+        state = await target.read(NOTHING)
+        assert state.objects[CONFIG]["data"] == {"key": "b"}
+
+    run(place, look)
+
+
+def test_a_deleted_object_is_gone_and_deleting_can_be_repeated(place: Place) -> None:
+    async def work(target: Target, events: Events) -> None:
+        await target.apply(config("a"), events)
+        for _ in range(2):
+            await target.delete(Delete(id="delete ConfigMap/c", identity=CONFIG), events)
+        assert CONFIG not in (await target.read(NOTHING)).objects
+
+    assert [event.change for event in run(place, work).of(ObjectChanged)] == ["created", "deleted"]
+
+
+# the record
+
+
+def test_revisions_are_read_back_oldest_first_also_by_another_target(place: Place) -> None:
+    async def work(target: Target, _: Events) -> None:
+        for number in (2, 10, 1):
+            await target.save(revision(number))
+        await target.save(revision(2, migrate(place.script(0))))
+
+    async def look(target: Target, _: Events) -> None:
+        expected = (revision(1), revision(2, migrate(place.script(0))), revision(10))
+        assert (await target.read(NOTHING)).revisions == expected
+
+    run(place, work)
+    run(place, look)
+
+
+# migrations
+
+
+def test_a_migration_tells_what_it_does_and_gives_its_attempt(place: Place) -> None:
+    async def work(target: Target, events: Events) -> None:
+        (attempt,) = await target.migrate(migrate(place.script(0)), events)
+        assert (attempt.number, attempt.exit_code, attempt.log_tail) == (1, 0, ("try 1",))
+
+    events = run(place, work)
+    told = [event for event in events if isinstance(event, AttemptStarted | LogWritten | AttemptEnded)]
+    assert [type(event) for event in told] == [AttemptStarted, LogWritten, AttemptEnded]
+    assert events.of(LogWritten) == [LogWritten(source=STEP, line="try 1")]
+
+
+def test_exact_retries_until_one_attempt_succeeds(place: Place) -> None:
+    async def work(target: Target, events: Events) -> None:
+        attempts = await target.migrate(migrate(place.script(1, 2, 0), retries=5), events)
+        assert [(a.number, a.exit_code) for a in attempts] == [(1, 1), (2, 2), (3, 0)]
+
+    ended = run(place, work).of(AttemptEnded)
+    assert [event.retry_in_s is None for event in ended] == [False, False, True]
+
+
+@pytest.mark.parametrize(("retries", "fatal", "codes"), [(0, (), [7]), (2, (), [7, 7, 7]), (5, (7,), [7])])
+def test_exact_retries_none_beyond_the_limit_or_after_a_fatal_exit_code(
+    place: Place, retries: int, fatal: tuple[int, ...], codes: list[int]
+) -> None:
+    async def work(target: Target, events: Events) -> None:
+        with pytest.raises(MigrationFailed) as failed:
+            await target.migrate(migrate(place.script(7), retries=retries, fatal=fatal), events)
+        assert failed.value.step == STEP
+        assert "7" in failed.value.causes[0].message
+
+    ended = run(place, work).of(AttemptEnded)
+    assert [event.attempt.exit_code for event in ended] == codes
+    assert ended[0].attempt.causes
+
+
+def test_resume_what_ended_but_is_not_in_the_record_does_not_run_again(place: Place) -> None:
+    pod = place.script(0)
+
+    async def work(target: Target, events: Events) -> None:
+        (attempt,) = await target.migrate(migrate(pod), events)
+        assert attempt.log_tail == ("try 1",)
+
+    run(place, work)
+    assert [event.resumed for event in run(place, work).of(AttemptStarted)] == [True]
+
+
+def test_what_is_in_the_record_runs_anew(place: Place) -> None:
+    pod = place.script(0)
+
+    async def work(target: Target, events: Events) -> None:
+        await target.migrate(migrate(pod), events)
+        await target.save(revision(1, migrate(pod)))
+
+    run(place, work)
+    assert [event.resumed for event in run(place, work).of(AttemptStarted)] == [False]
+
+
+def test_another_digest_runs_anew(place: Place) -> None:
+    pod = place.script(0)
+
+    async def work(target: Target, events: Events) -> None:
+        await target.migrate(migrate(pod, digest="d1"), events)
+        await target.migrate(migrate(pod, digest="d2"), events)
+
+    assert [event.resumed for event in run(place, work).of(AttemptStarted)] == [False, False]
+
+
+def test_real_stop_a_cancelled_migration_is_over_and_the_next_one_begins_anew(place: Place) -> None:
+    async def work(target: Target, events: Events) -> None:
+        task = asyncio.ensure_future(target.migrate(migrate(place.script(None)), events))
+        await until(lambda: bool(events.of(LogWritten)))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        attempts = await target.migrate(migrate(place.script(0)), events)
+        assert [attempt.number for attempt in attempts] == [1]
+
+    assert [event.resumed for event in run(place, work).of(AttemptStarted)] == [False, False]
+
+
+# rollouts
+
+
+def test_a_rollout_makes_the_deployment_live_and_an_equal_one_changes_nothing(place: Place) -> None:
+    async def work(target: Target, events: Events) -> None:
+        step = roll_out(place.serve())
+        await target.roll_out(step, events)
+        assert (await target.read(NOTHING)).objects[Identity("Deployment", "ns", "web")] == step.body
+        await target.roll_out(step, events)
+
+    changes = [event.change for event in run(place, work).of(ObjectChanged)]
+    assert changes == ["created", "unchanged"]
+
+
+def test_a_rollout_that_does_not_come_up_fails_with_its_causes(place: Place) -> None:
+    async def work(target: Target, events: Events) -> None:
+        with pytest.raises(RolloutFailed) as failed:
+            await target.roll_out(roll_out(place.serve(broken=True)), events)
+        assert failed.value.causes
+
+    run(place, work)
