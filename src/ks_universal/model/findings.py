@@ -12,8 +12,9 @@ Trail = tuple["Trail", str | int] | None
 """A path while walking down, the innermost part outside: cheap to extend, unrolled only for a finding."""
 
 _MAX_SUGGESTIONS = 100
-_MAX_CANDIDATES = 50
-"""More are narrowed down first: a thousand releases that name a Secret of the cluster must not take seconds."""
+_MAX_CANDIDATES = 120
+"""More than any place has keys. More are narrowed down first: a thousand releases that name a Secret of the cluster
+must not take seconds."""
 
 
 def unroll(trail: Trail) -> Path:

@@ -157,3 +157,9 @@ def test_what_may_be_meant_so_is_a_warning(text: str, code: str) -> None:
 )
 def test_what_is_right_has_no_finding(text: str) -> None:
     assert find(text) == []
+
+
+def test_a_misspelt_key_is_recognised_among_the_many_of_a_cron_job() -> None:
+    tree, _ = parse_yaml(cron("schedule: '@daily', concurencyPolicy: Forbid, shedule: x"), "values.yaml")
+    hints = [problem.hint for problem in parse_application(tree).problems]
+    assert hints == ["did you mean 'concurrencyPolicy'?", "did you mean 'schedule'?"]
