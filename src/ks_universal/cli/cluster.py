@@ -35,6 +35,14 @@ class Cluster(msgspec.Struct, frozen=True):
             release, namespace=self.namespace, context=self.context, kubeconfig=self.kubeconfig, options=options
         )
 
+    def find_namespace(self) -> str:
+        """Give the namespace that the release will be in: what expressions read before there is a target."""
+        if self.namespace is not None:
+            return self.namespace
+        from ks_universal.targets.kubernetes.connection import find_namespace
+
+        return find_namespace(self.kubeconfig, self.context)
+
 
 def takes_cluster(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `-n`, `--context`, `--kubeconfig` (as the argument `cluster`) and `-o` (as `output`)."""

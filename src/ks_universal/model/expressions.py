@@ -104,7 +104,9 @@ class _Walk:
         if type(place) is _Keys:
             for key, inner in place.inner.items():
                 child = node.entries.get(key)
-                if child is not None and (new := self.expand(child, inner, (trail, key))) is not child:
+                if child is None or (type(child) is Scalar and "{{" not in child.text):
+                    continue
+                if (new := self.expand(child, inner, (trail, key))) is not child:
                     changed[key] = new
         else:
             inner = _inner(place)

@@ -39,6 +39,14 @@ def connect(kubeconfig: str | None = None, context: str | None = None) -> Connec
     return Connection(http, config.context_name, config.namespace or "default")
 
 
+def find_namespace(kubeconfig: str | None = None, context: str | None = None) -> str:
+    """Give the namespace that `connect` would find; `default` where there is nothing to connect to."""
+    try:
+        return _find_config(kubeconfig, context).namespace or "default"
+    except (ConfigError, OSError, KeyError):
+        return "default"
+
+
 def _find_config(kubeconfig: str | None, context: str | None) -> SingleConfig:
     if kubeconfig is not None:
         return _one(KubeConfig.from_file(kubeconfig), context)
