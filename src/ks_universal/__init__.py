@@ -14,7 +14,24 @@ Names are imported when they are first used: a program that only validates does 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ks_universal.api import Values, down, load, open_local, render, template, up, validate
+    from ks_universal.api import (
+        Values,
+        deploy,
+        down,
+        load,
+        migrate,
+        open_cluster,
+        open_local,
+        preview,
+        read_revisions,
+        read_status,
+        render,
+        rollback,
+        template,
+        uninstall,
+        up,
+        validate,
+    )
     from ks_universal.diagnostics import Position, Problem, Severity
     from ks_universal.errors import (
         InputError,
@@ -44,17 +61,42 @@ __all__ = [
     "Severity",
     "TargetError",
     "Values",
+    "deploy",
     "down",
     "load",
+    "migrate",
+    "open_cluster",
     "open_local",
+    "preview",
+    "read_revisions",
+    "read_status",
     "render",
+    "rollback",
     "template",
+    "uninstall",
     "up",
     "validate",
 ]
 
 _HOMES = {
-    "ks_universal.api": ("Values", "down", "load", "open_local", "render", "template", "up", "validate"),
+    "ks_universal.api": (
+        "Values",
+        "deploy",
+        "down",
+        "load",
+        "migrate",
+        "open_cluster",
+        "open_local",
+        "preview",
+        "read_revisions",
+        "read_status",
+        "render",
+        "rollback",
+        "template",
+        "uninstall",
+        "up",
+        "validate",
+    ),
     "ks_universal.diagnostics": ("Position", "Problem", "Severity"),
     "ks_universal.errors": (
         "InputError",

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
     from ks_universal.engine.events import Emit
     from ks_universal.engine.run import Agree
-    from ks_universal.plan.records import Revision
+    from ks_universal.plan.records import Revision, StepRecord
     from ks_universal.plan.saved import Preview
     from ks_universal.plan.when import MigratePolicy
+    from ks_universal.targets.kubernetes.state import ReleaseState
     from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
     from ks_universal.targets.local import LocalTarget
 
@@ -218,7 +219,7 @@ async def deploy(  # noqa: PLR0913 - the words after `by` are the user's, each w
     )
 
 
-async def plan(
+async def preview(
     values: Values, target: "KubernetesTarget", *, migrate: "MigratePolicy | str" = "auto", force: bool = False
 ) -> "Preview":
     """Say what `deploy` would do, by a dry run of every change on the server; nothing is changed, nothing locked.
@@ -325,6 +326,44 @@ async def uninstall(
     if revision.outcome is Outcome.SUCCEEDED:
         await target.forget()
     return revision
+
+
+async def read_revisions(target: "KubernetesTarget", number: int | None = None) -> "tuple[Revision, ...]":
+    """Read a release's runs, the oldest first, or only the one of a number; a read-only role is enough.
+
+    Raises InputError where there is no such run in the record.
+    """
+    revisions = await target.read_revisions()
+    if not revisions:
+        raise InputError([_no_record(target)])
+    chosen = tuple(revision for revision in revisions if number in (None, revision.number))
+    if not chosen:
+        kept = ", ".join(str(revision.number) for revision in revisions)
+        raise InputError(
+            [Problem("release/no-revision", f"the record does not hold revision {number}; it holds: {kept}")]
+        )
+    return chosen
+
+
+async def follow_migration(target: "KubernetesTarget", step: "StepRecord", take: Callable[[str], None]) -> bool:
+    """Give the log of a migration that runs now, line by line, until it has ended; False where its Job is gone."""
+    from ks_universal.plan.undo import name_job
+
+    return await target.follow_log(name_job(step), take)
+
+
+async def read_status(target: "KubernetesTarget") -> "ReleaseState":
+    """Read what runs, how the last run ended, and who is at work. Raises InputError where there is no record."""
+    import asyncio
+
+    from ks_universal.targets.kubernetes.state import ReleaseState
+
+    revisions, workloads, lock = await asyncio.gather(
+        read_revisions(target), target.read_workloads(), target.read_lock_if_allowed()
+    )
+    return ReleaseState(
+        release=target.release, namespace=target.namespace, latest=revisions[-1], workloads=workloads, lock=lock
+    )
 
 
 def _no_record(target: "KubernetesTarget") -> Problem:

@@ -39,7 +39,11 @@ def test_every_command_explains_itself(ksu: Invoke, name: str) -> None:
 def test_every_command_and_option_is_documented(name: str) -> None:
     section = DOCUMENTED.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
     options = [option for p in subcommand(name).params if isinstance(p, click.Option) for option in p.opts]
-    shared = "" if "-f" not in options else DOCUMENTED.partition("\n## Values\n")[2].partition("\n## ")[0]
+    shared = "".join(
+        DOCUMENTED.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+        for title, sign in (("Values", "--values"), ("Clusters", "--kubeconfig"))
+        if sign in options
+    )
     assert section
     assert [option for option in options if f"`{option}" not in section + shared] == []
 

@@ -9,7 +9,22 @@ from ks_universal import __version__
 from ks_universal.cli.console import show_problems
 from ks_universal.errors import KsUniversalError
 
-COMMANDS = ("deploy", "down", "plan", "template", "up", "validate")
+COMMANDS = (
+    "deploy",
+    "down",
+    "history",
+    "logs",
+    "migrate",
+    "plan",
+    "rbac",
+    "rollback",
+    "status",
+    "template",
+    "uninstall",
+    "unlock",
+    "up",
+    "validate",
+)
 INTERRUPTED = 130
 
 

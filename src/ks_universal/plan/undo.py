@@ -6,11 +6,18 @@ import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.model.migrations import Phase
+from ks_universal.model.names import job_name
 from ks_universal.plan.choice import build_migrate
 from ks_universal.plan.records import Outcome, Revision, StepRecord
 from ks_universal.plan.release import Release
 from ks_universal.plan.steps import Migrate
 from ks_universal.resources.objects import Json, Migration, Rendered
+
+_UNDO = "/undo/"
+"""In the ids of steps that undo: `my-app/undo/my-app-migrations-undo/2`, the number being the revision's."""
+
+_Applied = tuple[str, str, tuple[str, ...]]
+_Place = tuple[int, str, str | None]
 
 
 class Passed(msgspec.Struct, frozen=True):
@@ -20,27 +27,32 @@ class Passed(msgspec.Struct, frozen=True):
     record: StepRecord
 
 
+def name_job(record: StepRecord) -> str:
+    """Name the Job of a step in a record, whether it migrates or undoes."""
+    if _UNDO in record.id:
+        return record.id.split("/")[-2]
+    return job_name(record.application, record.step)
+
+
 def find_earlier(revisions: Sequence[Revision]) -> Revision | None:
     """Find the revision to go back to where none is named: the last one that succeeded before the latest."""
     return next((r for r in reversed(revisions[:-1]) if r.outcome is Outcome.SUCCEEDED), None)
 
 
 def find_passed(revisions: Sequence[Revision], target: int) -> tuple[Passed, ...]:
-    """Find the migrations to undo, the latest first: those that succeeded after the revision `target`.
+    """Find the migrations to undo, the latest first: those that succeeded after `target`, and were not undone since.
 
     One that ran again unchanged (same image, same command) changed nothing the second time: it counts once, and not at
     all where it had run in or before `target`.
     """
-    seen = {_what(record) for r in revisions if r.number <= target for record in _succeeded(r)}
-    passed = []
+    applied: dict[_Applied, Passed] = {}
     for revision in revisions:
-        if revision.number <= target:
-            continue
-        for record in _succeeded(revision):
-            if _what(record) not in seen:
-                seen.add(_what(record))
-                passed.append(Passed(revision.number, record))
-    return tuple(reversed(passed))
+        for key in _list_undone(revision):
+            applied = {what: one for what, one in applied.items() if _place(one.revision, one.record) != key}
+        for record in revision.steps:
+            if record.outcome is Outcome.SUCCEEDED and _UNDO not in record.id:
+                applied.setdefault((record.id, record.image, record.command), Passed(revision.number, record))
+    return tuple(one for one in reversed(applied.values()) if one.revision > target)
 
 
 def build_undo(passed: Iterable[Passed], rendered: Mapping[int, Rendered]) -> dict[str, list[Migrate]]:
@@ -54,7 +66,7 @@ def build_undo(passed: Iterable[Passed], rendered: Mapping[int, Rendered]) -> di
         for migration in _list_undo(one, rendered):
             release = Release(rendered[one.revision])
             step = build_migrate(migration, release, f"undoes {one.record.id} of revision {one.revision}")
-            name = f"{migration.application}/undo/{migration.body['metadata']['name']}/{one.revision}"
+            name = f"{migration.application}{_UNDO}{migration.body['metadata']['name']}/{one.revision}"
             steps.setdefault(migration.application, []).append(msgspec.structs.replace(step, id=name))
     return steps
 
@@ -75,13 +87,18 @@ def warn_of_lasting(lasting: Sequence[Passed], target: int, *, down: bool) -> tu
     return (Problem("rollback/migrations-stay", message, hint=f"{hint}; {more}", severity=Severity.WARNING),)
 
 
-def _succeeded(revision: Revision) -> Iterator[StepRecord]:
-    undone = "/undo/"
-    return (r for r in revision.steps if r.outcome is Outcome.SUCCEEDED and undone not in r.id)
+def _list_undone(revision: Revision) -> set[_Place]:
+    """List what a revision has undone: all steps that undo it succeeded."""
+    undo = [record for record in revision.steps if _UNDO in record.id]
+    places = {_place(int(record.id.rpartition("/")[2]), record) for record in undo}
+    failed = {
+        _place(int(record.id.rpartition("/")[2]), record) for record in undo if record.outcome is not Outcome.SUCCEEDED
+    }
+    return places - failed
 
 
-def _what(record: StepRecord) -> tuple[str, str, tuple[str, ...]]:
-    return record.id, record.image, record.command
+def _place(revision: int, record: StepRecord) -> _Place:
+    return revision, record.application, record.step
 
 
 def _list_undo(passed: Passed, rendered: Mapping[int, Rendered]) -> Iterator[Migration]:

@@ -219,16 +219,17 @@ async def read_lock(client: Client, release: str) -> Holder | None:
     return None if lease is None else read_holder(lease, server_now)
 
 
-async def break_lock(client: Client, release: str) -> Holder | None:
+async def break_lock(client: Client, release: str, *, force: bool = False) -> Holder | None:
     """Free a release of a holder whose lease has expired; gives that holder, None where there was none.
 
-    Raises LockedError while the lease is valid: its holder may be at work.
+    Raises LockedError while the lease is valid, for its holder may be at work, unless `force`: then a holder that does
+    live finds its lock lost, and writes nothing more.
     """
     lease, server_now = await _read(client, release)
     holder = None if lease is None else read_holder(lease, server_now)
     if lease is None or holder is None:
         return None
-    if holder.left_s > 0:
+    if holder.left_s > 0 and not force:
         raise LockedError(release, str(holder))
     await client.replace(LEASE, {**lease, "spec": {"leaseDurationSeconds": lease["spec"]["leaseDurationSeconds"]}})
     return holder

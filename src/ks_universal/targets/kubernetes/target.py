@@ -1,7 +1,7 @@
 """The target: a cluster's namespace, as the engine sees it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from ks_universal.targets.kubernetes.jobs import JobRun
 from ks_universal.targets.kubernetes.kinds import LEASE, NAMESPACE, Kind
 from ks_universal.targets.kubernetes.lease import Holder, Lease, break_lock, lease_name, read_lock
 from ks_universal.targets.kubernetes.live import read_live
+from ks_universal.targets.kubernetes.live_log import follow_job
 from ks_universal.targets.kubernetes.observer import Observer
 from ks_universal.targets.kubernetes.ownership import belongs_to, find_foreign, is_as_applied, mark
 from ks_universal.targets.kubernetes.readiness import is_settled
@@ -173,9 +174,22 @@ class KubernetesTarget:
         """Read who holds the release; None when nobody does."""
         return await read_lock(self._client, self._release)
 
-    async def break_lock(self) -> Holder | None:
-        """Free the release of a holder that is dead. Raises LockedError while the holder may live."""
-        return await break_lock(self._client, self._release)
+    async def read_lock_if_allowed(self) -> Holder | None:
+        """Read who holds the release; None also where the role may not read Leases."""
+        try:
+            return await self.read_lock()
+        except Refusal as refusal:
+            if refusal.code != 403:
+                raise
+            return None
+
+    async def follow_log(self, job: str, take: Callable[[str], None]) -> bool:
+        """Give the lines of a Job's pods, masked, as they come, until it has ended; False: there is none."""
+        return await follow_job(self._client, self._release, job, take)
+
+    async def break_lock(self, *, force: bool = False) -> Holder | None:
+        """Free the release of a holder that is dead. Raises LockedError while it may live, unless `force`."""
+        return await break_lock(self._client, self._release, force=force)
 
     async def forget(self) -> None:
         """Remove the record and the lock, as the last thing of an uninstall: to be called without the lock."""

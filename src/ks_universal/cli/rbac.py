@@ -1,0 +1,58 @@
+"""`ks-universal rbac`: the smallest Role with which a deploy of these values works."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
+from ks_universal.cli.console import write_result
+from ks_universal.cli.options import Source, takes_values
+
+if TYPE_CHECKING:
+    from ks_universal.targets.kubernetes.target import KubernetesTarget
+
+
+@click.command()
+@click.argument("name")
+@takes_values
+@takes_cluster
+@click.option(
+    "--service-account",
+    default="ks-universal",
+    show_default=True,
+    metavar="[NAMESPACE:]NAME",
+    help="Who gets the Role; without a namespace one of the release's.",
+)
+def command(name: str, source: Source, cluster: Cluster, *, output: str, service_account: str) -> int:
+    """Print a Role, and its RoleBinding, that allows to deploy the release NAME and nothing that it does not need."""
+    from ks_universal.api import render
+    from ks_universal.manifest.yaml import write_yaml
+
+    values = source.load()
+
+    async def work(target: "KubernetesTarget") -> int:
+        role = await target.build_role(render(values, name, target.namespace))
+        objects = (role, _bind(role, service_account))
+        if output == "json":
+            listing = {"apiVersion": "v1", "kind": "List", "items": objects}
+            write_result(msgspec.json.format(msgspec.json.encode(listing)).decode() + "\n")
+        else:
+            write_result(write_yaml(objects))
+        return 0
+
+    return read_from_cluster(cluster, name, work)
+
+
+def _bind(role: dict[str, Any], service_account: str) -> dict[str, Any]:
+    metadata = role["metadata"]
+    namespace, _, account = service_account.rpartition(":")
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace or metadata["namespace"]}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": metadata["name"]}
+    return {
+        "apiVersion": role["apiVersion"],
+        "kind": "RoleBinding",
+        "metadata": metadata,
+        "roleRef": reference,
+        "subjects": [subject],
+    }

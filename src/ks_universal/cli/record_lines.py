@@ -1,0 +1,52 @@
+"""The record of a release as lines for people: its runs, its migrations, what was said."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from ks_universal.cli.event_lines import format_attempt, format_duration
+from ks_universal.cli.tracebacks import fold_tracebacks
+from ks_universal.plan.records import Attempt, Revision, StepRecord
+
+
+def format_history(revisions: Iterable[Revision]) -> Iterator[str]:
+    """List runs, one a line, in the order given."""
+    for revision in revisions:
+        took = "" if revision.ended is None else f", {_duration(revision)}"
+        steps = ", ".join(f"{step.id} {step.outcome}" for step in revision.steps) or "no migrations"
+        yield f"{revision.number:>4}  {_time(revision.started)}  {revision.outcome:<16} {revision.by}{took}; {steps}"
+
+
+def format_revision(revision: Revision) -> Iterator[str]:
+    """Say all that the record knows of a run: outcome, causes, each migration with its attempts, what ran after it."""
+    yield f"revision {revision.number} of {revision.release} in {revision.namespace}: {revision.outcome}"
+    yield f"  by {revision.by} at {_time(revision.started)}" + (f", {_duration(revision)}" if revision.ended else "")
+    for failure in revision.failures:
+        yield f"  failed step: {failure.step}"
+        yield from (f"    {line}" for cause in failure.causes for line in str(cause).splitlines())
+    for step in revision.steps:
+        yield from _format_step(step)
+    for application, digest in revision.planned.items():
+        number = revision.runs.get(application)
+        runs = "nothing of it ran" if number is None else f"revision {number} ran"
+        yield f"  {application}: {runs} afterwards; configuration digest {digest}"
+
+
+def format_log(step: StepRecord, attempts: Iterable[Attempt]) -> Iterator[str]:
+    """Give what attempts of a migration said last, under a line that says how each ended."""
+    for attempt in attempts:
+        yield f"{step.id}, {format_attempt(attempt, attempt.reason)}"
+        yield from (f"  | {line}" for line in fold_tracebacks(attempt.log_tail))
+
+
+def _format_step(step: StepRecord) -> Iterator[str]:
+    yield f"  {step.id}: {step.outcome}"
+    yield f"    {step.image}: {' '.join(step.command) or 'its own command'}"
+    yield from (f"    {format_attempt(attempt, attempt.reason)}" for attempt in step.attempts)
+
+
+def _duration(revision: Revision) -> str:
+    return "" if revision.ended is None else format_duration((revision.ended - revision.started).total_seconds())
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}Z"

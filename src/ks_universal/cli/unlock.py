@@ -1,0 +1,32 @@
+"""`ks-universal unlock`: who holds a release, and its end where that one is dead."""
+
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
+from ks_universal.cli.console import write_result
+
+if TYPE_CHECKING:
+    from ks_universal.targets.kubernetes.target import KubernetesTarget
+
+
+@click.command()
+@click.argument("name")
+@takes_cluster
+@click.option("--force", is_flag=True, help="Break the lock of a holder that may still be at work.")
+def command(name: str, cluster: Cluster, *, output: str, force: bool) -> int:
+    """Free the release NAME of a run that died. Exits 5, and says whose it is, while that run may be at work."""
+
+    async def work(target: "KubernetesTarget") -> int:
+        holder = await target.break_lock(force=force)
+        if output == "json":
+            write_result(msgspec.json.encode({"release": name, "broken": holder}).decode() + "\n")
+        elif holder is None:
+            click.echo(f"{name} is not locked", err=True)
+        else:
+            click.echo(f"{name} is free; it was locked by {holder}", err=True)
+        return 0
+
+    return read_from_cluster(cluster, name, work)
