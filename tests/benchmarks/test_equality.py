@@ -1,0 +1,41 @@
+"""What is compared for speed must be equal: the chart of the benchmarks and ks-universal make the same objects."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = ROOT / "benchmarks"
+HELM = ROOT / ".venv" / "tools" / "helm"
+PROGRAM = Path(sys.executable).with_name("ks-universal")
+
+pytestmark = pytest.mark.skipif(not HELM.exists(), reason="tools/get_helm.py was not run")
+
+
+def make_values(folder: Path, count: int) -> Path:
+    command = [sys.executable, str(BENCHMARKS / "values.py"), str(count)]
+    file = folder / "values.yaml"
+    file.write_text(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return file
+
+
+def compare(helm: Path, values: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(BENCHMARKS / "equality.py"), str(helm), str(PROGRAM), str(values)]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_the_chart_makes_the_same_objects(tmp_path: Path) -> None:
+    # Sixty: the values repeat no combination before that.
+    compared = compare(HELM, make_values(tmp_path, 60))
+    assert (compared.returncode, compared.stdout) == (0, "")
+
+
+def test_an_object_that_differs_is_named(tmp_path: Path) -> None:
+    values = make_values(tmp_path, 2)
+    other = tmp_path / "helm"
+    other.write_text(f'#!/bin/sh\nexec "{HELM}" "$@" --set deployments.billing-api-0.replicas=77\n')
+    other.chmod(0o755)
+    compared = compare(other, values)
+    assert (compared.returncode, compared.stdout) == (1, "differs: Deployment/billing-api-0\n")
