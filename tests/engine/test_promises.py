@@ -421,6 +421,28 @@ def test_warnings_of_the_check_are_told_at_the_start() -> None:
     assert events.of(RunStarted)[0].warnings == world.problems
 
 
+class _Slow(MemoryTarget):
+    """A target that takes its time to save, and remembers which rollouts each record knew."""
+
+    known: list[int]
+
+    async def save(self, revision: Revision) -> None:
+        self.known.append(len(revision.runs))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        await super().save(revision)
+
+
+def test_a_slow_record_is_written_in_order_and_once_for_all_who_wait() -> None:
+    world = World()
+    target = _Slow(world)
+    target.known = []
+    rendered = release(**{f"app{number}": app() for number in range(20)})
+    revision = asyncio.run(run(rendered, target, Events(), by="tests"))
+    assert target.known == [0, 1, 20, 20]
+    assert world.revisions[1] == revision
+
+
 class _Refusing(MemoryTarget):
     """A target whose outside world refuses one object, or has a bug there."""
 

@@ -105,6 +105,7 @@ class _Execution:
         self._emit = mask.wrap(emit)
         self._schedule = Schedule(plan.steps)
         self._saving = asyncio.Lock()
+        self._asked = self._saved = 0
 
     async def run(self, warnings: tuple[Problem, ...], began_s: float) -> Revision:
         """Run all steps and close the record, however it ends."""
@@ -180,9 +181,14 @@ class _Execution:
             await self._save()
 
     async def _save(self) -> None:
-        # One after the other: an older record never replaces a newer one.
+        """Save one after the other, so that no older record replaces a newer one; one save serves all who wait."""
+        self._asked += 1
+        mine = self._asked
         async with self._saving:
-            await self._target.save(self._record.show())
+            if self._saved < mine:
+                newest = self._asked
+                await self._target.save(self._record.show())
+                self._saved = newest
 
     async def _close(self, outcome: Outcome, began_s: float) -> Revision:
         revision = self._record.close(outcome, datetime.now(UTC))
