@@ -154,6 +154,14 @@ def test_a_failed_migration_tells_more_than_a_rollout_that_failed_before_it() ->
     assert {failure.step for failure in revision.failures} == {"a/rollout", "b/migrations/one"}
 
 
+def test_what_was_rolled_out_once_but_is_not_live_any_more_does_not_run() -> None:
+    world = deployed()
+    del world.objects[Identity("Deployment", "ns", "web")]
+    fail(world, "web/migrations/schema")
+    _, events = deploy(SECOND, world)
+    assert events.of(RunEnded)[0].runs == {"web": None}
+
+
 # when
 
 

@@ -190,3 +190,17 @@ def test_resume_takes_up_the_attempt_that_runs() -> None:
     del world.scripts["web/migrations/one"]
     _, events = deploy(rendered, world)
     assert [(e.number, e.resumed) for e in events.of(AttemptStarted)] == [(1, True)]
+
+
+def test_resume_of_a_run_in_which_nothing_changed_migrates_nothing() -> None:
+    for at, world in kills(upgradable, FIRST):
+        deploy(FIRST, world)
+        assert (at, world.count("attempt-started")) == (at, {})
+
+
+def test_nothing_orphaned_what_a_killed_run_made_leaves_with_other_values() -> None:
+    more = release({"shared": config(VERSION="1.0")}, new=app("one", configs=["shared"], autoCreateService=True))
+    expected = undisturbed(upgradable, FIRST)["objects"]
+    for at, world in kills(upgradable, more):
+        deploy(FIRST, world)
+        assert (at, world.objects) == (at, expected)
