@@ -26,6 +26,8 @@ FIELD_MANAGER = "ks-universal"
 _CONCURRENCY = 24
 _PATIENCE_S = 60.0
 """How long an API server may be away (a restart, a rolling upgrade) before that is an error."""
+_FIRST_PATIENCE_S = 5.0
+"""The same before its first answer: then it is the address that is wrong, or the network."""
 _PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 _TRIES_AFTER_500 = 4
 """A 500 is mostly a webhook that is down, or a request that the server cannot digest: patience would hide it."""
@@ -54,6 +56,7 @@ class Client:
         self.fence: Fence | None = None
         self.requests = 0
         self._http = connection.http
+        self._has_answered = False
         self._slots = asyncio.Semaphore(_CONCURRENCY)
         self._kinds = Kinds()
 
@@ -192,10 +195,11 @@ class Client:
             try:
                 response = await self._try(request, fence)
             except (httpx2.TransportError, TimeoutError) as error:
-                if now_s() - started > _PATIENCE_S:
+                if now_s() - started > (_PATIENCE_S if self._has_answered else _FIRST_PATIENCE_S):
                     raise unreachable(error, what or path) from error
                 pause_s = _pause_s(tries)
             else:
+                self._has_answered = True
                 if response.status_code < 400:
                     return response
                 if not _is_passing(response, tries) or now_s() - started > _PATIENCE_S:
