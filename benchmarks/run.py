@@ -2,7 +2,7 @@
 
 usage: run.py     in the checkout, with the Python of `.venv` (make bench); takes under three minutes
 
-Ratios are those of neighbours in time, so that a machine that slows down slows both. See README.md. What needs memory is
+Ratios are those of neighbours in time: a machine that slows down slows both. See README.md. What needs memory is
 done by other processes: until it runs its program, a process counts as its own the memory of the one that started it.
 """
 
