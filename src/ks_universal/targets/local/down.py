@@ -6,9 +6,9 @@ import signal
 from pathlib import Path
 
 from ks_universal.engine.events import Emit
+from ks_universal.engine.finishing import finish
 from ks_universal.model.local import LocalPostgres
 from ks_universal.targets.local.attempts import job_folders, stop_attempts
-from ks_universal.targets.local.finishing import finish
 from ks_universal.targets.local.leftovers import stop_leftovers
 from ks_universal.targets.local.lock import FileLock, read_holder
 from ks_universal.targets.local.postgres import PostgresServer

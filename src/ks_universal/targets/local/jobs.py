@@ -1,7 +1,6 @@
 """Migrations: a Job's attempts as processes of this machine, one after the other, taken up after a kill."""
 
 import asyncio
-import math
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,6 +11,8 @@ from functools import partial
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.database_errors import diagnose
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, LogWritten, Waited
+from ks_universal.engine.finishing import finish
+from ks_universal.engine.retries import find_retry_delay_s
 from ks_universal.errors import MigrationFailed
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
@@ -19,11 +20,11 @@ from ks_universal.targets.local.attempts import JobFolder, Run
 from ks_universal.targets.local.containers import ContainerRequest, PodRequest, is_sidecar
 from ks_universal.targets.local.durable import DurableProcess, Ending, start_durably, take_up
 from ks_universal.targets.local.exit_codes import explain_exit
-from ks_universal.targets.local.finishing import finish
 
 _Begin = Callable[[ContainerRequest], Awaitable[None]]
 LOG_TAIL_LINES = 50
 _QUIET_S = 1.0
+_TIMED_OUT = "migrations/timeout"
 
 
 class JobRun:
@@ -44,18 +45,23 @@ class JobRun:
             number = len(attempts) + 1
             attempt = await self._try(number)
             attempts.append(attempt)
-            delay = self._delay_after(attempt, retry_delay_s)
-            self._emit(AttemptEnded(step=self._step.id, attempt=attempt, retry_in_s=delay))
-            if attempt.exit_code != 0:
-                await self._pause(attempts, delay)
+            retry = partial(find_retry_delay_s, self._step.migration, attempts, first_delay_s=retry_delay_s)
+            delay_s = retry(time_left_s=self._time_left())
+            self._emit(AttemptEnded(step=self._step.id, attempt=attempt, retry_in_s=delay_s))
+            if delay_s is not None:
+                await self._pause(attempts, delay_s)
+            elif attempt.exit_code != 0:
+                raise self._give_up(attempts, out_of_time=retry() is not None)
         return tuple(attempts)
 
-    async def _pause(self, attempts: list[Attempt], delay_s: float | None) -> None:
-        """Wait for the next attempt; raises MigrationFailed where none follows."""
-        if delay_s is None:
-            raise MigrationFailed(self._step.id, attempts[0].causes)
-        if delay_s > self._time_left():
-            raise MigrationFailed(self._step.id, (*attempts[0].causes, self._timed_out()))
+    def _give_up(self, attempts: list[Attempt], *, out_of_time: bool) -> MigrationFailed:
+        causes = attempts[0].causes
+        if out_of_time and all(cause.code != _TIMED_OUT for cause in causes):
+            causes = (*causes, self._timed_out())
+        return MigrationFailed(self._step.id, causes)
+
+    async def _pause(self, attempts: list[Attempt], delay_s: float) -> None:
+        """Wait for the next attempt."""
         begun = self._folder.attempts()
         if not begun or begun[-1] == len(attempts):  # a later attempt that was found has had its pause
             await asyncio.sleep(delay_s)
@@ -67,7 +73,7 @@ class JobRun:
         watch = _Watch(self._step.id, self._emit)
         started = datetime.now(UTC)
         try:
-            async with asyncio.timeout(_or_none(self._time_left())):
+            async with asyncio.timeout(self._time_left()):
                 return await self._run_containers(number, watch)
         except TimeoutError:
             duration_s = (datetime.now(UTC) - started).total_seconds()
@@ -97,7 +103,9 @@ class JobRun:
         try:
             return await process.follow(watch.take)
         except asyncio.CancelledError:
-            if self._time_left() > 0:  # the run is given up: the next one begins anew, even if we are killed now
+            time_left_s = self._time_left()
+            # The run is given up: the next one begins anew, even if we are killed now.
+            if time_left_s is None or time_left_s > 0:
                 self._folder.settle()
             await finish(process.stop(self._pod.grace_s))
             raise
@@ -133,17 +141,9 @@ class JobRun:
             reason=reason, causes=tuple(dict.fromkeys(causes)), log_tail=watch.tail,
         )  # fmt: skip
 
-    def _delay_after(self, attempt: Attempt, retry_delay_s: float) -> float | None:
-        migration = self._step.migration
-        if attempt.exit_code == 0 or attempt.number > migration.retries or self._time_left() <= 0:
-            return None
-        if attempt.exit_code in migration.fatal_exit_codes:
-            return None
-        return retry_delay_s * 2.0 ** (attempt.number - 1)
-
-    def _time_left(self) -> float:
+    def _time_left(self) -> float | None:
         timeout_s = self._step.migration.timeout_s
-        return float("inf") if timeout_s is None else self._run.started + timeout_s - time.time()
+        return None if timeout_s is None else self._run.started + timeout_s - time.time()
 
     def _timed_out(self, watch: "_Watch | None" = None) -> Problem:
         message = f"it did not end within its timeout of {self._step.migration.timeout_s:g} s"
@@ -151,11 +151,7 @@ class JobRun:
             message += f": init container {watch.init} waited in vain" + (
                 f", last saying: {watch.last}" if watch.last else ""
             )
-        return Problem("migrations/timeout", message, hint="raise 'timeout', or see in its log what it waited for")
-
-
-def _or_none(duration_s: float) -> float | None:
-    return None if math.isinf(duration_s) else duration_s
+        return Problem(_TIMED_OUT, message, hint="raise 'timeout', or see in its log what it waited for")
 
 
 class _Watch:

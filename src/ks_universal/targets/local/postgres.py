@@ -17,9 +17,9 @@ import stat
 from pathlib import Path
 
 from ks_universal.diagnostics import Problem
+from ks_universal.engine.finishing import finish
 from ks_universal.errors import TargetError
 from ks_universal.model.local import LocalPostgres
-from ks_universal.targets.local.finishing import finish
 from ks_universal.targets.local.postgres_binaries import Programs, choose_programs
 from ks_universal.targets.local.postgres_setup import SUPERUSER, ServerAddress, create_database, is_same_server
 from ks_universal.targets.local.process_table import read_start

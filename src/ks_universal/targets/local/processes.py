@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ks_universal.targets.local.finishing import finish
+from ks_universal.engine.finishing import finish
 from ks_universal.targets.local.process_table import MARK, RUN, group_is_alive
 
 MAX_LINE_BYTES = 64 * 1024

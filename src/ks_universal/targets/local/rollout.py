@@ -7,11 +7,11 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, ObjectChanged
+from ks_universal.engine.finishing import finish
 from ks_universal.errors import RolloutFailed
 from ks_universal.plan.steps import RollOut
 from ks_universal.resources.objects import Identity, identity
 from ks_universal.targets.local.containers import PodRequest
-from ks_universal.targets.local.finishing import finish
 from ks_universal.targets.local.pods import Pod, PodFailed
 
 Json = dict[str, Any]

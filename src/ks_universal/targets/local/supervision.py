@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ks_universal.engine.events import ContainerEnded, Emit, LogWritten, ProbePassed
+from ks_universal.engine.finishing import finish
 from ks_universal.targets.local.containers import ContainerRequest
-from ks_universal.targets.local.finishing import finish
 from ks_universal.targets.local.probes import find_probe, run_hook
 from ks_universal.targets.local.processes import Process, start
 

@@ -12,6 +12,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.engine.events import Emit, ObjectChanged
+from ks_universal.engine.finishing import finish
 from ks_universal.errors import MigrationFailed, RolloutFailed
 from ks_universal.model.local import Local
 from ks_universal.plan.records import Attempt, Outcome, Revision, State
@@ -20,7 +21,6 @@ from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.targets.local.attempts import job_folders, open_run, settle_recorded, stop_attempts
 from ks_universal.targets.local.check import build_step, find_problems
 from ks_universal.targets.local.containers import Machine
-from ks_universal.targets.local.finishing import finish
 from ks_universal.targets.local.jobs import JobRun
 from ks_universal.targets.local.leftovers import stop_leftovers
 from ks_universal.targets.local.lock import FileLock
