@@ -1,0 +1,80 @@
+"""The arguments of the commands that talk to a cluster: what is refused before any cluster is asked."""
+
+from pathlib import Path
+
+import pytest
+
+from shell import Invoke, Write
+
+VALUES = {"values.yaml": "deployments: {app: {containers: {main: {image: app, imageTag: v1}}}}"}
+
+
+@pytest.fixture(autouse=True)
+def no_cluster(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(folder / "missing"))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+
+@pytest.mark.parametrize("name", ["status", "history", "logs", "unlock", "rollback", "uninstall"])
+def test_without_a_cluster_there_is_a_finding(ksu: Invoke, name: str) -> None:
+    result = ksu(name, "shop")
+    assert result.status == 1
+    assert result.err.startswith("error[kubernetes/configuration]: no cluster to talk to")
+
+
+@pytest.mark.parametrize("name", ["deploy", "plan", "migrate", "rbac"])
+def test_values_are_asked_for(ksu: Invoke, name: str) -> None:
+    result = ksu(name, "shop")
+    assert result.status == 2
+    assert "There are no values" in result.err
+
+
+@pytest.mark.parametrize("name", ["deploy", "plan", "migrate", "rbac"])
+def test_values_with_errors_exit_1_with_all_findings(ksu: Invoke, write: Write, name: str) -> None:
+    write({"values.yaml": "deployments: {app: {container: {}}}"})
+    result = ksu(name, "shop", "-f", "values.yaml", "-n", "a")
+    assert result.status == 1
+    assert "error[" in result.err
+
+
+def test_a_duration_that_is_none_is_wrong_usage(ksu: Invoke, write: Write) -> None:
+    write(VALUES)
+    result = ksu("deploy", "shop", "-f", "values.yaml", "--timeout", "soon")
+    assert result.status == 2
+    assert "'soon' is no duration" in result.err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("no plan", "plan.json is not a plan of this version"),
+        ('{"format": 99}', "plan.json is not a plan of this version"),
+        (
+            '{"release": "other", "namespace": "a", "revision": 1, "migrate": "auto", "force": false, "migrations": [],'
+            ' "skipped": [], "changes": [], "problems": [], "digest": "d"}',
+            "plan.json is a plan of other, not of shop",
+        ),
+    ],
+)
+def test_what_is_no_plan_of_this_release_is_refused(ksu: Invoke, write: Write, content: str, message: str) -> None:
+    write({**VALUES, "plan.json": content})
+    result = ksu("deploy", "shop", "-f", "values.yaml", "--plan", "plan.json")
+    assert result.status == 1
+    assert message in result.err
+
+
+def test_a_saved_plan_says_itself_which_migrations_run(ksu: Invoke, write: Write) -> None:
+    write(
+        {
+            **VALUES,
+            "plan.json": '{"release": "shop", "namespace": "a", "revision": 1, "migrate": "auto", "force": false,'
+            ' "migrations": [], "skipped": [], "changes": [], "problems": [], "digest": "d"}',
+        }
+    )
+    result = ksu("deploy", "shop", "-f", "values.yaml", "--plan", "plan.json", "--migrate", "never")
+    assert result.status == 2
+
+
+@pytest.mark.parametrize("name", ["Shop", "-", "a" * 54])
+def test_a_name_that_no_release_can_have_is_refused(ksu: Invoke, name: str) -> None:
+    assert ksu("status", "--", name).err.startswith("error[request/name]")

@@ -1,0 +1,366 @@
+"""The commands as a user calls them, on a real cluster: what they print, what they exit with, what they leave."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deploying import get, items, kubectl, write
+from ks_universal.cli import run
+from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, LEASE, SECRET, Kind
+from shell import Invoke, Outcome
+
+CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
+PASSWORDS = ("correct-horse", "battery-staple")
+ENCODED = ("Y29ycmVjdC1ob3JzZQ", "YmF0dGVyeS1zdGFwbGU")
+VALUES = """
+configs:
+  settings: {type: configMap, data: {COLOUR: red}}
+  db: {type: secret, data: {PASSWORD: correct-horse}}
+persistentVolumeClaims:
+  data: {accessModes: [ReadWriteOnce], size: 1Gi}
+deployments:
+  my-app:
+    replicas: 1
+    migrations:
+      enabled: true
+      args: ["-c", "echo migrating $COLOUR with $PASSWORD"]
+      backoffLimit: 0
+      rollback: {args: ["-c", "echo undoing $COLOUR with $PASSWORD"]}
+    containers:
+      main:
+        image: busybox
+        imageTag: local
+        command: [sh]
+        args: ["-c", "trap 'exit 0' TERM; httpd -f -p 8080 -h /tmp & wait"]
+        readinessProbe: {exec: {command: ["true"]}, periodSeconds: 1}
+        envFrom:
+          - {type: configMap, configName: settings}
+          - {type: secret, configName: db}
+"""
+BLUE = VALUES.replace("red", "blue").replace("correct-horse", "battery-staple").replace("migrating", "migrating to")
+BROKEN = VALUES.replace("echo migrating $COLOUR with $PASSWORD", "echo no $PASSWORD; exit 3")
+SLOW = BLUE.replace("echo migrating to", "sleep 300; echo migrating to")
+
+
+@pytest.fixture
+def ksu(namespace: str, capfd: pytest.CaptureFixture[str]) -> Invoke:
+    """Runs a command in this process, in the test's namespace; no Secret's value may be in what it prints."""
+
+    def invoke(*arguments: str, stdin: str = "") -> Outcome:
+        assert stdin == ""
+        status = run([*arguments, "-n", namespace])
+        captured = capfd.readouterr()
+        assert [word for word in (*PASSWORDS, *ENCODED) if word in captured.out + captured.err] == []
+        return Outcome(status, captured.out, captured.err)
+
+    return invoke
+
+
+def deploy(ksu: Invoke, folder: Path, values: str, *more: str) -> Outcome:
+    return ksu("deploy", "shop", "-f", write(folder, values), *more)
+
+
+def test_deploy_shows_the_plan_then_what_happens_then_the_report(ksu: Invoke, tmp_path: Path) -> None:
+    done = deploy(ksu, tmp_path, VALUES)
+    assert done.status == 0
+    assert "+ Deployment/my-app" in done.out
+    assert "migrating red with ***" in done.out
+    assert done.out.index("+ Secret/db") < done.out.index("attempt 1 started") < done.out.index("is up")
+
+
+def test_deploy_creates_its_namespace_where_that_is_asked_for(
+    namespace: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = f"{namespace}-new"
+    file = write(tmp_path, VALUES)
+    assert run(["deploy", "shop", "-f", file, "-n", other]) == 1
+    assert "deploy with --create-namespace" in capfd.readouterr().err
+    try:
+        assert run(["deploy", "shop", "-f", file, "-n", other, "--create-namespace"]) == 0
+    finally:
+        kubectl(namespace, "delete", "namespace", other, "--wait=false")
+
+
+def test_deploy_exits_3_and_names_the_first_failure_when_a_migration_fails(ksu: Invoke, tmp_path: Path) -> None:
+    failed = deploy(ksu, tmp_path, BROKEN)
+    assert failed.status == 3
+    assert "failed step: my-app/migrations" in failed.out
+    assert "| no ***" in failed.out
+    assert "nothing of it runs" in failed.out
+
+
+def test_deploy_exits_4_when_the_new_version_does_not_come_up(ksu: Invoke, tmp_path: Path) -> None:
+    assert deploy(ksu, tmp_path, VALUES).status == 0
+    failed = deploy(ksu, tmp_path, VALUES.replace("httpd -f -p 8080 -h /tmp & wait", "exit 7"))
+    assert failed.status == 4
+
+
+def test_deploy_stops_its_migration_for_good_when_the_time_is_over(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
+    stopped = deploy(ksu, tmp_path, SLOW, "--timeout", "3s")
+    lease = get(namespace, LEASE, "ks-universal.shop")
+    assert stopped.status == 1
+    assert "run/timeout" in stopped.err
+    assert items(namespace, JOB) == []
+    assert items(namespace, Kind("v1", "Pod", "pods")) == []
+    assert lease is not None
+    assert "holderIdentity" not in lease["spec"]
+
+
+def test_deploy_stops_its_migration_for_good_on_ctrl_c_and_on_sigterm(namespace: str, tmp_path: Path) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        command = [sys.executable, "-m", "ks_universal", "deploy", "shop", "-n", namespace, "-o", "json"]
+        process = subprocess.Popen([*command, "-f", write(tmp_path, SLOW)], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "AttemptStarted" in line:
+                break
+        process.send_signal(number)
+        process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert items(namespace, JOB) == []
+
+
+def test_a_second_deploy_exits_5_at_once_or_after_the_time_to_wait(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ks_universal", "deploy", "shop", "-n", namespace, "-o", "json"]
+    file = write(tmp_path, SLOW)
+    process = subprocess.Popen([*command, "-f", file], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert "Plan" in process.stdout.readline()
+        at_once = ksu("deploy", "shop", "-f", file, "--no-wait-lock")
+        later = ksu("deploy", "shop", "-f", file, "--wait-lock", "1s")
+        broken = ksu("unlock", "shop")
+        shown = ksu("status", "shop")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert (at_once.status, later.status, broken.status) == (5, 5, 5)
+    assert f"pid {process.pid}" in at_once.err
+    assert f"pid {process.pid}" in later.out
+    assert f"pid {process.pid}" in broken.err
+    assert f"locked by {os.environ.get('USER', 'root')}" in shown.out
+
+
+def test_unlock_frees_a_release_of_a_living_holder_only_by_force(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    assert ksu("unlock", "shop").err == "shop is not locked\n"
+    patch = '{"spec": {"holderIdentity": "somebody", "leaseDurationSeconds": 600}}'
+    kubectl(namespace, "patch", "lease", "ks-universal.shop", "--type=merge", "-p", patch)
+    assert ksu("unlock", "shop").status == 5
+    assert ksu("unlock", "shop", "--force").status == 0
+    assert ksu("unlock", "shop").err == "shop is not locked\n"
+
+
+def test_plan_shows_every_change_and_changes_nothing(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    before = get(namespace, DEPLOYMENT, "my-app"), get(namespace, SECRET, "db"), items(namespace, JOB)
+    shown = ksu("plan", "shop", "-f", write(tmp_path, BLUE.replace("replicas: 1", "replicas: 2")))
+    after = get(namespace, DEPLOYMENT, "my-app"), get(namespace, SECRET, "db"), items(namespace, JOB)
+    assert shown.status == 0
+    assert "~ data.PASSWORD: *** -> *** (changed)" in shown.out
+    assert "~ data.COLOUR: red -> blue" in shown.out
+    assert "~ spec.replicas: 1 -> 2" in shown.out
+    assert "my-app/migrations runs: configuration, migrations and definition changed" in shown.out
+    assert before == after
+
+
+def test_plan_exits_1_where_something_is_in_the_way(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
+    kubectl(namespace, "create", "configmap", "settings", "--from-literal=a=b")
+    refused = ksu("plan", "shop", "-f", write(tmp_path, VALUES))
+    assert refused.status == 1
+    assert "error[kubernetes/foreign-object]: ConfigMap/settings" in refused.err
+
+
+def test_a_saved_plan_is_carried_out_as_it_was_shown(ksu: Invoke, tmp_path: Path) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    plan = tmp_path / "plan.json"
+    assert ksu("plan", "shop", "-f", write(tmp_path, BLUE), "--out", str(plan)).status == 0
+    assert [word for word in (*PASSWORDS, *ENCODED) if word in plan.read_text()] == []
+    assert plan.stat().st_mode & 0o777 == 0o600
+    assert deploy(ksu, tmp_path, BLUE, "--plan", str(plan)).status == 0
+
+
+@pytest.mark.parametrize("moved", ["values", "live", "revision"])
+def test_a_saved_plan_is_refused_where_something_has_moved_on(
+    ksu: Invoke, namespace: str, tmp_path: Path, moved: str
+) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    plan = tmp_path / "plan.json"
+    ksu("plan", "shop", "-f", write(tmp_path, BLUE), "--out", str(plan))
+    if moved == "live":
+        kubectl(namespace, "annotate", "deployment/my-app", "somebody=was here")
+    if moved == "revision":
+        deploy(ksu, tmp_path, VALUES)
+    values = BLUE.replace("battery-staple", "correct-horse") if moved == "values" else BLUE
+    refused = deploy(ksu, tmp_path, values, "--plan", str(plan))
+    settings = get(namespace, CONFIG_MAP, "settings")
+    assert refused.status == 1
+    assert "plan/moved-on" in refused.err
+    assert settings is not None
+    assert settings["data"] == {"COLOUR": "red"}
+
+
+def test_migrate_runs_the_migrations_and_changes_nothing_else(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    before = get(namespace, SECRET, "db"), get(namespace, CONFIG_MAP, "settings")
+    migrated = ksu("migrate", "shop", "-f", write(tmp_path, BLUE))
+    assert migrated.status == 0
+    assert "migrating to blue with ***" in migrated.out
+    assert (get(namespace, SECRET, "db"), get(namespace, CONFIG_MAP, "settings")) == before
+    deployed = deploy(ksu, tmp_path, BLUE)
+    assert "does not run: nothing changed" in deployed.out
+    settings = get(namespace, CONFIG_MAP, "settings")
+    assert settings is not None
+    assert settings["data"] == {"COLOUR": "blue"}
+
+
+def test_record_is_readable_after_jobs_and_pods_are_gone(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    deploy(ksu, tmp_path, BROKEN)
+    kubectl(namespace, "delete", "job", "--all")
+    status, logs = ksu("status", "shop"), ksu("logs", "shop")
+    assert "migration-failed" in status.out
+    assert "my-app: 1 of 1 ready" in status.out
+    assert logs.out == "my-app/migrations, attempt 1: " + logs.out.partition(": ")[2]
+    assert "  | no ***" in logs.out
+    assert [run["outcome"] for run in json.loads(ksu("history", "shop", "-o", "json").out)] == [
+        "succeeded",
+        "migration-failed",
+    ]
+    assert "exit code 3" in ksu("history", "shop", "--show", "2").out
+    assert ksu("logs", "shop", "nothing").status == 1
+
+
+def test_rollback_brings_the_old_objects_back_and_names_the_migrations_that_stay(
+    ksu: Invoke, namespace: str, tmp_path: Path
+) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    deploy(ksu, tmp_path, BLUE)
+    back = ksu("rollback", "shop")
+    settings, secret = get(namespace, CONFIG_MAP, "settings"), get(namespace, SECRET, "db")
+    assert back.status == 0
+    assert "rollback/migrations-stay" in back.err
+    assert "my-app/migrations (revision 2)" in back.err
+    assert settings is not None
+    assert secret is not None
+    assert (settings["data"]["COLOUR"], secret["data"]["PASSWORD"]) == ("red", "Y29ycmVjdC1ob3JzZQ==")
+
+
+def test_rollback_undoes_later_migrations_once_with_their_own_configuration(ksu: Invoke, tmp_path: Path) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    deploy(ksu, tmp_path, BLUE)
+    down = ksu("rollback", "shop", "1", "--migrate-down")
+    again = ksu("rollback", "shop", "1", "--migrate-down")
+    assert (down.status, again.status) == (0, 0)
+    assert "undoing blue with ***" in down.out
+    assert "migrations-stay" not in down.err
+    assert "undoing" not in again.out
+    assert ksu("rollback", "shop", "99").status == 1
+
+
+def test_uninstall_removes_the_release_and_nothing_else_and_keeps_its_data(
+    ksu: Invoke, namespace: str, tmp_path: Path
+) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    kubectl(namespace, "create", "configmap", "a-stranger", "--from-literal=a=b")
+    assert ksu("uninstall", "shop", "--yes").status == 0
+    left = {(kind.kind, item["metadata"]["name"]) for kind in (CONFIG_MAP, SECRET, DEPLOYMENT, JOB, LEASE, CLAIM)
+            for item in items(namespace, kind)}  # fmt: skip
+    assert left == {
+        ("ConfigMap", "a-stranger"),
+        ("ConfigMap", "kube-root-ca.crt"),
+        ("PersistentVolumeClaim", "data"),
+    }
+    assert ksu("uninstall", "shop").status == 1
+
+
+def test_uninstall_removes_data_where_that_is_asked_for(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    assert ksu("uninstall", "shop", "--delete-data").status == 0
+    claims = items(namespace, CLAIM)
+    assert all("deletionTimestamp" in claim["metadata"] for claim in claims)
+
+
+def restricted(namespace: str, folder: Path, kubeconfig: str, account: str) -> str:
+    """Write a kubeconfig with a token of a ServiceAccount; gives its path."""
+    return with_token(folder, kubeconfig, kubectl(namespace, "create", "token", account).strip())
+
+
+def with_token(folder: Path, kubeconfig: str, token: str) -> str:
+    """Copy a kubeconfig, with this token for its users; gives its path."""
+    config = yaml.safe_load(Path(kubeconfig).read_text())
+    for user in config["users"]:
+        user["user"] = {"token": token}
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    return str(path)
+
+
+def test_rbac_prints_a_role_with_which_every_command_works(
+    ksu: Invoke, namespace: str, kubeconfig: str, tmp_path: Path
+) -> None:
+    role = ksu("rbac", "shop", "-f", write(tmp_path, VALUES)).out
+    kubectl(namespace, "create", "serviceaccount", "ks-universal")
+    kubectl(namespace, "apply", "-f", "-", text=role)
+    only = ("--kubeconfig", restricted(namespace, tmp_path, kubeconfig, "ks-universal"))
+    file = write(tmp_path, VALUES)
+    assert ksu("plan", "shop", "-f", file, *only).status == 0
+    assert ksu("deploy", "shop", "-f", file, *only).status == 0
+    assert deploy(ksu, tmp_path, BLUE, *only).status == 0
+    assert ksu("status", "shop", *only).status == 0
+    assert ksu("rollback", "shop", "--migrate-down", *only).status == 0
+    assert ksu("uninstall", "shop", "--delete-data", *only).status == 0
+
+
+def test_a_read_only_role_reads_status_logs_and_history_and_is_told_what_it_may_not_do(
+    ksu: Invoke, namespace: str, kubeconfig: str, tmp_path: Path
+) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    kubectl(namespace, "create", "serviceaccount", "reader")
+    kubectl(namespace, "create", "rolebinding", "r", "--clusterrole=view", f"--serviceaccount={namespace}:reader")
+    only = ("--kubeconfig", restricted(namespace, tmp_path, kubeconfig, "reader"))
+    assert "my-app: 1 of 1 ready" in ksu("status", "shop", *only).out
+    assert "migrating red with ***" in ksu("logs", "shop", *only).out
+    assert "succeeded" in ksu("history", "shop", *only).out
+    refused = deploy(ksu, tmp_path, BLUE, *only)
+    assert refused.status == 1
+    assert refused.err.startswith("error[kubernetes/forbidden]")
+    assert "ks-universal rbac" in refused.err
+
+
+def test_a_wrong_token_an_unknown_context_and_a_dead_address_are_findings(
+    ksu: Invoke, kubeconfig: str, tmp_path: Path
+) -> None:
+    config = yaml.safe_load(Path(kubeconfig).read_text())
+    for cluster in config["clusters"]:
+        cluster["cluster"]["server"] = "https://127.0.0.1:1"
+    dead = tmp_path / "dead"
+    dead.write_text(yaml.safe_dump(config))
+    expired = with_token(tmp_path, kubeconfig, "expired")
+    findings = [
+        ksu("status", "shop", "--context", "nowhere"),
+        ksu("status", "shop", "--kubeconfig", str(dead)),
+        ksu("status", "shop", "--kubeconfig", expired),
+    ]
+    assert [found.status for found in findings] == [1, 1, 1]
+    assert [found.err.partition("]")[0] for found in findings] == [
+        "error[kubernetes/configuration",
+        "error[kubernetes/unreachable",
+        "error[kubernetes/unauthorized",
+    ]
+
+
+def test_no_leaks_no_value_of_a_secret_stands_in_records_for_readers_or_in_events(
+    ksu: Invoke, namespace: str, tmp_path: Path
+) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    deploy(ksu, tmp_path, BROKEN)
+    ksu("rollback", "shop", "1")
+    text = kubectl(namespace, "get", "configmaps,jobs,deployments,events,leases", "-o", "yaml")
+    assert [word for word in (*PASSWORDS, *ENCODED) if word in text] == []

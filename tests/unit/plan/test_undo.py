@@ -1,0 +1,73 @@
+from datetime import UTC, datetime
+
+from ks_universal.model.migrations import Phase
+from ks_universal.plan.records import Outcome, Revision, StepRecord
+from ks_universal.plan.undo import find_earlier, find_passed, name_job
+
+
+def step(args: str, id_: str = "app/migrations", outcome: Outcome = Outcome.SUCCEEDED) -> StepRecord:
+    return StepRecord(
+        id=id_,
+        application="app",
+        step=None,
+        phase=Phase.PRE,
+        digest="d",
+        image="app:v",
+        command=(args,),
+        outcome=outcome,
+    )
+
+
+def revisions(*runs: StepRecord) -> tuple[Revision, ...]:
+    return tuple(
+        Revision(
+            number=number,
+            release="shop",
+            namespace="",
+            by="me",
+            started=datetime(2026, 1, 1, tzinfo=UTC),
+            outcome=run.outcome,
+            steps=(run,),
+        )
+        for number, run in enumerate(runs, start=1)
+    )
+
+
+def passed(target: int, *runs: StepRecord) -> list[tuple[int, str]]:
+    return [(one.revision, one.record.command[0]) for one in find_passed(revisions(*runs), target)]
+
+
+def test_later_migrations_are_undone_latest_first() -> None:
+    assert passed(1, step("one"), step("two"), step("three")) == [(3, "three"), (2, "two")]
+
+
+def test_a_migration_that_failed_is_not_undone() -> None:
+    assert passed(1, step("one"), step("two", outcome=Outcome.MIGRATION_FAILED)) == []
+
+
+def test_one_that_ran_again_unchanged_is_undone_once_or_not_at_all() -> None:
+    assert passed(1, step("one"), step("two"), step("two"), step("one")) == [(2, "two")]
+
+
+def test_what_was_undone_is_not_undone_again_until_it_is_applied_again() -> None:
+    undo = step("undo", "app/undo/app-migrations-undo/2")
+    assert passed(1, step("one"), step("two"), undo) == []
+    assert passed(1, step("one"), step("two"), undo, step("two")) == [(4, "two")]
+
+
+def test_what_failed_to_be_undone_is_still_there() -> None:
+    undo = step("undo", "app/undo/app-migrations-undo/2", Outcome.MIGRATION_FAILED)
+    assert passed(1, step("one"), step("two"), undo) == [(2, "two")]
+
+
+def test_the_revision_to_go_back_to_is_the_last_good_one_before_the_latest() -> None:
+    runs = revisions(step("one"), step("two", outcome=Outcome.MIGRATION_FAILED), step("three"))
+    earlier = find_earlier(runs)
+    assert earlier is not None
+    assert earlier.number == 1
+    assert find_earlier(runs[:1]) is None
+
+
+def test_the_job_of_a_step_is_known_from_its_record() -> None:
+    assert name_job(step("one")) == "app-migrations"
+    assert name_job(step("one", "app/undo/app-migrations-undo/2")) == "app-migrations-undo"
