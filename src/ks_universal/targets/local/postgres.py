@@ -148,7 +148,7 @@ class PostgresServer:
         try:
             status = await process.wait()
         except asyncio.CancelledError:
-            await finish(stop_group(process.pid, 0))
+            await finish(_end(process))
             raise
         if status != 0:
             raise self._failure("could not make its data folder")
@@ -216,6 +216,11 @@ async def _spawn(programs: Programs, name: str, *words: str, log: Path) -> async
         )  # fmt: skip
     finally:
         os.close(descriptor)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    await stop_group(process.pid, 0)
+    await process.wait()
 
 
 def _give(path: Path, programs: Programs) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from ks_universal.diagnostics import Problem
+from ks_universal.engine.finishing import finish
 from ks_universal.errors import TargetError
 from ks_universal.targets.local import unroot
 
@@ -91,7 +92,8 @@ async def _works(command: tuple[str, ...], user: str | None = None) -> bool:
         )  # fmt: skip
     except PermissionError:
         return False
-    return await process.wait() == 0
+    # It ends at once by itself; left alone by a cancellation, it would outlive the event loop that is to hear of it.
+    return await finish(process.wait()) == 0
 
 
 def _copy(package: Path, shared: Path) -> Path:
