@@ -34,7 +34,8 @@ def test_values_with_errors_exit_1_with_all_findings(ksu: Invoke, write: Write, 
     write({"values.yaml": "deployments: {app: {container: {}}}"})
     result = ksu(name, "shop", "-f", "values.yaml", "-n", "a")
     assert result.status == 1
-    assert "error[" in result.err
+    assert result.err.startswith("error[values/")
+    assert "kubernetes" not in result.err
 
 
 def test_a_duration_that_is_none_is_wrong_usage(ksu: Invoke, write: Write) -> None:

@@ -1,5 +1,6 @@
 """The commands as a user calls them, on a real cluster: what they print, what they exit with, what they leave."""
 
+import contextlib
 import json
 import os
 import signal
@@ -124,6 +125,27 @@ def test_deploy_stops_its_migration_for_good_on_ctrl_c_and_on_sigterm(namespace:
         process.communicate(timeout=60)
         assert process.returncode == 130
         assert items(namespace, JOB) == []
+
+
+@pytest.mark.parametrize(("answer", "status"), [("y", 0), ("n", 1)])
+def test_on_a_terminal_deploy_does_what_it_showed_only_when_that_is_agreed_to(
+    namespace: str, tmp_path: Path, answer: str, status: int
+) -> None:
+    command = [sys.executable, "-m", "ks_universal", "deploy", "shop", "-n", namespace, "-f", write(tmp_path, VALUES)]
+    terminal, inner = os.openpty()
+    process = subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner)
+    os.close(inner)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal's other end is closed when the program has ended
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+            if chunk.endswith(b"[y/N]: "):
+                assert items(namespace, DEPLOYMENT) == []
+                os.write(terminal, f"{answer}\n".encode())
+    os.close(terminal)
+    assert process.wait(60) == status
+    assert b"+ Deployment/my-app" in shown
+    assert len(items(namespace, DEPLOYMENT)) == 1 - status
 
 
 def test_a_second_deploy_exits_5_at_once_or_after_the_time_to_wait(ksu: Invoke, namespace: str, tmp_path: Path) -> None:

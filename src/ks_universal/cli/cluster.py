@@ -122,7 +122,11 @@ def change_cluster(
 
 async def _run_interruptibly(work: Awaitable[int], view: View, timeout_s: float | None) -> int:
     task = asyncio.ensure_future(_limit(work, timeout_s))
-    interruption = Interruption(view.say)
+    interruption = Interruption(
+        view.say,
+        stops="stops this run and its migrations; what serves on the cluster serves on",
+        waits="waits for the pods of its migrations to be gone; only then is the lock given back",
+    )
     with interruption.cancelling(task):
         await asyncio.wait([task])
     if task.cancelled():

@@ -50,7 +50,7 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, **given
         raise click.UsageError("--plan says already which migrations run; leave --migrate and --force out.")
     migrate = saved.migrate if saved else given["migrate"] or "auto"
     force = saved.force if saved else given["force"]
-    values = source.load(name, cluster.find_namespace())
+    values = source.load_valid(name, cluster.find_namespace())
     show_problems([problem for problem in values.problems if problem.severity == "warning"])
     view = open_view(output)
 

@@ -71,6 +71,7 @@ class TextView:
         self._folds: dict[str, TracebackFold] = {}
         self._applied: set[str] = set()
         self._status: Status | None = None
+        self._plan_shown = False
         self._width = len(PROGRAM)
 
     def __call__(self, event: Event) -> None:
@@ -84,9 +85,10 @@ class TextView:
         elif not self._is_shown_otherwise(event) and (line := format_event(event)):
             self._print(line)
         if isinstance(event, RunStarted):
-            for planned in event.plan:
+            for planned in event.plan if not self._plan_shown else ():
                 self._print(Line(PROGRAM, planned, "bold"))
             self.show(event.warnings)
+            self._plan_shown = False
         if isinstance(event, RunEnded):
             self._print_report(event)
 
@@ -100,8 +102,9 @@ class TextView:
         show_problems(problems)
 
     def show_plan(self, preview: Preview, lines: Iterable[str]) -> None:  # noqa: ARG002 - as the other view
-        """Show a plan."""
+        """Show a plan, in more detail than the run's first event does."""
         self._stop_status()
+        self._plan_shown = True
         for text in lines:
             self._write(Text(text, style=_PLAN_STYLES.get(text.lstrip()[:2], "")))
         self._write(Text(""))

@@ -12,10 +12,18 @@ _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "th
 class Interruption:
     """`requested` tells whether the user has asked for the end."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        """Take what speaks to the user."""
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        *,
+        stops: str = "stops everything",
+        waits: str = "waits for processes to end; those that don't are killed after their grace period",
+    ) -> None:
+        """Take what speaks to the user, and what to say: to the first signal, and to those that follow."""
         self.requested = False
         self._say = say
+        self._stops = stops
+        self._waits = waits
 
     @contextmanager
     def cancelling(self, task: "asyncio.Task[int]") -> Iterator[None]:
@@ -31,8 +39,8 @@ class Interruption:
 
     def _take(self, number: signal.Signals, task: "asyncio.Task[int]") -> None:
         if self.requested:
-            self._say("is stopping: waits for processes to end; those that don't are killed after their grace period")
+            self._say(f"is stopping: {self._waits}")
             return
         self.requested = True
-        self._say(f"stops everything ({_NAMES[number]})")
+        self._say(f"{self._stops} ({_NAMES[number]})")
         task.cancel()

@@ -31,7 +31,7 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, migrate
     from ks_universal.cli.statuses import find_run_status
     from ks_universal.targets.kubernetes.target import Options
 
-    values = source.load(name, cluster.find_namespace())
+    values = source.load_valid(name, cluster.find_namespace())
     view = open_view(output, "the migrations succeeded")
 
     async def work(target: "KubernetesTarget") -> int:

@@ -9,7 +9,8 @@ import click
 import msgspec
 
 from ks_universal.api import Values, load
-from ks_universal.diagnostics import Position
+from ks_universal.diagnostics import Position, has_errors
+from ks_universal.errors import InputError
 from ks_universal.values.overrides import LAYERS, Override, parse_override
 
 _HELP = {
@@ -31,6 +32,13 @@ class Source(msgspec.Struct, frozen=True):
         """Read and check the values; expressions read the name and the namespace."""
         named = {} if release is None else {"release": release}
         return load(self.files, self.overrides, stdin=_read_stdin, namespace=namespace, **named)
+
+    def load_valid(self, release: str, namespace: str) -> Values:
+        """Read the values before a cluster is asked for anything. Raises InputError with all findings on errors."""
+        values = self.load(release, namespace)
+        if has_errors(values.problems):
+            raise InputError(values.problems)
+        return values
 
     def list_files(self) -> tuple[str, ...]:
         """List the files that `load` reads, those of `--set-file` included."""

@@ -45,7 +45,7 @@ def command(  # noqa: PLR0913 - one for each option
     from ks_universal.diagnostics import has_errors
     from ks_universal.targets.kubernetes.target import Options
 
-    values = source.load(name, cluster.find_namespace())
+    values = source.load_valid(name, cluster.find_namespace())
 
     async def work(target: "KubernetesTarget") -> int:
         preview = await api.preview(values, target, migrate=migrate, force=force)

@@ -29,7 +29,7 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, service
     from ks_universal.api import render
     from ks_universal.manifest.yaml import write_yaml
 
-    values = source.load()
+    values = source.load_valid(name, cluster.find_namespace())
 
     async def work(target: "KubernetesTarget") -> int:
         role = await target.build_role(render(values, name, target.namespace))

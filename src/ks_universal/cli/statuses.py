@@ -47,7 +47,7 @@ def list_problems(error: KsUniversalError) -> tuple[Problem, ...]:
         case MigrationFailed() | RolloutFailed():
             return error.causes
         case LockedError():
-            hint = f"stop it with 'ks-universal down {error.release}', or wait for it with --wait-lock"
+            hint = "wait for it with --wait-lock; one that died holds a release on a cluster for seconds only"
             return (Problem("release/locked", str(error), hint=hint),)
         case _:
             return (Problem("run/failed", str(error)),)
