@@ -29,7 +29,7 @@ from ks_universal.plan.steps import Apply
 from ks_universal.plan.when import MigratePolicy
 from ks_universal.resources.objects import Identity, Rendered
 from ks_universal.targets.memory import MemoryTarget, Pause, Try, World
-from releases import Events, app, config, deploy, release, secret
+from releases import Events, app, config, deploy, release, render_values, secret
 
 CONFIGS = {"settings": config(HOST="db"), "db": secret(PASSWORD="correct-horse")}
 NEW_CONFIGS = {"settings": config(HOST="other"), "db": secret(PASSWORD="battery-staple")}
@@ -163,6 +163,37 @@ def test_what_was_rolled_out_once_but_is_not_live_any_more_does_not_run() -> Non
 
 
 # when
+
+
+def with_job(**container: str) -> Rendered:
+    jobs = {"seed": {"containers": {"main": {"image": "a", "imageTag": "1", **container}}}}
+    return render_values({"deployments": {"web": app("one")}, "jobs": jobs})
+
+
+def test_d30_a_job_of_the_values_runs_once_also_when_its_ttl_has_removed_it() -> None:
+    world, job = World(), Identity("Job", "ns", "seed")
+    deploy(with_job(), world)
+    del world.objects[job]
+    revision, _ = deploy(with_job(), world)
+    assert job not in world.objects
+    assert world.count("applied")["Job/seed"] == 1
+    assert list(revision.jobs) == ["ns/seed"]
+    deploy(with_job(imageTag="2"), world)
+    assert world.count("applied")["Job/seed"] == 2
+
+
+def test_d30_a_job_that_left_the_values_and_returns_runs_again() -> None:
+    world = World()
+    for rendered in (with_job(), release(web=app("one")), with_job()):
+        deploy(rendered, world)
+    assert world.count("applied")["Job/seed"] == 2
+
+
+def test_d30_a_job_whose_migration_failed_is_not_noted_as_run() -> None:
+    world = World()
+    fail(world, "web/migrations/one")
+    revision, _ = deploy(with_job(), world)
+    assert revision.jobs == {}
 
 
 def test_when_nothing_changed_no_migration_runs_and_nothing_changes() -> None:

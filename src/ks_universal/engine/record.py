@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from ks_universal.engine.digests import Progress, find_digest, find_parts
+from ks_universal.plan.one_off_jobs import find_job_digest, name_job
 from ks_universal.plan.records import Attempt, Failure, Outcome, Revision, State, StepRecord
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.resources.objects import Identity, identity
@@ -28,6 +29,7 @@ class Record:
         self._parts = find_parts(plan, {} if latest is None else latest.digests)
         self._running = _find_running(plan, state)
         self._steps = _begin_steps(plan, resumed)
+        self._jobs = {} if latest is None else dict(latest.jobs)
         self._begun: dict[str, Step] = {}
         self._succeeded: set[str] = set()
         self._failures: list[Failure] = []
@@ -47,6 +49,7 @@ class Record:
         self._end(step.id, Outcome.SUCCEEDED)
         if isinstance(step, RollOut) and step.application is not None:
             self._running[step.application] = self._plan.revision
+        self._note_job(step)
 
     def fail(self, failure: Failure) -> None:
         """Note that a step has failed."""
@@ -80,6 +83,7 @@ class Record:
             objects=tuple(objects),
             runs=dict(self._running),
             failures=tuple(self._failures),
+            jobs=dict(self._jobs),
         )
 
     def close(self, outcome: Outcome, now: datetime) -> Revision:
@@ -92,6 +96,13 @@ class Record:
             digests=self._find_digests(outcome),
             objects=self._plan.objects if outcome is Outcome.SUCCEEDED else self._list_made(),
         )
+
+    def _note_job(self, step: Step) -> None:
+        """Note a Job of the values that was made, or that has left them."""
+        if isinstance(step, Delete):
+            self._jobs.pop(name_job(step.identity) if step.identity.kind == "Job" else "", None)
+        elif isinstance(step, Apply) and (digest := find_job_digest(step.body)) is not None:
+            self._jobs[name_job(identity(step.body))] = digest
 
     def _end(self, step: str, outcome: Outcome) -> None:
         if step in self._steps:

@@ -27,6 +27,7 @@ from ks_universal.engine.schedule import Schedule
 from ks_universal.engine.target import Target
 from ks_universal.errors import InputError, KsUniversalError, MigrationFailed, RolloutFailed, TargetError
 from ks_universal.plan.build import MigratePolicy, build_plan
+from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.records import Failure, Outcome, Revision, State
 from ks_universal.plan.show import show_plan
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
@@ -176,8 +177,8 @@ class _Execution:
             self._emit(StepSkipped(step=lost, because=step.id))
 
     async def _save_after(self, step: Step) -> None:
-        """Save what a next run has to know if this one is killed; what Apply and Delete did shows by itself."""
-        if isinstance(step, Migrate | RollOut):
+        """Save what a next run has to know if this one is killed; what else Apply and Delete did shows by itself."""
+        if isinstance(step, Migrate | RollOut) or (isinstance(step, Apply) and find_job_digest(step.body) is not None):
             await self._save()
 
     async def _save(self) -> None:

@@ -1,4 +1,8 @@
-"""Builds the plan: from what is to be and what is, to the steps between."""
+"""Builds the plan: from what is to be and what is, to the steps between.
+
+The `jobs` and `cronJobs` of the values need what their pods use, and come after the migrations of all applications:
+they belong to none, and what they do to a database may need the schema of any (see `find_users`).
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -11,6 +15,7 @@ from ks_universal.plan.choice import Choice, choose, choose_undo
 from ks_universal.plan.fingerprints import fingerprint
 from ks_universal.plan.gate import close_gates, find_users, is_live
 from ks_universal.plan.graph import Graph
+from ks_universal.plan.one_off_jobs import has_run
 from ks_universal.plan.order import Circle
 from ks_universal.plan.records import Outcome, Revision, State
 from ks_universal.plan.release import Member, Release, is_rolled_out
@@ -89,14 +94,14 @@ class _Steps:
     def add_all(self, choice: Choice) -> tuple[Problem, ...]:
         """Add all but deletions; gives a warning for each gate that stays open."""
         for subject, resource in self._release.objects.items():
-            if not is_rolled_out(resource):
+            if not is_rolled_out(resource) and not has_run(resource.body, self._state):
                 self._add_apply(subject, resource)
         last = {}
         for name, member in self._release.members.items():
             migration = self._add_application(member, choice.steps.get(name, ()))
             if migration is not None:
                 last[name] = migration
-        gated = {s: users for s, users in self._users.items() if not is_live(s, self._release, self._state)}
+        gated = {s: users for s, users in self._users.items() if self._changes(s)}
         return close_gates(self.graph, self._release, gated, last)
 
     def add_deletes(self, inventory: tuple[Identity, ...]) -> None:
@@ -111,9 +116,17 @@ class _Steps:
         for step in deletes:
             self.graph.add(step, last if step.identity.kind in _RUN_PODS else (*last, *workloads))
 
+    def _changes(self, subject: Identity) -> bool:
+        body = self._release.objects[subject].body
+        return not is_live(subject, self._release, self._state) and not has_run(body, self._state)
+
     def _add_apply(self, subject: Identity, resource: Resource) -> None:
         step = Apply(id=self._release.step_id(subject), application=resource.application, body=resource.body)
-        self.graph.add(step, self._list_reads(resource.body) if subject.kind in _RUN_PODS else ())
+        self.graph.add(step, self._list_needs_of_job(resource) if subject.kind in _RUN_PODS else ())
+
+    def _list_needs_of_job(self, resource: Resource) -> Iterator[str]:
+        yield from self._list_reads(resource.body)
+        yield from self._list_policies(resource.application)
 
     def _add_application(self, member: Member, migrations: Iterable[Migrate]) -> str | None:
         """Add an application's migrations and rollout; gives the last migration before the new version."""
@@ -153,8 +166,8 @@ class _Steps:
         yield from map(self._release.step_id, self._release.find_configuration(workload))
         yield from map(self._release.step_id, self._release.find_surroundings(workload))
 
-    def _list_policies(self, application: str) -> Iterator[str]:
-        for owner in (None, application):
+    def _list_policies(self, application: str | None) -> Iterator[str]:
+        for owner in dict.fromkeys((None, application)):
             for subject in self._release.list_made_for(owner):
                 if subject.kind == "NetworkPolicy":
                     yield self._release.step_id(subject)

@@ -86,6 +86,8 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """Application to the number of the revision whose version runs."""
     failures: tuple[Failure, ...] = ()
     """The steps that failed, in the order in which they did."""
+    jobs: dict[str, str] = {}
+    """The Jobs of the values that were made, in this run or an earlier one, to the digest of what they run."""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):

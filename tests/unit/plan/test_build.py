@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ks_universal.errors import InputError
 from ks_universal.plan.build import build_plan
+from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.records import Revision, State
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
@@ -98,6 +99,41 @@ def test_order_jobs_and_cron_jobs_follow_what_they_read_and_all_migrations() -> 
         "cronJobs": {"nightly": {"schedule": "0 1 * * *", "containers": container}},
     }
     assert needs(plan(render_values(values)))["CronJob/nightly"] == {"web/migrations/one", "ConfigMap/c"}
+
+
+def one_off(tag: str = "1") -> Rendered:
+    container = {"image": "a", "imageTag": tag}
+    return render_values({"deployments": {"web": app("one")}, "jobs": {"seed": {"containers": {"main": container}}}})
+
+
+def ran(rendered: Rendered) -> State:
+    """A release whose Job ran and was removed by its ttl."""
+    built, state = plan(rendered), live(rendered)
+    digests = [digest for step in built.steps if isinstance(step, Apply) and (digest := find_job_digest(step.body))]
+    jobs = dict(zip(["ns/seed"], digests, strict=True))
+    started = datetime(2026, 1, 1, tzinfo=UTC)
+    before = Revision(
+        number=1, release="demo", namespace="ns", by="x", started=started, objects=built.objects, jobs=jobs
+    )
+    objects = {subject: body for subject, body in state.objects.items() if subject.kind != "Job"}
+    return State(revisions=(before,), objects=objects)
+
+
+def test_d30_a_job_that_ran_and_was_removed_by_its_ttl_does_not_run_again() -> None:
+    assert "Job/seed" in needs(plan(one_off()))
+    assert "Job/seed" not in needs(plan(one_off(), ran(one_off())))
+    assert Identity("Job", "ns", "seed") in plan(one_off(), ran(one_off())).objects
+
+
+def test_d30_a_job_that_runs_something_else_runs_whatever_ran_before() -> None:
+    assert "Job/seed" in needs(plan(one_off("2"), ran(one_off())))
+
+
+def test_order_jobs_wait_for_the_network_policies_of_the_release() -> None:
+    policy = {"podSelector": {}, "policyTypes": ["Egress"]}
+    jobs = {"seed": {"containers": {"main": {"image": "a", "imageTag": "1"}}}}
+    built = plan(render_values({"networkPolicies": {"out": policy}, "jobs": jobs}))
+    assert needs(built)["Job/seed"] == {"NetworkPolicy/out"}
 
 
 def test_order_a_circle_is_refused_and_named() -> None:

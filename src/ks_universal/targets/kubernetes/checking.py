@@ -7,9 +7,11 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.plan.changes import ObjectChange, compare_objects
+from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.resources.objects import Identity, identity
 from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.one_off_jobs import is_replaced, without_identity
 from ks_universal.targets.kubernetes.ownership import belongs_to, find_foreign, is_as_applied, mark
 from ks_universal.targets.kubernetes.refusals import Refusal
 
@@ -51,9 +53,12 @@ async def _try_change(client: Client, step: Apply | RollOut, existing: Json | No
     subject, marked = identity(step.body), mark(step.body)
     if is_as_applied(existing, marked):
         return Trial(ObjectChange(identity=subject, change="unchanged"))
-    tried = await _try(client, marked, force=force)
+    replaced = existing is not None and is_replaced(existing, step.body)
+    tried = await _try(client, _rename(marked, find_job_digest(marked) or "") if replaced else marked, force=force)
     if isinstance(tried, Problem):
         return Trial(compare_objects(subject, existing, existing or marked), tried)
+    if existing is not None and replaced:
+        return Trial(compare_objects(subject, without_identity(existing), without_identity(tried)))
     return Trial(compare_objects(subject, existing, tried))
 
 

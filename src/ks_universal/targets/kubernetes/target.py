@@ -24,6 +24,7 @@ from ks_universal.targets.kubernetes.lease import Holder, Lease, break_lock, lea
 from ks_universal.targets.kubernetes.live import read_live
 from ks_universal.targets.kubernetes.live_log import follow_job
 from ks_universal.targets.kubernetes.observer import Observer
+from ks_universal.targets.kubernetes.one_off_jobs import remove_old_job
 from ks_universal.targets.kubernetes.ownership import belongs_to, find_foreign, is_as_applied, mark
 from ks_universal.targets.kubernetes.readiness import is_settled
 from ks_universal.targets.kubernetes.records import Records
@@ -221,6 +222,7 @@ class KubernetesTarget:
         if foreign is not None and not self._options.take_ownership:
             raise TargetError(foreign)
         kind = await self._kind(key.kind, body["apiVersion"])
+        await remove_old_job(self._client, self._observer, live, body)
         applied = await self._client.apply(kind, body, force=self._options.take_ownership)
         self._live[key] = applied
         emit(ObjectChanged(step=step.id, identity=key, change=_name_change(live, applied)))

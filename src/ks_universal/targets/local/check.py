@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from ks_universal.diagnostics import Problem
+from ks_universal.diagnostics import Problem, Severity
 from ks_universal.model.local import Local
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, identity
@@ -23,6 +23,7 @@ def find_problems(
 ) -> Iterator[Problem]:
     """Find what the plan's steps cannot do here. `objects` are the live ones, `own_ports` those that our pods hold."""
     yield from find_postgres_problems(machine.local)
+    yield from _warn_of_jobs(plan)
     there = _objects_after(plan, objects)
     taken: dict[int, str] = {}
     for step in plan.steps:
@@ -54,6 +55,16 @@ def _objects_after(plan: Plan, objects: dict[Identity, Json]) -> dict[Identity, 
     gone = {step.identity for step in plan.steps if isinstance(step, Delete)}
     applied = {identity(step.body): step.body for step in plan.steps if isinstance(step, Apply)}
     return {subject: body for subject, body in objects.items() if subject not in gone} | applied
+
+
+def _warn_of_jobs(plan: Plan) -> Iterator[Problem]:
+    """Warn of what a cluster would run and this machine does not."""
+    bodies = [step.body for step in plan.steps if isinstance(step, Apply)]
+    names = [str(identity(body)) for body in bodies if body["kind"] in ("CronJob", "Job")]
+    if names:
+        message = f"not run on this machine: {', '.join(names)}"
+        hint = "`up` runs deployments and their migrations; run what the job does by hand, or deploy to a cluster"
+        yield Problem("local/not-run", message, hint=hint, severity=Severity.WARNING)
 
 
 def _find_port_problems(step: RollOut, request: PodRequest, taken: dict[int, str], own: set[int]) -> Iterator[Problem]:
