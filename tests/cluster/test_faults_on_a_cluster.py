@@ -5,16 +5,17 @@ import itertools
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import httpx2
 import pytest
-from cluster_release import LEASE_S, RELEASE, Events
-from deploying import deploy, get, write
 from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
 
+from cluster_release import LEASE_S, RELEASE, Events
+from deploying import deploy, get, write
 from ks_universal.api import load, render
 from ks_universal.engine.events import AttemptStarted, Event, LogWritten
 from ks_universal.engine.run import run
@@ -99,34 +100,71 @@ class Faulty(httpx2.AsyncBaseTransport):
         await self._transport.aclose()
 
 
-def connect_through_faults(kubeconfig: str) -> tuple[Connection, Faulty]:
+class Outdated(httpx2.AsyncBaseTransport):
+    """Lets the first watch of each kind resume at a version that the API server does not have any more."""
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport) -> None:
+        self.answers: dict[str, bytes] = {}
+        self._transport = transport
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path
+        if "resourceVersion=" not in str(request.url) or path in self.answers:
+            return await self._transport.handle_async_request(request)
+        request.url = request.url.copy_set_param("resourceVersion", "1")
+        response = await self._transport.handle_async_request(request)
+        self.answers[path] = await response.aread()
+        return response
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+T = TypeVar("T", Faulty, Outdated)
+
+
+def connect_through(stand_in: Callable[[httpx2.AsyncBaseTransport], T], kubeconfig: str) -> tuple[Connection, T]:
+    """Connect to the cluster by way of a transport that stands between; gives it, too."""
     config = KubeConfig.from_file(kubeconfig).get()
     assert config is not None
     parameters = ConnectionParams().httpx_params(config)
-    faulty = Faulty(httpx2.AsyncHTTPTransport(verify=parameters["verify"]))
-    http = httpx2.AsyncClient(**{**parameters, "transport": faulty, "timeout": 10})
-    return Connection(http, config.context_name, "default"), faulty
+    between = stand_in(httpx2.AsyncHTTPTransport(verify=parameters["verify"]))
+    http = httpx2.AsyncClient(**{**parameters, "transport": between, "timeout": 10})
+    return Connection(http, config.context_name, "default"), between
+
+
+def deploy_over(connection: Connection, namespace: str, folder: Path) -> tuple[Revision, Events]:
+    events = Events()
+
+    async def main() -> Revision:
+        target = KubernetesTarget(Client(connection, namespace), RELEASE, Options(lease_s=LEASE_S * 4))
+        rendered = render(load([write(folder, VALUES)]), RELEASE, namespace)
+        try:
+            return await run(rendered, target, events.append, by="tests")
+        finally:
+            await target.close()
+
+    return asyncio.run(main()), events
 
 
 def test_errors_throttling_and_cut_connections_only_delay_a_deploy(
     namespace: str, kubeconfig: str, tmp_path: Path
 ) -> None:
-    events = Events()
-
-    async def main() -> tuple[Revision, Counter[str]]:
-        connection, faulty = connect_through_faults(kubeconfig)
-        target = KubernetesTarget(Client(connection, namespace), RELEASE, Options(lease_s=LEASE_S * 4))
-        rendered = render(load([write(tmp_path, VALUES)]), RELEASE, namespace)
-        try:
-            return await run(rendered, target, events.append, by="tests"), faulty.faults
-        finally:
-            await target.close()
-
-    revision, faults = asyncio.run(main())
+    connection, faulty = connect_through(Faulty, kubeconfig)
+    revision, events = deploy_over(connection, namespace, tmp_path)
     assert revision.outcome is Outcome.SUCCEEDED
     assert events.lines() == [f"line {number}" for number in range(1, 21)]
     assert len(events.of(AttemptStarted)) == 1
-    assert all(faults[fault] for fault in ("429", "500", "503", "lost", "cut"))
+    assert all(faulty.faults[fault] for fault in ("429", "500", "503", "lost", "cut"))
+
+
+def test_a_watch_that_resumes_at_a_version_too_old_lists_again(namespace: str, kubeconfig: str, tmp_path: Path) -> None:
+    connection, outdated = connect_through(Outdated, kubeconfig)
+    revision, events = deploy_over(connection, namespace, tmp_path)
+    assert revision.outcome is Outcome.SUCCEEDED
+    assert events.lines() == [f"line {number}" for number in range(1, 21)]
+    watched = {path.rpartition("/")[2] for path, answer in outdated.answers.items() if b'"code":410' in answer}
+    assert watched >= {"pods", "jobs"}
 
 
 @pytest.fixture
