@@ -28,6 +28,7 @@ from ks_universal.targets.local.state import make_private, write_durably
 
 _HOST = "127.0.0.1"
 _START_S = 60.0
+_PORTS_TRIED = 3
 _STOP_S = 20.0
 _LOOK_AGAIN_S = 0.02
 
@@ -168,7 +169,17 @@ class PostgresServer:
             raise TargetError(Problem("local/state", f"{self._home} is not ours", hint="remove it"))
 
     async def _launch(self, programs: Programs) -> None:
-        port = self._choose_port()
+        """Start the server. A port that was free may be taken in the meantime: then it is tried with another."""
+        for _ in range(_PORTS_TRIED):
+            port = self._choose_port()
+            if await self._is_launched(programs, port):
+                return
+            if self._settings.port or not _is_taken(port):
+                break
+        raise self._failure("did not start")
+
+    async def _is_launched(self, programs: Programs, port: int) -> bool:
+        """Start the server on a port; False when it ended instead of becoming ready."""
         write_durably(self._folder / "port", str(port).encode())
         options = (f"listen_addresses={_HOST}", "unix_socket_directories=", "max_connections=200")
         words = [word for option in options for word in ("-c", option)]
@@ -178,20 +189,19 @@ class PostgresServer:
             async with asyncio.timeout(_START_S):
                 while not _is_ready(self._data, self._process.pid):
                     if self._process.returncode is not None:
-                        raise self._failure("did not start")
+                        return False
                     await asyncio.sleep(_LOOK_AGAIN_S)
         except TimeoutError:
             raise self._failure(f"did not start within {_START_S:g} s") from None
+        return True
 
     def _choose_port(self) -> int:
         """Keep to the port of the last run where it is free: connection strings that people noted stay right."""
+        if not _is_taken(self.read_port()):
+            return self.read_port()
+        if self._settings.port:
+            raise self._failure(f"cannot have port {self._settings.port}, which is in use")
         with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind((_HOST, self.read_port()))
-                return self.read_port()
-            if self._settings.port:
-                raise self._failure(f"cannot have port {self._settings.port}, which is in use")
             probe.bind((_HOST, 0))
             return int(probe.getsockname()[1])
 
@@ -216,6 +226,16 @@ async def _spawn(programs: Programs, name: str, *words: str, log: Path) -> async
         )  # fmt: skip
     finally:
         os.close(descriptor)
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return True
+    return False
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
