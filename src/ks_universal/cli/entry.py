@@ -18,6 +18,7 @@ COMMANDS = (
     "plan",
     "rbac",
     "rollback",
+    "schema",
     "status",
     "template",
     "uninstall",

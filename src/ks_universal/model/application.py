@@ -1,6 +1,6 @@
 """The whole input: every section, parsed, with what its entries inherit merged in."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from ks_universal.model.authenticators import Authenticator
 from ks_universal.model.autoscaling import Autoscaler
@@ -9,7 +9,7 @@ from ks_universal.model.local import Local
 from ks_universal.model.policies import NetworkPolicy, Quota
 from ks_universal.model.routes import Route
 from ks_universal.model.sections import Claim, Config, Generic, SecretRef, Service
-from ks_universal.model.types import Doc, Format
+from ks_universal.model.types import Format
 from ks_universal.model.workloads import CronJob, Deployment, Job
 
 
@@ -33,5 +33,5 @@ class Application(Format, frozen=True, kw_only=True):
     dex_authenticators: dict[str, Authenticator] = {}
     name_override: str | None = None
     fullname_override: str | None = None
-    global_: Annotated[Any, Doc("Anything: shared with a parent chart, not read.")] = None
+    global_: Any = None
     local: Local = Local()

@@ -27,7 +27,7 @@ _SCALARS: dict[Any, Convert] = {
     Any: scalars.convert_any,
 }
 # What we write ourselves at the place of a definition, and what Kubernetes refuses there.
-_NOT_PASSED: dict[str, frozenset[str]] = {
+NOT_PASSED: dict[str, frozenset[str]] = {
     "DeploymentSpec": frozenset({"selector", "template"}),
     "PodSpec": frozenset({"activeDeadlineSeconds", "containers", "ephemeralContainers"}),
     "ContainerPort": frozenset({"name"}),
@@ -183,7 +183,7 @@ class _Struct:
 
     def _compile(self) -> None:
         for info in msgspec.structs.fields(self._struct):
-            definition = _inline_definition(info.type)
+            definition = inline_definition(info.type)
             if definition is not None:
                 self._add_inline(info.name, definition)
                 continue
@@ -193,13 +193,14 @@ class _Struct:
                 self._required[info.name] = (key, _empty_value(info.type))
 
     def _add_inline(self, field: str, definition: str) -> None:
-        refused = _NOT_PASSED.get(definition, frozenset())
+        refused = NOT_PASSED.get(definition, frozenset())
         for key, kind in fields_of(definition).items():
             if key not in refused:
                 self._keys.setdefault(key, _Key(key, converter_of(kind.rstrip("!")), field))
 
 
-def _inline_definition(annotation: Any) -> str | None:
+def inline_definition(annotation: Any) -> str | None:
+    """Give the definition whose keys a field collects; None for a field that is a key itself."""
     extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
     return next((extra.definition for extra in extras if isinstance(extra, Inline)), None)
 

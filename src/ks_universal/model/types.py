@@ -2,6 +2,7 @@
 
 In the structs, `str` means text as written, `int` and `bool` also take their texts (`"8"`, `"false"`), `X | None` a key
 that may be left out, and a struct that knows Kubernetes' fields at its place has a field marked `Inline`.
+What a key is for stands in `descriptions.json`, beside the structs and not in them: `template` need not read it.
 Annotations are read at run time: modules with structs don't use `from __future__ import annotations`.
 """
 
@@ -20,12 +21,6 @@ class Inline(msgspec.Struct, frozen=True):
     """Collects the keys beside our own that Kubernetes knows for `definition` at this place, as JSON, checked."""
 
     definition: str
-
-
-class Doc(msgspec.Struct, frozen=True):
-    """What a key is, in a sentence; for the JSON Schema and `explain`."""
-
-    text: str
 
 
 class AsYaml(msgspec.Struct, frozen=True):
