@@ -14,6 +14,7 @@ from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.one_off_jobs import is_replaced, without_identity
 from ks_universal.targets.kubernetes.ownership import belongs_to, find_foreign, is_as_applied, mark
 from ks_universal.targets.kubernetes.refusals import Refusal
+from ks_universal.targets.kubernetes.unknown_kinds import KindName, describe_unknown, find_unknown_kinds
 
 Json = dict[str, Any]
 
@@ -28,11 +29,19 @@ class Trial(msgspec.Struct, frozen=True):
 async def try_plan(
     client: Client, plan: Plan, live: dict[Identity, Json], release: str, *, force: bool
 ) -> tuple[Trial, ...]:
-    """Try the plan's changes without effect; return what comes of them, in the plan's order.
+    """Try the plan's changes without effect; return what comes of them, in the plan's order, unknown kinds first.
 
     `live` are the objects that exist. With `force`, other owners' objects and fields are no hindrance.
     """
-    return tuple(await asyncio.gather(*(_try_step(client, step, live, release, force=force) for step in plan.steps)))
+    bodies = [step.body for step in plan.steps if isinstance(step, Apply | RollOut)]
+    unknown = await find_unknown_kinds(client, bodies)
+    known = [step for step in plan.steps if _name_kind(step) not in unknown]
+    trials = await asyncio.gather(*(_try_step(client, step, live, release, force=force) for step in known))
+    return (*(Trial(problem=problem) for problem in unknown.values()), *trials)
+
+
+def _name_kind(step: Step) -> KindName | None:
+    return (step.body["apiVersion"], step.body["kind"]) if isinstance(step, Apply | RollOut) else None
 
 
 async def _try_step(client: Client, step: Step, live: dict[Identity, Json], release: str, *, force: bool) -> Trial:
@@ -78,8 +87,7 @@ def _rename(job: Json, digest: str) -> Json:
 async def _try(client: Client, body: Json, *, force: bool) -> Json | Problem:
     kind = await client.find_kind(body["kind"], body["apiVersion"])
     if kind is None:
-        message = f"the cluster does not know {body['apiVersion']} {body['kind']}"
-        return Problem("kubernetes/unknown-kind", message, hint="install what defines it")
+        return describe_unknown(body["apiVersion"], body["kind"], None)
     try:
         return await client.apply(kind, body, force=force, dry_run=True)
     except Refusal as refusal:

@@ -31,6 +31,7 @@ from ks_universal.targets.kubernetes.records import Records
 from ks_universal.targets.kubernetes.refusals import Refusal
 from ks_universal.targets.kubernetes.rollout import Rollout
 from ks_universal.targets.kubernetes.rules import build_role
+from ks_universal.targets.kubernetes.unknown_kinds import describe_unknown
 from ks_universal.targets.kubernetes.workloads import Workload, read_workloads
 
 Json = dict[str, Any]
@@ -112,9 +113,9 @@ class KubernetesTarget:
 
     async def delete(self, step: Delete, emit: Emit) -> None:
         """Remove the object if it is the release's; claims, which hold data, only where that was asked for."""
-        kind = await self._kind(step.identity.kind)
-        live = await self._client.get(kind, step.identity.name)
-        if live is None or not belongs_to(live, self._release):
+        kind = await self._client.find_kind(step.identity.kind)
+        live = None if kind is None else await self._client.get(kind, step.identity.name)
+        if kind is None or live is None or not belongs_to(live, self._release):
             return
         if kind.kind == _CLAIM and not self._options.delete_data:
             emit(ObjectChanged(step=step.id, identity=step.identity, change="kept"))
@@ -228,11 +229,10 @@ class KubernetesTarget:
         emit(ObjectChanged(step=step.id, identity=key, change=_name_change(live, applied)))
         return applied
 
-    async def _kind(self, kind: str, api_version: str | None = None) -> Kind:
+    async def _kind(self, kind: str, api_version: str) -> Kind:
         found = await self._client.find_kind(kind, api_version)
         if found is None:
-            message = f"the cluster does not know the kind {kind}"
-            raise TargetError(Problem("kubernetes/unknown-kind", message, hint="install what defines it"))
+            raise TargetError(describe_unknown(api_version, kind, await self._client.find_kind(kind)))
         return found
 
 
