@@ -12,7 +12,7 @@ demo: $(READY)  ## the example application: migrated, running, and a second vers
 	@$(BIN)/python examples/shop/demo.py
 
 test: $(READY)  ## all tests but those that need a cluster
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 test-cluster: $(READY)  ## the tests on a real cluster: that of KUBECONFIG, else a node of this machine (Linux, root, Go)
 	@KUBECONFIG=$${KUBECONFIG:-$$(tests/cluster/node/cluster up)} && export KUBECONFIG && \

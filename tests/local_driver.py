@@ -1,4 +1,4 @@
-"""A program that runs one migration, to be killed: `local_driver.py FOLDER SCRIPT`; says what happens, an event a line."""
+"""A program that runs one migration, to be killed: `local_driver.py FOLDER SCRIPT`; writes an event a line."""
 
 import asyncio
 import sys
@@ -6,11 +6,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from local_release import migrate, roll_out, sh
-
 from ks_universal.engine.events import Event
 from ks_universal.model.local import Local
 from ks_universal.targets.local import LocalTarget
+from local_release import migrate, roll_out, sh
 
 
 def say(event: Event) -> None:

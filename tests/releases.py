@@ -24,7 +24,7 @@ def app(
     depends_on: Sequence[str] = (),
     **more: Any,
 ) -> Json:
-    """An entry of `deployments`: these migration steps (by name, or written out), a container that reads these configs."""
+    """An entry of `deployments`: these migration steps (by name, or written out), a container that reads configs."""
     env_from = [
         *({"type": "configMap", "configName": name} for name in configs),
         *({"type": "secret", "configName": name} for name in secrets),

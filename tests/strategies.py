@@ -136,7 +136,9 @@ ingresses:
 httpRoutes:
   old: {{hostnames: [{{subdomain: old}}], rules: [{{backendRefs: [{{name: web}}]}}]}}
 hpas:
-  worker: {{maxReplicas: 2, metrics: [{{type: External, external: {{metric: {{name: a}}, target: {{type: Value, value: 1}}}}}}]}}
+  worker:
+    maxReplicas: 2
+    metrics: [{{type: External, external: {{metric: {{name: a}}, target: {{type: Value, value: 1}}}}}}]
 networkPolicies:
   my-app: {{spec: {{policyTypes: [Ingress]}}}}
 resourceQuotas:

@@ -38,7 +38,6 @@ def kubeconfig() -> str:
 def namespace(kubeconfig: str) -> Iterator[str]:
     """A namespace of the test's own."""
     from cluster_release import api
-
     from ks_universal.targets.kubernetes.kinds import NAMESPACE, SERVICE_ACCOUNT
 
     name = f"test-{uuid.uuid4().hex[:8]}"

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster_release import LEASE_S, RELEASE, Events, api, apply, config, release
 
+from cluster_release import LEASE_S, RELEASE, Events, api, apply, config, release
 from ks_universal.engine.events import LockAwaited
 from ks_universal.errors import LockedError
 from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, LEASE

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from local_release import Events, migrate, plan, release, sh
 
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Event
 from ks_universal.errors import LockedError, MigrationFailed
@@ -18,6 +17,7 @@ from ks_universal.model.migrations import Phase
 from ks_universal.plan.records import Attempt, Outcome, Revision, StepRecord
 from ks_universal.targets.local import LocalTarget
 from ks_universal.targets.local.process_table import group_is_alive
+from local_release import Events, migrate, plan, release, sh
 
 DRIVER = Path(__file__).parent.with_name("local_driver.py")
 # Says that it runs, fails when another one runs at the same time, and waits until it may end.

@@ -212,7 +212,8 @@ def test_d30_a_job_says_what_it_runs_so_that_another_one_can_replace_it(render: 
 
     def job(tag: str, flavor: Flavor, more: str = "") -> Json:
         (body,) = flavor_objects(render((values % tag) + more), flavor)
-        return body["metadata"]
+        metadata: Json = body["metadata"]
+        return metadata
 
     plain = [job(tag, Flavor.PLAIN)["annotations"][JOB_DIGEST] for tag in ("v1", "v1", "v2")]
     assert plain[0] == plain[1] != plain[2]
