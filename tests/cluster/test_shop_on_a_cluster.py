@@ -44,7 +44,7 @@ def images(kubeconfig: str) -> None:
             if not (made := STATE / f"shop-{version}").exists():
                 requirements = (SHOP / "app" / "requirements.txt").read_text().split()
                 argv = [HERE / "node" / "cluster", "python-image", f"shop:{version}", SHOP / "app", *requirements]
-                subprocess.run(argv, check=True)
+                subprocess.run([str(word) for word in argv], check=True)
                 made.touch()
 
 
@@ -52,7 +52,20 @@ def images(kubeconfig: str) -> None:
 def database(tmp_path: Path) -> Iterator[int]:
     """A PostgreSQL that listens where pods reach it; gives its port."""
     data = tmp_path / "postgres"
-    made = [*AS_USER, PROGRAMS / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8"]
+    made = [
+        *AS_USER,
+        PROGRAMS / "initdb",
+        "-D",
+        data,
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "--no-sync",
+        "--locale=C",
+        "-E",
+        "UTF8",
+    ]
     subprocess.run([str(word) for word in made], check=True, stdout=subprocess.DEVNULL)
     (data / "pg_hba.conf").write_text(f"host all postgres {HOST}/32 trust\nhost all all 10.244.0.0/24 scram-sha-256\n")
     port = 20000 + os.getpid() % 20000
