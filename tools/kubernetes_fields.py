@@ -1,7 +1,8 @@
-"""Write `src/ks_universal/model/kubernetes.json`: which fields Kubernetes knows, from its OpenAPI schemas.
+"""Write which fields Kubernetes knows, from its OpenAPI schemas: two files in `src/ks_universal/model/`.
 
-Run it after an upgrade of `kubernetes-validate`; a test compares the file with what this writes. The notation of the
-types is described in `ks_universal.model.fields`.
+`kubernetes.json` has the fields of one version with their types, `versions.json` which of them came with which later
+version than the first that `kubernetes-validate` has. Run it after an upgrade of that; a test compares the files with
+what this writes. The notation of the types is described in `ks_universal.model.fields`.
 """
 
 import json
@@ -11,7 +12,9 @@ from typing import Any
 import kubernetes_validate
 
 VERSION = "v1.36.0"
+VERSIONS = [f"v1.{minor}.0" for minor in range(25, 38)]
 TARGET = Path(__file__).parent.parent / "src/ks_universal/model/kubernetes.json"
+VERSIONS_TARGET = TARGET.with_name("versions.json")
 ROOTS = (
     "core.v1.PodSpec",
     "core.v1.PersistentVolumeClaimSpec",
@@ -32,9 +35,9 @@ Schema = dict[str, Any]
 Table = dict[str, dict[str, str]]
 
 
-def read_definitions() -> dict[str, Schema]:
-    """Read all definitions of the Kubernetes version, by their full name."""
-    directory = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema" / f"{VERSION}-local-strict"
+def read_definitions(version: str = VERSION) -> dict[str, Schema]:
+    """Read all definitions of a Kubernetes version, by their full name."""
+    directory = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema" / f"{version}-local-strict"
     definitions: dict[str, Schema] = json.loads((directory / "_definitions.json").read_text())["$defs"]
     return definitions
 
@@ -94,5 +97,25 @@ def format_table(table: Table) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
+def build_versions() -> dict[str, Any]:
+    """Say for each field of the table that the first version does not know which one brought it; `1.30` for v1.30.0."""
+    table = build_table(read_definitions())
+    tables = {version[1:-2]: build_table(read_definitions(version)) for version in VERSIONS}
+    versions = list(tables)
+    since: dict[str, str] = {}
+    for name, fields in table.items():
+        for field in fields:
+            first = next((v for v in versions if field in tables[v].get(name, {})), "")
+            if first != versions[0]:
+                since[f"{name}.{field}"] = first
+    return {"versions": versions, "since": since}
+
+
+def format_versions(versions: dict[str, Any]) -> str:
+    """Write the versions with one field a line."""
+    return json.dumps(versions, indent=1) + "\n"
+
+
 if __name__ == "__main__":
+    VERSIONS_TARGET.write_text(format_versions(build_versions()))
     TARGET.write_text(format_table(build_table(read_definitions())))

@@ -55,3 +55,21 @@ def namespace(kubeconfig: str) -> Iterator[str]:
     asyncio.run(create())
     yield name
     asyncio.run(delete())
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[int]:
+    """A PostgreSQL that listens where pods reach it; gives its port."""
+    from cluster_database import serve_database
+
+    with serve_database(tmp_path) as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def own_node(kubeconfig: str) -> None:
+    """The project's own node, into which images can be put."""
+    from cluster_database import STATE
+
+    if kubeconfig != str(STATE / "kubeconfig"):
+        pytest.skip("images are made for the project's own node only")

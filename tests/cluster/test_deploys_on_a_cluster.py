@@ -2,7 +2,6 @@ from pathlib import Path
 
 from cluster_release import Events
 from deploying import deploy, get, items, kubectl
-
 from ks_universal.engine.events import AttemptStarted, ObjectChanged, StepStarted, StepSucceeded
 from ks_universal.plan.records import Outcome
 from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, SECRET

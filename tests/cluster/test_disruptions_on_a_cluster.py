@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from cluster_release import Events, api, migrate, release, sh
 
+from cluster_release import Events, api, migrate, release, sh
 from ks_universal.engine.events import AttemptEnded
 from ks_universal.errors import MigrationFailed
 from ks_universal.targets.kubernetes.client import Client

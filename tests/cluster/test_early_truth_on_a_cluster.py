@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from cluster_release import Json, api, migrate, release, sh
 
+from cluster_release import Json, api, migrate, release, sh
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import MigrationFailed
 from ks_universal.plan.steps import Migrate

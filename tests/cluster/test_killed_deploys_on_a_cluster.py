@@ -7,8 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from deploying import deploy, get, items, start
 
+from deploying import deploy, get, items, start
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, LEASE, POD
 from ks_universal.targets.kubernetes.pods import is_finished

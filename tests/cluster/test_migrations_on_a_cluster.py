@@ -2,8 +2,8 @@ import asyncio
 import subprocess
 
 import pytest
-from cluster_release import Events, Json, api, apply, config, migrate, release, sh
 
+from cluster_release import Events, Json, api, apply, config, migrate, release, sh
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Waited
 from ks_universal.errors import MigrationFailed
 from ks_universal.plan.records import Attempt

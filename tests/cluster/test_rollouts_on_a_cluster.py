@@ -1,7 +1,6 @@
 import asyncio
 
 from cluster_release import Events, Json, api, release, roll_out, serve, sh
-
 from ks_universal.engine.events import ObjectChanged, Waited
 from ks_universal.errors import RolloutFailed
 from ks_universal.plan.steps import RollOut

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from local_release import migrate, plan, python, release, with_postgres
 
 import ks_universal
 from ks_universal.errors import TargetError
@@ -17,6 +16,7 @@ from ks_universal.model.local import Local, LocalPostgres
 from ks_universal.targets.local.postgres import PostgresServer
 from ks_universal.targets.local.postgres_binaries import find_version, find_version_problem
 from ks_universal.targets.local.process_table import group_is_alive
+from local_release import migrate, plan, python, release, with_postgres
 
 SETTINGS = LocalPostgres(database="shop", user="ann", password="it's")
 

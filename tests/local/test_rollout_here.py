@@ -4,13 +4,13 @@ import time
 from pathlib import Path
 
 import pytest
-from local_release import Events, plan, python, release, roll_out, sh
 
 from ks_universal.engine.events import ContainerEnded, LogWritten, ObjectChanged, ProbePassed, Waited
 from ks_universal.errors import RolloutFailed
 from ks_universal.plan.steps import Delete, RollOut
 from ks_universal.resources.objects import identity
 from ks_universal.targets.local.process_table import group_is_alive
+from local_release import Events, plan, python, release, roll_out, sh
 
 SERVER = """
 import http.server, os, sys

@@ -12,6 +12,7 @@ from ks_universal.errors import KsUniversalError
 COMMANDS = (
     "deploy",
     "down",
+    "explain",
     "history",
     "logs",
     "migrate",
