@@ -3,7 +3,7 @@
 import asyncio
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -67,9 +67,10 @@ def database(tmp_path: Path) -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-def own_node(kubeconfig: str) -> None:
-    """The project's own node, into which images can be put."""
-    from cluster_database import STATE
+def make_image(kubeconfig: str) -> Callable[[str, Path], None]:
+    """Puts images into the project's own node: see `cluster_database.make_image`."""
+    import cluster_database
 
-    if kubeconfig != str(STATE / "kubeconfig"):
+    if kubeconfig != str(cluster_database.STATE / "kubeconfig"):
         pytest.skip("images are made for the project's own node only")
+    return cluster_database.make_image

@@ -1,11 +1,12 @@
 """The example with its Alembic migrations against a real PostgreSQL, which pods reach on this machine."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cluster_database import HOST, admin, make_image
+from cluster_database import HOST, admin
 from cluster_release import LEASE_S, RELEASE, Events
 from deploying import items, kubectl
 from ks_universal.api import load, render
@@ -22,7 +23,7 @@ NO_RETRY = "deployments.shop.migrations.backoffLimit=0"
 
 
 @pytest.fixture(scope="module")
-def images(own_node: None) -> None:
+def images(make_image: Callable[[str, Path], None]) -> None:
     """The shop's images, in the node."""
     for version in ("1.0.0", "2.0.0"):
         make_image(f"shop:{version}", SHOP / "app")
@@ -97,7 +98,7 @@ def test_early_truth_a_table_that_somebody_has_locked_is_named(namespace: str, d
 def test_early_truth_a_database_that_is_ahead_of_the_image_is_named(namespace: str, database: int) -> None:
     deploy(namespace, database, "values.yaml")
     with admin(database) as somebody:
-        somebody.execute("UPDATE alembic_version SET version_num = 'schema_9' WHERE version_num = 'schema_1'")
+        somebody.execute("UPDATE alembic_version SET version_num = 'schema_9'")
     revision, _ = deploy(namespace, database, "values.yaml", "values.v2.yaml", sets=(NO_RETRY,))
     assert revision.outcome is Outcome.MIGRATION_FAILED
     assert codes(revision)[0] == "migrations/revision-unknown"
