@@ -14,6 +14,7 @@ COMMANDS = (
     "down",
     "explain",
     "history",
+    "init",
     "logs",
     "migrate",
     "plan",
