@@ -1,6 +1,12 @@
 """What all tests share."""
 
+import os
+import shutil
+from pathlib import Path
+
 import pytest
+
+FETCHED_HELM = Path(__file__).parents[1] / ".venv" / "tools" / "helm"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -11,3 +17,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def update_goldens(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-goldens"))
+
+
+@pytest.fixture(scope="session")
+def helm() -> str:
+    """Give the path of a real Helm: that of KSU_HELM, else the one that `make test` fetches; skip without."""
+    found = shutil.which(os.environ.get("KSU_HELM", str(FETCHED_HELM)))
+    if found is None:
+        pytest.skip("no helm: run tools/get_helm.py, or set KSU_HELM to its path")
+    return found

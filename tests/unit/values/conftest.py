@@ -1,7 +1,4 @@
-import os
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -35,13 +32,3 @@ def texts() -> Callable[[Node], object]:
 def values() -> Callable[[Node], object]:
     """Turn a tree into the dicts, lists and values that Kubernetes sees."""
     return _values
-
-
-@pytest.fixture(scope="session")
-def helm() -> str:
-    """Give the path of a real Helm, or skip."""
-    candidates = (os.environ.get("KSU_HELM", ""), str(Path.home() / ".cache/ksu-tools/bin/helm"))
-    found = next((path for path in candidates if path and shutil.which(path)), None)
-    if found is None:
-        pytest.skip("no helm: set KSU_HELM to its path")
-    return found
