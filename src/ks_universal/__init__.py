@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ks_universal.api import (
         Values,
+        check_for_version,
         deploy,
         down,
         load,
@@ -61,6 +62,7 @@ __all__ = [
     "Severity",
     "TargetError",
     "Values",
+    "check_for_version",
     "deploy",
     "down",
     "load",
@@ -81,6 +83,7 @@ __all__ = [
 _HOMES = {
     "ks_universal.api": (
         "Values",
+        "check_for_version",
         "deploy",
         "down",
         "load",

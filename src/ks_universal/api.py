@@ -92,6 +92,16 @@ def render(values: Values, release: str, namespace: str = "") -> Rendered:
     return build_objects(_checked(values, release, namespace), release, namespace)
 
 
+def check_for_version(rendered: Rendered, kube_version: str) -> tuple[Problem, ...]:
+    """Find the fields of a release's objects that a version of Kubernetes (`1.30`) does not know yet.
+
+    Raises InputError for a version whose fields are not known here.
+    """
+    from ks_universal.resources.kube_versions import find_unknown_fields
+
+    return find_unknown_fields(rendered, kube_version)
+
+
 def template(rendered: Rendered, flavor: Flavor = Flavor.PLAIN, *, show: Sequence[str] = (), json: bool = False) -> str:
     """Write the manifests of a release in apply order, as YAML documents or one JSON list.
 

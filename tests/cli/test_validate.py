@@ -74,3 +74,21 @@ def test_a_file_name_that_is_not_text_is_shown_in_json(ksu: Invoke) -> None:
     result = ksu("validate", "-f", "caf\udce9.yaml", "-o", "json")
     assert result.status == 1
     assert "caf\\udce9.yaml" in json.loads(result.out)[0]["message"]
+
+
+def test_fields_that_the_chosen_kubernetes_does_not_know_are_errors(ksu: Invoke, write: Write) -> None:
+    container = {"image": "a", "imageTag": "v1", "lifecycle": {"preStop": {"sleep": {"seconds": 1}}}}
+    write({"values.yaml": {"deployments": {"my-app": {"containers": {"main": container}}}}})
+    result = ksu("validate", "-f", "values.yaml", "--kube-version", "1.28")
+    assert result.status == 1
+    assert "error[kubernetes/unknown-field]: Deployment/my-app" in result.err
+    refused = ksu("template", "shop", "-f", "values.yaml", "--kube-version", "1.28")
+    assert (refused.status, refused.out) == (1, "")
+    assert ksu("template", "shop", "-f", "values.yaml", "--kube-version", "1.29").status == 0
+
+
+def test_a_kubernetes_version_that_is_not_known_is_an_error_and_no_traceback(ksu: Invoke, write: Write) -> None:
+    write({"values.yaml": GOOD})
+    result = ksu("validate", "-f", "values.yaml", "--kube-version", "1.2")
+    assert result.status == 1
+    assert "error[request/kube-version]" in result.err

@@ -4,7 +4,10 @@ import click
 
 from ks_universal.api import render, template
 from ks_universal.cli.console import show_problems, write_result
+from ks_universal.cli.object_checks import CheckObjects, checks_objects
 from ks_universal.cli.options import Source, takes_values
+from ks_universal.diagnostics import has_errors
+from ks_universal.errors import InputError
 from ks_universal.manifest.flavors import Flavor
 
 
@@ -22,11 +25,17 @@ from ks_universal.manifest.flavors import Flavor
 @click.option(
     "-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="The format."
 )
+@checks_objects
 @click.option("--show", multiple=True, metavar="KIND/NAME", help="Only this object; can be repeated.")
-def command(name: str, source: Source, namespace: str, flavor: str, output: str, show: tuple[str, ...]) -> None:
+def command(  # noqa: PLR0913 - one for each option
+    name: str, source: Source, namespace: str, flavor: str, output: str, show: tuple[str, ...], check: CheckObjects
+) -> None:
     """Print the Kubernetes manifests of the release NAME, in the order to apply them."""
     values = source.load(name, namespace)
     rendered = render(values, name, namespace)
+    problems = check(rendered)
+    if has_errors(problems):
+        raise InputError([*values.problems, *problems])
     text = template(rendered, Flavor(flavor), show=show, json=output == "json")
-    show_problems(values.problems)
+    show_problems((*values.problems, *problems))
     write_result(text)

@@ -3,13 +3,19 @@
 import click
 import msgspec
 
+from ks_universal.api import render
 from ks_universal.cli.console import count_problems, describe_problem, show_problems, write_result
+from ks_universal.cli.object_checks import CheckObjects, checks_objects
 from ks_universal.cli.options import Source, takes_values
 from ks_universal.diagnostics import Problem, has_errors
+
+_RELEASE = "release-name"
+"""What the objects are named for that are only looked at."""
 
 
 @click.command()
 @takes_values
+@checks_objects
 @click.option(
     "-o",
     "--output",
@@ -18,9 +24,11 @@ from ks_universal.diagnostics import Problem, has_errors
     show_default=True,
     help="Text for people, on standard error; or a JSON list on standard output.",
 )
-def command(source: Source, output: str) -> int:
+def command(source: Source, output: str, check: CheckObjects) -> int:
     """Check values: all findings at once. Exits 1 if there are errors."""
-    problems = source.load().problems
+    values = source.load()
+    found = () if values.application is None else check(render(values, _RELEASE))
+    problems = (*values.problems, *found)
     if output == "json":
         write_result(_write_json(problems))
     else:

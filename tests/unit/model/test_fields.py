@@ -11,6 +11,11 @@ def test_the_table_is_what_the_tool_makes_of_the_openapi() -> None:
     assert tool["TARGET"].read_text() == tool["format_table"](tool["build_table"](tool["read_definitions"]()))
 
 
+def test_the_versions_are_what_the_tool_makes_of_the_openapi() -> None:
+    tool = runpy.run_path(str(ROOT / "tools/kubernetes_fields.py"))
+    assert tool["VERSIONS_TARGET"].read_text() == tool["format_versions"](tool["build_versions"]())
+
+
 def test_fields_say_what_they_take() -> None:
     assert fields_of("SecretKeySelector") == {"key": "text!", "name": "text", "optional": "bool"}
     assert fields_of("ResourceRequirements")["limits"] == "{}quantity"

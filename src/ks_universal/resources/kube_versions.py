@@ -1,0 +1,84 @@
+"""What a chosen Kubernetes version does not know of the objects of a release.
+
+The objects use APIs that are stable since Kubernetes 1.25 at the latest, and that no version removes: what may be
+missing are fields. Server-side apply refuses an object with a field that the cluster does not know.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ks_universal.diagnostics import Problem
+from ks_universal.errors import InputError
+from ks_universal.model.fields import load_table
+from ks_universal.model.versions import load_versions
+from ks_universal.resources.objects import Rendered
+from ks_universal.resources.places import Placed, list_placed
+from ks_universal.values.nodes import Path, format_path
+
+_SPECS = {
+    "CronJob": "CronJobSpec",
+    "Deployment": "DeploymentSpec",
+    "HorizontalPodAutoscaler": "HorizontalPodAutoscalerSpec",
+    "Ingress": "IngressSpec",
+    "Job": "JobSpec",
+    "NetworkPolicy": "NetworkPolicySpec",
+    "PersistentVolumeClaim": "PersistentVolumeClaimSpec",
+    "PodDisruptionBudget": "PodDisruptionBudgetSpec",
+    "ResourceQuota": "ResourceQuotaSpec",
+    "Service": "ServiceSpec",
+}
+
+
+def find_unknown_fields(rendered: Rendered, version: str) -> tuple[Problem, ...]:
+    """Find the fields of a release's objects that a Kubernetes version does not know yet.
+
+    `version` is `1.30`, `v1.30` or `1.30.2`. Raises InputError for one whose fields are not known here.
+    """
+    chosen = _parse(version)
+    newer = {field: since for field, since in load_versions().since.items() if _number(since) > chosen}
+    return tuple(
+        _describe(placed, path, since, version)
+        for placed in list_placed(rendered)
+        if placed.body["kind"] in _SPECS
+        for path, since in _walk(placed.body["spec"], _SPECS[placed.body["kind"]], ("spec",), newer)
+    )
+
+
+def _walk(value: Any, kind: str, path: Path, newer: dict[str, str]) -> Iterator[tuple[Path, str]]:
+    """Walk what is of a type in the table's notation; yields the outermost fields that are newer, and since when."""
+    if isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _walk(item, kind.removeprefix("[]"), (*path, index), newer)
+    elif isinstance(value, dict) and kind.startswith("{}"):
+        for key, item in value.items():
+            yield from _walk(item, kind.removeprefix("{}"), (*path, key), newer)
+    elif isinstance(value, dict) and kind in load_table():
+        yield from _walk_fields(value, kind, path, newer)
+
+
+def _walk_fields(value: dict[str, Any], kind: str, path: Path, newer: dict[str, str]) -> Iterator[tuple[Path, str]]:
+    fields = load_table()[kind]
+    for field, item in value.items():
+        since = newer.get(f"{kind}.{field}")
+        if since is not None:
+            yield (*path, field), since
+        elif field in fields:
+            yield from _walk(item, fields[field].rstrip("!"), (*path, field), newer)
+
+
+def _describe(placed: Placed, path: Path, since: str, version: str) -> Problem:
+    message = f"{placed}: Kubernetes {version} does not know {format_path(path)}, which came with {since}"
+    return Problem("kubernetes/unknown-field", message, hint=f"leave it out in {placed.key}, or choose a newer cluster")
+
+
+def _parse(version: str) -> tuple[int, ...]:
+    known = load_versions().versions
+    short = ".".join(version.removeprefix("v").split(".")[:2])
+    if short in known:
+        return _number(short)
+    hint = f"{known[0]} to {known[-1]} are known"
+    raise InputError([Problem("request/kube-version", f"{version!r} is no known version of Kubernetes", hint=hint)])
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))

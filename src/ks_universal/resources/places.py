@@ -1,0 +1,46 @@
+"""Where in the values an object comes from, for findings about objects."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ks_universal.resources.objects import Json, Rendered, Resource
+from ks_universal.values.nodes import format_path
+
+_SECTIONS = {
+    "CronJob": "cronJobs",
+    "HorizontalPodAutoscaler": "hpas",
+    "Ingress": "ingresses",
+    "Job": "jobs",
+    "NetworkPolicy": "networkPolicies",
+    "PersistentVolumeClaim": "persistentVolumeClaims",
+    "ResourceQuota": "resourceQuotas",
+    "Service": "services",
+}
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """An object and the key of the values that it is made from: `deployments.my-app.migrations`."""
+
+    body: Json
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.body['kind']}/{self.body['metadata']['name']}"
+
+
+def list_placed(rendered: Rendered) -> Iterator[Placed]:
+    """List all objects of a release, the Jobs of migrations and of their undoing included."""
+    for resource in rendered.objects:
+        yield Placed(resource.body, _key_of(resource))
+    for migration in rendered.migrations:
+        key = format_path(("deployments", migration.application, "migrations"))
+        yield Placed(migration.body, key)
+        yield from (Placed(body, f"{key}.rollback") for body in migration.undo)
+
+
+def _key_of(resource: Resource) -> str:
+    if resource.application is not None:
+        return format_path(("deployments", resource.application))
+    kind: str = resource.body["kind"]
+    return format_path((_SECTIONS.get(kind, kind), resource.body["metadata"]["name"]))

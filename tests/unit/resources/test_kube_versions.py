@@ -1,0 +1,51 @@
+from typing import Any
+
+import pytest
+
+from ks_universal.errors import InputError
+from ks_universal.resources.kube_versions import find_unknown_fields
+from ks_universal.resources.objects import Rendered
+from releases import app, render_values
+
+
+def messages(values: dict[str, Any], version: str) -> list[str]:
+    return [problem.message for problem in find_unknown_fields(render_values(values), version)]
+
+
+def with_container(**container: Any) -> dict[str, Any]:
+    web = app()
+    web["containers"]["main"].update(container)
+    return {"deployments": {"web": web}}
+
+
+def test_a_field_that_came_later_is_found_with_its_place_and_its_version() -> None:
+    values = with_container(lifecycle={"preStop": {"sleep": {"seconds": 1}}})
+    path = "spec.template.spec.containers[0].lifecycle.preStop.sleep"
+    assert messages(values, "1.28") == [f"Deployment/web: Kubernetes 1.28 does not know {path}, which came with 1.29"]
+    assert messages(values, "1.29") == []
+    assert find_unknown_fields(render_values(values), "1.28")[0].hint == (
+        "leave it out in deployments.web, or choose a newer cluster"
+    )
+
+
+def test_jobs_of_migrations_are_looked_at_too() -> None:
+    (message,) = messages({"deployments": {"web": app("one")}}, "1.27")
+    assert message.startswith("Job/web-migrations-one: Kubernetes 1.27 does not know spec.podReplacementPolicy")
+
+
+def test_only_the_outermost_unknown_field_is_named() -> None:
+    (message,) = messages(
+        {"deployments": {"web": app(securityContext={"appArmorProfile": {"type": "Unconfined"}})}}, "1.29"
+    )
+    assert message.endswith("securityContext.appArmorProfile, which came with 1.30")
+
+
+@pytest.mark.parametrize("version", ["1.36", "v1.36", "1.36.4", "1.37"])
+def test_versions_are_written_in_several_ways(version: str) -> None:
+    assert messages({"deployments": {"web": app("one")}}, version) == []
+
+
+@pytest.mark.parametrize("version", ["1.24", "1.99", "one", "", "1"])
+def test_a_version_that_is_not_known_is_refused(version: str) -> None:
+    with pytest.raises(InputError, match=r"1\.25 to 1\.37 are known"):
+        find_unknown_fields(Rendered("r", "", (), ()), version)
