@@ -10,6 +10,7 @@ from ks_universal.plan.changes import ObjectChange, compare_objects
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.resources.objects import Identity, identity
+from ks_universal.targets.kubernetes.adoption import adopt
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.one_off_jobs import is_replaced, without_identity
 from ks_universal.targets.kubernetes.ownership import belongs_to, find_foreign, is_as_applied, mark
@@ -55,14 +56,14 @@ async def _try_step(client: Client, step: Step, live: dict[Identity, Json], rele
     if isinstance(step, Migrate):
         tried = await _try(client, _rename(body, step.digest), force=force)
         return Trial(problem=tried if isinstance(tried, Problem) else None)
-    return await _try_change(client, step, existing, force=force)
+    return await _try_change(client, adopt(existing, step.body, release), existing, force=force)
 
 
-async def _try_change(client: Client, step: Apply | RollOut, existing: Json | None, *, force: bool) -> Trial:
-    subject, marked = identity(step.body), mark(step.body)
+async def _try_change(client: Client, body: Json, existing: Json | None, *, force: bool) -> Trial:
+    subject, marked = identity(body), mark(body)
     if is_as_applied(existing, marked):
         return Trial(ObjectChange(identity=subject, change="unchanged"))
-    replaced = existing is not None and is_replaced(existing, step.body)
+    replaced = existing is not None and is_replaced(existing, body)
     tried = await _try(client, _rename(marked, find_job_digest(marked) or "") if replaced else marked, force=force)
     if isinstance(tried, Problem):
         return Trial(compare_objects(subject, existing, existing or marked), tried)

@@ -39,7 +39,7 @@ def find_foreign(live: Json | None, release: str) -> Problem | None:
 def mark(body: Json) -> Json:
     """Return the object with the digest of what it is, as it is to be applied."""
     metadata = body["metadata"]
-    annotations = {**(metadata.get("annotations") or {}), APPLIED: _digest(body)}
+    annotations = {**(metadata.get("annotations") or {}), APPLIED: digest(body)}
     return {**body, "metadata": {**metadata, "annotations": annotations}}
 
 
@@ -48,17 +48,17 @@ def is_as_applied(live: Json | None, marked: Json) -> bool:
     if live is None or "deletionTimestamp" in live["metadata"]:
         return False
     annotations = live["metadata"].get("annotations") or {}
-    return annotations.get(APPLIED) == marked["metadata"]["annotations"][APPLIED] and _contains(live, marked)
+    return annotations.get(APPLIED) == marked["metadata"]["annotations"][APPLIED] and contains(live, marked)
 
 
-def _contains(live: object, wanted: object) -> bool:
+def contains(live: object, wanted: object) -> bool:
     """Tell whether all that is wanted is there; lists element by element, as the API server keeps their order."""
     if live is None:
         return not wanted  # the API server leaves out what is empty
     if isinstance(wanted, dict):
-        return isinstance(live, dict) and all(_contains(live.get(key), value) for key, value in wanted.items())
+        return isinstance(live, dict) and all(contains(live.get(key), value) for key, value in wanted.items())
     if isinstance(wanted, list):
-        return isinstance(live, list) and len(live) == len(wanted) and all(map(_contains, live, wanted))
+        return isinstance(live, list) and len(live) == len(wanted) and all(map(contains, live, wanted))
     return live == wanted
 
 
@@ -67,5 +67,6 @@ def _first_manager(live: Json) -> str:
     return str(managers[0].get("manager") or "somebody")
 
 
-def _digest(body: Json) -> str:
+def digest(body: Json) -> str:
+    """The digest of an object or of a part of one; the order of keys does not count."""
     return hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()[:32]

@@ -15,6 +15,7 @@ from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
+from ks_universal.targets.kubernetes.adoption import adopt, own
 from ks_universal.targets.kubernetes.announcements import announce
 from ks_universal.targets.kubernetes.checking import try_plan
 from ks_universal.targets.kubernetes.client import Client
@@ -213,9 +214,9 @@ class KubernetesTarget:
 
     async def _apply(self, step: Apply | RollOut, emit: Emit) -> Json:
         """Make the object so, and return it as it then is."""
-        body = mark(step.body)
         key = identity(step.body)
         live = self._live.get(key)
+        body = mark(adopt(live, step.body, self._release))
         if live is not None and is_as_applied(live, body):
             emit(ObjectChanged(step=step.id, identity=key, change="unchanged"))
             return live
@@ -225,6 +226,8 @@ class KubernetesTarget:
         kind = await self._kind(key.kind, body["apiVersion"])
         await remove_old_job(self._client, self._observer, live, body)
         applied = await self._client.apply(kind, body, force=self._options.take_ownership)
+        if foreign is not None:
+            applied = await own(self._client, kind, applied)
         self._live[key] = applied
         emit(ObjectChanged(step=step.id, identity=key, change=_name_change(live, applied)))
         return applied

@@ -1,0 +1,66 @@
+"""Takes a release over from another program: the pods that run stay, and the fields get one owner. Pure but for `own`.
+
+The chart's pods carry labels of Helm's where ours carry this program's, and lack the digest of their configuration. To
+apply ours would restart every pod for the sake of its labels; so those stay until something else of the pods changes.
+"""
+
+from typing import Any
+
+from ks_universal.resources.metadata import CONFIG_DIGEST, VERSION
+from ks_universal.targets.kubernetes.client import FIELD_MANAGER, Client
+from ks_universal.targets.kubernetes.kinds import Kind
+from ks_universal.targets.kubernetes.ownership import MANAGED_BY, belongs_to, contains, digest
+
+Json = dict[str, Any]
+
+ADOPTED = "ks-universal.io/adopted"
+"""The annotation with the digest of the pods that would have been applied; as long as it is so, the old ones stay."""
+
+_NAMES = {"labels": frozenset((MANAGED_BY, VERSION)), "annotations": frozenset((CONFIG_DIGEST,))}
+"""What pods carry for the sake of the program that made them."""
+
+
+def adopt(live: Json | None, body: Json, release: str) -> Json:
+    """Return a Deployment as it is to be applied: with the pods that are there where those are what is wanted."""
+    if live is None or body["kind"] != "Deployment":
+        return body
+    wanted, there = body["spec"]["template"], live["spec"]["template"]
+    annotations = live["metadata"].get("annotations") or {}
+    mark = digest(wanted)
+    if annotations.get(ADOPTED) != mark and (belongs_to(live, release) or not contains(there, _without_names(wanted))):
+        return body
+    metadata = body["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), ADOPTED: mark}
+    spec = {**body["spec"], "template": _with_names(wanted, there)}
+    return {**body, "metadata": {**metadata, "annotations": annotations}, "spec": spec}
+
+
+async def own(client: Client, kind: Kind, applied: Json) -> Json:
+    """Make this program the only one that manages what it has taken over, so that its next change is no conflict.
+
+    What controllers write (status, scale) stays theirs.
+    """
+    managers = applied["metadata"].get("managedFields") or []
+    kept = [entry for entry in managers if entry["manager"] == FIELD_MANAGER or "subresource" in entry]
+    if len(kept) == len(managers):
+        return applied
+    patch = {"metadata": {"managedFields": kept, "resourceVersion": applied["metadata"]["resourceVersion"]}}
+    return await client.patch(kind, applied["metadata"]["name"], patch)
+
+
+def _without_names(template: Json) -> Json:
+    return _rename(template, {})
+
+
+def _with_names(template: Json, there: Json) -> Json:
+    return _rename(template, there.get("metadata") or {})
+
+
+def _rename(template: Json, names: Json) -> Json:
+    """Copy a pod template with the names that another's metadata has, and none of its own."""
+    metadata = dict(template.get("metadata") or {})
+    for field, keys in _NAMES.items():
+        own = {key: text for key, text in (metadata.get(field) or {}).items() if key not in keys}
+        others = {key: text for key, text in (names.get(field) or {}).items() if key in keys}
+        metadata[field] = {**own, **others}
+    return {**template, "metadata": {field: value for field, value in metadata.items() if value != {}}}

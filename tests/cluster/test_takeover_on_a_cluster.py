@@ -1,0 +1,74 @@
+"""A release of Helm's, made by a chart that has the ks-universal chart's names and selectors, is taken over."""
+
+import importlib.util
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cluster_release import RELEASE
+from deploying import deploy, items, kubectl, write
+from ks_universal.errors import InputError
+from ks_universal.plan.records import Outcome
+from ks_universal.targets.kubernetes.kinds import POD
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "benchmarks" / "chart"
+VALUES = """
+configs:
+  settings: {type: configMap, data: {COLOUR: red}}
+deployments:
+  my-app:
+    replicas: 2
+    autoCreateService: true
+    migrations: {enabled: true, args: ["-c", "echo migrating to $COLOUR"], backoffLimit: 0}
+    containers:
+      main:
+        image: busybox
+        imageTag: local
+        command: [sh]
+        args: ["-c", "trap 'exit 0' TERM; httpd -f -p 8080 -h /tmp & wait"]
+        ports: {http: {containerPort: 8080, servicePort: 80}}
+        envFrom: [{type: configMap, configName: settings}]
+"""
+
+
+@pytest.fixture(scope="session")
+def helm() -> str:
+    """The path of a real Helm."""
+    program = str(ROOT / "tools" / "get_helm.py")
+    spec = importlib.util.spec_from_file_location("get_helm", program)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return str(module.fetch_helm())
+
+
+def application_pods(namespace: str) -> dict[str, str]:
+    """The application's pods: name to uid."""
+    pods = [pod["metadata"] for pod in items(namespace, POD) if "deletionTimestamp" not in pod["metadata"]]
+    return {meta["name"]: meta["uid"] for meta in pods if "migrations" not in meta["name"]}
+
+
+def test_a_release_of_helms_is_taken_over_without_restarting_its_pods(
+    namespace: str, tmp_path: Path, helm: str
+) -> None:
+    install = [helm, "install", RELEASE, str(CHART), "-n", namespace, "-f", write(tmp_path, VALUES), "--wait"]
+    subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
+    before = application_pods(namespace)
+    assert len(before) == 2
+    with pytest.raises(InputError) as refused:
+        deploy(namespace, VALUES, tmp_path)
+    assert {problem.code for problem in refused.value.problems} == {"kubernetes/foreign-object"}
+    for take_ownership in (True, False):
+        assert deploy(namespace, VALUES, tmp_path, take_ownership=take_ownership)[0].outcome is Outcome.SUCCEEDED
+        assert application_pods(namespace) == before
+    labels = kubectl(namespace, "get", "deployment/my-app", "-o", "jsonpath={.metadata.labels}")
+    assert '"app.kubernetes.io/managed-by":"ks-universal"' in labels
+    blue = VALUES.replace("red", "blue")
+    assert deploy(namespace, blue, tmp_path)[0].outcome is Outcome.SUCCEEDED
+    assert not before.keys() & application_pods(namespace).keys()
+    changed = VALUES.replace("red", "blue").replace("replicas: 2", "replicas: 1").replace("-p 8080 ", "-p 8081 ")
+    assert deploy(namespace, changed, tmp_path)[0].outcome is Outcome.SUCCEEDED
+    assert len(application_pods(namespace)) == 1
