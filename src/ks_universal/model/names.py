@@ -2,6 +2,8 @@
 
 import re
 
+from ks_universal.digests import sha256_hex
+
 _QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?", re.ASCII)
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -72,9 +74,7 @@ def _shorten(name: str) -> str:
     """Cut a name over 63 characters and end it in a hash of the whole."""
     if len(name) <= 63:
         return name
-    from hashlib import sha256
-
-    return f"{name[:54].rstrip('-.')}-{sha256(name.encode()).hexdigest()[:8]}"
+    return f"{name[:54].rstrip('-.')}-{sha256_hex(name.encode())[:8]}"
 
 
 def _is_label_part(text: str) -> bool:

@@ -4,12 +4,11 @@ from typing import Any
 
 import msgspec
 
+from ks_universal.digests import sha256_hex
+
 _LENGTH = 16
 
 
 def digest(value: Any) -> str:
     """Digest anything that msgspec can write as JSON: 16 hexadecimal digits of its SHA-256."""
-    # OpenSSL behind hashlib costs milliseconds to load; who plans nothing does not pay them.
-    from hashlib import sha256
-
-    return sha256(msgspec.json.encode(value, order="sorted")).hexdigest()[:_LENGTH]
+    return sha256_hex(msgspec.json.encode(value, order="sorted"))[:_LENGTH]

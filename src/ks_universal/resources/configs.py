@@ -2,6 +2,7 @@
 
 from binascii import b2a_base64
 
+from ks_universal.digests import sha256_hex
 from ks_universal.model.sections import Config, ConfigType
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata
 from ks_universal.resources.objects import Json
@@ -28,11 +29,8 @@ def build_config(scope: Scope, name: str, config: Config) -> Json:
 
 def digest_configs(configs: dict[str, Config], references: tuple[Reference, ...]) -> str | None:
     """Digest the content of those referenced configs that are in these values; None where there are none."""
-    # OpenSSL behind hashlib costs milliseconds to load; values without configuration don't pay them.
-    from hashlib import sha256
-
     read = [(kind, name, _content(configs[name])) for kind, name in sorted(references) if _is(configs.get(name), kind)]
-    return sha256(repr(read).encode()).hexdigest()[:32] if read else None
+    return sha256_hex(repr(read).encode())[:32] if read else None
 
 
 def _content(config: Config) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ks_universal.digests import sha256_hex
 from ks_universal.model.application import Application
 from ks_universal.model.workloads import CronJob, Job
 from ks_universal.resources.accounts import find_account_name
@@ -75,8 +76,5 @@ def _build_pod(scope: Scope, name: str, job: Job, application: Application) -> J
 
 
 def _digest(spec: Json) -> str:
-    # OpenSSL behind hashlib costs milliseconds to load; values without jobs don't pay them.
-    from hashlib import sha256
-
     fixed = {key: value for key, value in spec.items() if key not in _CHANGEABLE}
-    return sha256(msgspec.json.encode(fixed, order="sorted")).hexdigest()[:16]
+    return sha256_hex(msgspec.json.encode(fixed, order="sorted"))[:16]
