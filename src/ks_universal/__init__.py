@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ks_universal.api import (
         Values,
         check_for_version,
+        check_pod_security,
         deploy,
         down,
         load,
@@ -63,6 +64,7 @@ __all__ = [
     "TargetError",
     "Values",
     "check_for_version",
+    "check_pod_security",
     "deploy",
     "down",
     "load",
@@ -84,6 +86,7 @@ _HOMES = {
     "ks_universal.api": (
         "Values",
         "check_for_version",
+        "check_pod_security",
         "deploy",
         "down",
         "load",

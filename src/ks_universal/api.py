@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ks_universal.plan.records import Revision, StepRecord
     from ks_universal.plan.saved import Preview
     from ks_universal.plan.when import MigratePolicy
+    from ks_universal.resources.pod_security import Policy
     from ks_universal.targets.kubernetes.state import ReleaseState
     from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
     from ks_universal.targets.local import LocalTarget
@@ -100,6 +101,16 @@ def check_for_version(rendered: Rendered, kube_version: str) -> tuple[Problem, .
     from ks_universal.resources.kube_versions import find_unknown_fields
 
     return find_unknown_fields(rendered, kube_version)
+
+
+def check_pod_security(rendered: Rendered, policy: "Policy | str") -> tuple[Problem, ...]:
+    """Find what a namespace that enforces a policy of the Pod Security Standards would refuse of a release.
+
+    `policy` is `baseline` or `restricted`. Raises ValueError for another one.
+    """
+    from ks_universal.resources.pod_security import Policy, find_refusals
+
+    return find_refusals(rendered, Policy(policy))
 
 
 def template(rendered: Rendered, flavor: Flavor = Flavor.PLAIN, *, show: Sequence[str] = (), json: bool = False) -> str:

@@ -92,3 +92,14 @@ def test_a_kubernetes_version_that_is_not_known_is_an_error_and_no_traceback(ksu
     result = ksu("validate", "-f", "values.yaml", "--kube-version", "1.2")
     assert result.status == 1
     assert "error[request/kube-version]" in result.err
+
+
+def test_what_pod_security_would_refuse_is_an_error_with_the_key_to_change(ksu: Invoke, write: Write) -> None:
+    container = {"image": "a", "imageTag": "v1", "securityContext": {"privileged": True}}
+    write({"values.yaml": {"deployments": {"my-app": {"containers": {"main": container}}}}})
+    result = ksu("validate", "-f", "values.yaml", "--policy", "baseline")
+    assert result.status == 1
+    assert "error[pod-security/privileged]: Deployment/my-app: container main is privileged" in result.err
+    assert "hint: change deployments.my-app.containers.main.securityContext.privileged" in result.err
+    assert ksu("template", "shop", "-f", "values.yaml", "--policy", "restricted").status == 1
+    assert ksu("template", "shop", "-f", "values.yaml").status == 0

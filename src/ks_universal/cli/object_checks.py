@@ -1,4 +1,4 @@
-"""The options that check objects against a cluster that nobody asks: `--kube-version`."""
+"""The options that check objects against a cluster that nobody asks: `--kube-version`, `--policy`."""
 
 import functools
 from collections.abc import Callable
@@ -6,23 +6,28 @@ from typing import Any
 
 import click
 
-from ks_universal.api import check_for_version
+from ks_universal.api import check_for_version, check_pod_security
 from ks_universal.diagnostics import Problem
 from ks_universal.resources.objects import Rendered
 
 CheckObjects = Callable[[Rendered], tuple[Problem, ...]]
 """Finds what the chosen cluster would not take of a release's objects."""
 
+_POLICIES = ["baseline", "restricted"]
+
 
 def checks_objects(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `--kube-version`; it gets what is asked for as the argument `check`."""
+    """Give a command `--kube-version` and `--policy`; it gets what is asked for as the argument `check`."""
 
     @functools.wraps(function)
-    def wrapper(kube_version: str | None, **given: Any) -> Any:
+    def wrapper(kube_version: str | None, policy: str | None, **given: Any) -> Any:
         def check(rendered: Rendered) -> tuple[Problem, ...]:
-            return () if kube_version is None else check_for_version(rendered, kube_version)
+            unknown = () if kube_version is None else check_for_version(rendered, kube_version)
+            return (*unknown, *(() if policy is None else check_pod_security(rendered, policy)))
 
         return function(check=check, **given)
 
     version_help = "Report the fields that this version of Kubernetes does not know yet."
+    policy_help = "Report what a namespace that enforces this policy of the Pod Security Standards would refuse."
+    wrapper = click.option("--policy", type=click.Choice(_POLICIES), help=policy_help)(wrapper)
     return click.option("--kube-version", metavar="VERSION", help=version_help)(wrapper)

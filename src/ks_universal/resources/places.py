@@ -28,6 +28,16 @@ class Placed(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         return f"{self.body['kind']}/{self.body['metadata']['name']}"
 
+    def find_key(self, field: str, place: str = "", container: str = "") -> str:
+        """Find the key of a field of the pod or, with `place` (`containers`), of a container.
+
+        A migration says by itself what its container and its pod have in common with those of its application.
+        """
+        is_migration = self.body["kind"] == "Job" and self.key.startswith("deployments.")
+        if not place or is_migration:
+            return f"{self.key}.{field}"
+        return f"{self.key}.{place}.{container}.{field}"
+
 
 def list_placed(rendered: Rendered) -> Iterator[Placed]:
     """List all objects of a release, the Jobs of migrations and of their undoing included."""

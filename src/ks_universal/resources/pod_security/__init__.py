@@ -1,0 +1,81 @@
+"""What Pod Security admission would refuse of a release: the Pod Security Standards, control by control.
+
+A namespace that enforces a policy refuses the pods of a Deployment or Job only when these are made; here it is found
+before. Pure functions of pod templates; nothing is asked of a cluster.
+"""
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+
+from ks_universal.diagnostics import Problem
+from ks_universal.resources.objects import Json, Rendered
+from ks_universal.resources.places import Placed, list_placed
+from ks_universal.resources.pod_security import baseline, restricted
+from ks_universal.resources.pod_security.violations import Violation
+
+_Check = Callable[[Json, Json], Iterator[Violation]]
+
+_COMMON: tuple[_Check, ...] = (
+    baseline.check_host_process,
+    baseline.check_host_namespaces,
+    baseline.check_privileged,
+    baseline.check_host_ports,
+    baseline.check_hosts_of_handlers,
+    baseline.check_app_armor,
+    baseline.check_selinux,
+    baseline.check_proc_mount,
+    baseline.check_seccomp,
+    baseline.check_sysctls,
+)
+
+
+class Policy(StrEnum):
+    """A policy of the Pod Security Standards (`privileged` allows everything)."""
+
+    BASELINE = "baseline"
+    RESTRICTED = "restricted"
+
+
+_CHECKS: dict[Policy, tuple[_Check, ...]] = {
+    Policy.BASELINE: (*_COMMON, baseline.check_capabilities, baseline.check_host_path),
+    Policy.RESTRICTED: (
+        *_COMMON,
+        restricted.check_volume_types,
+        restricted.check_privilege_escalation,
+        restricted.check_non_root,
+        restricted.check_user,
+        restricted.check_seccomp_is_set,
+        restricted.check_dropped_capabilities,
+    ),
+}
+
+
+def find_violations(template: Json, policy: Policy) -> Iterator[Violation]:
+    """Find what a policy forbids of a pod template (`metadata` with annotations, and `spec`)."""
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    for check in _CHECKS[policy]:
+        yield from check(template["spec"], annotations)
+
+
+def find_refusals(rendered: Rendered, policy: Policy) -> tuple[Problem, ...]:
+    """Find what a namespace that enforces a policy would refuse of a release; each finding names the key to change."""
+    return tuple(
+        _describe(placed, violation, policy)
+        for placed in list_placed(rendered)
+        if placed.body["kind"] in ("CronJob", "Deployment", "Job")
+        for violation in find_violations(_template_of(placed.body), policy)
+    )
+
+
+def _template_of(workload: Json) -> Json:
+    spec = workload["spec"]
+    template: Json = spec.get("jobTemplate", workload)["spec"]["template"]
+    return template
+
+
+def _describe(placed: Placed, violation: Violation, policy: Policy) -> Problem:
+    holder = violation.holder
+    subject = f"container {holder.name}" if holder.place else "the pod"
+    message = f"{placed}: {subject} {violation.clause}; the policy {policy} forbids it"
+    key = placed.find_key(violation.field, holder.place, holder.name)
+    return Problem(f"pod-security/{violation.control}", message, hint=f"change {key}")
