@@ -10,6 +10,7 @@ from ks_universal.cli.console import show_problems
 from ks_universal.errors import KsUniversalError
 
 COMMANDS = (
+    "convert",
     "deploy",
     "down",
     "explain",

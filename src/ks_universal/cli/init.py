@@ -11,7 +11,6 @@ from ks_universal.cli.starting_values import TOOLS, write_starting_values
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
 
-
 _TOOL = click.Choice(TOOLS)
 
 

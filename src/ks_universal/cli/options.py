@@ -31,7 +31,7 @@ class Source(msgspec.Struct, frozen=True):
     def load(self, release: str | None = None, namespace: str = "") -> Values:
         """Read and check the values; expressions read the name and the namespace."""
         named = {} if release is None else {"release": release}
-        return load(self.files, self.overrides, stdin=_read_stdin, namespace=namespace, **named)
+        return load(self.files, self.overrides, stdin=read_stdin, namespace=namespace, **named)
 
     def load_valid(self, release: str, namespace: str) -> Values:
         """Read the values before a cluster is asked for anything. Raises InputError with all findings on errors."""
@@ -59,7 +59,8 @@ class Source(msgspec.Struct, frozen=True):
         return (*files, *(f"{override.flag}={override.text}" for override in self.overrides))
 
 
-def _read_stdin() -> str:
+def read_stdin() -> str:
+    """Give the text of standard input. Raises ValueError where there is none."""
     if sys.stdin is None:
         raise ValueError("there is no standard input")
     return sys.stdin.buffer.read().decode()
