@@ -31,10 +31,10 @@ class Placed(msgspec.Struct, frozen=True):
     def find_key(self, field: str, place: str = "", container: str = "") -> str:
         """Find the key of a field of the pod or, with `place` (`containers`), of a container.
 
-        A migration says by itself what its container and its pod have in common with those of its application.
+        A migration says at one place what is so for its pod and for the container that migrates.
         """
         is_migration = self.body["kind"] == "Job" and self.key.startswith("deployments.")
-        if not place or is_migration:
+        if not place or (is_migration and place == "containers"):
             return f"{self.key}.{field}"
         return f"{self.key}.{place}.{container}.{field}"
 
@@ -45,8 +45,7 @@ def list_placed(rendered: Rendered) -> Iterator[Placed]:
         yield Placed(resource.body, _key_of(resource))
     for migration in rendered.migrations:
         key = format_path(("deployments", migration.application, "migrations"))
-        yield Placed(migration.body, key)
-        yield from (Placed(body, f"{key}.rollback") for body in migration.undo)
+        yield from (Placed(body, key) for body in (migration.body, *migration.undo))
 
 
 def _key_of(resource: Resource) -> str:

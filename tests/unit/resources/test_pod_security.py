@@ -60,6 +60,20 @@ def test_a_migration_is_looked_at_beside_its_deployment() -> None:
     }
 
 
+def test_init_containers_and_undoing_of_a_migration_are_looked_at_too() -> None:
+    web = app("one")
+    init = {"name": "wait", "image": "a", "imageTag": "1", "securityContext": {"privileged": True}}
+    step = {"initContainers": [init], "rollback": {"args": ["down"]}}
+    web["migrations"]["steps"][0].update(step)
+    found = refusals({"deployments": {"web": web}})
+    assert [message.partition(":")[0] for _, message, _ in found] == [
+        "Job/web-migrations-one",
+        "Job/web-migrations-one-undo",
+    ]
+    key = "deployments.web.migrations.initContainers.wait.securityContext.privileged"
+    assert {hint for _, _, hint in found} == {f"change {key}"}
+
+
 def test_what_concerns_the_pod_is_changed_at_the_deployment() -> None:
     (found,) = refusals({"deployments": {"web": app(hostNetwork=True)}})
     assert found[1:] == (
