@@ -16,8 +16,9 @@ from ks_universal.model.sections import each_key
 from ks_universal.model.selection import find_container
 from ks_universal.values.nodes import Path
 
-_REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_]*)\)", re.ASCII)
-_FROM_SERVICES = re.compile(r"[A-Z0-9_]+_(SERVICE_HOST|SERVICE_PORT|PORT)(_[A-Z0-9_]+)?", re.ASCII)
+# A pattern in text is compiled when the first value needs it, not at each start.
+_REFERENCE = r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_]*)\)"
+_FROM_SERVICES = r"[A-Z0-9_]+_(SERVICE_HOST|SERVICE_PORT|PORT)(_[A-Z0-9_]+)?"
 
 
 class _Scope(NamedTuple):
@@ -86,7 +87,7 @@ def _check_env(path: Path, env: tuple[EnvVar, ...], given: _Scope, report: Repor
     names = {variable.name for variable in env}
     for index, variable in enumerate(env):
         for name in _references(variable.value or ""):
-            if name in before or given.is_open or _FROM_SERVICES.fullmatch(name):
+            if name in before or given.is_open or re.fullmatch(_FROM_SERVICES, name):
                 continue
             below = (*path, index, "value")
             if name in names:
@@ -101,7 +102,7 @@ def _check_words(path: Path, words: tuple[str, ...], scope: _Scope, report: Repo
     for index, word in enumerate(words):
         for name in _references(word):
             # $(hostname) is what a shell runs, and meant so.
-            if name in scope.names or scope.is_open or name.islower() or _FROM_SERVICES.fullmatch(name):
+            if name in scope.names or scope.is_open or name.islower() or re.fullmatch(_FROM_SERVICES, name):
                 continue
             _report_unknown((*path, index), name, scope.names, report)
 
@@ -115,6 +116,6 @@ def _report_unknown(path: Path, name: str, known: set[str], report: Report) -> N
 
 def _references(text: str) -> Iterator[str]:
     if "$(" in text:
-        for found in _REFERENCE.finditer(text):
+        for found in re.finditer(_REFERENCE, text):
             if found.group(1) is not None:
                 yield found.group(1)

@@ -21,9 +21,10 @@ _AT_LEAST = {
 }
 _CRON_AT_LEAST = dict.fromkeys(("failedJobsHistoryLimit", "startingDeadlineSeconds", "successfulJobsHistoryLimit"), 0)
 _WORDS = ("@annually", "@daily", "@hourly", "@midnight", "@monthly", "@weekly", "@yearly")
+# A pattern in text is compiled when the first value needs it, not at each start.
 _STEP = r"(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?"
-_FIELD = re.compile(rf"{_STEP}(,{_STEP})*", re.ASCII)
-_EVERY = re.compile(r"@every ([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+", re.ASCII)
+_FIELD = rf"{_STEP}(,{_STEP})*"
+_EVERY = r"@every ([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+"
 
 
 def check_jobs(application: Application, report: Report) -> None:
@@ -64,6 +65,6 @@ def _check_cron_job(path: Path, job: CronJob, report: Report) -> None:
 
 def _is_schedule(text: str) -> bool:
     if text.startswith("@"):
-        return text in _WORDS or _EVERY.fullmatch(text) is not None
+        return text in _WORDS or re.fullmatch(_EVERY, text) is not None
     fields = text.split()
-    return len(fields) == 5 and all(_FIELD.fullmatch(field) for field in fields)
+    return len(fields) == 5 and all(re.fullmatch(_FIELD, field) for field in fields)

@@ -10,8 +10,8 @@ from ks_universal.model.ports import find_ports
 from ks_universal.model.workloads import Deployment
 from ks_universal.values.nodes import Path
 
-# The operator's own pattern for Duration.
-_DURATION = re.compile(r"(0|(([0-9]+)y)?(([0-9]+)w)?(([0-9]+)d)?(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?(([0-9]+)ms)?)")
+# The operator's own pattern for Duration; compiled when the first value needs it, not at each start.
+_DURATION = r"(0|(([0-9]+)y)?(([0-9]+)w)?(([0-9]+)d)?(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?(([0-9]+)ms)?)"
 _SCHEMES = ("http", "https", "HTTP", "HTTPS")
 
 
@@ -60,5 +60,5 @@ def _check_endpoint(path: Path, endpoint: dict[str, Any], ports: list[str], repo
 
 
 def _check_duration(path: Path, text: str | None, report: Report) -> None:
-    if text is not None and not (text and _DURATION.fullmatch(text)):
+    if text is not None and not (text and re.fullmatch(_DURATION, text)):
         report.error("values/wrong-type", path, "must be a duration", "such as 30s, 1m or 1m30s")
