@@ -88,7 +88,8 @@ class JobRun:
         annotations = job["metadata"].get("annotations", {})
         if "deletionTimestamp" in job["metadata"] or annotations.get(DIGEST) != self._step.digest:
             return False
-        return may_run(job) or (self._is_unrecorded and annotations.get(RUN) == str(self._run))
+        # What the record calls ended has ended, also where the Job's condition is a second late to say so.
+        return self._is_unrecorded and (may_run(job) or annotations.get(RUN) == str(self._run))
 
     async def _await_no_pods(self) -> None:
         """Wait until no pod of any Job of this name runs: also not of one that was deleted behind our back."""
