@@ -1,8 +1,10 @@
 """Kubernetes objects for releases on a real cluster, and targets with what happened on them."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
 from ks_universal.engine.events import Event, LogWritten
@@ -11,6 +13,7 @@ from ks_universal.plan.steps import Apply, Migrate, RollOut
 from ks_universal.resources.objects import Migration
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.connection import connect
+from ks_universal.targets.kubernetes.kinds import NAMESPACE, SERVICE_ACCOUNT
 from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
 
 Json = dict[str, Any]
@@ -126,6 +129,26 @@ async def api(namespace: str, kubeconfig: str | None = None) -> AsyncIterator[Cl
         yield client
     finally:
         await client.close()
+
+
+@contextmanager
+def new_namespace(kubeconfig: str | None = None) -> Iterator[str]:
+    """A namespace of a test's own, with a ServiceAccount for its pods; deleted at the end."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+
+    async def create() -> None:
+        async with api(name, kubeconfig) as client:
+            await client.create(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+            while await client.get(SERVICE_ACCOUNT, "default") is None:  # its pods would be refused until it is there
+                await asyncio.sleep(0.05)
+
+    async def delete() -> None:
+        async with api(name, kubeconfig) as client:
+            await client.delete(NAMESPACE, name)
+
+    asyncio.run(create())
+    yield name
+    asyncio.run(delete())
 
 
 @asynccontextmanager

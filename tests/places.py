@@ -11,15 +11,21 @@ from ks_universal.model.local import Local
 from ks_universal.model.migrations import Phase
 from ks_universal.plan.steps import Migrate, RollOut
 from ks_universal.resources.objects import Migration
+from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.connection import connect
+from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
 from ks_universal.targets.local import LocalTarget
 from ks_universal.targets.memory import MemoryTarget, Try, World
 
 Json = dict[str, Any]
 STEP, ROLLOUT = "web/migrations", "web/rollout"
+LABELS = {"app.kubernetes.io/managed-by": "ks-universal", "app.kubernetes.io/instance": "demo"}
 
 
 class Place(Protocol):
     """Somewhere to run a release."""
+
+    namespace: str
 
     def open(self) -> Target:
         """Give a target, as another process would."""
@@ -33,6 +39,8 @@ class Place(Protocol):
 
 class Memory:
     """The memory target."""
+
+    namespace = "ns"
 
     def __init__(self) -> None:
         self._world = World()
@@ -54,6 +62,8 @@ class Memory:
 
 class Here:
     """This machine; each target has its own descriptor of the lock, as another process would."""
+
+    namespace = "ns"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -77,11 +87,45 @@ class Here:
         return {"containers": [{"name": "main", "image": "app:1", "command": ["sh", "-c", script]}]}
 
 
-def migrate(pod: Json, *, retries: int = 0, digest: str = "d1", fatal: tuple[int, ...] = ()) -> Migrate:
+class Cluster:
+    """A namespace of a Kubernetes cluster; the tries of a migration are counted on its node."""
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+
+    def open(self) -> Target:
+        return KubernetesTarget(Client(connect(), self.namespace), "demo", Options(lease_s=3))
+
+    def script(self, *codes: int | None) -> Json:
+        ends = " ".join("x" if code is None else str(code) for code in codes)
+        stop = "trap 'exit 1' TERM; while :; do sleep 0.1; done"
+        count = f"f=/tries/of-{'-'.join(ends.split())}; echo x >> $f; n=$(wc -l < $f); echo try $n"
+        choose = f"set -- {ends}; shift $((n < $# ? n - 1 : $# - 1))"
+        program = f"{count}; {choose}; [ $1 = x ] || exit $1; {stop}"
+        tries = {"path": f"/var/tmp/ksu-effects/{self.namespace}", "type": "DirectoryOrCreate"}
+        mounts = [{"name": "tries", "mountPath": "/tries"}]
+        main = {"name": "main", "image": "busybox:local", "command": ["sh", "-c", program], "volumeMounts": mounts}
+        return {"restartPolicy": "Never", "containers": [main], "volumes": [{"name": "tries", "hostPath": tries}]}
+
+    def serve(self, *, broken: bool = False) -> Json:
+        script = "exit 1" if broken else "trap 'exit 0' TERM; while :; do sleep 0.05; done"
+        probe = {"exec": {"command": ["true"]}, "initialDelaySeconds": 1, "periodSeconds": 1}
+        main = {"name": "main", "image": "busybox:local", "command": ["sh", "-c", script], "readinessProbe": probe}
+        return {"containers": [main]}
+
+
+def migrate(place: Place, pod: Json, *, retries: int = 0, digest: str = "d1", fatal: tuple[int, ...] = ()) -> Migrate:
+    rules = [{"action": "FailJob", "onExitCodes": {"operator": "In", "values": list(fatal)}}] if fatal else []
     body = {
+        "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": "web-migrations", "namespace": "ns"},
-        "spec": {"template": _template(pod)},
+        "metadata": metadata(place, "web-migrations"),
+        "spec": {
+            "backoffLimit": retries,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {"rules": rules},
+            "template": _template(pod),
+        },
     }
     migration = Migration(
         application="web", step=None, phase=Phase.PRE, body=body, retries=retries, fatal_exit_codes=fatal
@@ -89,11 +133,21 @@ def migrate(pod: Json, *, retries: int = 0, digest: str = "d1", fatal: tuple[int
     return Migrate(id=STEP, application="web", migration=migration, digest=digest, why="test")
 
 
-def roll_out(pod: Json) -> RollOut:
-    spec = {"replicas": 1, "progressDeadlineSeconds": 2, "template": _template(pod)}
-    body = {"kind": "Deployment", "metadata": {"name": "web", "namespace": "ns"}, "spec": spec}
+def roll_out(place: Place, pod: Json) -> RollOut:
+    spec = {
+        "replicas": 1,
+        "progressDeadlineSeconds": 2 if isinstance(place, Here) else 60,
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": _template(pod),
+    }
+    body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(place, "web"), "spec": spec}
     return RollOut(id=ROLLOUT, application="web", body=body)
 
 
+def metadata(place: Place, name: str) -> Json:
+    """The metadata of an object of the release."""
+    return {"name": name, "namespace": place.namespace, "labels": LABELS}
+
+
 def _template(pod: Json) -> Json:
-    return {"metadata": {"labels": {"app": "web"}}, "spec": pod}
+    return {"metadata": {"labels": {**LABELS, "app": "web"}}, "spec": pod}

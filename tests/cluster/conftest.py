@@ -1,8 +1,6 @@
 """The cluster of these tests: that of KUBECONFIG (`make test-cluster` starts a node); without it they are left out."""
 
-import asyncio
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,24 +35,10 @@ def kubeconfig() -> str:
 @pytest.fixture
 def namespace(kubeconfig: str) -> Iterator[str]:
     """A namespace of the test's own."""
-    from cluster_release import api
-    from ks_universal.targets.kubernetes.kinds import NAMESPACE, SERVICE_ACCOUNT
+    from cluster_release import new_namespace
 
-    name = f"test-{uuid.uuid4().hex[:8]}"
-
-    async def create() -> None:
-        async with api(name, kubeconfig) as client:
-            await client.create(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-            while await client.get(SERVICE_ACCOUNT, "default") is None:  # its pods would be refused until it is there
-                await asyncio.sleep(0.05)
-
-    async def delete() -> None:
-        async with api(name, kubeconfig) as client:
-            await client.delete(NAMESPACE, name)
-
-    asyncio.run(create())
-    yield name
-    asyncio.run(delete())
+    with new_namespace(kubeconfig) as name:
+        yield name
 
 
 @pytest.fixture

@@ -1,12 +1,24 @@
 """The contract of `engine.target.Target`: one suite, run at every place."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from places import Here, Memory, Place
+from cluster_release import new_namespace
+from places import Cluster, Here, Memory, Place
+
+CLUSTER = [pytest.param("cluster", marks=pytest.mark.cluster)] if "KUBECONFIG" in os.environ else []
 
 
-@pytest.fixture(params=["memory", "local"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    return Memory() if request.param == "memory" else Here(tmp_path)
+@pytest.fixture(params=["memory", "local", *CLUSTER])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    match request.param:
+        case "memory":
+            yield Memory()
+        case "local":
+            yield Here(tmp_path)
+        case _:
+            with new_namespace() as namespace:
+                yield Cluster(namespace)

@@ -13,12 +13,11 @@ from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed
 from ks_universal.model.migrations import Phase
 from ks_universal.plan.records import Outcome, Revision, StepRecord
 from ks_universal.plan.steps import Apply, Delete, Migrate
-from ks_universal.resources.objects import Identity, Rendered
-from places import STEP, Place, migrate, roll_out
+from ks_universal.resources.objects import Rendered, Resource, identity
+from ks_universal.targets.kubernetes.ownership import contains
+from places import STEP, Place, metadata, migrate, roll_out
 from releases import Events
 
-NOTHING = Rendered("demo", "ns", (), ())
-CONFIG = Identity("ConfigMap", "ns", "c")
 Work = Callable[[Target, Events], Awaitable[None]]
 
 
@@ -28,6 +27,7 @@ async def held(place: Place, *, wait: bool = False) -> AsyncIterator[tuple[Targe
     target, events = place.open(), Events()
     try:
         async with target.lock(events, wait=wait):
+            await target.read(rendered(place))
             yield target, events
     finally:
         await target.close()
@@ -44,9 +44,15 @@ def run(place: Place, work: Work) -> Events:
     return asyncio.run(asyncio.wait_for(main(), 60))
 
 
-def config(value: str) -> Apply:
-    metadata = {"name": "c", "namespace": "ns"}
-    return Apply(id="ConfigMap/c", body={"kind": "ConfigMap", "metadata": metadata, "data": {"key": value}})
+def config(place: Place, value: str) -> Apply:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(place, "c"), "data": {"key": value}}
+    return Apply(id="ConfigMap/c", body=body)
+
+
+def rendered(place: Place) -> Rendered:
+    """What the release may consist of."""
+    bodies = (config(place, "a").body, roll_out(place, place.serve()).body)
+    return Rendered("demo", place.namespace, tuple(map(Resource, bodies)), ())
 
 
 def revision(number: int, step: Migrate | None = None, outcome: Outcome = Outcome.SUCCEEDED) -> Revision:
@@ -115,24 +121,24 @@ def test_one_at_a_time_who_waits_is_told_for_whom_and_goes_on_when_it_is_free(pl
 def test_an_applied_object_is_read_back_also_by_another_target(place: Place) -> None:
     async def work(target: Target, events: Events) -> None:
         for value in ("a", "a", "b"):
-            await target.apply(config(value), events)
+            await target.apply(config(place, value), events)
 
     events = run(place, work)
     assert [event.change for event in events.of(ObjectChanged)] == ["created", "unchanged", "changed"]
 
     async def look(target: Target, _: Events) -> None:
-        state = await target.read(NOTHING)
-        assert state.objects[CONFIG]["data"] == {"key": "b"}
+        state = await target.read(rendered(place))
+        assert state.objects[identity(config(place, "a").body)]["data"] == {"key": "b"}
 
     run(place, look)
 
 
 def test_a_deleted_object_is_gone_and_deleting_can_be_repeated(place: Place) -> None:
     async def work(target: Target, events: Events) -> None:
-        await target.apply(config("a"), events)
+        await target.apply(config(place, "a"), events)
         for _ in range(2):
-            await target.delete(Delete(id="delete ConfigMap/c", identity=CONFIG), events)
-        assert CONFIG not in (await target.read(NOTHING)).objects
+            await target.delete(Delete(id="delete ConfigMap/c", identity=identity(config(place, "a").body)), events)
+        assert identity(config(place, "a").body) not in (await target.read(rendered(place))).objects
 
     assert [event.change for event in run(place, work).of(ObjectChanged)] == ["created", "deleted"]
 
@@ -144,11 +150,11 @@ def test_revisions_are_read_back_oldest_first_also_by_another_target(place: Plac
     async def work(target: Target, _: Events) -> None:
         for number in (2, 10, 1):
             await target.save(revision(number))
-        await target.save(revision(2, migrate(place.script(0))))
+        await target.save(revision(2, migrate(place, place.script(0))))
 
     async def look(target: Target, _: Events) -> None:
-        expected = (revision(1), revision(2, migrate(place.script(0))), revision(10))
-        assert (await target.read(NOTHING)).revisions == expected
+        expected = (revision(1), revision(2, migrate(place, place.script(0))), revision(10))
+        assert (await target.read(rendered(place))).revisions == expected
 
     run(place, work)
     run(place, look)
@@ -159,7 +165,7 @@ def test_revisions_are_read_back_oldest_first_also_by_another_target(place: Plac
 
 def test_a_migration_tells_what_it_does_and_gives_its_attempt(place: Place) -> None:
     async def work(target: Target, events: Events) -> None:
-        (attempt,) = await target.migrate(migrate(place.script(0)), events)
+        (attempt,) = await target.migrate(migrate(place, place.script(0)), events)
         assert (attempt.number, attempt.exit_code, attempt.log_tail) == (1, 0, ("try 1",))
 
     events = run(place, work)
@@ -170,7 +176,7 @@ def test_a_migration_tells_what_it_does_and_gives_its_attempt(place: Place) -> N
 
 def test_exact_retries_until_one_attempt_succeeds(place: Place) -> None:
     async def work(target: Target, events: Events) -> None:
-        attempts = await target.migrate(migrate(place.script(1, 2, 0), retries=5), events)
+        attempts = await target.migrate(migrate(place, place.script(1, 2, 0), retries=5), events)
         assert [(a.number, a.exit_code) for a in attempts] == [(1, 1), (2, 2), (3, 0)]
 
     ended = run(place, work).of(AttemptEnded)
@@ -183,7 +189,7 @@ def test_exact_retries_none_beyond_the_limit_or_after_a_fatal_exit_code(
 ) -> None:
     async def work(target: Target, events: Events) -> None:
         with pytest.raises(MigrationFailed) as failed:
-            await target.migrate(migrate(place.script(7), retries=retries, fatal=fatal), events)
+            await target.migrate(migrate(place, place.script(7), retries=retries, fatal=fatal), events)
         assert failed.value.step == STEP
         assert "7" in failed.value.causes[0].message
 
@@ -196,7 +202,7 @@ def test_resume_what_ended_but_is_not_in_the_record_does_not_run_again(place: Pl
     pod = place.script(0)
 
     async def work(target: Target, events: Events) -> None:
-        (attempt,) = await target.migrate(migrate(pod), events)
+        (attempt,) = await target.migrate(migrate(place, pod), events)
         assert attempt.log_tail == ("try 1",)
 
     run(place, work)
@@ -207,8 +213,8 @@ def test_what_is_in_the_record_runs_anew(place: Place) -> None:
     pod = place.script(0)
 
     async def work(target: Target, events: Events) -> None:
-        await target.migrate(migrate(pod), events)
-        await target.save(revision(1, migrate(pod)))
+        await target.migrate(migrate(place, pod), events)
+        await target.save(revision(1, migrate(place, pod)))
 
     run(place, work)
     assert [event.resumed for event in run(place, work).of(AttemptStarted)] == [False]
@@ -218,20 +224,20 @@ def test_another_digest_runs_anew(place: Place) -> None:
     pod = place.script(0)
 
     async def work(target: Target, events: Events) -> None:
-        await target.migrate(migrate(pod, digest="d1"), events)
-        await target.migrate(migrate(pod, digest="d2"), events)
+        await target.migrate(migrate(place, pod, digest="d1"), events)
+        await target.migrate(migrate(place, pod, digest="d2"), events)
 
     assert [event.resumed for event in run(place, work).of(AttemptStarted)] == [False, False]
 
 
 def test_real_stop_a_cancelled_migration_is_over_and_the_next_one_begins_anew(place: Place) -> None:
     async def work(target: Target, events: Events) -> None:
-        task = asyncio.ensure_future(target.migrate(migrate(place.script(None)), events))
+        task = asyncio.ensure_future(target.migrate(migrate(place, place.script(None)), events))
         await until(lambda: bool(events.of(LogWritten)))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        attempts = await target.migrate(migrate(place.script(0)), events)
+        attempts = await target.migrate(migrate(place, place.script(0)), events)
         assert [attempt.number for attempt in attempts] == [1]
 
     assert [event.resumed for event in run(place, work).of(AttemptStarted)] == [False, False]
@@ -242,9 +248,10 @@ def test_real_stop_a_cancelled_migration_is_over_and_the_next_one_begins_anew(pl
 
 def test_a_rollout_makes_the_deployment_live_and_an_equal_one_changes_nothing(place: Place) -> None:
     async def work(target: Target, events: Events) -> None:
-        step = roll_out(place.serve())
+        step = roll_out(place, place.serve())
         await target.roll_out(step, events)
-        assert (await target.read(NOTHING)).objects[Identity("Deployment", "ns", "web")] == step.body
+        live = (await target.read(rendered(place))).objects[identity(step.body)]
+        assert contains(live, step.body)
         await target.roll_out(step, events)
 
     changes = [event.change for event in run(place, work).of(ObjectChanged)]
@@ -254,7 +261,7 @@ def test_a_rollout_makes_the_deployment_live_and_an_equal_one_changes_nothing(pl
 def test_a_rollout_that_does_not_come_up_fails_with_its_causes(place: Place) -> None:
     async def work(target: Target, events: Events) -> None:
         with pytest.raises(RolloutFailed) as failed:
-            await target.roll_out(roll_out(place.serve(broken=True)), events)
+            await target.roll_out(roll_out(place, place.serve(broken=True)), events)
         assert failed.value.causes
 
     run(place, work)
