@@ -94,13 +94,13 @@ def render(values: Values, release: str, namespace: str = "") -> Rendered:
 
 
 def check_for_version(rendered: Rendered, kube_version: str) -> tuple[Problem, ...]:
-    """Find the fields of a release's objects that a version of Kubernetes (`1.30`) does not know yet.
+    """Find the fields and APIs in a release's objects that a version of Kubernetes (`1.30`) does not know.
 
     Raises InputError for a version whose fields are not known here.
     """
-    from ks_universal.resources.kube_versions import find_unknown_fields
+    from ks_universal.resources.kube_versions import find_unknown
 
-    return find_unknown_fields(rendered, kube_version)
+    return find_unknown(rendered, kube_version)
 
 
 def check_pod_security(rendered: Rendered, policy: "Policy | str") -> tuple[Problem, ...]:

@@ -1,7 +1,8 @@
 """What a chosen Kubernetes version does not know of the objects of a release.
 
 The objects use APIs that are stable since Kubernetes 1.25 at the latest, and that no version removes: what may be
-missing are fields. Server-side apply refuses an object with a field that the cluster does not know.
+missing are fields, and the API that an autoscaler names. Server-side apply refuses an object with a field that the
+cluster does not know.
 """
 
 from collections.abc import Iterator
@@ -29,11 +30,20 @@ _SPECS = {
 }
 
 
-def find_unknown_fields(rendered: Rendered, version: str) -> tuple[Problem, ...]:
-    """Find the fields of a release's objects that a Kubernetes version does not know yet.
+_SUCCESSORS = dict.fromkeys(("apps/v1beta1", "apps/v1beta2", "extensions/v1beta1"), "apps/v1")
+"""APIs of workloads that Kubernetes 1.16 removed, to what stands for them since."""
+
+
+def find_unknown(rendered: Rendered, version: str) -> tuple[Problem, ...]:
+    """Find what a Kubernetes version does not know: fields that came later, and APIs that it has no more.
 
     `version` is `1.30`, `v1.30` or `1.30.2`. Raises InputError for one whose fields are not known here.
     """
+    return (*find_unknown_fields(rendered, version), *_find_removed(rendered, version))
+
+
+def find_unknown_fields(rendered: Rendered, version: str) -> tuple[Problem, ...]:
+    """Find the fields of a release's objects that a Kubernetes version does not know yet; see `find_unknown`."""
     chosen = _parse(version)
     newer = {field: since for field, since in load_versions().since.items() if _number(since) > chosen}
     return tuple(
@@ -42,6 +52,15 @@ def find_unknown_fields(rendered: Rendered, version: str) -> tuple[Problem, ...]
         if placed.body["kind"] in _SPECS
         for path, since in _walk(placed.body["spec"], _SPECS[placed.body["kind"]], ("spec",), newer)
     )
+
+
+def _find_removed(rendered: Rendered, version: str) -> Iterator[Problem]:
+    for placed in list_placed(rendered):
+        named = placed.body.get("spec", {}).get("scaleTargetRef", {}).get("apiVersion")
+        if named in _SUCCESSORS:
+            message = f"{placed}: Kubernetes {version} has the API {named} no more"
+            hint = f"write {_SUCCESSORS[named]} in {placed.key}, at scaleTargetRef.apiVersion"
+            yield Problem("kubernetes/removed-api", message, hint=hint)
 
 
 def _walk(value: Any, kind: str, path: Path, newer: dict[str, str]) -> Iterator[tuple[Path, str]]:

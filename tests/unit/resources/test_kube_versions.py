@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from ks_universal.errors import InputError
-from ks_universal.resources.kube_versions import find_unknown_fields
+from ks_universal.resources.kube_versions import find_unknown, find_unknown_fields
 from ks_universal.resources.objects import Rendered
 from releases import app, render_values
 
@@ -38,6 +38,18 @@ def test_only_the_outermost_unknown_field_is_named() -> None:
         {"deployments": {"web": app(securityContext={"appArmorProfile": {"type": "Unconfined"}})}}, "1.29"
     )
     assert message.endswith("securityContext.appArmorProfile, which came with 1.30")
+
+
+@pytest.mark.parametrize(("api", "count"), [("apps/v1", 0), ("extensions/v1beta1", 1), ("example.org/v1", 0)])
+def test_an_api_that_was_removed_is_named_with_its_successor(api: str, count: int) -> None:
+    target = {"apiVersion": api, "kind": "Deployment", "name": "elsewhere"}
+    resource = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}
+    scaler = {"scaleTargetRef": target, "maxReplicas": 2, "metrics": [{"type": "Resource", "resource": resource}]}
+    rendered = render_values({"hpas": {"web": scaler}})
+    problems = find_unknown(rendered, "1.30")
+    assert [(problem.code, problem.hint) for problem in problems] == [
+        ("kubernetes/removed-api", "write apps/v1 in hpas.web, at scaleTargetRef.apiVersion")
+    ] * count
 
 
 @pytest.mark.parametrize("version", ["1.36", "v1.36", "1.36.4", "1.37"])
