@@ -25,7 +25,7 @@ def test_the_result_is_valid_and_what_differs_is_said_apart(ksu: Invoke, write: 
     result = ksu("convert", "-f", "helm.yaml")
     assert result.status == 0
     assert "warning[convert/unwrapped]: ks-universal holds" in result.err
-    assert "warning[convert/number]: configs.settings.data.limit is 1000000" in result.err
+    assert "warning[convert/number]: configs.settings.data.limit is a whole number" in result.err
     assert "warning[convert/dropped]: deployments.web.networking is left out" in result.err
     assert "--> helm.yaml:14:7" in result.err
     write({"values.yaml": result.out})

@@ -60,7 +60,14 @@ def _repair_numbers(node: Node, path: Path, notes: list[Problem]) -> Node:
         return node
     text = found[1] + found[2] + (found[3] or "").ljust(int(found[4]), "0")
     number = Scalar(text, plain=True, at=node.at, key_at=node.key_at)
-    notes.append(_note("number", Difference(path, f"is {text} in digits; Helm writes {node.text}"), number, root=False))
+    notes.append(
+        _note(
+            "number",
+            Difference(path, "is a whole number in digits again; Helm prints it as a float"),
+            number,
+            root=False,
+        )
+    )
     return number
 
 

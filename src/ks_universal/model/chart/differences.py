@@ -79,11 +79,10 @@ def _find_texts(tree: Mapping) -> Iterator[Difference]:
         kind = config.entries.get("type")
         if not isinstance(kind, Scalar) or kind.text != "configMap":
             continue
-        for (key,), node in match(config.entries.get("data", config), "*"):
+        for place, node in match(config, "data.*"):
             if isinstance(node, Scalar) and "\n" in node.text and node.text != node.text.rstrip("\n") + "\n":
-                yield Difference(
-                    (*path, "data", key), "keeps its last newlines as written; the chart wrote exactly one"
-                )
+                clause = "keeps its last newlines as written; the chart wrote exactly one"
+                yield Difference((*path, *place), clause)
 
 
 def _find_in_migrations(path: Path, deployment: Mapping) -> Iterator[Difference]:
