@@ -3,6 +3,7 @@
 from ks_universal.model.application import Application
 from ks_universal.model.checks.containers import check_port_number, check_protocol
 from ks_universal.model.checks.report import Report
+from ks_universal.model.names import is_port_name
 from ks_universal.model.sections import Service
 from ks_universal.model.workloads import Deployment
 from ks_universal.values.nodes import Path
@@ -33,8 +34,7 @@ def _check_auto(path: Path, deployment: Deployment, report: Report) -> None:
         for port_name, port in container.ports.items():
             below = (*path, "containers", container_name, "ports", port_name)
             if names.setdefault(port_name, container_name) != container_name:
-                clause = f"is also a port of the container '{names[port_name]}': a Service needs different names"
-                report.error("names/duplicate", below, clause, "rename one of them", key=True)
+                _report_same_name(below, f"{container_name}-{port_name}", names[port_name], report)
             number = port.service_port or port.container_port
             label = f"{container_name}.{port_name}"
             other = numbers.setdefault((number, port.protocol), label)
@@ -44,6 +44,15 @@ def _check_auto(path: Path, deployment: Deployment, report: Report) -> None:
     if not names and deployment.containers:
         clause = "makes no Service: no container has a port"
         report.warn("services/no-ports", (*path, "autoCreateService"), clause, "add 'ports' to a container")
+
+
+def _report_same_name(path: Path, name: str, other: str, report: Report) -> None:
+    """Say what the Service calls the second of two ports of one name (see `ports.list_ports`), if it can."""
+    clause, hint = f"is also a port of the container '{other}'", "rename one of them"
+    if is_port_name(name):
+        report.warn("names/duplicate", path, f"{clause}: the Service calls this one '{name}'", hint, key=True)
+    else:
+        report.error("names/duplicate", path, f"{clause}, and a Service needs different names", hint, key=True)
 
 
 def _check_service(path: Path, service: Service, report: Report) -> None:
