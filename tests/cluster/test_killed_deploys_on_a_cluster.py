@@ -87,7 +87,11 @@ def end_state(namespace: str, revision: Revision) -> dict[str, object]:
     return {
         "deployments": sorted((d["metadata"]["name"], d["status"].get("readyReplicas")) for d in deployments),
         "settings": settings and settings["data"],
-        "jobs": sorted((job["metadata"]["name"], job["status"].get("succeeded")) for job in items(namespace, JOB)),
+        "jobs": sorted(job["metadata"]["name"] for job in items(namespace, JOB)),
+        # By the pods: a Job's own count follows up to a second later.
+        "succeeded": sorted(
+            p["metadata"]["name"] for p in items(namespace, POD) if p["status"]["phase"] == "Succeeded"
+        ),
         "outcome": revision.outcome,
         "number": revision.number,
         "steps": [(record.id, record.outcome) for record in revision.steps],

@@ -10,6 +10,7 @@ from ks_universal.resources.metadata import CONFIG_DIGEST, VERSION
 from ks_universal.targets.kubernetes.client import FIELD_MANAGER, Client
 from ks_universal.targets.kubernetes.kinds import Kind
 from ks_universal.targets.kubernetes.ownership import MANAGED_BY, belongs_to, contains, digest
+from ks_universal.targets.kubernetes.refusals import Refusal
 
 Json = dict[str, Any]
 
@@ -45,7 +46,14 @@ async def own(client: Client, kind: Kind, applied: Json) -> Json:
     if len(kept) == len(managers):
         return applied
     patch = {"metadata": {"managedFields": kept, "resourceVersion": applied["metadata"]["resourceVersion"]}}
-    return await client.patch(kind, applied["metadata"]["name"], patch)
+    try:
+        return await client.patch(kind, applied["metadata"]["name"], patch)
+    except Refusal as refusal:
+        if refusal.code != 409:
+            raise
+    # A controller wrote meanwhile: its entry must stay, too.
+    moved_on = await client.get(kind, applied["metadata"]["name"])
+    return applied if moved_on is None else await own(client, kind, moved_on)
 
 
 def _without_names(template: Json) -> Json:
