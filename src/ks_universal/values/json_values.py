@@ -5,8 +5,8 @@ import math
 from functools import partial
 from typing import Any
 
+from ks_universal.values.malformed import MalformedError
 from ks_universal.values.nodes import Mapping, Node, Scalar, Sequence, Written
-from ks_universal.values.overrides import MalformedError
 
 _MAX_DEPTH = 100
 _HINT = "a text needs double quotes, and in a shell the whole needs single quotes"

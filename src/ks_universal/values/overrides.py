@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from ks_universal.diagnostics import Position, Problem
+from ks_universal.values.malformed import MalformedError
 from ks_universal.values.nodes import Node, Path, Scalar, Sequence, Written, position
 from ks_universal.values.scalars import resolve
 
@@ -37,16 +38,6 @@ class Assignment(msgspec.Struct, frozen=True):
     path: Path
     value: Node
     at: Written
-
-
-class MalformedError(Exception):
-    """An expression does not follow the syntax; `column` counts from 0. Ends as a finding in `parse_override`."""
-
-    def __init__(self, column: int, message: str, hint: str | None = None) -> None:
-        super().__init__(column, message)
-        self.column = column
-        self.message = message
-        self.hint = hint
 
 
 def parse_override(override: Override, read_file: ReadFile) -> tuple[list[Assignment], list[Problem]]:
