@@ -1,5 +1,6 @@
 """Stops a release that another process runs here, and what a killed one left behind."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -12,7 +13,11 @@ from ks_universal.targets.local.attempts import job_folders, stop_attempts
 from ks_universal.targets.local.leftovers import stop_leftovers
 from ks_universal.targets.local.lock import FileLock, read_holder
 from ks_universal.targets.local.postgres import PostgresServer
+from ks_universal.targets.local.process_table import Entry, is_running
 from ks_universal.targets.local.state import StateFolder
+
+_EXIT_S = 5.0
+_LOOK_AGAIN_S = 0.02
 
 
 async def stop_release(release: str, emit: Emit, state: Path) -> bool:
@@ -29,10 +34,20 @@ async def stop_release(release: str, emit: Emit, state: Path) -> bool:
             os.kill(holder.pid, signal.SIGTERM)
     lock = FileLock(folder.path / "lock", release)
     await lock.acquire(emit, wait=True)
+    if holder is not None:
+        await _await_exit(holder)
     try:
         return await _stop_rest(folder) or holder is not None
     finally:
         lock.release()
+
+
+async def _await_exit(holder: Entry) -> None:
+    """Wait for the process that gave the lock back: `up` has only its exit left, another program may live on."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_EXIT_S):
+            while is_running(holder):
+                await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 async def _stop_rest(folder: StateFolder) -> bool:
