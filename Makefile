@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 READY := .venv/ready
-HELM := .venv/tools/helm
+TOOLS := .venv/tools
 
 .PHONY: demo test test-cluster check fmt bench clean
 
@@ -13,11 +13,13 @@ demo: $(READY)  ## the example application: migrated, running, and a second vers
 	@$(BIN)/python examples/shop/demo.py
 
 test: $(READY)  ## all tests but those that need a cluster; those beside Helm only where it can be fetched
-	@test -x $(HELM) || $(BIN)/python tools/get_helm.py >/dev/null || echo "no Helm for this machine: tests beside it are skipped"
+	@test -x $(TOOLS)/helm || $(BIN)/python tools/get_helm.py >/dev/null || echo "no Helm for this machine: tests beside it are skipped"
 	$(BIN)/pytest -n 2
 
 test-cluster: $(READY)  ## the tests on a real cluster: that of KUBECONFIG, else a node of this machine (Linux, root, Go)
+	@$(BIN)/python tools/get_helm.py >/dev/null
 	@KUBECONFIG=$${KUBECONFIG:-$$(tests/cluster/node/cluster up)} && export KUBECONFIG && \
+	export PATH="$(CURDIR)/$(TOOLS):$$PATH" && \
 	$(BIN)/pytest -m 'cluster and not alone' -n 4 && $(BIN)/pytest -m 'cluster and alone'
 
 check: $(READY)  ## formatting, lint, types, and the direction of imports

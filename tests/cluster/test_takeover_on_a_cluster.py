@@ -1,6 +1,5 @@
 """A release of Helm's, made by a chart that has the ks-universal chart's names and selectors, is taken over."""
 
-import importlib.util
 import subprocess
 from pathlib import Path
 
@@ -31,18 +30,6 @@ deployments:
         ports: {http: {containerPort: 8080, servicePort: 80}}
         envFrom: [{type: configMap, configName: settings}]
 """
-
-
-@pytest.fixture(scope="session")
-def helm() -> str:
-    """The path of a real Helm."""
-    program = str(ROOT / "tools" / "get_helm.py")
-    spec = importlib.util.spec_from_file_location("get_helm", program)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return str(module.fetch_helm())
 
 
 def application_pods(namespace: str) -> dict[str, str]:
