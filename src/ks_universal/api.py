@@ -345,7 +345,7 @@ async def uninstall(
         nothing, target, emit, build_plan, by=by, wait_for_lock=wait_for_lock, lock_wait_s=lock_wait_s, agree=agree
     )
     if revision.outcome is Outcome.SUCCEEDED:
-        await target.forget()
+        await target.forget(revision, emit)
     return revision
 
 

@@ -84,6 +84,8 @@ def test_deploy_creates_its_namespace_where_that_is_asked_for(
     assert "deploy with --create-namespace" in capfd.readouterr().err
     try:
         assert run(["deploy", "shop", "-f", file, "-n", other, "--create-namespace"]) == 0
+        shown = capfd.readouterr().out
+        assert shown.index(f"Namespace/{other} created") < shown.index("+ Deployment/my-app")
     finally:
         kubectl(namespace, "delete", "namespace", other, "--wait=false")
 

@@ -82,19 +82,44 @@ def test_a_namespace_that_does_not_exist_is_named_or_created(tmp_path: Path) -> 
     kubectl(name, "delete", "namespace", name, "--wait=false")
 
 
+async def remove_all(target: KubernetesTarget, events: Events, namespace: str) -> Revision:
+    """Run the plan of an uninstall: a release of nothing."""
+    return await run(Rendered(RELEASE, namespace, (), ()), target, events.append, by="tests")
+
+
 def test_an_uninstall_leaves_nothing_of_the_release_and_all_else(namespace: str, tmp_path: Path) -> None:
     deploy(namespace, VALUES, tmp_path)
     kubectl(namespace, "create", "configmap", "a-stranger", "--from-literal=a=b")
 
     async def uninstall() -> Revision:
         async with release(namespace) as (target, events):
-            done = await run(Rendered(RELEASE, namespace, (), ()), target, events.append, by="tests")
-            await target.forget()
+            done = await remove_all(target, events, namespace)
+            await target.forget(done, events.append)
             return done
 
     assert asyncio.run(uninstall()).outcome is Outcome.SUCCEEDED
     left = kubectl(namespace, "get", "all,configmaps,secrets,leases", "-o", "name").split()
     assert sorted(left) == ["configmap/a-stranger", "configmap/kube-root-ca.crt"]
+
+
+def test_one_at_a_time_an_uninstall_leaves_the_record_of_a_deploy_that_came_between(
+    namespace: str, tmp_path: Path
+) -> None:
+    deploy(namespace, VALUES, tmp_path)
+
+    async def remove() -> Revision:
+        async with release(namespace) as (target, events):
+            return await remove_all(target, events, namespace)
+
+    async def forget(done: Revision) -> None:
+        async with release(namespace) as (target, events):
+            await target.forget(done, events.append)
+
+    done = asyncio.run(remove())
+    deploy(namespace, VALUES, tmp_path)
+    asyncio.run(forget(done))
+    assert get(namespace, CONFIG_MAP, "ks-universal.shop.v3") is not None
+    assert get(namespace, LEASE, "ks-universal.shop") is not None
 
 
 def test_a_record_is_pruned_and_keeps_what_succeeded_last(namespace: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from cluster_release import RELEASE
 from deploying import deploy, items, kubectl, write
+from ks_universal.engine.events import RunStarted
 from ks_universal.errors import InputError
 from ks_universal.plan.records import Outcome
 from ks_universal.targets.kubernetes.kinds import POD
@@ -49,8 +50,11 @@ def test_a_release_of_helms_is_taken_over_without_restarting_its_pods(
         deploy(namespace, VALUES, tmp_path)
     assert {problem.code for problem in refused.value.problems} == {"kubernetes/foreign-object"}
     for take_ownership in (True, False):
-        assert deploy(namespace, VALUES, tmp_path, take_ownership=take_ownership)[0].outcome is Outcome.SUCCEEDED
+        revision, events = deploy(namespace, VALUES, tmp_path, take_ownership=take_ownership)
+        assert revision.outcome is Outcome.SUCCEEDED
         assert application_pods(namespace) == before
+        warned = {problem.code for event in events.of(RunStarted) for problem in event.warnings}
+        assert ("kubernetes/helm-release" in warned) is take_ownership
     labels = kubectl(namespace, "get", "deployment/my-app", "-o", "jsonpath={.metadata.labels}")
     assert '"app.kubernetes.io/managed-by":"ks-universal"' in labels
     blue = VALUES.replace("red", "blue")
@@ -59,3 +63,16 @@ def test_a_release_of_helms_is_taken_over_without_restarting_its_pods(
     changed = VALUES.replace("red", "blue").replace("replicas: 2", "replicas: 1").replace("-p 8080 ", "-p 8081 ")
     assert deploy(namespace, changed, tmp_path)[0].outcome is Outcome.SUCCEEDED
     assert len(application_pods(namespace)) == 1
+
+
+def test_helm_leaves_what_was_taken_over_and_forgets_its_release_as_the_warning_says(
+    namespace: str, tmp_path: Path, helm: str
+) -> None:
+    install = [helm, "install", RELEASE, str(CHART), "-n", namespace, "-f", write(tmp_path, VALUES), "--wait"]
+    subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
+    _, events = deploy(namespace, VALUES, tmp_path, take_ownership=True)
+    (hint,) = (p.hint for e in events.of(RunStarted) for p in e.warnings if p.code == "kubernetes/helm-release")
+    assert hint is not None
+    kubectl(namespace, *hint.partition(": kubectl ")[2].split())
+    assert subprocess.run([helm, "list", "-q", "-n", namespace], check=True, capture_output=True).stdout == b""
+    assert len(application_pods(namespace)) == 2

@@ -48,7 +48,7 @@ class Agreement:
             raise InputError([_moved_on(self._saved, preview)])
         self._view.show_plan(preview, format_plan(preview))
         if not self._yes and self._saved is None and is_interactive(self._view) and not await _confirm():
-            raise InputError([Problem("request/declined", "you did not agree; nothing was changed")])
+            raise InputError([Problem("request/declined", "you did not agree; nothing of the release was changed")])
 
 
 def is_interactive(view: View) -> bool:

@@ -4,8 +4,10 @@ The chart's pods carry labels of Helm's where ours carry this program's, and lac
 apply ours would restart every pod for the sake of its labels; so those stay until something else of the pods changes.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
+from ks_universal.diagnostics import Problem, Severity
 from ks_universal.resources.metadata import CONFIG_DIGEST, VERSION
 from ks_universal.targets.kubernetes.client import FIELD_MANAGER, Client
 from ks_universal.targets.kubernetes.kinds import Kind
@@ -16,6 +18,9 @@ Json = dict[str, Any]
 
 ADOPTED = "ks-universal.io/adopted"
 """The annotation with the digest of the pods that would have been applied; as long as it is so, the old ones stay."""
+
+_HELM_RELEASE = "meta.helm.sh/release-name"
+"""The annotation that Helm writes on the objects of a release."""
 
 _NAMES = {"labels": frozenset((MANAGED_BY, VERSION)), "annotations": frozenset((CONFIG_DIGEST,))}
 """What pods carry for the sake of the program that made them."""
@@ -34,6 +39,24 @@ def adopt(live: Json | None, body: Json, release: str) -> Json:
     annotations = {**(metadata.get("annotations") or {}), ADOPTED: mark}
     spec = {**body["spec"], "template": _with_names(wanted, there)}
     return {**body, "metadata": {**metadata, "annotations": annotations}, "spec": spec}
+
+
+def warn_of_helm(live: Iterable[Json], release: str) -> tuple[Problem, ...]:
+    """Warn of Helm's releases that list what is to be taken over.
+
+    Helm 4 leaves out of an uninstall what carries another program's label; Helm 3 deletes all that it lists.
+    """
+    theirs = (body["metadata"].get("annotations") or {} for body in live if not belongs_to(body, release))
+    names = dict.fromkeys(annotations[_HELM_RELEASE] for annotations in theirs if _HELM_RELEASE in annotations)
+    return tuple(
+        Problem(
+            "kubernetes/helm-release",
+            f"Helm still lists what is taken over in its release {name}: Helm 3 would delete it with 'helm uninstall'",
+            hint=f"when this has succeeded, have Helm forget it: kubectl delete secret -l owner=helm,name={name}",
+            severity=Severity.WARNING,
+        )
+        for name in names
+    )
 
 
 async def own(client: Client, kind: Kind, applied: Json) -> Json:

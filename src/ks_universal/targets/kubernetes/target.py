@@ -1,6 +1,7 @@
 """The target: a cluster's namespace, as the engine sees it."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -10,12 +11,12 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, ObjectChanged
-from ks_universal.errors import MigrationFailed, TargetError
+from ks_universal.errors import LockedError, MigrationFailed, TargetError
 from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
-from ks_universal.targets.kubernetes.adoption import adopt, own
+from ks_universal.targets.kubernetes.adoption import adopt, own, warn_of_helm
 from ks_universal.targets.kubernetes.announcements import announce
 from ks_universal.targets.kubernetes.checking import try_plan
 from ks_universal.targets.kubernetes.client import Client
@@ -78,8 +79,10 @@ class KubernetesTarget:
 
     @asynccontextmanager
     async def _lock(self, emit: Emit, *, wait: bool) -> AsyncIterator[None]:
-        if self._options.create_namespace:
-            await create_namespace(self._client)
+        if self._options.create_namespace and await create_namespace(self._client):
+            # Before the plan is shown, for the lock lives in it: whoever then declines has to know that it is there.
+            subject = Identity("Namespace", "", self.namespace)
+            emit(ObjectChanged(step=str(subject), identity=subject, change="created"))
         lease = Lease(self._client, self._release, duration_s=self._options.lease_s)
         async with lease.hold(emit, wait=wait):
             yield
@@ -102,7 +105,8 @@ class KubernetesTarget:
         """
         trials = await try_plan(self._client, plan, self._live, self._release, force=self._options.take_ownership)
         self.changes = tuple(self._keep_data(trial.change) for trial in trials if trial.change is not None)
-        return tuple(trial.problem for trial in trials if trial.problem is not None)
+        helm = warn_of_helm(self._live.values(), self._release) if self._options.take_ownership else ()
+        return (*helm, *(trial.problem for trial in trials if trial.problem is not None))
 
     def _keep_data(self, change: ObjectChange) -> ObjectChange:
         kept = change.identity.kind == _CLAIM and change.change == "deleted" and not self._options.delete_data
@@ -194,10 +198,16 @@ class KubernetesTarget:
         """Free the release of a holder that is dead. Raises LockedError while it may live, unless `force`."""
         return await break_lock(self._client, self._release, force=force)
 
-    async def forget(self) -> None:
-        """Remove the record and the lock, as the last thing of an uninstall: to be called without the lock."""
-        await self._records.remove_all()
-        await self._client.delete(LEASE, lease_name(self._release))
+    async def forget(self, last: Revision, emit: Emit) -> None:
+        """Remove the record and the lock, as the last thing of the uninstall that `last` is; takes the lock for it.
+
+        Both stay where another run has come between. To be called without the lock.
+        """
+        with contextlib.suppress(LockedError):
+            async with self._lock(emit, wait=False):
+                if (await self._records.read())[-1:] == (last,):
+                    await self._records.remove_all()
+                    await self._client.delete(LEASE, lease_name(self._release))
 
     async def build_role(self, rendered: Rendered) -> Json:
         """Build the smallest Role with which a deploy of these objects works."""
@@ -239,14 +249,16 @@ class KubernetesTarget:
         return found
 
 
-async def create_namespace(client: Client) -> None:
-    """Create the client's namespace where it does not exist."""
+async def create_namespace(client: Client) -> bool:
+    """Create the client's namespace; False where it exists."""
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": client.namespace}}
     try:
         await client.create(NAMESPACE, body)
     except Refusal as refusal:
         if refusal.code != 409:
             raise
+        return False
+    return True
 
 
 def _name_change(live: Json | None, applied: Json) -> str:
