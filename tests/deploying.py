@@ -11,6 +11,7 @@ from cluster_release import LEASE_S, RELEASE, Events, api
 from ks_universal.api import load, render
 from ks_universal.engine.events import Emit, Event
 from ks_universal.engine.run import run
+from ks_universal.plan.build import MigratePolicy
 from ks_universal.plan.records import Revision
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.connection import connect
@@ -29,9 +30,16 @@ def write(folder: Path, values: str) -> str:
 
 
 def deploy(
-    namespace: str, values: str, folder: Path, *, disturb: Emit | None = None, **options: Any
+    namespace: str,
+    values: str,
+    folder: Path,
+    *,
+    disturb: Emit | None = None,
+    migrate: MigratePolicy = MigratePolicy.AUTO,
+    force: bool = False,
+    **options: Any,
 ) -> tuple[Revision, Events]:
-    """Deploy values to their end. `disturb` is called with each event, too."""
+    """Deploy values to their end. `disturb` is called with each event, too; `options` are the target's."""
     rendered = render(load([write(folder, values)]), RELEASE, namespace)
     events = Events()
 
@@ -43,7 +51,7 @@ def deploy(
     async def main() -> Revision:
         target = KubernetesTarget(Client(connect(), namespace), RELEASE, Options(**{"lease_s": LEASE_S, **options}))
         try:
-            return await run(rendered, target, emit, by="tests")
+            return await run(rendered, target, emit, by="tests", migrate=migrate, force=force)
         finally:
             await target.close()
 

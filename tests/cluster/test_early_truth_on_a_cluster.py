@@ -19,7 +19,9 @@ KINDS = {
 }
 
 
-def fail(namespace: str, step: Migrate, *surroundings: Json, level: str = "privileged") -> tuple[Problem, ...]:
+def fail(
+    namespace: str, step: Migrate, *surroundings: Json, level: str = "privileged", within_s: float = WITHIN_S
+) -> tuple[Problem, ...]:
     """Run a migration that cannot succeed; gives the causes, having seen that nothing of it runs on."""
 
     async def main() -> tuple[Problem, ...]:
@@ -30,7 +32,7 @@ def fail(namespace: str, step: Migrate, *surroundings: Json, level: str = "privi
             for body in surroundings:
                 await client.create(KINDS[body["kind"]], body)
             with pytest.raises(MigrationFailed) as caught:
-                async with asyncio.timeout(WITHIN_S):
+                async with asyncio.timeout(within_s):
                     await target.migrate(step, events.append)
             pods = (await client.list(POD)).items
             assert all(is_finished(pod) for pod in pods)
@@ -141,3 +143,11 @@ def test_early_truth_a_migration_that_takes_too_much_memory(namespace: str) -> N
 def test_early_truth_an_init_container_that_fails_is_named(namespace: str) -> None:
     causes = fail(namespace, migrate(sh("echo no database; exit 7", "wait-for-db"), sh("true")))
     assert causes[0].message == "wait-for-db ended with exit code 7"
+
+
+def test_early_truth_an_init_container_that_waits_in_vain_for_a_host_without_a_name(namespace: str) -> None:
+    waiting = "until wget -q -O- postgresql:5432; do echo waiting for db; sleep 1; done"
+    causes = fail(namespace, migrate(sh(waiting, "wait-for-db"), sh("true")), within_s=60)
+    assert causes[0].code == "migrations/waits-in-vain"
+    assert "init container wait-for-db waits in vain" in causes[0].message
+    assert "DB_HOST" in (causes[0].hint or "")

@@ -37,6 +37,7 @@ UNREACHED = (
             r"nodename nor servname",
             r"UnknownHostException",
             r"Unknown MySQL server host",
+            r"\bbad address '",
         ),
     ),
     Rule(

@@ -19,7 +19,8 @@ from ks_universal.targets.kubernetes.pods import (
     read_end,
     read_time,
 )
-from ks_universal.targets.kubernetes.troubles import describe_end
+from ks_universal.targets.kubernetes.troubles import Trouble, describe_end
+from ks_universal.targets.kubernetes.vain_waits import find_repetition, find_vain_wait
 
 Json = dict[str, Any]
 
@@ -69,6 +70,13 @@ class PodAttempt:
         """Stop following the logs."""
         for tail in self._tails.values():
             await tail.stop()
+
+    def read_init_at_work(self) -> tuple[str, tuple[str, ...]] | None:
+        """The init container that runs, and its last lines; None where none does."""
+        for state in read_containers(self.pod):
+            if state.kind == "init" and state.state == "running" and state.name in self._tails:
+                return state.name, tuple(self._tails[state.name].lines)
+        return None
 
     def last_lines(self) -> tuple[str, ...]:
         """The tail of the log that tells most: the failed container's, else the last one's that wrote something."""
@@ -139,6 +147,18 @@ class Attempts:
     def causes(self) -> tuple[Problem, ...]:
         """The causes of all failures, the first failure's first: it is the one that tells."""
         return tuple(cause for attempt in self.ended for cause in attempt.causes)
+
+    def find_vain_waits(self) -> tuple[Trouble, ...]:
+        """Find that the init container which runs waits in vain."""
+        at_work = None if self.last is None else self.last.read_init_at_work()
+        trouble = None if at_work is None else find_vain_wait(*at_work)
+        return () if trouble is None else (trouble,)
+
+    @property
+    def repeats_itself(self) -> bool:
+        """Whether the init container that runs says the same again and again."""
+        at_work = None if self.last is None else self.last.read_init_at_work()
+        return at_work is not None and find_repetition(at_work[1]) is not None
 
     @property
     def retries_left(self) -> int:

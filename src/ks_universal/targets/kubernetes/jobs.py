@@ -5,14 +5,14 @@ import contextlib
 from typing import Any
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.events import Emit, Waited
+from ks_universal.engine.events import Emit, Event, LogWritten, Waited
 from ks_universal.engine.finishing import finish
 from ks_universal.errors import KsUniversalError, MigrationFailed
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.attempts import Attempts, PodAttempt
 from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.kinds import JOB
+from ks_universal.targets.kubernetes.kinds import JOB, POD
 from ks_universal.targets.kubernetes.observer import Observer, Topic
 from ks_universal.targets.kubernetes.patience import Patience
 from ks_universal.targets.kubernetes.pods import (
@@ -47,7 +47,7 @@ class JobRun:
         self._is_unrecorded = is_unrecorded
         self._name = str(step.migration.body["metadata"]["name"])
         self._topic: Topic = ("Job", self._name)
-        self._attempts = Attempts(client, step, emit)
+        self._attempts = Attempts(client, step, self._tell)
         self._patience = Patience()
         self._said = ""
         self._resumed = False
@@ -120,12 +120,19 @@ class JobRun:
                 elif seen:
                     raise await self._fail(Problem("kubernetes/job-deleted", f"somebody deleted Job/{self._name}"))
                 await self._look(job, [pod for pod in self._observer.pods(self._topic) if owner(pod)[2] == uid])
+                if not may_run(job):
+                    await self._catch_up(uid)
                 if self._has_succeeded(job):
                     return True
                 if condition(job, "Failed").get("status") == "True":
                     if self._is_excused(job):
                         return False
                     raise await self._fail(*self._verdict(job))
+
+    async def _catch_up(self, uid: str) -> None:
+        """Read the pods of a Job that has ended: its end may be observed before theirs, as each kind has its watch."""
+        listing = await self._client.list(POD, labels=f"batch.kubernetes.io/job-name={self._name}")
+        await self._attempts.update([pod for pod in listing.items if owner(pod)[2] == uid], resumed=self._resumed)
 
     async def _look(self, job: Json, pods: list[Json]) -> None:
         """Take in what the pods have become: attempts begin and end, waits are told, hopeless ones given up."""
@@ -134,6 +141,8 @@ class JobRun:
             return
         running = [pod for pod in pods if not is_finished(pod)]
         troubles = [find_trouble(pod, self._observer.events(pod)) for pod in running]
+        if self._step.migration.timeout_s is None:
+            troubles += self._attempts.find_vain_waits()
         if not running:
             troubles.append(find_creation_trouble(self._observer.events(job)))
         hopeless = self._patience.judge([trouble for trouble in troubles if trouble is not None])
@@ -151,9 +160,16 @@ class JobRun:
         """Tell whether the Job only failed because its controller counts deleted pods as failures."""
         return condition(job, "Failed").get("reason") == "BackoffLimitExceeded" and self._attempts.retries_left >= 0
 
+    def _tell(self, event: Event) -> None:
+        """Pass an event on; by what an init container says it is known whether it waits in vain."""
+        self._emit(event)
+        if isinstance(event, LogWritten) and event.source != self._step.id:
+            self._observer.wake(self._topic)
+
     def _tell_wait(self, running: list[Json]) -> None:
         if running:
-            self._say(describe_wait(running[-1]))
+            again = ", which says the same again and again" if self._attempts.repeats_itself else ""
+            self._say(describe_wait(running[-1]) + again)
         elif self._attempts.ended:
             self._say("the next attempt")
         else:

@@ -61,6 +61,10 @@ class Observer:
         finally:
             self._changed[topic].remove(changed)
 
+    def wake(self, topic: Topic) -> None:
+        """Have the followers of a topic look again, for what is not observed here."""
+        _wake(self._changed[topic])
+
     def check(self) -> None:
         """Raise what ended the observation, if something did."""
         if self._failure is not None:

@@ -1,0 +1,40 @@
+import pytest
+
+from ks_universal.targets.kubernetes.vain_waits import find_repetition, find_vain_wait
+
+WAITING = ["waiting for db"] * 9
+UNKNOWN = ["wget: bad address 'postgresql'", "waiting for db"] * 5
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (WAITING, "waiting for db"),
+        (["starting", *WAITING], "waiting for db"),
+        (UNKNOWN, "waiting for db"),
+        (
+            [f"12:00:{second:02} no answer after {second} tries" for second in range(9)],
+            "12:00:08 no answer after 8 tries",
+        ),
+        (WAITING[:8], None),
+        (["copying a", "copying b", "copying c", "copying d", *WAITING[:5]], None),
+        ([], None),
+    ],
+)
+def test_a_container_that_says_the_same_again_and_again_is_told_from_one_that_works(
+    lines: list[str], said: str | None
+) -> None:
+    assert find_repetition(lines) == said
+
+
+def test_early_truth_an_unknown_host_is_given_up_much_sooner_than_a_database_that_may_still_come_up() -> None:
+    waiting, unknown = find_vain_wait("wait-for-db", WAITING), find_vain_wait("wait-for-db", UNKNOWN)
+    assert waiting is not None
+    assert unknown is not None
+    assert unknown.patience_s * 5 < waiting.patience_s
+    assert "init container wait-for-db waits in vain" in waiting.problem.message
+    assert "check DB_HOST" in (unknown.problem.hint or "")
+
+
+def test_a_container_that_works_does_not_wait_in_vain() -> None:
+    assert find_vain_wait("backup", ["dumping", "done"]) is None
