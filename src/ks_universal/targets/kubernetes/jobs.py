@@ -29,6 +29,9 @@ Json = dict[str, Any]
 _GRACE_S = 60.0
 """How much longer than the Job's own deadline the program waits: the pods' grace period, and a slow controller."""
 
+_ENDS = ("Complete", "SuccessCriteriaMet", "Failed")
+"""The conditions of a Job whose outcome is settled."""
+
 
 class JobRun:
     """One run of a migration step, as part of a revision's run.
@@ -120,11 +123,13 @@ class JobRun:
                 elif seen:
                     raise await self._fail(Problem("kubernetes/job-deleted", f"somebody deleted Job/{self._name}"))
                 await self._look(job, [pod for pod in self._observer.pods(self._topic) if owner(pod)[2] == uid])
-                if not may_run(job):
+                if self._attempts.succeeded >= (job["spec"].get("completions") or 1):
+                    return True  # known by the pods about a second before the Job's condition says so
+                if any(_is_true(job, kind) for kind in _ENDS):
                     await self._catch_up(uid)
-                if self._has_succeeded(job):
+                if _is_true(job, "Complete") or _is_true(job, "SuccessCriteriaMet"):
                     return True
-                if condition(job, "Failed").get("status") == "True":
+                if _is_true(job, "Failed"):
                     if self._is_excused(job):
                         return False
                     raise await self._fail(*self._verdict(job))
@@ -149,12 +154,6 @@ class JobRun:
         if hopeless is not None:
             await self._give_up(hopeless)
         self._tell_wait(running)
-
-    def _has_succeeded(self, job: Json) -> bool:
-        """Tell by the pods: their success is known about a second before the Job's condition says so."""
-        if any(condition(job, kind).get("status") == "True" for kind in ("Complete", "SuccessCriteriaMet")):
-            return True
-        return self._attempts.succeeded >= (job["spec"].get("completions") or 1)
 
     def _is_excused(self, job: Json) -> bool:
         """Tell whether the Job only failed because its controller counts deleted pods as failures."""
@@ -236,6 +235,10 @@ def _vain_wait(attempt: PodAttempt) -> str:
             last = attempt.last_lines()[-1:]
             return f": init container {state.name} waited in vain" + (f", last saying: {last[0]}" if last else "")
     return ""
+
+
+def _is_true(job: Json, kind: str) -> bool:
+    return bool(condition(job, kind).get("status") == "True")
 
 
 async def _change(changed: asyncio.Event, at_most_s: float | None) -> None:
