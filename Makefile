@@ -21,6 +21,7 @@ test-cluster: $(READY)  ## the tests on a real cluster: that of KUBECONFIG, else
 	@KUBECONFIG=$${KUBECONFIG:-$$(tests/cluster/node/cluster up)} && export KUBECONFIG && \
 	export PATH="$(CURDIR)/$(TOOLS):$$PATH" && \
 	$(BIN)/pytest -m 'cluster and not alone' -n 4 && $(BIN)/pytest -m 'cluster and alone'
+	@test -n "$$KUBECONFIG" || echo "The node runs on; to end it: tests/cluster/node/cluster down"
 
 check: $(READY)  ## formatting, lint, types, and the direction of imports
 	$(BIN)/ruff format --check

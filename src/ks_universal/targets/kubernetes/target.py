@@ -73,6 +73,11 @@ class KubernetesTarget:
         self._recorded: set[str] = set()
         self._announcing: list[asyncio.Task[None]] = []
 
+    @property
+    def requests(self) -> int:
+        """How many requests have been sent to the API server, retries and watches included."""
+        return self._client.requests
+
     def lock(self, emit: Emit, *, wait: bool) -> AbstractAsyncContextManager[None]:
         """Hold the release's Lease; creates the namespace first where that was asked for."""
         return self._lock(emit, wait=wait)

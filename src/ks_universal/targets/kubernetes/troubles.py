@@ -37,6 +37,9 @@ _MISSING_VOLUME = re.compile(
 )
 _LASTING_SCHEDULING = re.compile(r"persistentvolumeclaim \"[^\"]+\" not found", re.IGNORECASE)
 
+_FULL = re.compile(r"Too many pods")
+"""The nodes have as many pods as they take, among them those of other migrations, which end."""
+
 
 def find_trouble(pod: Json, events: Iterable[Json]) -> Trouble | None:
     """Find what keeps a pod from its work; None when nothing is known to. The least patient one is returned."""
@@ -124,7 +127,7 @@ def _unschedulable(pod: Json, events: list[Json]) -> Iterator[Trouble]:
         f"no node takes the pod: {_shorten(message)}",
         hint="lower resources.requests, correct nodeSelector, affinity or tolerations, or add a node",
     )
-    yield Trouble(problem, 2.0 if _LASTING_SCHEDULING.search(message) else 10.0)
+    yield Trouble(problem, 2.0 if _LASTING_SCHEDULING.search(message) else 60.0 if _FULL.search(message) else 10.0)
 
 
 def _refused_pod(message: str) -> Trouble:

@@ -66,8 +66,8 @@ def test_what_goes_its_way_is_no_trouble(state: Json) -> None:
     assert find_trouble(pod(state), ()) is None
 
 
-def unschedulable(**status: Any) -> Json:
-    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+def unschedulable(message: str = "0/1 nodes", **status: Any) -> Json:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
     return pod(conditions=[condition], **status)
 
 
@@ -76,6 +76,12 @@ def test_a_pod_without_a_node_is_given_up_after_some_seconds() -> None:
     assert trouble is not None
     assert trouble.problem.code == "kubernetes/unschedulable"
     assert trouble.patience_s == 10
+
+
+def test_a_place_among_other_pods_is_waited_for_longer() -> None:
+    trouble = find_trouble(unschedulable("0/1 nodes are available: 1 Too many pods."), ())
+    assert trouble is not None
+    assert trouble.patience_s == 60
 
 
 @pytest.mark.parametrize("reason", ["TriggeredScaleUp", "Nominated"])
