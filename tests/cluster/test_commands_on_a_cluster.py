@@ -261,6 +261,22 @@ def test_record_is_readable_after_jobs_and_pods_are_gone(ksu: Invoke, namespace:
     assert ksu("logs", "shop", "nothing").status == 1
 
 
+def test_logs_follows_a_migration_that_runs_to_its_end(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
+    talking = VALUES.replace(
+        "echo migrating", "for i in 1 2 3 4 5 6; do echo $i $PASSWORD; sleep 0.5; done; echo migrating"
+    )
+    command = [sys.executable, "-m", "ks_universal", "deploy", "shop", "-n", namespace, "-o", "json"]
+    process = subprocess.Popen([*command, "-f", write(tmp_path, talking)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert any("AttemptStarted" in line for line in process.stdout)
+        followed = ksu("logs", "shop", "-f")
+    finally:
+        process.communicate(timeout=60)
+    assert followed.status == 0
+    assert followed.out.splitlines() == [*(f"{number} ***" for number in range(1, 7)), "migrating red with ***"]
+
+
 def test_rollback_brings_the_old_objects_back_and_names_the_migrations_that_stay(
     ksu: Invoke, namespace: str, tmp_path: Path
 ) -> None:

@@ -1,14 +1,14 @@
 """The log of a migration that runs now, for whoever looks on; the values of the release's Secrets are masked."""
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpx2
 
 from ks_universal.engine.masking import Mask
 from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.kinds import JOB, POD, SECRET
+from ks_universal.targets.kubernetes.kinds import POD, SECRET
+from ks_universal.targets.kubernetes.observer import Observer, Topic
 from ks_universal.targets.kubernetes.ownership import INSTANCE
 from ks_universal.targets.kubernetes.pods import created, is_finished
 from ks_universal.targets.kubernetes.refusals import Refusal
@@ -16,38 +16,53 @@ from ks_universal.targets.kubernetes.staging import may_run
 
 Json = dict[str, Any]
 
-_PAUSE_S = 0.5
 
+class LiveLog:
+    """The lines of a Job's pods as they come. Needs the right to read Secrets: what cannot be masked is not shown."""
 
-async def follow_job(client: Client, release: str, job: str, take: Callable[[str], None]) -> bool:
-    """Give the lines of a Job's pods as they come, until the Job has ended; False where there is no such Job.
+    def __init__(self, client: Client, observer: Observer, job: str, take: Callable[[str], None]) -> None:
+        self._client = client
+        self._observer = observer
+        self._job = job
+        self._take = take
+        self._mask = Mask(())
+        self._seen: set[str] = set()
 
-    Needs the right to read Secrets: what cannot be masked is not shown (Refusal).
-    """
-    secrets = await client.list(SECRET, labels=f"{INSTANCE}={release}")
-    mask = Mask(secrets.items)
-    seen: set[str] = set()
-    while (found := await client.get(JOB, job)) is not None:
-        for pod in sorted((await client.list(POD, labels=f"job-name={job}")).items, key=created):
-            if pod["metadata"]["name"] not in seen and await _follow_pod(client, pod, mask, take):
-                seen.add(pod["metadata"]["name"])
-        if not may_run(found):
+    async def follow(self, release: str) -> bool:
+        """Give the lines until the Job has ended; False where there is no such Job. Raises Refusal."""
+        self._mask = Mask((await self._client.list(SECRET, labels=f"{INSTANCE}={release}")).items)
+        await self._observer.start()
+        topic: Topic = ("Job", self._job)
+        with self._observer.follow(topic) as changed:
+            while (job := self._observer.job(self._job)) is not None:
+                changed.clear()
+                await self._follow_pods(self._observer.pods(topic))
+                if not may_run(job):  # its end may be observed before that of its last pod
+                    listing = await self._client.list(POD, labels=f"batch.kubernetes.io/job-name={self._job}")
+                    await self._follow_pods(sorted(listing.items, key=created))
+                    return True
+                await changed.wait()
+                self._observer.check()
+        return bool(self._seen)
+
+    async def _follow_pods(self, pods: Iterable[Json]) -> None:
+        for pod in pods:
+            name = pod["metadata"]["name"]
+            if name not in self._seen and await self._follow_pod(pod):
+                self._seen.add(name)
+
+    async def _follow_pod(self, pod: Json) -> bool:
+        """Give the lines of the container that migrates; False where it has not begun, and may."""
+        parameters = {"container": pod["spec"]["containers"][0]["name"], "follow": "true"}
+        path = POD.path(self._client.namespace, pod["metadata"]["name"], "log")
+        try:
+            async with self._client.stream(path, parameters) as lines:
+                async for line in lines:
+                    self._take(self._mask.text(line.decode(errors="replace")))
+        except Refusal as refusal:
+            if refusal.code in {401, 403}:
+                raise
+            return is_finished(pod)
+        except httpx2.TransportError:
             return True
-        await asyncio.sleep(_PAUSE_S)
-    return bool(seen)
-
-
-async def _follow_pod(client: Client, pod: Json, mask: Mask, take: Callable[[str], None]) -> bool:
-    """Give the lines of the container that migrates; False where it has not begun, and may."""
-    parameters = {"container": pod["spec"]["containers"][0]["name"], "follow": "true"}
-    try:
-        async with client.stream(POD.path(client.namespace, pod["metadata"]["name"], "log"), parameters) as lines:
-            async for line in lines:
-                take(mask.text(line.decode(errors="replace")))
-    except Refusal as refusal:
-        if refusal.code in {401, 403}:
-            raise
-        return is_finished(pod)
-    except httpx2.TransportError:
         return True
-    return True

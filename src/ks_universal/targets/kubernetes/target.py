@@ -24,7 +24,7 @@ from ks_universal.targets.kubernetes.jobs import JobRun
 from ks_universal.targets.kubernetes.kinds import LEASE, NAMESPACE, Kind
 from ks_universal.targets.kubernetes.lease import Holder, Lease, break_lock, lease_name, read_lock
 from ks_universal.targets.kubernetes.live import read_live
-from ks_universal.targets.kubernetes.live_log import follow_job
+from ks_universal.targets.kubernetes.live_log import LiveLog
 from ks_universal.targets.kubernetes.observer import Observer
 from ks_universal.targets.kubernetes.one_off_jobs import remove_old_job
 from ks_universal.targets.kubernetes.ownership import belongs_to, find_foreign, is_as_applied, mark
@@ -197,7 +197,7 @@ class KubernetesTarget:
 
     async def follow_log(self, job: str, take: Callable[[str], None]) -> bool:
         """Give the lines of a Job's pods, masked, as they come, until it has ended; False: there is none."""
-        return await follow_job(self._client, self._release, job, take)
+        return await LiveLog(self._client, self._observer, job, take).follow(self._release)
 
     async def break_lock(self, *, force: bool = False) -> Holder | None:
         """Free the release of a holder that is dead. Raises LockedError while it may live, unless `force`."""
