@@ -107,8 +107,9 @@ def test_deploy_exits_4_when_the_new_version_does_not_come_up(ksu: Invoke, tmp_p
 def test_deploy_stops_its_migration_for_good_when_the_time_is_over(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
     stopped = deploy(ksu, tmp_path, SLOW, "--timeout", "3s")
     lease = get(namespace, LEASE, "ks-universal.shop")
-    assert stopped.status == 1
+    assert stopped.status == 3
     assert "run/timeout" in stopped.err
+    assert "stopped: my-app/migrations" in stopped.out
     assert items(namespace, JOB) == []
     assert items(namespace, Kind("v1", "Pod", "pods")) == []
     assert lease is not None

@@ -13,9 +13,8 @@ import msgspec
 from ks_universal.api import open_cluster
 from ks_universal.cli.event_view import JsonView, TextView, View
 from ks_universal.cli.interruption import Interruption
-from ks_universal.cli.statuses import INTERRUPTED
+from ks_universal.cli.statuses import INTERRUPTED, find_run_status
 from ks_universal.diagnostics import Problem
-from ks_universal.errors import TargetError
 from ks_universal.model.durations import parse_duration
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def change_cluster(
 
 
 async def _run_interruptibly(work: Awaitable[int], view: View, timeout_s: float | None) -> int:
-    task = asyncio.ensure_future(_limit(work, timeout_s))
+    task = asyncio.ensure_future(_limit(work, view, timeout_s))
     interruption = Interruption(
         view.say,
         stops="stops this run and its migrations; what serves on the cluster serves on",
@@ -135,14 +134,16 @@ async def _run_interruptibly(work: Awaitable[int], view: View, timeout_s: float 
     return task.result()
 
 
-async def _limit(work: Awaitable[int], timeout_s: float | None) -> int:
+async def _limit(work: Awaitable[int], view: View, timeout_s: float | None) -> int:
+    """Do the work in the given time; the exit status of one that is not done by then is that of what it was at."""
     try:
         async with asyncio.timeout(timeout_s):
             return await work
     except TimeoutError:
         message = f"it did not end within the {timeout_s:g} s of --timeout; what ran is stopped"
         hint = "run it again with more time: what has succeeded is not done again"
-        raise TargetError(Problem("run/timeout", message, hint=hint)) from None
+        view.show([Problem("run/timeout", message, hint=hint)])
+        return find_run_status(view.report.stopped)
 
 
 def open_view(output: str, succeeded: str = "is up") -> View:

@@ -38,8 +38,13 @@ _WIDEST = 40
 class JsonView:
     """Every event and every finding as one line of JSON, with its `type`; nothing else on standard output."""
 
+    def __init__(self) -> None:
+        """Begin to gather the events."""
+        self.report = RunReport()
+
     def __call__(self, event: Event) -> None:
         """Write the event."""
+        self.report.take(event)
         _write(msgspec.json.encode(event).decode())
 
     def say(self, text: str) -> None:
@@ -66,7 +71,7 @@ class TextView:
     def __init__(self, succeeded: str = "is up") -> None:
         """`succeeded` is the verdict on a run that did."""
         self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-        self._report = RunReport(succeeded)
+        self.report = RunReport(succeeded)
         self._waits: dict[str, str] = {}
         self._folds: dict[str, TracebackFold] = {}
         self._applied: set[str] = set()
@@ -76,7 +81,7 @@ class TextView:
 
     def __call__(self, event: Event) -> None:
         """Show the event; at the end of a run, the report."""
-        self._report.take(event)
+        self.report.take(event)
         self._note_wait(event)
         if isinstance(event, RunStarted):
             self._width = min(max(map(len, (PROGRAM, *event.steps))), _WIDEST)
@@ -169,7 +174,7 @@ class TextView:
 
     def _print_report(self, end: RunEnded) -> None:
         style = "green" if end.outcome is Outcome.SUCCEEDED else "bold red"
-        head, *rest = self._report.lines(end)
+        head, *rest = self.report.lines(end)
         self._write(Text(f"\n{head}", style=style))
         for line in rest:
             self._write(Text.from_ansi(line))

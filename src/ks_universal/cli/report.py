@@ -5,7 +5,16 @@ from collections.abc import Iterable, Iterator
 from ks_universal.cli.event_lines import format_attempt, format_duration
 from ks_universal.cli.tracebacks import fold_tracebacks
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.events import AttemptEnded, Event, RunEnded, RunStarted, StepFailed, StepSkipped
+from ks_universal.engine.events import (
+    AttemptEnded,
+    Event,
+    RunEnded,
+    RunStarted,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+    StepSucceeded,
+)
 from ks_universal.plan.records import Attempt, Outcome
 
 _VERDICTS = {
@@ -30,6 +39,15 @@ class RunReport:
         self._attempts: dict[str, list[Attempt]] = {}
         self._failures: list[StepFailed] = []
         self._skipped: list[str] = []
+        self._at_work: dict[str, str] = {}
+
+    @property
+    def stopped(self) -> Outcome:
+        """What it means that the run was stopped where it was: by what was at work, a migration before all else."""
+        kinds = self._at_work.values()
+        if "migrate" in kinds:
+            return Outcome.MIGRATION_FAILED
+        return Outcome.ROLLOUT_FAILED if "rollout" in kinds else Outcome.FAILED
 
     def take(self, event: Event) -> None:
         """Remember what the report will tell."""
@@ -38,9 +56,15 @@ class RunReport:
                 self._attempts.clear()
                 self._failures.clear()
                 self._skipped.clear()
+                self._at_work.clear()
+            case StepStarted():
+                self._at_work[event.step] = event.kind
+            case StepSucceeded():
+                self._at_work.pop(event.step, None)
             case AttemptEnded():
                 self._attempts.setdefault(event.step, []).append(event.attempt)
             case StepFailed():
+                self._at_work.pop(event.step, None)
                 self._failures.append(event)
             case StepSkipped():
                 self._skipped.append(event.step)
@@ -54,6 +78,10 @@ class RunReport:
         for failure in self._failures:
             yield ""
             yield from self._failure_lines(failure)
+        for step in self._at_work:
+            yield ""
+            yield f"stopped: {step}"
+            yield from _attempt_lines(self._attempts.get(step, []))
         if self._skipped:
             yield ""
             yield f"not started: {', '.join(self._skipped)}"
@@ -64,28 +92,33 @@ class RunReport:
     def _failure_lines(self, failure: StepFailed) -> Iterator[str]:
         yield f"failed step: {failure.step}"
         attempts = self._attempts.get(failure.step, [])
-        first = next((attempt for attempt in attempts if attempt.exit_code != 0), None)
+        first = _find_first_failure(attempts)
         causes = _telling(first.causes if first and first.causes else failure.causes)
         yield from _problem_lines(causes)
         yield from _attempt_lines(attempts, causes)
-        if first and first.log_tail:
-            yield f"  last lines of attempt {first.number}:"
-            yield from (f"    | {line}" for line in fold_tracebacks(first.log_tail)[-_TAIL_LINES:])
         known = {cause for attempt in attempts for cause in attempt.causes}
         yield from _problem_lines([cause for cause in failure.causes if cause not in causes and cause not in known])
+
+
+def _attempt_lines(attempts: list[Attempt], causes: tuple[Problem, ...] = ()) -> Iterator[str]:
+    """Say how each attempt ended, with its reason where the causes don't; and the last words of the first failure."""
+    said = {cause.message for cause in causes}
+    for attempt in attempts:
+        reason = attempt.reason if attempt.reason not in said else None
+        yield f"  {format_attempt(attempt, reason)}"
+    first = _find_first_failure(attempts)
+    if first and first.log_tail:
+        yield f"  last lines of attempt {first.number}:"
+        yield from (f"    | {line}" for line in fold_tracebacks(first.log_tail)[-_TAIL_LINES:])
+
+
+def _find_first_failure(attempts: Iterable[Attempt]) -> Attempt | None:
+    return next((attempt for attempt in attempts if attempt.exit_code != 0), None)
 
 
 def _telling(causes: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """Leave out the exit code, which the attempt's line says, where anything else is known."""
     return tuple(cause for cause in causes if cause.code != _EXIT_CODE or cause.hint) or causes
-
-
-def _attempt_lines(attempts: list[Attempt], causes: tuple[Problem, ...]) -> Iterator[str]:
-    """Say how each attempt ended, with its reason where the causes above do not say it."""
-    said = {cause.message for cause in causes}
-    for attempt in attempts:
-        reason = attempt.reason if attempt.reason not in said else None
-        yield f"  {format_attempt(attempt, reason)}"
 
 
 def _problem_lines(problems: Iterable[Problem]) -> Iterator[str]:

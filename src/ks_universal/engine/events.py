@@ -37,9 +37,10 @@ class RunStarted(_Event, frozen=True, kw_only=True):
 
 
 class StepStarted(_Event, frozen=True, kw_only=True):
-    """All that the step needs has succeeded; it begins."""
+    """All that the step needs has succeeded; it begins. `kind`: `apply`, `migrate`, `rollout` or `delete`."""
 
     step: str
+    kind: str
 
 
 class Waited(_Event, frozen=True, kw_only=True):

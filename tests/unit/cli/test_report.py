@@ -2,10 +2,13 @@
 
 from datetime import UTC, datetime
 
+import msgspec
+import pytest
+
 from ks_universal.cli.event_lines import format_duration, format_event
 from ks_universal.cli.report import RunReport
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.events import AttemptEnded, RunEnded, RunStarted, StepFailed
+from ks_universal.engine.events import AttemptEnded, RunEnded, RunStarted, StepFailed, StepStarted, StepSucceeded
 from ks_universal.plan.records import Attempt, Outcome
 
 STEP = "shop/migrate/schema"
@@ -51,6 +54,44 @@ def test_the_first_failure_comes_first_with_its_cause_hint_and_log() -> None:
 def test_what_does_not_run_is_said() -> None:
     lines = list(failed_run().lines(ended(Outcome.MIGRATION_FAILED, {"shop": None})))
     assert lines[-1] == "shop: nothing of it runs"
+
+
+def stopped_run(*kinds: str) -> RunReport:
+    report = RunReport()
+    report.take(StepStarted(step="ConfigMap/settings", kind="apply"))
+    report.take(StepSucceeded(step="ConfigMap/settings", duration_s=0.1))
+    for kind in kinds:
+        report.take(StepStarted(step=f"shop/{kind}", kind=kind))
+    return report
+
+
+def test_what_was_stopped_is_named_with_its_last_words() -> None:
+    report = stopped_run("migrate")
+    stopped = msgspec.structs.replace(attempt(1, 1), exit_code=None, reason="stopped")
+    report.take(AttemptEnded(step="shop/migrate", attempt=stopped))
+    assert list(report.lines(ended(Outcome.INTERRUPTED, {"shop": 1}))) == [
+        "shop, revision 2: was interrupted (after 3.2 s)",
+        "",
+        "stopped: shop/migrate",
+        "  attempt 1: did not end by itself after 0.8 s (stopped)",
+        "  last lines of attempt 1:",
+        "    | line of attempt 1",
+        "",
+        "shop: revision 1 serves on",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "outcome"),
+    [
+        (["rollout", "migrate"], Outcome.MIGRATION_FAILED),
+        (["rollout", "apply"], Outcome.ROLLOUT_FAILED),
+        (["delete"], Outcome.FAILED),
+        ([], Outcome.FAILED),
+    ],
+)
+def test_what_a_stop_means_is_said_by_what_was_at_work(kinds: list[str], outcome: Outcome) -> None:
+    assert stopped_run(*kinds).stopped is outcome
 
 
 def test_a_new_run_forgets_the_failures_of_the_one_before() -> None:
