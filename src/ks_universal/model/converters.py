@@ -14,7 +14,7 @@ from msgspec import UNSET
 from ks_universal.model import scalars
 from ks_universal.model.fields import fields_of
 from ks_universal.model.findings import Findings, Trail
-from ks_universal.model.passthrough import converter_of
+from ks_universal.model.passthrough import converter_of, converter_of_field
 from ks_universal.model.scalars import Convert
 from ks_universal.model.types import AsYaml, Format, Inline, Kubernetes
 from ks_universal.values.nodes import Mapping, Node, Sequence
@@ -83,13 +83,13 @@ def _annotated(annotation: Any) -> Convert:
 
 def _one_of(enum: type[StrEnum]) -> Convert:
     names = {member.value: member for member in enum}
-    expected = " or ".join(names)
+    choices = tuple(names)
 
     def convert(node: Node, trail: Trail, findings: Findings) -> Any:
         value = scalars.convert_text(node, trail, findings)
         if value is UNSET or value in names:
             return names.get(value, UNSET)
-        findings.unfit_value(trail, node, f"must be {expected}")
+        findings.unknown_value(trail, node, value, choices)
         return UNSET
 
     return convert
@@ -194,9 +194,9 @@ class _Struct:
 
     def _add_inline(self, field: str, definition: str) -> None:
         refused = NOT_PASSED.get(definition, frozenset())
-        for key, kind in fields_of(definition).items():
-            if key not in refused:
-                self._keys.setdefault(key, _Key(key, converter_of(kind.rstrip("!")), field))
+        for key in fields_of(definition):
+            if key not in refused and key not in self._keys:
+                self._keys[key] = _Key(key, converter_of_field(definition, key), field)
 
 
 def inline_definition(annotation: Any) -> str | None:

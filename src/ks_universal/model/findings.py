@@ -57,6 +57,13 @@ class Findings:
         """A scalar that has no value, or none that the place takes; `clause` follows its path."""
         self._add("values/wrong-type", trail, position(node.at), clause)
 
+    def unknown_value(self, trail: Trail, node: Node, text: str, choices: tuple[str, ...]) -> None:
+        """A text that is none of those that the place takes."""
+        near = self._nearest(text, list(choices))
+        hint = f"did you mean '{near}'?" if near else None
+        clause = f"must be {join_choices(choices)}"
+        self._add("values/unknown-value", trail, position(node.at), clause, hint)
+
     def missing_key(self, trail: Trail, node: Mapping, key: str) -> None:
         """A key that has to be there."""
         self._add("values/missing-key", trail, _key_place(node), f"needs the key '{key}'", broken=key)
@@ -98,6 +105,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         return folded[name.casefold()]
     found = difflib.get_close_matches(name[:100], candidates, n=1)
     return found[0] if found else None
+
+
+def join_choices(choices: Iterable[str]) -> str:
+    """Write the texts of which one is taken: `Always or Never`, `one of Always, IfNotPresent, Never`."""
+    shown = [choice for choice in choices if choice]
+    return " or ".join(shown) if len(shown) <= 2 else f"one of {', '.join(shown)}"
 
 
 def describe_kind(node: Node) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import UNSET
 
 from ks_universal.model import scalars
+from ks_universal.model.choices import choices_of
 from ks_universal.model.fields import fields_of
 from ks_universal.model.findings import Findings, Trail
 from ks_universal.model.scalars import Convert
@@ -38,6 +39,26 @@ def converter_of(kind: str) -> Convert:
         return _SCALARS[kind]
     fields = fields_of(kind)
     return converter_of(fields[""]) if "" in fields else _Definition(kind).convert
+
+
+def converter_of_field(definition: str, field: str) -> Convert:
+    """Make the converter of a field of a definition; some take only a few texts."""
+    kind = fields_of(definition)[field].rstrip("!")
+    choices = choices_of(definition).get(field)
+    if choices is None:
+        return converter_of(kind)
+    return convert_list(_one_of(choices)) if kind.startswith("[]") else _one_of(choices)
+
+
+def _one_of(choices: tuple[str, ...]) -> Convert:
+    def convert(node: Node, trail: Trail, findings: Findings) -> Any:
+        value = scalars.convert_text(node, trail, findings)
+        if value is UNSET or value in choices:
+            return value
+        findings.unknown_value(trail, node, value, choices)
+        return UNSET
+
+    return convert
 
 
 def convert_list(convert: Convert) -> Convert:
@@ -78,7 +99,8 @@ class _Definition:
     """A definition of the table. The converters of its fields are made when first needed: definitions are recursive."""
 
     def __init__(self, name: str) -> None:
-        self._kinds = {field: kind.rstrip("!") for field, kind in fields_of(name).items()}
+        self._name = name
+        self._fields = fields_of(name)
         self._required = [field for field, kind in fields_of(name).items() if kind.endswith("!")]
         self._converters: dict[str, Convert] = {}
 
@@ -91,7 +113,7 @@ class _Definition:
         for key, child in node.entries.items():
             convert = converters.get(key) or self._prepare(key)
             if convert is None:
-                findings.unknown_key(trail, key, child, self._kinds)
+                findings.unknown_key(trail, key, child, self._fields)
                 continue
             value = convert(child, (trail, key), findings)
             if value is not UNSET:
@@ -102,10 +124,9 @@ class _Definition:
         return values
 
     def _prepare(self, key: str) -> Convert | None:
-        kind = self._kinds.get(key)
-        if kind is None:
+        if key not in self._fields:
             return None
-        self._converters[key] = converter_of(kind)
+        self._converters[key] = converter_of_field(self._name, key)
         return self._converters[key]
 
 

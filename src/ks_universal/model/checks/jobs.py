@@ -9,7 +9,6 @@ from ks_universal.model.workloads import CronJob, Job
 from ks_universal.values.nodes import Path
 
 _RESTARTS = ("Never", "OnFailure")
-_CONCURRENCY = ("Allow", "Forbid", "Replace")
 _AT_LEAST = {
     "activeDeadlineSeconds": 1,
     "backoffLimit": 0,
@@ -55,10 +54,6 @@ def _check_cron_job(path: Path, job: CronJob, report: Report) -> None:
     if job.timezone is not None and "timeZone" in job.cron_job_spec:
         clause = "is said twice, by 'timezone' and by 'timeZone'"
         report.error("values/contradiction", (*path, "timezone"), clause, "keep one of them")
-    policy = job.cron_job_spec.get("concurrencyPolicy", "Allow")
-    if policy not in _CONCURRENCY:
-        clause, near = f"must be one of {', '.join(_CONCURRENCY)}", report.suggest(policy, _CONCURRENCY)
-        report.error("values/unknown-value", (*path, "concurrencyPolicy"), clause, near)
     for key, least in _CRON_AT_LEAST.items():
         _check_least(path, key, job.cron_job_spec.get(key), least, report)
 

@@ -63,12 +63,8 @@ def _check_limits(path: Path, budget: DisruptionBudget, report: Report) -> None:
 
 
 def _check_strategy(path: Path, strategy: dict[str, Any], report: Report) -> None:
-    kind = strategy.get("type", "RollingUpdate")
-    if kind not in ("Recreate", "RollingUpdate"):
-        near = report.suggest(kind, ("Recreate", "RollingUpdate"))
-        report.error("values/unknown-value", (*path, "type"), "must be Recreate or RollingUpdate", near)
     rolling = strategy.get("rollingUpdate", {})
-    if rolling and kind == "Recreate":
+    if rolling and strategy.get("type") == "Recreate":
         clause = "is only for the type RollingUpdate"
         report.error("values/contradiction", (*path, "rollingUpdate"), clause, "leave it out", key=True)
     for key in ("maxSurge", "maxUnavailable"):
@@ -104,12 +100,10 @@ def _check_autoscaler(path: Path, autoscaler: Autoscaler, report: Report) -> Non
 
 
 def _check_metric(path: Path, metric: dict[str, Any], report: Report) -> None:
-    kind = metric.get("type", "")
-    key = _METRICS.get(kind)
+    key = _METRICS.get(metric.get("type", ""))
     if key is None:
-        clause, hint = f"must be one of {', '.join(_METRICS)}", report.suggest(kind, _METRICS)
-        report.error("values/unknown-value", (*path, "type"), clause, hint)
-    elif key not in metric:
+        return
+    if key not in metric:
         report.error("values/missing-key", path, f"needs the key '{key}', as its type says")
     elif not any(target in metric[key].get("target", {}) for target in _TARGETS):
         hint = "such as averageUtilization: 80"
