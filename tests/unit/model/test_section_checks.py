@@ -108,6 +108,13 @@ def rules(text: str) -> str:
         (f"dexAuthenticators: {{d: {{{DEX}, additionalApplications: [{{signOutURL: /x}}]}}}}", "values/missing-key"),
         (f"generic: {{dexAuthenticatorGeneral: {{{DEX}}}}}\ndexAuthenticator: {{enabled: false}}",
          "values/contradiction"),
+        ("services: {s: {selector: {a: b}, ports: [{port: 80, nodePort: 30080}]}}", "values/contradiction"),
+        ("services: {s: {type: LoadBalancer, clusterIP: None, selector: {a: b}, ports: [{port: 80}]}}",
+         "values/contradiction"),
+        ("services: {s: {externalTrafficPolicy: Local, selector: {a: b}, ports: [{port: 80}]}}",
+         "values/contradiction"),
+        (app("serviceConfig: {loadBalancerSourceRanges: [10.0.0.0/8]}"), "values/contradiction"),
+        (app("serviceType: NodePort, serviceConfig: {clusterIP: None}"), "values/contradiction"),
         ("configs: {c: {binaryData: {a: '%'}}}", "values/wrong-type"),
         ("configs: {c: {data: {a: b}, binaryData: {a: aGk=}}}", "names/duplicate"),
         ("configs: {c: {data: {a: b}, secretType: kubernetes.io/tls}}", "values/contradiction"),
@@ -153,6 +160,8 @@ def test_what_may_be_meant_so_is_a_warning(text: str, code: str) -> None:
         cron("schedule: '*/5 0-6,22 1 JAN MON-FRI'"),
         cron("schedule: '@every 1h30m'"),
         "networkPolicies: {p: {podSelector: {}}}",
+        "services: {s: {type: NodePort, selector: {a: b}, externalTrafficPolicy: Local, "
+        "ports: [{port: 80, nodePort: 30080}]}}",
     ],
 )
 def test_what_is_right_has_no_finding(text: str) -> None:

@@ -1,5 +1,7 @@
 """Services, auto-created and standalone: ports that are there, once, and pods that are found."""
 
+from typing import Any
+
 from ks_universal.model.application import Application
 from ks_universal.model.checks.containers import check_port_number, check_protocol
 from ks_universal.model.checks.report import Report
@@ -9,6 +11,15 @@ from ks_universal.model.workloads import Deployment
 from ks_universal.values.nodes import Path
 
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+_ON_NODES = ("LoadBalancer", "NodePort")
+_BALANCED = ("LoadBalancer",)
+_ONLY_FOR = {
+    "allocateLoadBalancerNodePorts": _BALANCED,
+    "externalTrafficPolicy": _ON_NODES,
+    "loadBalancerClass": _BALANCED,
+    "loadBalancerSourceRanges": _BALANCED,
+}
+"""Which fields the API refuses for other types."""
 
 
 def check_services(application: Application, report: Report) -> None:
@@ -28,6 +39,7 @@ def _check_auto(path: Path, deployment: Deployment, report: Report) -> None:
     if deployment.service_type not in _TYPES:
         hint = report.suggest(deployment.service_type, _TYPES)
         report.error("values/unknown-value", (*path, "serviceType"), f"must be one of {', '.join(_TYPES)}", hint)
+    _check_fields((*path, "serviceConfig"), deployment.service_type, deployment.service_config.kubernetes, report)
     names: dict[str, str] = {}
     numbers: dict[tuple[int, str], str] = {}
     for container_name, container in deployment.containers.items():
@@ -63,7 +75,19 @@ def _check_service(path: Path, service: Service, report: Report) -> None:
         report.error("values/missing-key", path, "needs the key 'externalName'", key=True)
     if not service.ports and service.type != "ExternalName" and service.kubernetes.get("clusterIP") != "None":
         report.error("values/missing-key", (*path, "ports"), "has no port", key=True)
+    _check_fields(path, service.type, service.kubernetes, report)
     _check_ports((*path, "ports"), service, report)
+
+
+def _check_fields(path: Path, kind: str, fields: dict[str, Any], report: Report) -> None:
+    """Find what a Service of a type cannot say."""
+    for key, kinds in _ONLY_FOR.items():
+        if key in fields and kind in _TYPES and kind not in kinds:
+            clause = f"is only for Services of the type {' or '.join(kinds)}"
+            report.error("values/contradiction", (*path, key), clause, "leave it out, or say another type", key=True)
+    if kind in _ON_NODES and fields.get("clusterIP") == "None":
+        clause = f"is no address for a Service of the type {kind}"
+        report.error("values/contradiction", (*path, "clusterIP"), clause, "a headless Service has the type ClusterIP")
 
 
 def _check_ports(path: Path, service: Service, report: Report) -> None:
@@ -73,6 +97,9 @@ def _check_ports(path: Path, service: Service, report: Report) -> None:
         below = (*path, index)
         check_port_number(report, (*below, "port"), port.port)
         check_port_number(report, (*below, "nodePort"), port.node_port)
+        if port.node_port and service.type in _TYPES and service.type not in _ON_NODES:
+            clause = "is only for Services of the type NodePort or LoadBalancer"
+            report.error("values/contradiction", (*below, "nodePort"), clause, "write 'type: NodePort'", key=True)
         check_protocol(report, (*below, "protocol"), port.protocol)
         if port.name is None and len(service.ports) > 1:
             report.error("values/missing-key", below, "needs the key 'name', as there are several ports")
