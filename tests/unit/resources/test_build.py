@@ -113,3 +113,15 @@ def test_every_place_of_a_pod_that_names_an_object_is_known() -> None:
     renamed = rename_references(pod, {reference: reference[1].upper() for reference in references})
     assert [name for _, name in read_references(renamed)] == list("ABCDEFGHI")
     assert [name for _, name in read_references(pod)] == list("abcdefghi")
+
+
+def test_constraints_of_spreading_count_the_workloads_own_pods_unless_they_say_others(render: Render) -> None:
+    spread = "topologySpreadConstraints: [{maxSkew: 1, topologyKey: z, whenUnsatisfiable: DoNotSchedule%s}]"
+    containers = "containers: {main: {image: a, imageTag: v1}}"
+    own, other = (
+        render(f"jobs: {{j: {{{spread % more}, {containers}}}}}").objects[0].body["spec"]["template"]
+        for more in ("", ", labelSelector: {matchLabels: {a: b}}")
+    )
+    selector = own["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"]
+    assert selector.items() <= own["metadata"]["labels"].items()
+    assert other["spec"]["topologySpreadConstraints"][0]["labelSelector"] == {"matchLabels": {"a": "b"}}

@@ -387,7 +387,10 @@ deploymentsGeneral:
     (container,) = pod["containers"]
     assert deployment["metadata"]["namespace"] == "other"
     assert render_object(values, "ServiceMonitor", "app")["metadata"]["namespace"] == "other"
-    assert pod["topologySpreadConstraints"][0]["maxSkew"] == 1
+    (constraint,) = pod["topologySpreadConstraints"]
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert constraint["maxSkew"] == 1
+    assert constraint["labelSelector"]["matchLabels"].items() <= labels.items()
     assert pod["initContainers"] == [{"name": "setup", "image": "busybox"}]
     assert (container["imagePullPolicy"], container["tty"]) == ("Always", True)
     assert container["envFrom"] == [{"secretRef": {"name": "s", "optional": True}}]
