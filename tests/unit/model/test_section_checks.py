@@ -168,6 +168,32 @@ def test_what_is_right_has_no_finding(text: str) -> None:
     assert find(text) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("ingresses: {i: {hosts: a.example.com}}", "values/wrong-type"),
+        ("ingresses: {i: {hosts: [a.example.com]}}", "values/wrong-type"),
+        (app("autoCreateIngress: true, ingress: true", ""), "values/wrong-type"),
+        (app("autoCreateIngress: true, autoCreateCertificate: true, certificate: prod"), "values/wrong-type"),
+        (app("autoCreateCertificate: true, certificate: prod", ""), "values/wrong-type"),
+        (app("autoCreateHttpRoute: true, httpRoute: {parentRefs: gw}").replace("parentRefs: [{name: gw}]", ""),
+         "values/wrong-type"),
+        (GENERIC + "httpRoutes: {r: {hostnames: a.example.com, rules: [{filters: [{type: RequestRedirect}]}]}}",
+         "values/wrong-type"),
+        (GENERIC + "httpRoutes: {r: {hostnames: [a.example.com], rules: x}}", "values/wrong-type"),
+        ("services: {s: {selector: {a: b}, ports: 80}}", "values/wrong-type"),
+        ("persistentVolumeClaims: {p: {accessModes: ReadWriteOnce, size: 1Gi}}", "values/wrong-type"),
+        (app("hpa: {maxReplicas: 2, metrics: cpu}"), "values/wrong-type"),
+        (app("pdb: {minAvailable: [1], labels: {a: b}}"), "values/wrong-type"),
+        (app("migrations: {enabled: true, args: migrate up}"), "values/wrong-type"),
+        (app("migrations: {enabled: true, steps: {a: {args: [up]}}}"), "values/wrong-type"),
+        (f"dexAuthenticators: {{d: {{{DEX.replace('nginx', '[nginx]')}}}}}", "values/wrong-type"),
+    ],
+)  # fmt: skip
+def test_what_is_written_wrong_is_not_missing_too(text: str, code: str) -> None:
+    assert find(text) == [("error", code)]
+
+
 def test_a_misspelt_key_is_recognised_among_the_many_of_a_cron_job() -> None:
     tree, _ = parse_yaml(cron("schedule: '@daily', concurencyPolicy: Forbid, shedule: x"), "values.yaml")
     hints = [problem.hint for problem in parse_application(tree).problems]

@@ -14,5 +14,5 @@ def check_policies(application: Application, report: Report) -> None:
             hint = "add 'podSelector'; {} is for all pods of the namespace"
             report.error("values/missing-key", path, clause, hint, key=True)
     for name, quota in application.resource_quotas.items():
-        if not quota.kubernetes.get("hard") and not report.is_written(("resourceQuotas", name, "hard")):
-            report.error("values/missing-key", ("resourceQuotas", name), "needs the key 'hard'", key=True)
+        if not quota.kubernetes.get("hard"):
+            report.missing(("resourceQuotas", name), "hard")

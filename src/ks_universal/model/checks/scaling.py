@@ -45,7 +45,8 @@ def _check_budgets(path: Path, deployment: Deployment, report: Report) -> None:
         if budget is not None:
             _check_limits((*path, key), budget, report)
     manual = deployment.pdb
-    if manual is not None and manual != DisruptionBudget() and not any(x in manual.kubernetes for x in LIMITS):
+    said = any(x in (manual.kubernetes if manual else ()) or report.is_broken((*path, "pdb", x)) for x in LIMITS)
+    if manual is not None and manual != DisruptionBudget() and not said:
         clause = "needs one of the keys 'minAvailable' and 'maxUnavailable'"
         report.error("values/missing-key", (*path, "pdb"), clause, key=True)
     if deployment.auto_create_pdb and manual is not None and deployment.pdb_config is not None:
@@ -86,15 +87,15 @@ def _check_share(path: Path, value: int | str, report: Report) -> None:
 def _check_autoscaler(path: Path, autoscaler: Autoscaler, report: Report) -> None:
     spec = autoscaler.kubernetes
     least, most = spec.get("minReplicas", 1), spec.get("maxReplicas")
-    if most is None and not report.is_written((*path, "maxReplicas")):
-        report.error("values/missing-key", path, "needs the key 'maxReplicas'", key=True)
-    elif most is not None and most < max(least, 1):
+    if most is None:
+        report.missing(path, "maxReplicas")
+    elif most < max(least, 1):
         clause = f"must be at least {max(least, 1)}, the smallest number of pods"
         report.error("values/out-of-range", (*path, "maxReplicas"), clause)
     if least < 0:
         report.error("values/out-of-range", (*path, "minReplicas"), "must not be negative")
     if not spec.get("metrics"):
-        report.error("values/missing-key", path, "needs the key 'metrics'", "at least one metric", key=True)
+        report.missing(path, "metrics", "at least one metric")
     for index, metric in enumerate(spec.get("metrics", ())):
         _check_metric((*path, "metrics", index), metric, report)
 

@@ -27,7 +27,7 @@ def check_services(application: Application, report: Report) -> None:
     for name, deployment in application.deployments.items():
         if deployment.auto_create_service:
             _check_auto(("deployments", name), deployment, report)
-            if name in application.services:
+            if name in application.services and any(c.ports for c in deployment.containers.values()):
                 clause = f"is also made by autoCreateService of the deployment '{name}'"
                 report.error("names/duplicate", ("services", name), clause, "keep one of the two", key=True)
     for name, service in application.services.items():
@@ -72,9 +72,9 @@ def _check_service(path: Path, service: Service, report: Report) -> None:
         hint = report.suggest(service.type, _TYPES)
         report.error("values/unknown-value", (*path, "type"), f"must be one of {', '.join(_TYPES)}", hint)
     if service.type == "ExternalName" and not service.kubernetes.get("externalName"):
-        report.error("values/missing-key", path, "needs the key 'externalName'", key=True)
+        report.missing(path, "externalName")
     if not service.ports and service.type != "ExternalName" and service.kubernetes.get("clusterIP") != "None":
-        report.error("values/missing-key", (*path, "ports"), "has no port", key=True)
+        report.missing(path, "ports")
     _check_fields(path, service.type, service.kubernetes, report)
     _check_ports((*path, "ports"), service, report)
 
