@@ -6,6 +6,7 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 
+from ks_universal.diagnostics import has_errors
 from ks_universal.manifest.flavors import Flavor, flavor_objects
 from ks_universal.manifest.yaml import write_yaml
 from ks_universal.model.fields import fields_of
@@ -57,7 +58,8 @@ def find_unknown_fields(value: Json, definition: str) -> list[str]:
 def render(case: Path, flavor: Flavor) -> tuple[Json, ...]:
     loaded = load_values([str(case / "values.yaml")])
     parsed = parse_application(loaded.tree)
-    assert parsed.application is not None, "\n".join(map(str, (*loaded.problems, *parsed.problems)))
+    found = (*loaded.problems, *parsed.problems)
+    assert parsed.application is not None and not has_errors(found), "\n".join(map(str, found))
     return flavor_objects(build_objects(parsed.application, "demo", "shop"), flavor)
 
 

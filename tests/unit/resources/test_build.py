@@ -78,18 +78,6 @@ deployments:
     assert rendered.objects[0].body["metadata"]["annotations"] == {"x": "1", "y": "1"}
 
 
-def test_a_standalone_service_stands_for_the_automatic_one(render: Render) -> None:
-    rendered = render("""
-services: {app: {ports: [{port: 1, targetPort: 80}]}}
-deployments:
-  app:
-    autoCreateService: true
-    containers: {main: {image: app, imageTag: v1, ports: {http: {containerPort: 80}}}}
-""")
-    services = [r.body["spec"]["ports"][0]["port"] for r in rendered.objects if r.body["kind"] == "Service"]
-    assert services == [1]
-
-
 def test_nothing_makes_nothing() -> None:
     rendered = build_objects(Application(), "demo", "")
     assert (rendered.objects, rendered.migrations) == ((), ())
