@@ -194,12 +194,17 @@ deployments:
     assert wait["name"] == "wait-for-db"
 
 
-def test_d26_the_account_that_a_job_asks_for_is_made_and_no_other_is_named(render: Render) -> None:
-    asked = "jobs: {j: {autoCreateServiceAccount: true, containers: {main: {image: a, imageTag: v1}}}}"
+@pytest.mark.parametrize("section", ["jobs: {j: {", "cronJobs: {j: {schedule: '@daily', "])
+def test_d26_the_account_that_a_job_asks_for_is_made_and_no_other_is_named(render: Render, section: str) -> None:
+    def pod(job: Json) -> Json:
+        spec: Json = job["spec"].get("jobTemplate", job)["spec"]["template"]["spec"]
+        return spec
+
+    asked = f"{section}autoCreateServiceAccount: true, containers: {{main: {{image: a, imageTag: v1}}}}}}}}"
     account, job = (resource.body for resource in render(asked).objects)
-    assert account["metadata"]["name"] == job["spec"]["template"]["spec"]["serviceAccountName"] == "j"
+    assert account["metadata"]["name"] == pod(job)["serviceAccountName"] == "j"
     (job,) = (resource.body for resource in render(asked.replace("true", "false")).objects)
-    assert "serviceAccountName" not in job["spec"]["template"]["spec"]
+    assert "serviceAccountName" not in pod(job)
 
 
 def test_d28_a_built_in_label_cannot_be_set() -> None:
@@ -415,6 +420,28 @@ dexAuthenticators: {d: {applicationDomain: a.com, applicationIngressClassName: n
     assert [(p.code, p.hint) for p in problems("deployment: {}")] == [
         ("values/unknown-key", "did you mean 'deployments'?")
     ]
+
+
+def test_d51_ports_mounts_and_sources_of_variables_say_all_that_kubernetes_knows(render_object: Find) -> None:
+    port = "ports: {http: {containerPort: 80, hostPort: 8080}}"
+    mount = "volumeMounts: [{name: v, mountPath: /v, mountPropagation: HostToContainer, subPathExpr: $(HOSTNAME)}]"
+    source = "envFrom: [{type: configMap, configName: c, prefix: C_}]"
+    values = app("volumes: [{name: v, emptyDir: {}}]", ports=f"{port}, {mount}, {source}")
+    (container,) = render_object(values, "Deployment", "app")["spec"]["template"]["spec"]["containers"]
+    assert container["ports"] == [{"name": "http", "containerPort": 80, "protocol": "TCP", "hostPort": 8080}]
+    assert container["volumeMounts"] == [
+        {"name": "v", "mountPath": "/v", "mountPropagation": "HostToContainer", "subPathExpr": "$(HOSTNAME)"}
+    ]
+    assert container["envFrom"] == [{"prefix": "C_", "configMapRef": {"name": "c"}}]
+
+
+def test_d54_monitors_and_the_certificate_of_an_authenticator_have_the_generic_labels(render: Render) -> None:
+    dex = "{applicationDomain: a.com, applicationIngressClassName: n, autoCreateCertificate: true}"
+    generic = "generic: {labels: {team: shop}, annotations: {docs: here}}\n"
+    values = app("autoCreateServiceMonitor: true", generic=generic) + f"dexAuthenticators: {{d: {dex}}}"
+    found = [resource.body["metadata"] for resource in render(values).objects]
+    assert len(found) == 5
+    assert {(metadata["labels"]["team"], metadata["annotations"]["docs"]) for metadata in found} == {("shop", "here")}
 
 
 def test_d55_a_service_can_say_all_that_kubernetes_knows(render_object: Find) -> None:
