@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from ks_universal.model import scalars
 from ks_universal.model.fields import fields_of
-from ks_universal.model.findings import Findings, Trail
+from ks_universal.model.findings import Findings, Trail, hint_for_empty, hint_for_list
 from ks_universal.model.passthrough import converter_of, converter_of_field
 from ks_universal.model.scalars import Convert
 from ks_universal.model.types import AsYaml, Format, Inline, Kubernetes
@@ -96,22 +96,26 @@ def _one_of(enum: type[StrEnum]) -> Convert:
 
 
 def _list_of(convert: Convert) -> Convert:
+    text = convert in _SCALARS.values()
+
     def convert_items(node: Node, trail: Trail, findings: Findings) -> Any:
         if type(node) is not Sequence:
-            return _refuse(node, trail, findings, "a list", 'write it as a list: ["first", "second"]')
+            return _refuse(node, trail, findings, "a list", hint_for_list(text=text))
         items = []
         for index, item in enumerate(node.items):
             value = convert(item, (trail, index), findings)
             if value is not UNSET:
                 items.append(value)
             elif is_null(item):
-                findings.empty((trail, index), item)
+                findings.empty((trail, index), item, hint_for_empty(text=text))
         return tuple(items)
 
     return convert_items
 
 
 def _map_of(convert: Convert) -> Convert:
+    text = convert in (scalars.convert_text, scalars.convert_any_text)
+
     def convert_entries(node: Node, trail: Trail, findings: Findings) -> Any:
         if type(node) is not Mapping:
             return _refuse(node, trail, findings, "a map", _hint_for_list(node))
@@ -121,7 +125,7 @@ def _map_of(convert: Convert) -> Convert:
             if value is not UNSET:
                 values[key] = value
             elif is_null(child):
-                findings.empty((trail, key), child)
+                findings.empty((trail, key), child, hint_for_empty(text=text))
         return values
 
     return convert_entries
@@ -216,7 +220,7 @@ def _report_missing(key: str, node: Mapping, trail: Trail, findings: Findings) -
     if written is None:
         findings.missing_key(trail, node, key)
     elif is_null(written):
-        findings.empty((trail, key), written)
+        findings.empty((trail, key), written, "it cannot be left out")
 
 
 def _refuse(node: Node, trail: Trail, findings: Findings, expected: str, hint: str | None = None) -> Any:

@@ -46,6 +46,8 @@ class Findings:
         hint = f"did you mean '{near}'?" if near else None
         if hint is None and len(known) <= 8:
             hint = f"it takes {', '.join(known)}"
+        if hint is None and trail is None:
+            hint = "what no section reads, such as anchors, can stand below 'global'"
         self._add("values/unknown-key", trail, _key_place(node), f"has no key '{key}'", hint)
 
     def wrong_type(self, trail: Trail, node: Node, expected: str, hint: str | None = None) -> None:
@@ -68,9 +70,8 @@ class Findings:
         """A key that has to be there."""
         self._add("values/missing-key", trail, _key_place(node), f"needs the key '{key}'", broken=key)
 
-    def empty(self, trail: Trail, node: Node) -> None:
+    def empty(self, trail: Trail, node: Node, hint: str) -> None:
         """An entry or item without a value."""
-        hint = 'write "" for an empty text, or leave it out'
         self._add("values/empty", trail, _key_place(node), "is empty", hint)
 
     def _add(
@@ -113,6 +114,16 @@ def join_choices(choices: Iterable[str]) -> str:
     return " or ".join(shown) if len(shown) <= 2 else f"one of {', '.join(shown)}"
 
 
+def hint_for_empty(*, text: bool) -> str:
+    """Say what to write in place of an entry or item without a value."""
+    return 'write "" for an empty text, or leave it out' if text else "say something of it, or leave it out"
+
+
+def hint_for_list(*, text: bool) -> str:
+    """Say how a list is written: of texts, or of maps."""
+    return 'write it as a list: ["first", "second"]' if text else "write it as a list: each entry begins with '- '"
+
+
 def describe_kind(node: Node) -> str:
     """Say what kind of value a node is, without its characters."""
     from ks_universal.values.scalars import resolve
@@ -125,7 +136,7 @@ def describe_kind(node: Node) -> str:
         value = resolve(node)
     except ValueError:
         return "a text"
-    kinds = {bool: "true or false", int: "a number", float: "a number", str: "a text", type(None): "nothing"}
+    kinds = {bool: "true or false", int: "a number", float: "a fraction", str: "a text", type(None): "nothing"}
     return kinds[type(value)]
 
 

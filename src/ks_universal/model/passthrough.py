@@ -11,7 +11,7 @@ from msgspec import UNSET
 from ks_universal.model import scalars
 from ks_universal.model.choices import choices_of
 from ks_universal.model.fields import fields_of
-from ks_universal.model.findings import Findings, Trail
+from ks_universal.model.findings import Findings, Trail, hint_for_empty, hint_for_list
 from ks_universal.model.scalars import Convert
 from ks_universal.values.nodes import Mapping, Node, Sequence
 from ks_universal.values.scalars import is_null
@@ -63,17 +63,18 @@ def _one_of(choices: tuple[str, ...]) -> Convert:
 
 def convert_list(convert: Convert) -> Convert:
     """Make the converter of a list of what `convert` takes."""
+    text = convert in _SCALARS.values()
 
     def convert_items(node: Node, trail: Trail, findings: Findings) -> Any:
         if type(node) is not Sequence:
-            return _refuse(node, trail, findings, "a list")
+            return _refuse(node, trail, findings, "a list", hint_for_list(text=text))
         items = []
         for index, item in enumerate(node.items):
             value = convert(item, (trail, index), findings)
             if value is not UNSET:
                 items.append(value)
             elif is_null(item):
-                findings.empty((trail, index), item)
+                findings.empty((trail, index), item, hint_for_empty(text=text))
         return items
 
     return convert_items
@@ -135,10 +136,10 @@ def _report_missing(field: str, node: Mapping, trail: Trail, findings: Findings)
     if written is None:
         findings.missing_key(trail, node, field)
     elif is_null(written):
-        findings.empty((trail, field), written)
+        findings.empty((trail, field), written, "it cannot be left out")
 
 
-def _refuse(node: Node, trail: Trail, findings: Findings, expected: str) -> Any:
+def _refuse(node: Node, trail: Trail, findings: Findings, expected: str, hint: str | None = None) -> Any:
     if not is_null(node):
-        findings.wrong_type(trail, node, expected)
+        findings.wrong_type(trail, node, expected, hint)
     return UNSET

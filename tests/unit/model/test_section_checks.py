@@ -95,6 +95,7 @@ def rules(text: str) -> str:
         (app(f"hpa: {{{CPU}}}"), "values/missing-key"),
         (app("hpa: {maxReplicas: 2}"), "values/missing-key"),
         (app(f"hpa: {{minReplicas: 3, maxReplicas: 2, {CPU}}}"), "values/out-of-range"),
+        (app(f"hpa: {{minReplicas: 0, maxReplicas: 2, {CPU}}}"), "values/contradiction"),
         (app("hpa: {maxReplicas: 2, metrics: [{type: Cpu}]}"), "values/unknown-value"),
         (app("hpa: {maxReplicas: 2, metrics: [{type: Pods}]}"), "values/missing-key"),
         (f"hpas: {{x: {{maxReplicas: 2, {CPU}}}}}", "references/unknown-deployment"),
@@ -156,7 +157,11 @@ def test_what_may_be_meant_so_is_a_warning(text: str, code: str) -> None:
         app("autoCreateIngress: false, ingress: {hosts: [{subdomain: a}]}"),
         app("autoCreatePdb: true"),
         app("hpa: {}"),
-        app(f"hpa: {{minReplicas: 0, maxReplicas: 2, {CPU}}}"),
+        app(
+            "hpa: {minReplicas: 0, maxReplicas: 2, metrics: "
+            "[{type: External, external: {metric: {name: depth}, target: {type: Value, value: 10}}}]}"
+        ),
+        app("ingress: ~, pdbConfig: ~"),
         cron("schedule: '*/5 0-6,22 1 JAN MON-FRI'"),
         cron("schedule: '@every 1h30m'"),
         "networkPolicies: {p: {podSelector: {}}}",

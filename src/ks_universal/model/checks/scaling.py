@@ -18,6 +18,8 @@ _METRICS = {
     "Pods": "pods",
     "Resource": "resource",
 }
+_AWAY = ("External", "Object")
+"""Metrics that something has while there are no pods."""
 _TARGETS = ("averageUtilization", "averageValue", "value")
 
 
@@ -94,6 +96,9 @@ def _check_autoscaler(path: Path, autoscaler: Autoscaler, report: Report) -> Non
         report.error("values/out-of-range", (*path, "maxReplicas"), clause)
     if least < 0:
         report.error("values/out-of-range", (*path, "minReplicas"), "must not be negative")
+    if least == 0 and not any(metric.get("type") in _AWAY for metric in spec.get("metrics", ())):
+        clause = "can only be 0 with a metric of the type External or Object: no pods have no load"
+        report.error("values/contradiction", (*path, "minReplicas"), clause, "write 1")
     if not spec.get("metrics"):
         report.missing(path, "metrics", "at least one metric")
     for index, metric in enumerate(spec.get("metrics", ())):
