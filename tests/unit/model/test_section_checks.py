@@ -109,6 +109,12 @@ def rules(text: str) -> str:
         (f"dexAuthenticators: {{d: {{{DEX}, additionalApplications: [{{signOutURL: /x}}]}}}}", "values/missing-key"),
         (f"generic: {{dexAuthenticatorGeneral: {{{DEX}}}}}\ndexAuthenticator: {{enabled: false}}",
          "values/contradiction"),
+        (job("initContainers: {i: {image: 'a:1', resources: {requests: {memory: 1.5Gi}, limits: {memory: 1500Mi}}}}"),
+         "values/contradiction"),
+        (app("migrations: {enabled: true, args: [up], resources: {requests: {cpu: 2}, limits: {cpu: 1999m}}}"),
+         "values/contradiction"),
+        (app("autoCreatePdb: true").replace("{image: a,", "{probes: {livenessProbe: {successThreshold: 2, "
+         "exec: {command: [a]}}}, image: a,"), "values/out-of-range"),
         ("services: {s: {selector: {a: b}, ports: [{port: 80, nodePort: 30080}]}}", "values/contradiction"),
         ("services: {s: {type: LoadBalancer, clusterIP: None, selector: {a: b}, ports: [{port: 80}]}}",
          "values/contradiction"),
@@ -162,6 +168,10 @@ def test_what_may_be_meant_so_is_a_warning(text: str, code: str) -> None:
             "[{type: External, external: {metric: {name: depth}, target: {type: Value, value: 10}}}]}"
         ),
         app("ingress: ~, pdbConfig: ~"),
+        job(
+            "initContainers: {i: {image: 'a:1', resources: {requests: {cpu: 0.3, memory: 1Gi, ephemeral-storage: 1G}, "
+            "limits: {cpu: 300m, memory: 1024Mi}}}}"
+        ),
         cron("schedule: '*/5 0-6,22 1 JAN MON-FRI'"),
         cron("schedule: '@every 1h30m'"),
         "networkPolicies: {p: {podSelector: {}}}",

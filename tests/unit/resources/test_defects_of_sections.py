@@ -133,6 +133,12 @@ services: {app: {selector: {deployment: blue}, ports: [{name: http, port: 80, ta
     assert [name for name, labels in pods.items() if selector.items() <= labels.items()] == ["blue"]
 
 
+def test_d16_an_unknown_group_is_a_finding_also_where_there_are_no_groups() -> None:
+    for groups in ("", "secretRefs: {}\n", "secretRefs: {other: []}\n"):
+        values = app(ports="secretRefs: [db]") + groups
+        assert [p.code for p in problems(values) if p.severity == "error"] == ["references/unknown-group"]
+
+
 def test_d19_a_monitors_own_labels_win_and_the_general_interval_always_counts(render_object: Find) -> None:
     generic = "generic: {serviceMonitorGeneral: {interval: 30s, labels: {prometheus: all, tier: x}}}\n"
     quick = render_object(app("autoCreateServiceMonitor: true", generic=generic), "ServiceMonitor", "app")
