@@ -116,6 +116,14 @@ def rules(text: str) -> str:
         (app("autoCreatePdb: true").replace("{image: a,", "{probes: {livenessProbe: {successThreshold: 2, "
          "exec: {command: [a]}}}, image: a,"), "values/out-of-range"),
         ("services: {s: {selector: {a: b}, ports: [{port: 80, nodePort: 30080}]}}", "values/contradiction"),
+        ("services: {s: {selector: {a: b}, ports: [{port: 80, targetPort: 99999}]}}", "values/out-of-range"),
+        ("services: {s: {selector: {a: b}, ports: [{port: 80, targetPort: web_}]}}", "names/invalid"),
+        ("persistentVolumeClaims: {p: {accessModes: [ReadWriteOnce], size: 10GB}}", "values/wrong-type"),
+        (app("pdb: {minAvailable: 150%}"), "values/out-of-range"),
+        (app("strategy: {rollingUpdate: {maxUnavailable: 101%}}"), "values/out-of-range"),
+        (app("autoCreatePdb: true").replace("image: a,", "image: a, env: [{name: A, valueFrom: {}}],"), "env/source"),
+        ("secretRefs: {g: [{name: A, valueFrom: {fieldRef: {fieldPath: a}, configMapKeyRef: "
+         "{name: c, key: k, optional: true}}}]}", "env/source"),
         ("services: {s: {type: LoadBalancer, clusterIP: None, selector: {a: b}, ports: [{port: 80}]}}",
          "values/contradiction"),
         ("services: {s: {externalTrafficPolicy: Local, selector: {a: b}, ports: [{port: 80}]}}",
@@ -168,6 +176,7 @@ def test_what_may_be_meant_so_is_a_warning(text: str, code: str) -> None:
             "[{type: External, external: {metric: {name: depth}, target: {type: Value, value: 10}}}]}"
         ),
         app("ingress: ~, pdbConfig: ~"),
+        app("strategy: {rollingUpdate: {maxSurge: 200%, maxUnavailable: 100%}}"),
         job(
             "initContainers: {i: {image: 'a:1', resources: {requests: {cpu: 0.3, memory: 1Gi, ephemeral-storage: 1G}, "
             "limits: {cpu: 300m, memory: 1024Mi}}}}"
@@ -197,6 +206,8 @@ def test_what_is_right_has_no_finding(text: str) -> None:
          "values/wrong-type"),
         (GENERIC + "httpRoutes: {r: {hostnames: [a.example.com], rules: x}}", "values/wrong-type"),
         ("services: {s: {selector: {a: b}, ports: 80}}", "values/wrong-type"),
+        ("services: {s: {selector: web, ports: [{port: 80}]}}", "values/wrong-type"),
+        ("deployments: {a: {containers: {main: {image: a, imageTag: [v1]}}}}", "values/wrong-type"),
         ("persistentVolumeClaims: {p: {accessModes: ReadWriteOnce, size: 1Gi}}", "values/wrong-type"),
         (app("hpa: {maxReplicas: 2, metrics: cpu}"), "values/wrong-type"),
         (app("pdb: {minAvailable: [1], labels: {a: b}}"), "values/wrong-type"),

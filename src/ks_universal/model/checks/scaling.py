@@ -62,7 +62,7 @@ def _check_limits(path: Path, budget: DisruptionBudget, report: Report) -> None:
         clause = "says both 'minAvailable' and 'maxUnavailable': Kubernetes takes one of them"
         report.error("values/contradiction", path, clause, "keep one of them", key=True)
     for limit in written:
-        _check_share((*path, limit), budget.kubernetes[limit], report)
+        _check_share((*path, limit), budget.kubernetes[limit], report, most=100)
 
 
 def _check_strategy(path: Path, strategy: dict[str, Any], report: Report) -> None:
@@ -70,20 +70,22 @@ def _check_strategy(path: Path, strategy: dict[str, Any], report: Report) -> Non
     if rolling and strategy.get("type") == "Recreate":
         clause = "is only for the type RollingUpdate"
         report.error("values/contradiction", (*path, "rollingUpdate"), clause, "leave it out", key=True)
-    for key in ("maxSurge", "maxUnavailable"):
+    for key, most in (("maxSurge", None), ("maxUnavailable", 100)):
         if key in rolling:
-            _check_share((*path, "rollingUpdate", key), rolling[key], report)
+            _check_share((*path, "rollingUpdate", key), rolling[key], report, most=most)
     if rolling.get("maxSurge") in (0, "0%") and rolling.get("maxUnavailable") in (0, "0%"):
         clause = "allows no step: maxSurge and maxUnavailable are both 0"
         report.error("values/contradiction", (*path, "rollingUpdate"), clause, "make one of them 1", key=True)
 
 
-def _check_share(path: Path, value: int | str, report: Report) -> None:
+def _check_share(path: Path, value: int | str, report: Report, *, most: int | None) -> None:
     if isinstance(value, int):
         if value < 0:
             report.error("values/out-of-range", path, "must not be negative")
     elif not _PERCENT.fullmatch(value):
         report.error("values/wrong-type", path, "must be a whole number or a percentage", "such as 1 or 50%")
+    elif most is not None and float(value.removesuffix("%")) > most:
+        report.error("values/out-of-range", path, f"must be at most {most}%")
 
 
 def _check_autoscaler(path: Path, autoscaler: Autoscaler, report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.report import Report
+from ks_universal.model.names import is_quantity
 from ks_universal.model.sections import Config, ConfigType
 from ks_universal.values.nodes import Path
 
@@ -64,6 +65,8 @@ def _check_claims(application: Application, report: Report) -> None:
         requests = claim.kubernetes.get("resources", {}).get("requests", {})
         if claim.size is None and "storage" not in requests:
             report.missing(path, "size")
+        if claim.size is not None and not is_quantity(claim.size):
+            report.error("values/wrong-type", (*path, "size"), "must be an amount such as 500Mi or 10Gi")
         if not claim.access_modes:
             report.missing(path, "accessModes", "such as [ReadWriteOnce]")
         for index, mode in enumerate(claim.access_modes):

@@ -101,6 +101,7 @@ def _check_ports(path: Path, service: Service, report: Report) -> None:
             clause = "is only for Services of the type NodePort or LoadBalancer"
             report.error("values/contradiction", (*below, "nodePort"), clause, "write 'type: NodePort'", key=True)
         check_protocol(report, (*below, "protocol"), port.protocol)
+        _check_target_port((*below, "targetPort"), port.target_port, report)
         if port.name is None and len(service.ports) > 1:
             report.error("values/missing-key", below, "needs the key 'name', as there are several ports")
         if port.name is not None and port.name in names:
@@ -111,11 +112,22 @@ def _check_ports(path: Path, service: Service, report: Report) -> None:
         numbers.add((port.port, port.protocol))
 
 
+def _check_target_port(path: Path, target: str | None, report: Report) -> None:
+    """Check a number or a name; which names there are is asked where the pods are known."""
+    if target is None:
+        return
+    if target.isdecimal():
+        check_port_number(report, path, int(target[:6]))
+    elif not is_port_name(target):
+        hint = "it takes a number, or lower-case letters, digits and '-', at most 15, with at least one letter"
+        report.error("names/invalid", path, "is no name that Kubernetes takes for a port", hint)
+
+
 def _check_target(path: Path, service: Service, application: Application, report: Report) -> None:
     """Check what a Service without `selector` finds: the workload of its own name (D15)."""
     name = str(path[-1])
     deployment = application.deployments.get(name)
-    if service.selector is not None or service.type == "ExternalName":
+    if service.selector is not None or service.type == "ExternalName" or report.is_broken((*path, "selector")):
         return
     if deployment is None:
         if name not in report.names_below("deployments"):
