@@ -163,7 +163,7 @@ class _Struct:
         for key, child in node.entries.items():
             known = self._keys.get(key)
             if known is None:
-                findings.unknown_key(trail, key, child, self._keys)
+                findings.unknown_key(trail, key, child, self._keys, _find_place(self._struct, key, child))
                 continue
             field, convert, inline = known
             value = convert(child, (trail, key), findings)
@@ -207,6 +207,13 @@ def inline_definition(annotation: Any) -> str | None:
     """Give the definition whose keys a field collects; None for a field that is a key itself."""
     extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
     return next((extra.definition for extra in extras if isinstance(extra, Inline)), None)
+
+
+def _find_place(struct: type[Format], key: str, node: Node) -> str | None:
+    # It knows all structs, and they this module.
+    from ks_universal.model.misplaced import find_place
+
+    return find_place(struct, key, node)
 
 
 def _empty_value(annotation: Any) -> Any:

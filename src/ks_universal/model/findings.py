@@ -39,11 +39,11 @@ class Findings:
         self.broken: set[Path] = set()
         self._suggestions = 0
 
-    def unknown_key(self, trail: Trail, key: str, node: Node, known: Iterable[str]) -> None:
-        """A key that nothing reads."""
+    def unknown_key(self, trail: Trail, key: str, node: Node, known: Iterable[str], place: str | None = None) -> None:
+        """A key that nothing reads; `place` says where it belongs."""
         known = sorted(known)
-        near = self._nearest(key, known)
-        hint = f"did you mean '{near}'?" if near else None
+        near = None if place else self._nearest(key, known)
+        hint = f"did you mean '{near}'?" if near else place
         if hint is None and len(known) <= 8:
             hint = f"it takes {', '.join(known)}"
         if hint is None and trail is None:
