@@ -114,8 +114,10 @@ def test_d11_a_route_leads_to_a_port_that_the_service_has(render_object: Find) -
 
 
 def test_d14_a_value_that_is_missing_is_a_finding_and_no_other_image() -> None:
-    values = app().replace("image: a,", "image: '{{ .Values.registry }}/app',")
-    assert [p.severity.value for p in problems(values)] == ["error"]
+    # Without the value the first would be no image, and the second another one.
+    for image in ("{{ .Values.registry }}/app", "{{ .Values.prefix }}app"):
+        found = problems(app().replace("image: a,", f"image: '{image}',"))
+        assert [(p.code, p.severity.value) for p in found] == [("expressions/missing-value", "error")]
 
 
 def test_d15_the_documented_blue_green_service_reaches_the_chosen_version(render_object: Find) -> None:
