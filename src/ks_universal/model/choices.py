@@ -54,6 +54,17 @@ _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
         "dnsPolicy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
         "preemptionPolicy": ("Never", "PreemptLowerPriority"),
     },
+    "ResourceQuotaSpec": {
+        "scopes": (
+            "BestEffort",
+            "CrossNamespacePodAffinity",
+            "NotBestEffort",
+            "NotTerminating",
+            "PriorityClass",
+            "Terminating",
+            "VolumeAttributesClass",
+        )
+    },
     "SeccompProfile": {"type": _PROFILES},
     "SecurityContext": _OF_CONTAINERS,
     "ServiceSpec": {

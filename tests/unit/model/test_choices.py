@@ -48,6 +48,7 @@ def test_every_field_with_choices_is_a_text_or_a_list_of_texts_in_the_table() ->
         ("networkPolicies: {a: {podSelector: {}, policyTypes: [Egress, ingress]}}", "ingress", "Ingress"),
         (f"jobs: {{a: {{completionMode: indexed, {MAIN % ''}}}}}", "indexed", "Indexed"),
         (f"cronJobs: {{a: {{schedule: '@daily', concurrencyPolicy: forbid, {MAIN % ''}}}}}", "forbid", "Forbid"),
+        ("resourceQuotas: {q: {hard: {pods: 1}, scopes: [terminating]}}", "terminating", "Terminating"),
         ("configs: {a: {type: ConfigMap, data: {}}}", "ConfigMap", "configMap"),
     ],
 )  # fmt: skip
