@@ -1,6 +1,7 @@
 """The expected texts together show what every key of the format does."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path as Directory
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -31,7 +32,7 @@ WITHOUT_OBJECTS = {
     *POSTGRES.split(),
 }
 """What is taken and makes nothing: the chart's dead key, what expressions read, what `up` needs."""
-FIXED_WORDS = {"Claim.accessModes", "CronJob.schedule", "EnvFrom.type"}
+FIXED_WORDS = {"Claim.accessModes", "EnvFrom.type"}
 """They have to be there and take few texts: neither leaving them out nor lengthening them says anything."""
 
 
@@ -121,9 +122,9 @@ def find_scalars(node: Node, path: Path) -> Iterator[Path]:
         yield from find_scalars(child, (*path, name))
 
 
-def lengthen(node: Node) -> Node:
+def lengthen(node: Node, before: str, after: str) -> Node:
     assert isinstance(node, Scalar)
-    return Scalar(f"{node.text}1", node.plain, node.at, node.key_at, node.tag)
+    return Scalar(f"{before}{node.text}{after}", node.plain, node.at, node.key_at, node.tag)
 
 
 def build(tree: Node | None) -> bytes | None:
@@ -142,7 +143,8 @@ def has_effect(tree: Mapping, path: Path, built: bytes) -> bool:
         return without != built
     node = find(tree, path)
     assert node is not None
-    others = (build(replace(tree, scalar, lengthen)) for scalar in find_scalars(node, path))
+    longer = [partial(lengthen, before=before, after=after) for before, after in (("", "1"), ("1", ""))]
+    others = (build(replace(tree, scalar, change)) for scalar in find_scalars(node, path) for change in longer)
     return any(other not in (None, built) for other in others)
 
 
