@@ -4,7 +4,7 @@ from ks_universal.model.application import Application
 from ks_universal.model.containers import Container
 from ks_universal.model.converters import keys_of
 from ks_universal.model.types import Format
-from ks_universal.model.workloads import CronJob, Deployment, PodSettings
+from ks_universal.model.workloads import CronJob, Deployment, General, PodSettings
 from ks_universal.values.nodes import Mapping, Node
 
 _CHART = "ks-universal"
@@ -14,6 +14,8 @@ def find_place(struct: type[Format], key: str, node: Node) -> str | None:
     """Say where a key belongs that a struct does not take; None where nobody knows."""
     if struct is Application:
         return _find_section(key, node)
+    if struct is General and key in {"containers"} | keys_of(Container):
+        return "containers inherit 'probes' and 'lifecycle' only; the rest each deployment says itself"
     if issubclass(struct, PodSettings) and key in keys_of(Container):
         return f"it belongs to a container: containers.NAME.{key}"
     if struct is Container and key in keys_of(Deployment) | keys_of(CronJob):
