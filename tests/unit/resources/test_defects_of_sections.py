@@ -491,7 +491,9 @@ def test_d57_what_jobs_monitors_accounts_and_ingress_paths_say_is_heard(render_o
 
 
 def test_d58_rendering_changes_no_values() -> None:
-    values = app("autoCreateIngress: true", "autoCreateCertificate: true", "labels: {a: b}")
+    general = GENERIC.rstrip() + "\n  labels: {team: shop}\n"
+    ingress = "ingress: {labels: {b: c}, annotations: {d: e}, hosts: [{subdomain: a}]}"
+    values = app("autoCreateIngress: true", ingress, "autoCreateCertificate: true", "labels: {a: b}", generic=general)
     application = parse_application(parse_yaml(values, "values.yaml")[0]).application
     assert application is not None
     before = repr(application)
