@@ -6,15 +6,17 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 
+from ks_universal.diagnostics import has_errors
 from ks_universal.manifest.flavors import Flavor, flavor_objects
 from ks_universal.manifest.yaml import write_yaml
 from ks_universal.model.fields import fields_of
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
-from ks_universal.resources.objects import Json, identity
+from ks_universal.resources.objects import Json, Rendered, identity
 from ks_universal.values.load import load_values
 
-CASES = sorted(Path(__file__).parent.joinpath("template").iterdir(), key=os.fspath)
+CASES_DIRECTORY = Path(__file__).parent / "template"
+CASES = sorted(CASES_DIRECTORY.iterdir(), key=os.fspath)
 SHOWN_IN_ALL_FLAVORS = (
     "accounts",
     "bytes",
@@ -26,6 +28,7 @@ SHOWN_IN_ALL_FLAVORS = (
     "jobs",
     "web-shop",
 )
+SHOWN_UNDONE = ("expand-contract", "steps-of-their-own")
 SHOWN = [
     (case, flavor) for case in CASES for flavor in Flavor if flavor is Flavor.PLAIN or case.name in SHOWN_IN_ALL_FLAVORS
 ]
@@ -54,17 +57,33 @@ def find_unknown_fields(value: Json, definition: str) -> list[str]:
     return wrong
 
 
-def render(case: Path, flavor: Flavor) -> tuple[Json, ...]:
+def build(case: Path) -> Rendered:
     loaded = load_values([str(case / "values.yaml")])
     parsed = parse_application(loaded.tree)
-    assert parsed.application is not None, "\n".join(map(str, (*loaded.problems, *parsed.problems)))
-    return flavor_objects(build_objects(parsed.application, "demo", "shop"), flavor)
+    found = (*loaded.problems, *parsed.problems)
+    assert parsed.application is not None and not has_errors(found), "\n".join(map(str, found))
+    return build_objects(parsed.application, "demo", "shop")
+
+
+def render(case: Path, flavor: Flavor) -> tuple[Json, ...]:
+    return flavor_objects(build(case), flavor)
 
 
 @pytest.mark.parametrize(("case", "flavor"), SHOWN, ids=[f"{case.name}-{flavor}" for case, flavor in SHOWN])
 def test_manifests_are_as_expected(case: Path, flavor: Flavor, update_goldens: bool) -> None:
     text = write_yaml(render(case, flavor))
     expected = case / ("expected.yaml" if flavor is Flavor.PLAIN else f"expected.{flavor}.yaml")
+    if update_goldens:
+        expected.write_text(text)
+    assert text == expected.read_text()
+
+
+@pytest.mark.parametrize("name", SHOWN_UNDONE)
+def test_what_undoes_migrations_is_as_expected(name: str, update_goldens: bool) -> None:
+    case = CASES_DIRECTORY / name
+    migrations = build(case).migrations
+    text = write_yaml(tuple(job for migration in migrations for job in migration.undo))
+    expected = case / "expected.undo.yaml"
     if update_goldens:
         expected.write_text(text)
     assert text == expected.read_text()

@@ -13,8 +13,8 @@ from msgspec import UNSET
 
 from ks_universal.model import scalars
 from ks_universal.model.fields import fields_of
-from ks_universal.model.findings import Findings, Trail
-from ks_universal.model.passthrough import converter_of
+from ks_universal.model.findings import Findings, Trail, hint_for_empty, hint_for_list
+from ks_universal.model.passthrough import converter_of, converter_of_field
 from ks_universal.model.scalars import Convert
 from ks_universal.model.types import AsYaml, Format, Inline, Kubernetes
 from ks_universal.values.nodes import Mapping, Node, Sequence
@@ -83,35 +83,39 @@ def _annotated(annotation: Any) -> Convert:
 
 def _one_of(enum: type[StrEnum]) -> Convert:
     names = {member.value: member for member in enum}
-    expected = " or ".join(names)
+    choices = tuple(names)
 
     def convert(node: Node, trail: Trail, findings: Findings) -> Any:
         value = scalars.convert_text(node, trail, findings)
         if value is UNSET or value in names:
             return names.get(value, UNSET)
-        findings.unfit_value(trail, node, f"must be {expected}")
+        findings.unknown_value(trail, node, value, choices)
         return UNSET
 
     return convert
 
 
 def _list_of(convert: Convert) -> Convert:
+    text = convert in _SCALARS.values()
+
     def convert_items(node: Node, trail: Trail, findings: Findings) -> Any:
         if type(node) is not Sequence:
-            return _refuse(node, trail, findings, "a list", 'write it as a list: ["first", "second"]')
+            return _refuse(node, trail, findings, "a list", hint_for_list(text=text))
         items = []
         for index, item in enumerate(node.items):
             value = convert(item, (trail, index), findings)
             if value is not UNSET:
                 items.append(value)
             elif is_null(item):
-                findings.empty((trail, index), item)
+                findings.empty((trail, index), item, hint_for_empty(text=text))
         return tuple(items)
 
     return convert_items
 
 
 def _map_of(convert: Convert) -> Convert:
+    text = convert in (scalars.convert_text, scalars.convert_any_text)
+
     def convert_entries(node: Node, trail: Trail, findings: Findings) -> Any:
         if type(node) is not Mapping:
             return _refuse(node, trail, findings, "a map", _hint_for_list(node))
@@ -121,7 +125,7 @@ def _map_of(convert: Convert) -> Convert:
             if value is not UNSET:
                 values[key] = value
             elif is_null(child):
-                findings.empty((trail, key), child)
+                findings.empty((trail, key), child, hint_for_empty(text=text))
         return values
 
     return convert_entries
@@ -159,7 +163,7 @@ class _Struct:
         for key, child in node.entries.items():
             known = self._keys.get(key)
             if known is None:
-                findings.unknown_key(trail, key, child, self._keys)
+                findings.unknown_key(trail, key, child, self._keys, _find_place(self._struct, key, child))
                 continue
             field, convert, inline = known
             value = convert(child, (trail, key), findings)
@@ -194,15 +198,22 @@ class _Struct:
 
     def _add_inline(self, field: str, definition: str) -> None:
         refused = NOT_PASSED.get(definition, frozenset())
-        for key, kind in fields_of(definition).items():
-            if key not in refused:
-                self._keys.setdefault(key, _Key(key, converter_of(kind.rstrip("!")), field))
+        for key in fields_of(definition):
+            if key not in refused and key not in self._keys:
+                self._keys[key] = _Key(key, converter_of_field(definition, key), field)
 
 
 def inline_definition(annotation: Any) -> str | None:
     """Give the definition whose keys a field collects; None for a field that is a key itself."""
     extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
     return next((extra.definition for extra in extras if isinstance(extra, Inline)), None)
+
+
+def _find_place(struct: type[Format], key: str, node: Node) -> str | None:
+    # It knows all structs, and they this module.
+    from ks_universal.model.misplaced import find_place
+
+    return find_place(struct, key, node)
 
 
 def _empty_value(annotation: Any) -> Any:
@@ -216,7 +227,7 @@ def _report_missing(key: str, node: Mapping, trail: Trail, findings: Findings) -
     if written is None:
         findings.missing_key(trail, node, key)
     elif is_null(written):
-        findings.empty((trail, key), written)
+        findings.empty((trail, key), written, "it cannot be left out")
 
 
 def _refuse(node: Node, trail: Trail, findings: Findings, expected: str, hint: str | None = None) -> Any:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 
 from ks_universal.model.application import Application
+from ks_universal.model.choices import choices_of
 from ks_universal.model.converters import NOT_PASSED, inline_definition
 from ks_universal.model.fields import fields_of
 from ks_universal.model.types import AsYaml, Format, Kubernetes
@@ -149,12 +150,22 @@ def _read_extras(arguments: tuple[Any, ...]) -> Kind:
 
 
 def _list_fields(definition: str) -> dict[str, Key]:
+    choices = choices_of(definition)
     return {
         name: Key(
-            _read_notation(kind.rstrip("!")), _name_origin(definition, name), kind.endswith("!"), origin=definition
+            _read_field(kind.rstrip("!"), choices.get(name)),
+            _name_origin(definition, name),
+            kind.endswith("!"),
+            origin=definition,
         )
         for name, kind in fields_of(definition).items()
     }
+
+
+def _read_field(kind: str, choices: tuple[str, ...] | None) -> Kind:
+    if choices is None:
+        return _read_notation(kind)
+    return ListOf(Choice(choices)) if kind.startswith("[]") else Choice(choices)
 
 
 def _read_notation(kind: str) -> Kind:

@@ -7,7 +7,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
 from ks_universal.model.description import ROOT, Choice, Key, Kind, ListOf, MapOf, Ours, Plain, Theirs, list_keys
-from ks_universal.model.findings import nearest
+from ks_universal.model.findings import join_choices, nearest
 
 _PART = re.compile(r'\["(?P<quoted>[^"]*)"\]|\[(?P<index>[0-9*]*)\]|(?P<name>[^.\[\]]+)')
 _WHOLE = Key(ROOT, "The values of a release, by section.")
@@ -67,7 +67,7 @@ def name_kind(kind: Kind, *, many: bool = False) -> str:
         case Plain(name):
             return _count(_NAMES.get(name, name), many=many)
         case Choice(values):
-            return " or ".join(values)
+            return join_choices(values)
         case ListOf(item):
             return f"{_count('list', many=many)} of {name_kind(item, many=True)}"
         case MapOf(value):

@@ -39,13 +39,15 @@ class Findings:
         self.broken: set[Path] = set()
         self._suggestions = 0
 
-    def unknown_key(self, trail: Trail, key: str, node: Node, known: Iterable[str]) -> None:
-        """A key that nothing reads."""
+    def unknown_key(self, trail: Trail, key: str, node: Node, known: Iterable[str], place: str | None = None) -> None:
+        """A key that nothing reads; `place` says where it belongs."""
         known = sorted(known)
-        near = self._nearest(key, known)
-        hint = f"did you mean '{near}'?" if near else None
+        near = None if place else self._nearest(key, known)
+        hint = f"did you mean '{near}'?" if near else place
         if hint is None and len(known) <= 8:
             hint = f"it takes {', '.join(known)}"
+        if hint is None and trail is None:
+            hint = "what no section reads, such as anchors, can stand below 'global'"
         self._add("values/unknown-key", trail, _key_place(node), f"has no key '{key}'", hint)
 
     def wrong_type(self, trail: Trail, node: Node, expected: str, hint: str | None = None) -> None:
@@ -57,13 +59,19 @@ class Findings:
         """A scalar that has no value, or none that the place takes; `clause` follows its path."""
         self._add("values/wrong-type", trail, position(node.at), clause)
 
+    def unknown_value(self, trail: Trail, node: Node, text: str, choices: tuple[str, ...]) -> None:
+        """A text that is none of those that the place takes."""
+        near = self._nearest(text, list(choices))
+        hint = f"did you mean '{near}'?" if near else None
+        clause = f"must be {join_choices(choices)}"
+        self._add("values/unknown-value", trail, position(node.at), clause, hint)
+
     def missing_key(self, trail: Trail, node: Mapping, key: str) -> None:
         """A key that has to be there."""
         self._add("values/missing-key", trail, _key_place(node), f"needs the key '{key}'", broken=key)
 
-    def empty(self, trail: Trail, node: Node) -> None:
+    def empty(self, trail: Trail, node: Node, hint: str) -> None:
         """An entry or item without a value."""
-        hint = 'write "" for an empty text, or leave it out'
         self._add("values/empty", trail, _key_place(node), "is empty", hint)
 
     def _add(
@@ -100,6 +108,22 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
+def join_choices(choices: Iterable[str]) -> str:
+    """Write the texts of which one is taken: `Always or Never`, `one of Always, IfNotPresent, Never`."""
+    shown = [choice for choice in choices if choice]
+    return " or ".join(shown) if len(shown) <= 2 else f"one of {', '.join(shown)}"
+
+
+def hint_for_empty(*, text: bool) -> str:
+    """Say what to write in place of an entry or item without a value."""
+    return 'write "" for an empty text, or leave it out' if text else "say something of it, or leave it out"
+
+
+def hint_for_list(*, text: bool) -> str:
+    """Say how a list is written: of texts, or of maps."""
+    return 'write it as a list: ["first", "second"]' if text else "write it as a list: each entry begins with '- '"
+
+
 def describe_kind(node: Node) -> str:
     """Say what kind of value a node is, without its characters."""
     from ks_universal.values.scalars import resolve
@@ -112,7 +136,7 @@ def describe_kind(node: Node) -> str:
         value = resolve(node)
     except ValueError:
         return "a text"
-    kinds = {bool: "true or false", int: "a number", float: "a number", str: "a text", type(None): "nothing"}
+    kinds = {bool: "true or false", int: "a number", float: "a fraction", str: "a text", type(None): "nothing"}
     return kinds[type(value)]
 
 

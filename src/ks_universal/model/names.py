@@ -5,6 +5,10 @@ import re
 from ks_universal.digests import sha256_hex
 
 _QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?", re.ASCII)
+_FACTORS = {
+    **{letter: 1000.0**power for power, letter in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)},
+    **{f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTPE", 1)},
+}
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _DNS_1035_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -57,6 +61,15 @@ def is_label_value(text: str) -> bool:
 def is_quantity(text: str) -> bool:
     """An amount: `100m`, `0.5`, `1e3`, `256Mi`."""
     return _QUANTITY.fullmatch(text) is not None
+
+
+def read_quantity(text: str) -> float:
+    """Give an amount as a number: `256Mi` is 268435456.0. `text` is a quantity."""
+    found = _QUANTITY.fullmatch(text)
+    suffix = "" if found is None or found[3] is None else found[3]
+    if suffix in _FACTORS:
+        return float(text.removesuffix(suffix)) * _FACTORS[suffix]
+    return float(text)
 
 
 def job_name(deployment: str, step: str | None) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 from msgspec import UNSET
 
 from ks_universal.model import scalars
+from ks_universal.model.choices import choices_of
 from ks_universal.model.fields import fields_of
-from ks_universal.model.findings import Findings, Trail
+from ks_universal.model.findings import Findings, Trail, hint_for_empty, hint_for_list
 from ks_universal.model.scalars import Convert
 from ks_universal.values.nodes import Mapping, Node, Sequence
 from ks_universal.values.scalars import is_null
@@ -40,19 +41,40 @@ def converter_of(kind: str) -> Convert:
     return converter_of(fields[""]) if "" in fields else _Definition(kind).convert
 
 
+def converter_of_field(definition: str, field: str) -> Convert:
+    """Make the converter of a field of a definition; some take only a few texts."""
+    kind = fields_of(definition)[field].rstrip("!")
+    choices = choices_of(definition).get(field)
+    if choices is None:
+        return converter_of(kind)
+    return convert_list(_one_of(choices)) if kind.startswith("[]") else _one_of(choices)
+
+
+def _one_of(choices: tuple[str, ...]) -> Convert:
+    def convert(node: Node, trail: Trail, findings: Findings) -> Any:
+        value = scalars.convert_text(node, trail, findings)
+        if value is UNSET or value in choices:
+            return value
+        findings.unknown_value(trail, node, value, choices)
+        return UNSET
+
+    return convert
+
+
 def convert_list(convert: Convert) -> Convert:
     """Make the converter of a list of what `convert` takes."""
+    text = convert in _SCALARS.values()
 
     def convert_items(node: Node, trail: Trail, findings: Findings) -> Any:
         if type(node) is not Sequence:
-            return _refuse(node, trail, findings, "a list")
+            return _refuse(node, trail, findings, "a list", hint_for_list(text=text))
         items = []
         for index, item in enumerate(node.items):
             value = convert(item, (trail, index), findings)
             if value is not UNSET:
                 items.append(value)
             elif is_null(item):
-                findings.empty((trail, index), item)
+                findings.empty((trail, index), item, hint_for_empty(text=text))
         return items
 
     return convert_items
@@ -78,7 +100,8 @@ class _Definition:
     """A definition of the table. The converters of its fields are made when first needed: definitions are recursive."""
 
     def __init__(self, name: str) -> None:
-        self._kinds = {field: kind.rstrip("!") for field, kind in fields_of(name).items()}
+        self._name = name
+        self._fields = fields_of(name)
         self._required = [field for field, kind in fields_of(name).items() if kind.endswith("!")]
         self._converters: dict[str, Convert] = {}
 
@@ -91,7 +114,7 @@ class _Definition:
         for key, child in node.entries.items():
             convert = converters.get(key) or self._prepare(key)
             if convert is None:
-                findings.unknown_key(trail, key, child, self._kinds)
+                findings.unknown_key(trail, key, child, self._fields)
                 continue
             value = convert(child, (trail, key), findings)
             if value is not UNSET:
@@ -102,10 +125,9 @@ class _Definition:
         return values
 
     def _prepare(self, key: str) -> Convert | None:
-        kind = self._kinds.get(key)
-        if kind is None:
+        if key not in self._fields:
             return None
-        self._converters[key] = converter_of(kind)
+        self._converters[key] = converter_of_field(self._name, key)
         return self._converters[key]
 
 
@@ -114,10 +136,10 @@ def _report_missing(field: str, node: Mapping, trail: Trail, findings: Findings)
     if written is None:
         findings.missing_key(trail, node, field)
     elif is_null(written):
-        findings.empty((trail, field), written)
+        findings.empty((trail, field), written, "it cannot be left out")
 
 
-def _refuse(node: Node, trail: Trail, findings: Findings, expected: str) -> Any:
+def _refuse(node: Node, trail: Trail, findings: Findings, expected: str, hint: str | None = None) -> Any:
     if not is_null(node):
-        findings.wrong_type(trail, node, expected)
+        findings.wrong_type(trail, node, expected, hint)
     return UNSET

@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from ks_universal.model.findings import Findings, Trail
 from ks_universal.model.text import scalar_text, to_json, to_yaml
-from ks_universal.values.nodes import Node, Scalar, Written
+from ks_universal.values.nodes import Mapping, Node, Scalar, Sequence, Written
 from ks_universal.values.scalars import is_null, resolve
 
 Convert = Callable[[Node, Trail, Findings], Any]
@@ -83,10 +83,22 @@ def convert_any(node: Node, trail: Trail, findings: Findings) -> Any:
     """Anything, as JSON."""
     try:
         value = to_json(node)
-    except ValueError as error:
-        findings.unfit_value(trail, node, str(error))
+    except ValueError:
+        _report_unreadable(node, trail, findings)
         return UNSET
     return UNSET if value is None else value
+
+
+def _report_unreadable(node: Node, trail: Trail, findings: Findings) -> None:
+    """Report each scalar below a node that has no value."""
+    if isinstance(node, Mapping):
+        for key, child in node.entries.items():
+            _report_unreadable(child, (trail, key), findings)
+    elif isinstance(node, Sequence):
+        for index, child in enumerate(node.items):
+            _report_unreadable(child, (trail, index), findings)
+    else:
+        _resolve(node, trail, findings, "a value")
 
 
 def _convert_int(node: Node, trail: Trail, findings: Findings, limit: int) -> Any:

@@ -1,9 +1,10 @@
-"""Where the pods of a Deployment may run (section 22 of the values reference)."""
+"""Where the pods of a workload may run (section 22 of the values reference)."""
 
 from ks_universal.model.workloads import Workload
-from ks_universal.resources.metadata import COMPONENT
+from ks_universal.resources.metadata import COMPONENT, build_selector
 from ks_universal.resources.objects import Json
 
+_SPREAD = "topologySpreadConstraints"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
@@ -15,6 +16,21 @@ def build_affinity(name: str, workload: Workload) -> Json | None:
     if workload.auto_create_soft_anti_affinity and "podAntiAffinity" not in affinity:
         affinity["podAntiAffinity"] = _spread_over_hosts(name)
     return affinity or None
+
+
+def spread_pods(name: str, release: str, pod_spec: Json) -> Json:
+    """Give the fields of a PodSpec with constraints that count the workload's own pods, where they say no others.
+
+    Without a selector a constraint counts no pods: nothing would be spread.
+    """
+    constraints = pod_spec.get(_SPREAD)
+    if constraints is None:
+        return pod_spec
+    own = {"matchLabels": build_selector(name, release)}
+    return {
+        **pod_spec,
+        _SPREAD: [{**constraint, "labelSelector": constraint.get("labelSelector", own)} for constraint in constraints],
+    }
 
 
 def _require_nodes(node_affinity: Json, selector: dict[str, str]) -> Json:

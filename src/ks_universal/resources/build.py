@@ -1,6 +1,6 @@
 """From the typed application to all Kubernetes objects of a release: the order in which they are to be applied."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from ks_universal.model.application import Application
 from ks_universal.model.migrations import Step, effective_steps
@@ -88,12 +88,11 @@ def _build_configs(scope: Scope, application: Application, kind: ConfigType) -> 
 
 
 def _build_services(scope: Scope, application: Application) -> Iterator[Resource]:
-    """Build the standalone Services, and the automatic ones whose name no standalone one has."""
     for name, service in application.services.items():
         yield Resource(build_service(scope, name, service, application.deployments))
     for name, deployment in application.deployments.items():
         body = build_auto_service(within(scope, deployment.namespace), name, deployment)
-        if body is not None and name not in application.services:
+        if body is not None:
             yield Resource(body, name)
 
 
@@ -110,16 +109,9 @@ def _build_jobs(scope: Scope, application: Application) -> Iterator[Resource]:
 
 
 def _build_companions(scope: Scope, application: Application) -> Iterator[Resource]:
-    """Build what deployments ask for beside themselves; an object that is written by itself stands for it."""
-    standalone: dict[str, Iterable[str]] = {
-        "HorizontalPodAutoscaler": application.hpas,
-        "Ingress": application.ingresses,
-        "HTTPRoute": application.http_routes,
-    }
     for name, deployment in application.deployments.items():
         for body in build_companions(within(scope, deployment.namespace), name, deployment, application):
-            if name not in standalone.get(body["kind"], ()):
-                yield Resource(body, name)
+            yield Resource(body, name)
 
 
 def _build_migrations(scope: Scope, application: Application) -> Iterator[tuple[Step, Migration]]:

@@ -4,7 +4,7 @@ from ks_universal.model.application import Application
 from ks_universal.model.containers import Container
 from ks_universal.model.workloads import Deployment
 from ks_universal.resources.accounts import find_account_name
-from ks_universal.resources.affinity import build_affinity
+from ks_universal.resources.affinity import build_affinity, spread_pods
 from ks_universal.resources.autoscalers import is_scaled
 from ks_universal.resources.configs import digest_configs
 from ks_universal.resources.containers import add_passed_through, build_container, build_init_containers
@@ -66,6 +66,6 @@ def _build_pod(scope: Scope, name: str, deployment: Deployment, application: App
         account=find_account_name(scope, name, deployment),
         security_context=deployment.security_context,
         affinity=build_affinity(name, deployment),
-        passed_through=deployment.pod_spec,
+        passed_through=spread_pods(name, scope.release, deployment.pod_spec),
     )
     return build_pod_spec(scope, deployment, pod)

@@ -6,6 +6,7 @@ from ks_universal.digests import sha256_hex
 from ks_universal.model.application import Application
 from ks_universal.model.workloads import CronJob, Job
 from ks_universal.resources.accounts import find_account_name
+from ks_universal.resources.affinity import spread_pods
 from ks_universal.resources.containers import build_container, build_init_containers
 from ks_universal.resources.deployments import find_version
 from ks_universal.resources.metadata import (
@@ -70,7 +71,7 @@ def _build_pod(scope: Scope, name: str, job: Job, application: Application) -> J
         affinity=job.affinity,
         node_selector=job.node_selector,
         restart_policy=job.restart_policy,
-        passed_through=job.pod_spec,
+        passed_through=spread_pods(name, scope.release, job.pod_spec),
     )
     return build_pod_spec(scope, job, pod)
 

@@ -108,7 +108,7 @@ def format_path(path: Path) -> str:
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif "." in part:
+        elif not part or "." in part or not part.isprintable() or " " in part:
             text += f'["{part}"]'
         else:
             text += f".{part}" if text else part

@@ -84,6 +84,7 @@ def test_one_finding_names_what_is_wrong(text: str, code: str) -> None:
         (migrations("args: [$(NOPE)]"), "env/not-expanded"),
         ("services: {s: {ports: [{port: 80}]}}", "services/no-pods"),
         (app(more=", autoCreateService: true"), "services/no-ports"),
+        (app(more=", autoCreateService: true") + "services: {app: {ports: [{port: 80}]}}", "services/no-ports"),
         (app(more=", volumes: [{name: v, persistentVolumeClaim: {claimName: c}}]"), "references/unknown-claim"),
     ],
 )

@@ -95,6 +95,7 @@ def rules(text: str) -> str:
         (app(f"hpa: {{{CPU}}}"), "values/missing-key"),
         (app("hpa: {maxReplicas: 2}"), "values/missing-key"),
         (app(f"hpa: {{minReplicas: 3, maxReplicas: 2, {CPU}}}"), "values/out-of-range"),
+        (app(f"hpa: {{minReplicas: 0, maxReplicas: 2, {CPU}}}"), "values/contradiction"),
         (app("hpa: {maxReplicas: 2, metrics: [{type: Cpu}]}"), "values/unknown-value"),
         (app("hpa: {maxReplicas: 2, metrics: [{type: Pods}]}"), "values/missing-key"),
         (f"hpas: {{x: {{maxReplicas: 2, {CPU}}}}}", "references/unknown-deployment"),
@@ -108,6 +109,27 @@ def rules(text: str) -> str:
         (f"dexAuthenticators: {{d: {{{DEX}, additionalApplications: [{{signOutURL: /x}}]}}}}", "values/missing-key"),
         (f"generic: {{dexAuthenticatorGeneral: {{{DEX}}}}}\ndexAuthenticator: {{enabled: false}}",
          "values/contradiction"),
+        (job("initContainers: {i: {image: 'a:1', resources: {requests: {memory: 1.5Gi}, limits: {memory: 1500Mi}}}}"),
+         "values/contradiction"),
+        (app("migrations: {enabled: true, args: [up], resources: {requests: {cpu: 2}, limits: {cpu: 1999m}}}"),
+         "values/contradiction"),
+        (app("autoCreatePdb: true").replace("{image: a,", "{probes: {livenessProbe: {successThreshold: 2, "
+         "exec: {command: [a]}}}, image: a,"), "values/out-of-range"),
+        ("services: {s: {selector: {a: b}, ports: [{port: 80, nodePort: 30080}]}}", "values/contradiction"),
+        ("services: {s: {selector: {a: b}, ports: [{port: 80, targetPort: 99999}]}}", "values/out-of-range"),
+        ("services: {s: {selector: {a: b}, ports: [{port: 80, targetPort: web_}]}}", "names/invalid"),
+        ("persistentVolumeClaims: {p: {accessModes: [ReadWriteOnce], size: 10GB}}", "values/wrong-type"),
+        (app("pdb: {minAvailable: 150%}"), "values/out-of-range"),
+        (app("strategy: {rollingUpdate: {maxUnavailable: 101%}}"), "values/out-of-range"),
+        (app("autoCreatePdb: true").replace("image: a,", "image: a, env: [{name: A, valueFrom: {}}],"), "env/source"),
+        ("secretRefs: {g: [{name: A, valueFrom: {fieldRef: {fieldPath: a}, configMapKeyRef: "
+         "{name: c, key: k, optional: true}}}]}", "env/source"),
+        ("services: {s: {type: LoadBalancer, clusterIP: None, selector: {a: b}, ports: [{port: 80}]}}",
+         "values/contradiction"),
+        ("services: {s: {externalTrafficPolicy: Local, selector: {a: b}, ports: [{port: 80}]}}",
+         "values/contradiction"),
+        (app("serviceConfig: {loadBalancerSourceRanges: [10.0.0.0/8]}"), "values/contradiction"),
+        (app("serviceType: NodePort, serviceConfig: {clusterIP: None}"), "values/contradiction"),
         ("configs: {c: {binaryData: {a: '%'}}}", "values/wrong-type"),
         ("configs: {c: {data: {a: b}, binaryData: {a: aGk=}}}", "names/duplicate"),
         ("configs: {c: {data: {a: b}, secretType: kubernetes.io/tls}}", "values/contradiction"),
@@ -149,14 +171,53 @@ def test_what_may_be_meant_so_is_a_warning(text: str, code: str) -> None:
         app("autoCreateIngress: false, ingress: {hosts: [{subdomain: a}]}"),
         app("autoCreatePdb: true"),
         app("hpa: {}"),
-        app(f"hpa: {{minReplicas: 0, maxReplicas: 2, {CPU}}}"),
+        app(
+            "hpa: {minReplicas: 0, maxReplicas: 2, metrics: "
+            "[{type: External, external: {metric: {name: depth}, target: {type: Value, value: 10}}}]}"
+        ),
+        app("ingress: ~, pdbConfig: ~"),
+        app("strategy: {rollingUpdate: {maxSurge: 200%, maxUnavailable: 100%}}"),
+        job(
+            "initContainers: {i: {image: 'a:1', resources: {requests: {cpu: 0.3, memory: 1Gi, ephemeral-storage: 1G}, "
+            "limits: {cpu: 300m, memory: 1024Mi}}}}"
+        ),
         cron("schedule: '*/5 0-6,22 1 JAN MON-FRI'"),
         cron("schedule: '@every 1h30m'"),
         "networkPolicies: {p: {podSelector: {}}}",
+        "services: {s: {type: NodePort, selector: {a: b}, externalTrafficPolicy: Local, "
+        "ports: [{port: 80, nodePort: 30080}]}}",
     ],
 )
 def test_what_is_right_has_no_finding(text: str) -> None:
     assert find(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("ingresses: {i: {hosts: a.example.com}}", "values/wrong-type"),
+        ("ingresses: {i: {hosts: [a.example.com]}}", "values/wrong-type"),
+        (app("autoCreateIngress: true, ingress: true", ""), "values/wrong-type"),
+        (app("autoCreateIngress: true, autoCreateCertificate: true, certificate: prod"), "values/wrong-type"),
+        (app("autoCreateCertificate: true, certificate: prod", ""), "values/wrong-type"),
+        (app("autoCreateHttpRoute: true, httpRoute: {parentRefs: gw}").replace("parentRefs: [{name: gw}]", ""),
+         "values/wrong-type"),
+        (GENERIC + "httpRoutes: {r: {hostnames: a.example.com, rules: [{filters: [{type: RequestRedirect}]}]}}",
+         "values/wrong-type"),
+        (GENERIC + "httpRoutes: {r: {hostnames: [a.example.com], rules: x}}", "values/wrong-type"),
+        ("services: {s: {selector: {a: b}, ports: 80}}", "values/wrong-type"),
+        ("services: {s: {selector: web, ports: [{port: 80}]}}", "values/wrong-type"),
+        ("deployments: {a: {containers: {main: {image: a, imageTag: [v1]}}}}", "values/wrong-type"),
+        ("persistentVolumeClaims: {p: {accessModes: ReadWriteOnce, size: 1Gi}}", "values/wrong-type"),
+        (app("hpa: {maxReplicas: 2, metrics: cpu}"), "values/wrong-type"),
+        (app("pdb: {minAvailable: [1], labels: {a: b}}"), "values/wrong-type"),
+        (app("migrations: {enabled: true, args: migrate up}"), "values/wrong-type"),
+        (app("migrations: {enabled: true, steps: {a: {args: [up]}}}"), "values/wrong-type"),
+        (f"dexAuthenticators: {{d: {{{DEX.replace('nginx', '[nginx]')}}}}}", "values/wrong-type"),
+    ],
+)  # fmt: skip
+def test_what_is_written_wrong_is_not_missing_too(text: str, code: str) -> None:
+    assert find(text) == [("error", code)]
 
 
 def test_a_misspelt_key_is_recognised_among_the_many_of_a_cron_job() -> None:

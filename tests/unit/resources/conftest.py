@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ks_universal.diagnostics import has_errors
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
 from ks_universal.resources.objects import Json, Rendered
@@ -19,7 +20,8 @@ def render() -> Render:
     def render_text(text: str) -> Rendered:
         tree, problems = parse_yaml(text, "values.yaml")
         parsed = parse_application(tree)
-        assert parsed.application is not None, "\n".join(map(str, (*problems, *parsed.problems)))
+        found = (*problems, *parsed.problems)
+        assert parsed.application is not None and not has_errors(found), "\n".join(map(str, found))
         return build_objects(parsed.application, "demo", "")
 
     return render_text

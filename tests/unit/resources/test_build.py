@@ -78,18 +78,6 @@ deployments:
     assert rendered.objects[0].body["metadata"]["annotations"] == {"x": "1", "y": "1"}
 
 
-def test_a_standalone_service_stands_for_the_automatic_one(render: Render) -> None:
-    rendered = render("""
-services: {app: {ports: [{port: 1, targetPort: 80}]}}
-deployments:
-  app:
-    autoCreateService: true
-    containers: {main: {image: app, imageTag: v1, ports: {http: {containerPort: 80}}}}
-""")
-    services = [r.body["spec"]["ports"][0]["port"] for r in rendered.objects if r.body["kind"] == "Service"]
-    assert services == [1]
-
-
 def test_nothing_makes_nothing() -> None:
     rendered = build_objects(Application(), "demo", "")
     assert (rendered.objects, rendered.migrations) == ((), ())
@@ -113,3 +101,15 @@ def test_every_place_of_a_pod_that_names_an_object_is_known() -> None:
     renamed = rename_references(pod, {reference: reference[1].upper() for reference in references})
     assert [name for _, name in read_references(renamed)] == list("ABCDEFGHI")
     assert [name for _, name in read_references(pod)] == list("abcdefghi")
+
+
+def test_constraints_of_spreading_count_the_workloads_own_pods_unless_they_say_others(render: Render) -> None:
+    spread = "topologySpreadConstraints: [{maxSkew: 1, topologyKey: z, whenUnsatisfiable: DoNotSchedule%s}]"
+    containers = "containers: {main: {image: a, imageTag: v1}}"
+    own, other = (
+        render(f"jobs: {{j: {{{spread % more}, {containers}}}}}").objects[0].body["spec"]["template"]
+        for more in ("", ", labelSelector: {matchLabels: {a: b}}")
+    )
+    selector = own["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"]
+    assert selector.items() <= own["metadata"]["labels"].items()
+    assert other["spec"]["topologySpreadConstraints"][0]["labelSelector"] == {"matchLabels": {"a": "b"}}

@@ -114,8 +114,10 @@ def test_d11_a_route_leads_to_a_port_that_the_service_has(render_object: Find) -
 
 
 def test_d14_a_value_that_is_missing_is_a_finding_and_no_other_image() -> None:
-    values = app().replace("image: a,", "image: '{{ .Values.registry }}/app',")
-    assert [p.severity.value for p in problems(values)] == ["error"]
+    # Without the value the first would be no image, and the second another one.
+    for image in ("{{ .Values.registry }}/app", "{{ .Values.prefix }}app"):
+        found = problems(app().replace("image: a,", f"image: '{image}',"))
+        assert [(p.code, p.severity.value) for p in found] == [("expressions/missing-value", "error")]
 
 
 def test_d15_the_documented_blue_green_service_reaches_the_chosen_version(render_object: Find) -> None:
@@ -131,6 +133,12 @@ services: {app: {selector: {deployment: blue}, ports: [{name: http, port: 80, ta
         for name in ("blue", "green")
     }
     assert [name for name, labels in pods.items() if selector.items() <= labels.items()] == ["blue"]
+
+
+def test_d16_an_unknown_group_is_a_finding_also_where_there_are_no_groups() -> None:
+    for groups in ("", "secretRefs: {}\n", "secretRefs: {other: []}\n"):
+        values = app(ports="secretRefs: [db]") + groups
+        assert [p.code for p in problems(values) if p.severity == "error"] == ["references/unknown-group"]
 
 
 def test_d19_a_monitors_own_labels_win_and_the_general_interval_always_counts(render_object: Find) -> None:
@@ -194,12 +202,17 @@ deployments:
     assert wait["name"] == "wait-for-db"
 
 
-def test_d26_the_account_that_a_job_asks_for_is_made_and_no_other_is_named(render: Render) -> None:
-    asked = "jobs: {j: {autoCreateServiceAccount: true, containers: {main: {image: a, imageTag: v1}}}}"
+@pytest.mark.parametrize("section", ["jobs: {j: {", "cronJobs: {j: {schedule: '@daily', "])
+def test_d26_the_account_that_a_job_asks_for_is_made_and_no_other_is_named(render: Render, section: str) -> None:
+    def pod(job: Json) -> Json:
+        spec: Json = job["spec"].get("jobTemplate", job)["spec"]["template"]["spec"]
+        return spec
+
+    asked = f"{section}autoCreateServiceAccount: true, containers: {{main: {{image: a, imageTag: v1}}}}}}}}"
     account, job = (resource.body for resource in render(asked).objects)
-    assert account["metadata"]["name"] == job["spec"]["template"]["spec"]["serviceAccountName"] == "j"
+    assert account["metadata"]["name"] == pod(job)["serviceAccountName"] == "j"
     (job,) = (resource.body for resource in render(asked.replace("true", "false")).objects)
-    assert "serviceAccountName" not in job["spec"]["template"]["spec"]
+    assert "serviceAccountName" not in pod(job)
 
 
 def test_d28_a_built_in_label_cannot_be_set() -> None:
@@ -387,7 +400,10 @@ deploymentsGeneral:
     (container,) = pod["containers"]
     assert deployment["metadata"]["namespace"] == "other"
     assert render_object(values, "ServiceMonitor", "app")["metadata"]["namespace"] == "other"
-    assert pod["topologySpreadConstraints"][0]["maxSkew"] == 1
+    (constraint,) = pod["topologySpreadConstraints"]
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert constraint["maxSkew"] == 1
+    assert constraint["labelSelector"]["matchLabels"].items() <= labels.items()
     assert pod["initContainers"] == [{"name": "setup", "image": "busybox"}]
     assert (container["imagePullPolicy"], container["tty"]) == ("Always", True)
     assert container["envFrom"] == [{"secretRef": {"name": "s", "optional": True}}]
@@ -412,6 +428,28 @@ dexAuthenticators: {d: {applicationDomain: a.com, applicationIngressClassName: n
     assert [(p.code, p.hint) for p in problems("deployment: {}")] == [
         ("values/unknown-key", "did you mean 'deployments'?")
     ]
+
+
+def test_d51_ports_mounts_and_sources_of_variables_say_all_that_kubernetes_knows(render_object: Find) -> None:
+    port = "ports: {http: {containerPort: 80, hostPort: 8080}}"
+    mount = "volumeMounts: [{name: v, mountPath: /v, mountPropagation: HostToContainer, subPathExpr: $(HOSTNAME)}]"
+    source = "envFrom: [{type: configMap, configName: c, prefix: C_}]"
+    values = app("volumes: [{name: v, emptyDir: {}}]", ports=f"{port}, {mount}, {source}")
+    (container,) = render_object(values, "Deployment", "app")["spec"]["template"]["spec"]["containers"]
+    assert container["ports"] == [{"name": "http", "containerPort": 80, "protocol": "TCP", "hostPort": 8080}]
+    assert container["volumeMounts"] == [
+        {"name": "v", "mountPath": "/v", "mountPropagation": "HostToContainer", "subPathExpr": "$(HOSTNAME)"}
+    ]
+    assert container["envFrom"] == [{"prefix": "C_", "configMapRef": {"name": "c"}}]
+
+
+def test_d54_monitors_and_the_certificate_of_an_authenticator_have_the_generic_labels(render: Render) -> None:
+    dex = "{applicationDomain: a.com, applicationIngressClassName: n, autoCreateCertificate: true}"
+    generic = "generic: {labels: {team: shop}, annotations: {docs: here}}\n"
+    values = app("autoCreateServiceMonitor: true", generic=generic) + f"dexAuthenticators: {{d: {dex}}}"
+    found = [resource.body["metadata"] for resource in render(values).objects]
+    assert len(found) == 5
+    assert {(metadata["labels"]["team"], metadata["annotations"]["docs"]) for metadata in found} == {("shop", "here")}
 
 
 def test_d55_a_service_can_say_all_that_kubernetes_knows(render_object: Find) -> None:
@@ -453,7 +491,9 @@ def test_d57_what_jobs_monitors_accounts_and_ingress_paths_say_is_heard(render_o
 
 
 def test_d58_rendering_changes_no_values() -> None:
-    values = app("autoCreateIngress: true", "autoCreateCertificate: true", "labels: {a: b}")
+    general = GENERIC.rstrip() + "\n  labels: {team: shop}\n"
+    ingress = "ingress: {labels: {b: c}, annotations: {d: e}, hosts: [{subdomain: a}]}"
+    values = app("autoCreateIngress: true", ingress, "autoCreateCertificate: true", "labels: {a: b}", generic=general)
     application = parse_application(parse_yaml(values, "values.yaml")[0]).application
     assert application is not None
     before = repr(application)

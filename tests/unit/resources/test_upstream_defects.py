@@ -239,6 +239,14 @@ persistentVolumeClaims: {{data: {{accessModes: [ReadWriteOnce], size: 1Gi}}}}
     assert {(m["labels"]["team"], m["annotations"]["docs"]) for m in metadata} == {("shop", "here")}
 
 
+def test_d54_what_a_deployment_is_labelled_and_annotated_with_reaches_its_migration(render_object: Find) -> None:
+    values = APP.replace("    containers:", "    labels: {own: a}\n    annotations: {note: b}\n    containers:")
+    job = render_object(f"{values}\ndeploymentsGeneral: {{labels: {{all: c}}}}", "Job", "app-migrations")
+    assert {"own": "a", "all": "c"}.items() <= job["metadata"]["labels"].items()
+    assert {"own": "a", "all": "c"}.items() <= job["spec"]["template"]["metadata"]["labels"].items()
+    assert job["metadata"]["annotations"] == {"note": "b"}
+
+
 def test_d57_no_storage_class_is_not_the_default_class(render_object: Find) -> None:
     values = "persistentVolumeClaims: {data: {accessModes: [ReadWriteOnce], size: 1Gi, storageClassName: ''}}"
     assert render_object(values, "PersistentVolumeClaim", "data")["spec"]["storageClassName"] == ""

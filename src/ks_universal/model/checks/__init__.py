@@ -23,6 +23,7 @@ from ks_universal.model.checks.names import check_names
 from ks_universal.model.checks.policies import check_policies
 from ks_universal.model.checks.references import check_references
 from ks_universal.model.checks.report import Report
+from ks_universal.model.checks.resources import check_resources
 from ks_universal.model.checks.routes import check_routes
 from ks_universal.model.checks.scaling import check_scaling
 from ks_universal.model.checks.sections import check_sections
@@ -37,6 +38,7 @@ _CHECKS: tuple[Callable[[Application, Report], None], ...] = (
     check_sections,
     check_images,
     check_containers,
+    check_resources,
     check_environment,
     check_expansion,
     check_volumes,

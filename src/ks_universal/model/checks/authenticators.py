@@ -40,7 +40,7 @@ def _check_authenticator(path: Path, authenticator: Authenticator, report: Repor
     spec = authenticator.kubernetes
     for key in _REQUIRED:
         if not spec.get(key):
-            report.error("values/missing-key", path, f"needs the key '{key}'", key=True)
+            report.missing(path, key)
     domains = [((*path, "applicationDomain"), spec.get("applicationDomain"))]
     for index, application in enumerate(spec.get("additionalApplications", ())):
         domains.append(((*path, "additionalApplications", index, "domain"), application.get("domain")))

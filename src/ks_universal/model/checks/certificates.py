@@ -15,7 +15,8 @@ def check_certificates(application: Application, report: Report) -> None:
         path: Path = ("deployments", name)
         if deployment.auto_create_certificate:
             _check_settings((*path, "certificate"), deployment.certificate, report)
-            if not list_certified(name, deployment, application.generic) and not deployment.certificate.kubernetes:
+            says = (*list_certified(name, deployment, application.generic), *deployment.certificate.kubernetes)
+            if not says and not any(report.is_broken((*path, key)) for key in ("certificate", "ingress", "httpRoute")):
                 clause = "makes a certificate for no host: none is written, and there is no general domain"
                 hint = "write 'certificate.domains' or 'ingress.hosts', or set generic.ingressesGeneral.domain"
                 report.error("hosts/no-domain", (*path, "autoCreateCertificate"), clause, hint)

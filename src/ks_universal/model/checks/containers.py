@@ -116,6 +116,8 @@ def _check_probe(place: ContainerPlace, path: Path, probe: dict[str, Any], repor
     if len(handlers) != 1:
         clause = "does nothing" if not handlers else "does several things"
         report.error("probes/handler", path, clause, f"write exactly one of {', '.join(_HANDLERS)}")
+    if path[-1] != "readinessProbe" and probe.get("successThreshold", 1) > 1:
+        report.error("values/out-of-range", (*path, "successThreshold"), "must be 1: only readiness counts more")
     for handler in handlers:
         port = probe[handler].get("port")
         if isinstance(port, int):

@@ -1,11 +1,13 @@
 """Variables: their names, doubles, and values that cannot be given yet."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.places import each_container, each_settings
 from ks_universal.model.checks.report import Report
 from ks_universal.model.containers import EnvFrom, EnvVar
+from ks_universal.model.fields import fields_of
 from ks_universal.model.names import is_env_name
 from ks_universal.values.nodes import Path
 
@@ -19,6 +21,7 @@ def check_environment(application: Application, report: Report) -> None:
     for group, entries in application.secret_refs.items():
         for index, entry in enumerate(entries):
             _check_variable(("secretRefs", group, index), entry.name, report)
+            _check_value_from(("secretRefs", group, index, "valueFrom"), entry.value_from, report)
     for path, sources in each_env_from(application):
         for index, source in enumerate(sources):
             _check_source((*path, index), source, report)
@@ -53,6 +56,14 @@ def _check_env(path: Path, env: tuple[EnvVar, ...], report: Report) -> None:
         if variable.value is not None and (variable.value_from or variable.secret_key_ref):
             clause = "has a value and a source: the value counts"
             report.warn("env/two-sources", below, clause, "keep one of them")
+        _check_value_from((*below, "valueFrom"), variable.value_from, report)
+
+
+def _check_value_from(path: Path, source: dict[str, Any] | None, report: Report) -> None:
+    if source is not None and len(source) != 1:
+        known = ", ".join(fields_of("EnvVarSource"))
+        clause = "has several sources" if source else "has no source"
+        report.error("env/source", path, clause, f"write exactly one of {known}")
 
 
 def _check_variable(path: Path, name: str, report: Report) -> None:

@@ -12,8 +12,8 @@ def check_images(application: Application, report: Report) -> None:
     for place in each_container(application):
         container = place.container
         _check_image(report, place.path, container.image, container.image_tag)
-        main = place.path[2] == "containers"
-        if main and not container.image_tag and not has_tag(container.image):
+        known = place.path[2] == "containers" and not report.is_broken((*place.path, "imageTag"))
+        if known and not container.image_tag and not has_tag(container.image):
             clause = "names no tag or digest: Kubernetes will pull 'latest', whatever that is then"
             report.warn("images/no-tag", (*place.path, "image"), clause, "add imageTag")
     for settings in each_settings(application):

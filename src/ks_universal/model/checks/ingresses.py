@@ -49,11 +49,12 @@ def _each(application: Application) -> Iterator[_Place]:
 
 def _check_empty(place: _Place, application: Application, report: Report) -> None:
     if not place.auto:
-        report.error("values/missing-key", place.path, "needs the key 'hosts'", key=True)
+        report.missing(place.path, "hosts")
         return
     flag = (*place.path[:-1], "autoCreateIngress")
     check_target(Target(flag, place.name), application, report)
-    if find_host(None, place.name, application.generic.ingresses_general.domain) is None:
+    hosts_known = not report.is_broken((*place.path, "hosts"))
+    if hosts_known and find_host(None, place.name, application.generic.ingresses_general.domain) is None:
         hint = "write 'ingress.hosts', or set generic.ingressesGeneral.domain"
         report.warn("hosts/all", flag, "makes an Ingress for all hosts: no host is written, and no domain", hint)
 

@@ -1,15 +1,13 @@
 """Jobs and cron jobs: their numbers, when they run, and what restarts their containers."""
 
-import re
-
 from ks_universal.model.application import Application
 from ks_universal.model.checks.places import each_job
 from ks_universal.model.checks.report import Report
+from ks_universal.model.schedules import is_schedule
 from ks_universal.model.workloads import CronJob, Job
 from ks_universal.values.nodes import Path
 
 _RESTARTS = ("Never", "OnFailure")
-_CONCURRENCY = ("Allow", "Forbid", "Replace")
 _AT_LEAST = {
     "activeDeadlineSeconds": 1,
     "backoffLimit": 0,
@@ -20,11 +18,10 @@ _AT_LEAST = {
     "ttlSecondsAfterFinished": 0,
 }
 _CRON_AT_LEAST = dict.fromkeys(("failedJobsHistoryLimit", "startingDeadlineSeconds", "successfulJobsHistoryLimit"), 0)
-_WORDS = ("@annually", "@daily", "@hourly", "@midnight", "@monthly", "@weekly", "@yearly")
-# A pattern in text is compiled when the first value needs it, not at each start.
-_STEP = r"(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?"
-_FIELD = rf"{_STEP}(,{_STEP})*"
-_EVERY = r"@every ([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+"
+_SCHEDULE_HINT = (
+    "five fields (minute 0-59, hour 0-23, day 1-31, month 1-12, weekday 0-6) such as '30 2 * * *', "
+    "or @hourly, @daily, @weekly"
+)
 
 
 def check_jobs(application: Application, report: Report) -> None:
@@ -49,22 +46,10 @@ def _check_least(path: Path, key: str, number: int | None, least: int, report: R
 
 
 def _check_cron_job(path: Path, job: CronJob, report: Report) -> None:
-    if not _is_schedule(job.schedule):
-        hint = "five fields (minute, hour, day, month, weekday) such as '30 2 * * *', or @hourly, @daily, @weekly"
-        report.error("values/unknown-value", (*path, "schedule"), "is no schedule", hint)
+    if not is_schedule(job.schedule):
+        report.error("values/unknown-value", (*path, "schedule"), "is no schedule", _SCHEDULE_HINT)
     if job.timezone is not None and "timeZone" in job.cron_job_spec:
         clause = "is said twice, by 'timezone' and by 'timeZone'"
         report.error("values/contradiction", (*path, "timezone"), clause, "keep one of them")
-    policy = job.cron_job_spec.get("concurrencyPolicy", "Allow")
-    if policy not in _CONCURRENCY:
-        clause, near = f"must be one of {', '.join(_CONCURRENCY)}", report.suggest(policy, _CONCURRENCY)
-        report.error("values/unknown-value", (*path, "concurrencyPolicy"), clause, near)
     for key, least in _CRON_AT_LEAST.items():
         _check_least(path, key, job.cron_job_spec.get(key), least, report)
-
-
-def _is_schedule(text: str) -> bool:
-    if text.startswith("@"):
-        return text in _WORDS or re.fullmatch(_EVERY, text) is not None
-    fields = text.split()
-    return len(fields) == 5 and all(re.fullmatch(_FIELD, field) for field in fields)

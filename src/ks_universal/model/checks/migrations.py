@@ -80,7 +80,8 @@ def _check_sidecar(path: Path, name: str, running: str | None, among: tuple[list
 
 def _check_command(path: Path, step: Step, report: Report) -> None:
     # An image of its own may be made for migrating; the application's would start the server.
-    if not step.args and not step.command and step.image is None:
+    known = not any(report.is_broken((*path, key)) for key in ("args", "command", "steps"))
+    if known and not step.args and not step.command and step.image is None:
         clause = "has nothing to run: without 'args' and 'command' the container would start the application"
         report.error("migrations/nothing-to-run", path, clause, 'add such as args: ["migrate", "up"]', key=True)
 

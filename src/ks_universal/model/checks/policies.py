@@ -4,8 +4,6 @@ from ks_universal.model.application import Application
 from ks_universal.model.checks.report import Report
 from ks_universal.values.nodes import Path
 
-_TYPES = ("Egress", "Ingress")
-
 
 def check_policies(application: Application, report: Report) -> None:
     """Check network policies and quotas."""
@@ -15,10 +13,6 @@ def check_policies(application: Application, report: Report) -> None:
             clause = "is for no pods: no deployment has its name, and it has no 'podSelector'"
             hint = "add 'podSelector'; {} is for all pods of the namespace"
             report.error("values/missing-key", path, clause, hint, key=True)
-        for index, kind in enumerate(policy.kubernetes.get("policyTypes", ())):
-            if kind not in _TYPES:
-                near = report.suggest(kind, _TYPES)
-                report.error("values/unknown-value", (*path, "policyTypes", index), "must be Ingress or Egress", near)
     for name, quota in application.resource_quotas.items():
-        if not quota.kubernetes.get("hard") and not report.is_written(("resourceQuotas", name, "hard")):
-            report.error("values/missing-key", ("resourceQuotas", name), "needs the key 'hard'", key=True)
+        if not quota.kubernetes.get("hard"):
+            report.missing(("resourceQuotas", name), "hard")

@@ -29,6 +29,15 @@ class Report:
         """Report what may be meant so."""
         self._add(Problem(code, clause, None, hint, Severity.WARNING), path, key=key)
 
+    def missing(self, path: Path, key: str, hint: str | None = None) -> None:
+        """Report a key that a map needs; one that is written, but unusable, has a finding of its own."""
+        if not self.is_broken((*path, key)):
+            self.error("values/missing-key", path, f"needs the key '{key}'", hint, key=True)
+
+    def is_broken(self, path: Path) -> bool:
+        """Tell whether something unusable stands at a path, above or below it: what it says is not known."""
+        return path in self._above_broken or any(path[:end] in self._broken for end in range(1, len(path) + 1))
+
     def is_written(self, path: Path) -> bool:
         """Tell whether the tree has the path, usable or not."""
         return find(self.tree, path) is not None
@@ -54,7 +63,7 @@ class Report:
         return f"there is {', '.join(names)}" if 0 < len(names) <= 8 else None
 
     def _add(self, problem: Problem, path: Path, *, key: bool) -> None:
-        if self._broken and not key and self._is_broken(path):
+        if self._broken and not key and self.is_broken(path):
             return
         where = locate(self.tree, path, key=key)
         identity = (problem.code, where, problem.message)
@@ -63,6 +72,3 @@ class Report:
         self._seen.add(identity)
         message = f"{name_place(path)} {problem.message}"
         self.problems.append(Problem(problem.code, message, where, problem.hint, problem.severity))
-
-    def _is_broken(self, path: Path) -> bool:
-        return path in self._above_broken or any(path[:end] in self._broken for end in range(1, len(path) + 1))

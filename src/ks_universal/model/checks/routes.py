@@ -49,7 +49,8 @@ def _each(application: Application) -> Iterator[_Place]:
 
 def _check_parents(place: _Place, application: Application, report: Report) -> None:
     general = application.generic.http_routes_general.parent_refs
-    if not (general if place.route.parent_refs is None else place.route.parent_refs):
+    parents = general if place.route.parent_refs is None else place.route.parent_refs
+    if not parents and not report.is_broken((*place.path, "parentRefs")):
         clause = "is attached to no Gateway: it has no 'parentRefs', and there are no general ones"
         hint = "add 'parentRefs', or set generic.httpRoutesGeneral.parentRefs"
         report.error("values/missing-key", place.flag, clause, hint, key=not place.auto)
@@ -63,14 +64,14 @@ def _check_hostnames(place: _Place, application: Application, report: Report) ->
     if place.auto:
         check_host(place.flag, Host(subdomain=place.name), application, report)
     else:
-        report.error("values/missing-key", place.path, "needs the key 'hostnames'", key=True)
+        report.missing(place.path, "hostnames")
 
 
 def _check_no_rules(place: _Place, application: Application, report: Report) -> None:
     if place.auto:
         check_target(Target(place.flag, place.name), application, report)
     else:
-        report.error("values/missing-key", place.path, "needs the key 'rules'", key=True)
+        report.missing(place.path, "rules")
 
 
 def _check_rule(place: _Place, path: Path, rule: Rule, application: Application, report: Report) -> None:

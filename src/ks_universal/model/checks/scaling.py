@@ -18,6 +18,8 @@ _METRICS = {
     "Pods": "pods",
     "Resource": "resource",
 }
+_AWAY = ("External", "Object")
+"""Metrics that something has while there are no pods."""
 _TARGETS = ("averageUtilization", "averageValue", "value")
 
 
@@ -45,7 +47,8 @@ def _check_budgets(path: Path, deployment: Deployment, report: Report) -> None:
         if budget is not None:
             _check_limits((*path, key), budget, report)
     manual = deployment.pdb
-    if manual is not None and manual != DisruptionBudget() and not any(x in manual.kubernetes for x in LIMITS):
+    said = any(x in (manual.kubernetes if manual else ()) or report.is_broken((*path, "pdb", x)) for x in LIMITS)
+    if manual is not None and manual != DisruptionBudget() and not said:
         clause = "needs one of the keys 'minAvailable' and 'maxUnavailable'"
         report.error("values/missing-key", (*path, "pdb"), clause, key=True)
     if deployment.auto_create_pdb and manual is not None and deployment.pdb_config is not None:
@@ -59,57 +62,56 @@ def _check_limits(path: Path, budget: DisruptionBudget, report: Report) -> None:
         clause = "says both 'minAvailable' and 'maxUnavailable': Kubernetes takes one of them"
         report.error("values/contradiction", path, clause, "keep one of them", key=True)
     for limit in written:
-        _check_share((*path, limit), budget.kubernetes[limit], report)
+        _check_share((*path, limit), budget.kubernetes[limit], report, most=100)
 
 
 def _check_strategy(path: Path, strategy: dict[str, Any], report: Report) -> None:
-    kind = strategy.get("type", "RollingUpdate")
-    if kind not in ("Recreate", "RollingUpdate"):
-        near = report.suggest(kind, ("Recreate", "RollingUpdate"))
-        report.error("values/unknown-value", (*path, "type"), "must be Recreate or RollingUpdate", near)
     rolling = strategy.get("rollingUpdate", {})
-    if rolling and kind == "Recreate":
+    if rolling and strategy.get("type") == "Recreate":
         clause = "is only for the type RollingUpdate"
         report.error("values/contradiction", (*path, "rollingUpdate"), clause, "leave it out", key=True)
-    for key in ("maxSurge", "maxUnavailable"):
+    for key, most in (("maxSurge", None), ("maxUnavailable", 100)):
         if key in rolling:
-            _check_share((*path, "rollingUpdate", key), rolling[key], report)
+            _check_share((*path, "rollingUpdate", key), rolling[key], report, most=most)
     if rolling.get("maxSurge") in (0, "0%") and rolling.get("maxUnavailable") in (0, "0%"):
         clause = "allows no step: maxSurge and maxUnavailable are both 0"
         report.error("values/contradiction", (*path, "rollingUpdate"), clause, "make one of them 1", key=True)
 
 
-def _check_share(path: Path, value: int | str, report: Report) -> None:
+def _check_share(path: Path, value: int | str, report: Report, *, most: int | None) -> None:
     if isinstance(value, int):
         if value < 0:
             report.error("values/out-of-range", path, "must not be negative")
     elif not _PERCENT.fullmatch(value):
         report.error("values/wrong-type", path, "must be a whole number or a percentage", "such as 1 or 50%")
+    elif most is not None and float(value.removesuffix("%")) > most:
+        report.error("values/out-of-range", path, f"must be at most {most}%")
 
 
 def _check_autoscaler(path: Path, autoscaler: Autoscaler, report: Report) -> None:
     spec = autoscaler.kubernetes
     least, most = spec.get("minReplicas", 1), spec.get("maxReplicas")
-    if most is None and not report.is_written((*path, "maxReplicas")):
-        report.error("values/missing-key", path, "needs the key 'maxReplicas'", key=True)
-    elif most is not None and most < max(least, 1):
+    if most is None:
+        report.missing(path, "maxReplicas")
+    elif most < max(least, 1):
         clause = f"must be at least {max(least, 1)}, the smallest number of pods"
         report.error("values/out-of-range", (*path, "maxReplicas"), clause)
     if least < 0:
         report.error("values/out-of-range", (*path, "minReplicas"), "must not be negative")
+    if least == 0 and not any(metric.get("type") in _AWAY for metric in spec.get("metrics", ())):
+        clause = "can only be 0 with a metric of the type External or Object: no pods have no load"
+        report.error("values/contradiction", (*path, "minReplicas"), clause, "write 1")
     if not spec.get("metrics"):
-        report.error("values/missing-key", path, "needs the key 'metrics'", "at least one metric", key=True)
+        report.missing(path, "metrics", "at least one metric")
     for index, metric in enumerate(spec.get("metrics", ())):
         _check_metric((*path, "metrics", index), metric, report)
 
 
 def _check_metric(path: Path, metric: dict[str, Any], report: Report) -> None:
-    kind = metric.get("type", "")
-    key = _METRICS.get(kind)
+    key = _METRICS.get(metric.get("type", ""))
     if key is None:
-        clause, hint = f"must be one of {', '.join(_METRICS)}", report.suggest(kind, _METRICS)
-        report.error("values/unknown-value", (*path, "type"), clause, hint)
-    elif key not in metric:
+        return
+    if key not in metric:
         report.error("values/missing-key", path, f"needs the key '{key}', as its type says")
     elif not any(target in metric[key].get("target", {}) for target in _TARGETS):
         hint = "such as averageUtilization: 80"

@@ -2,6 +2,7 @@
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.report import Report
+from ks_universal.model.names import is_quantity
 from ks_universal.model.sections import Config, ConfigType
 from ks_universal.values.nodes import Path
 
@@ -29,7 +30,7 @@ def check_sections(application: Application, report: Report) -> None:
 
 def _check_config(path: Path, config: Config, report: Report) -> None:
     if not any(report.is_written((*path, field)) for field in _DATA):
-        report.error("values/missing-key", path, "needs the key 'data'", key=True)
+        report.missing(path, "data")
     seen: set[str] = set()
     for field, data in zip(_DATA, (config.data, config.string_data, config.binary_data), strict=True):
         for key in data.keys() & seen:
@@ -63,10 +64,11 @@ def _check_claims(application: Application, report: Report) -> None:
         path: Path = ("persistentVolumeClaims", name)
         requests = claim.kubernetes.get("resources", {}).get("requests", {})
         if claim.size is None and "storage" not in requests:
-            report.error("values/missing-key", path, "needs the key 'size'", key=True)
+            report.missing(path, "size")
+        if claim.size is not None and not is_quantity(claim.size):
+            report.error("values/wrong-type", (*path, "size"), "must be an amount such as 500Mi or 10Gi")
         if not claim.access_modes:
-            hint = "such as [ReadWriteOnce]"
-            report.error("values/missing-key", path, "needs the key 'accessModes'", hint, key=True)
+            report.missing(path, "accessModes", "such as [ReadWriteOnce]")
         for index, mode in enumerate(claim.access_modes):
             if mode not in _ACCESS_MODES:
                 near = report.suggest(mode, _ACCESS_MODES)

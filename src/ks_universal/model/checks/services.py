@@ -1,5 +1,7 @@
 """Services, auto-created and standalone: ports that are there, once, and pods that are found."""
 
+from typing import Any
+
 from ks_universal.model.application import Application
 from ks_universal.model.checks.containers import check_port_number, check_protocol
 from ks_universal.model.checks.report import Report
@@ -9,6 +11,15 @@ from ks_universal.model.workloads import Deployment
 from ks_universal.values.nodes import Path
 
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+_ON_NODES = ("LoadBalancer", "NodePort")
+_BALANCED = ("LoadBalancer",)
+_ONLY_FOR = {
+    "allocateLoadBalancerNodePorts": _BALANCED,
+    "externalTrafficPolicy": _ON_NODES,
+    "loadBalancerClass": _BALANCED,
+    "loadBalancerSourceRanges": _BALANCED,
+}
+"""Which fields the API refuses for other types."""
 
 
 def check_services(application: Application, report: Report) -> None:
@@ -16,7 +27,7 @@ def check_services(application: Application, report: Report) -> None:
     for name, deployment in application.deployments.items():
         if deployment.auto_create_service:
             _check_auto(("deployments", name), deployment, report)
-            if name in application.services:
+            if name in application.services and any(c.ports for c in deployment.containers.values()):
                 clause = f"is also made by autoCreateService of the deployment '{name}'"
                 report.error("names/duplicate", ("services", name), clause, "keep one of the two", key=True)
     for name, service in application.services.items():
@@ -28,6 +39,7 @@ def _check_auto(path: Path, deployment: Deployment, report: Report) -> None:
     if deployment.service_type not in _TYPES:
         hint = report.suggest(deployment.service_type, _TYPES)
         report.error("values/unknown-value", (*path, "serviceType"), f"must be one of {', '.join(_TYPES)}", hint)
+    _check_fields((*path, "serviceConfig"), deployment.service_type, deployment.service_config.kubernetes, report)
     names: dict[str, str] = {}
     numbers: dict[tuple[int, str], str] = {}
     for container_name, container in deployment.containers.items():
@@ -60,10 +72,22 @@ def _check_service(path: Path, service: Service, report: Report) -> None:
         hint = report.suggest(service.type, _TYPES)
         report.error("values/unknown-value", (*path, "type"), f"must be one of {', '.join(_TYPES)}", hint)
     if service.type == "ExternalName" and not service.kubernetes.get("externalName"):
-        report.error("values/missing-key", path, "needs the key 'externalName'", key=True)
+        report.missing(path, "externalName")
     if not service.ports and service.type != "ExternalName" and service.kubernetes.get("clusterIP") != "None":
-        report.error("values/missing-key", (*path, "ports"), "has no port", key=True)
+        report.missing(path, "ports")
+    _check_fields(path, service.type, service.kubernetes, report)
     _check_ports((*path, "ports"), service, report)
+
+
+def _check_fields(path: Path, kind: str, fields: dict[str, Any], report: Report) -> None:
+    """Find what a Service of a type cannot say."""
+    for key, kinds in _ONLY_FOR.items():
+        if key in fields and kind in _TYPES and kind not in kinds:
+            clause = f"is only for Services of the type {' or '.join(kinds)}"
+            report.error("values/contradiction", (*path, key), clause, "leave it out, or say another type", key=True)
+    if kind in _ON_NODES and fields.get("clusterIP") == "None":
+        clause = f"is no address for a Service of the type {kind}"
+        report.error("values/contradiction", (*path, "clusterIP"), clause, "a headless Service has the type ClusterIP")
 
 
 def _check_ports(path: Path, service: Service, report: Report) -> None:
@@ -73,7 +97,11 @@ def _check_ports(path: Path, service: Service, report: Report) -> None:
         below = (*path, index)
         check_port_number(report, (*below, "port"), port.port)
         check_port_number(report, (*below, "nodePort"), port.node_port)
+        if port.node_port and service.type in _TYPES and service.type not in _ON_NODES:
+            clause = "is only for Services of the type NodePort or LoadBalancer"
+            report.error("values/contradiction", (*below, "nodePort"), clause, "write 'type: NodePort'", key=True)
         check_protocol(report, (*below, "protocol"), port.protocol)
+        _check_target_port((*below, "targetPort"), port.target_port, report)
         if port.name is None and len(service.ports) > 1:
             report.error("values/missing-key", below, "needs the key 'name', as there are several ports")
         if port.name is not None and port.name in names:
@@ -84,11 +112,22 @@ def _check_ports(path: Path, service: Service, report: Report) -> None:
         numbers.add((port.port, port.protocol))
 
 
+def _check_target_port(path: Path, target: str | None, report: Report) -> None:
+    """Check a number or a name; which names there are is asked where the pods are known."""
+    if target is None:
+        return
+    if target.isdecimal():
+        check_port_number(report, path, int(target[:6]))
+    elif not is_port_name(target):
+        hint = "it takes a number, or lower-case letters, digits and '-', at most 15, with at least one letter"
+        report.error("names/invalid", path, "is no name that Kubernetes takes for a port", hint)
+
+
 def _check_target(path: Path, service: Service, application: Application, report: Report) -> None:
     """Check what a Service without `selector` finds: the workload of its own name (D15)."""
     name = str(path[-1])
     deployment = application.deployments.get(name)
-    if service.selector is not None or service.type == "ExternalName":
+    if service.selector is not None or service.type == "ExternalName" or report.is_broken((*path, "selector")):
         return
     if deployment is None:
         if name not in report.names_below("deployments"):

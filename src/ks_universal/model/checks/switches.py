@@ -3,6 +3,7 @@
 from ks_universal.model.application import Application
 from ks_universal.model.checks.report import Report
 from ks_universal.values.nodes import Mapping, Path, find
+from ks_universal.values.scalars import is_null
 
 _SWITCHES = (
     ("ingress", "autoCreateIngress", "auto_create_ingress"),
@@ -20,6 +21,12 @@ def check_switches(application: Application, report: Report) -> None:
         if not isinstance(written, Mapping):
             continue
         for key, flag, field in _SWITCHES:
-            if key in written.entries and flag not in written.entries and not getattr(deployment, field):
+            node = written.entries.get(key)
+            if (
+                node is not None
+                and not is_null(node)
+                and flag not in written.entries
+                and not getattr(deployment, field)
+            ):
                 path: Path = ("deployments", name, key)
                 report.warn("values/not-enabled", path, "is not used", f"add '{flag}: true'", key=True)

@@ -1,0 +1,73 @@
+"""What findings say beside their code: the place in words, and what to do."""
+
+import pytest
+
+from ks_universal.model.parse import parse_application
+from ks_universal.values.parse import parse_yaml
+
+MAIN = "containers: {main: {image: a, imageTag: v1%s}}"
+
+
+def app(more: str) -> str:
+    return f"deployments: {{app: {{{more}, {MAIN % ''}}}}}\n"
+
+
+def container(more: str) -> str:
+    return f"deployments: {{app: {{{MAIN % f', {more}'}}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("deployments: {app: {containers: ~}}",
+         "deployments.app.containers is empty", "it cannot be left out"),
+        ("deployments: {app: {containers: {main: ~}}}",
+         "deployments.app.containers.main is empty", "say something of it, or leave it out"),
+        ("configs: {c: {data: {k: ~}}}",
+         "configs.c.data.k is empty", 'write "" for an empty text, or leave it out'),
+        (app("tolerations: [~]"),
+         "deployments.app.tolerations[0] is empty", "say something of it, or leave it out"),
+        (app("replicas: 1.5"),
+         "deployments.app.replicas must be a whole number, not a fraction", None),
+        (container("env: {A: b}"),
+         "deployments.app.containers.main.env must be a list, not a map",
+         "write it as a list: each entry begins with '- '"),
+        (container("args: migrate"),
+         "deployments.app.containers.main.args must be a list, not a text",
+         'write it as a list: ["first", "second"]'),
+        (container("securityContext: {capabilities: {add: NET_ADMIN}}"),
+         "deployments.app.containers.main.securityContext.capabilities.add must be a list, not a text",
+         'write it as a list: ["first", "second"]'),
+        ("x-common: &common {a: b}",
+         "the top level has no key 'x-common'", "what no section reads, such as anchors, can stand below 'global'"),
+        ("deployments: {app: {ports: {}, containers: {main: {image: 'a:1'}}}}",
+         "deployments.app has no key 'ports'", "it belongs to a container: containers.NAME.ports"),
+        ("deploymentsGeneral: {env: []}",
+         "deploymentsGeneral has no key 'env'",
+         "containers inherit 'probes' and 'lifecycle' only; the rest each deployment says itself"),
+        (container("hostNetwork: true"),
+         "deployments.app.containers.main has no key 'hostNetwork'",
+         "it belongs beside 'containers', not into one of them"),
+        ("migrations: {enabled: true}",
+         "the top level has no key 'migrations'", "it belongs to a deployment: deployments.NAME.migrations"),
+        ("secure-app: {containers: {main: {image: 'a:1'}}}",
+         "the top level has no key 'secure-app'",
+         "with 'containers' it belongs below 'deployments', 'jobs' or 'cronJobs'"),
+        ("ks-universal: {deployments: {}}",
+         "the top level has no key 'ks-universal'",
+         "that is how a parent chart names it: what stands below it belongs to the top level"),
+        ("global: {limits: [1, .inf]}",
+         "global.limits[1] is not a finite number, and Kubernetes takes no others", None),
+        (app("labels: {'a b': c}"),
+         'deployments.app.labels["a b"] is no key that Kubernetes takes',
+         "it takes 'name' or 'domain/name' of letters, digits, '-', '_' and '.', the name at most 63"),
+        ("configs: {c: {data: {'': x}}}",
+         'configs.c.data[""] is no name that Kubernetes takes for a key of a config',
+         "it takes letters, digits, '-', '_' and '.'"),
+    ],
+)  # fmt: skip
+def test_a_finding_says_where_and_what_to_do(text: str, message: str, hint: str | None) -> None:
+    tree, problems = parse_yaml(text, "values.yaml")
+    assert problems == []
+    (problem,) = parse_application(tree).problems
+    assert (problem.message, problem.hint) == (message, hint)
