@@ -369,8 +369,12 @@ async def read_revisions(target: "KubernetesTarget", number: int | None = None) 
 async def follow_migration(target: "KubernetesTarget", step: "StepRecord", take: Callable[[str], None]) -> bool:
     """Give the log of a migration that runs now, line by line, until it has ended; False where its Job is gone."""
     from ks_universal.plan.undo import name_job
+    from ks_universal.resources.objects import Identity
 
-    return await target.follow_log(name_job(step), take)
+    name = name_job(step)
+    known = (subject for revision in await target.read_revisions() for subject in revision.objects)
+    jobs = [subject for subject in known if (subject.kind, subject.name) == ("Job", name)]
+    return await target.follow_log(jobs[-1] if jobs else Identity("Job", target.namespace, name), take)
 
 
 async def read_status(target: "KubernetesTarget") -> "ReleaseState":
@@ -379,11 +383,10 @@ async def read_status(target: "KubernetesTarget") -> "ReleaseState":
 
     from ks_universal.targets.kubernetes.state import ReleaseState
 
-    revisions, workloads, lock = await asyncio.gather(
-        read_revisions(target), target.read_workloads(), target.read_lock_if_allowed()
-    )
+    latest = (await read_revisions(target))[-1]
+    workloads, lock = await asyncio.gather(target.read_workloads(latest), target.read_lock_if_allowed())
     return ReleaseState(
-        release=target.release, namespace=target.namespace, latest=revisions[-1], workloads=workloads, lock=lock
+        release=target.release, namespace=target.namespace, latest=latest, workloads=workloads, lock=lock
     )
 
 

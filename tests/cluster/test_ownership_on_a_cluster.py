@@ -165,7 +165,8 @@ def test_the_smallest_role_is_enough_for_a_deploy(namespace: str, kubeconfig: st
 
     async def role() -> object:
         async with release(namespace) as (target, _):
-            return await target.build_role(rendered)
+            (role,) = await target.build_roles(rendered)
+            return role
 
     kubectl(namespace, "create", "serviceaccount", "deployer")
     kubectl(namespace, "apply", "-f", "-", text=json.dumps(asyncio.run(role())))

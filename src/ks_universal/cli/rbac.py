@@ -25,15 +25,20 @@ if TYPE_CHECKING:
     help="Who gets the Role; without a namespace one of the release's.",
 )
 def command(name: str, source: Source, cluster: Cluster, *, output: str, service_account: str) -> int:
-    """Print a Role, and its RoleBinding, that allows to deploy the release NAME and nothing that it does not need."""
+    """Print a Role, and its RoleBinding, that allows to deploy the release NAME and nothing that it does not need.
+
+    Where objects of the release are in other namespaces, there is a Role in each of them.
+    """
     from ks_universal.api import render
     from ks_universal.manifest.yaml import write_yaml
 
     values = source.load_valid(name, cluster.find_namespace())
 
     async def work(target: "KubernetesTarget") -> int:
-        role = await target.build_role(render(values, name, target.namespace))
-        objects = (role, _bind(role, service_account))
+        roles = await target.build_roles(render(values, name, target.namespace))
+        namespace, _, account = service_account.rpartition(":")
+        subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace or target.namespace}
+        objects = tuple(item for role in roles for item in (role, _bind(role, subject)))
         if output == "json":
             listing = {"apiVersion": "v1", "kind": "List", "items": objects}
             write_result(msgspec.json.format(msgspec.json.encode(listing)).decode() + "\n")
@@ -44,10 +49,8 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, service
     return read_from_cluster(cluster, name, work)
 
 
-def _bind(role: dict[str, Any], service_account: str) -> dict[str, Any]:
+def _bind(role: dict[str, Any], subject: dict[str, str]) -> dict[str, Any]:
     metadata = role["metadata"]
-    namespace, _, account = service_account.rpartition(":")
-    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace or metadata["namespace"]}
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": metadata["name"]}
     return {
         "apiVersion": role["apiVersion"],

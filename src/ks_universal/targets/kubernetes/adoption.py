@@ -11,7 +11,7 @@ from ks_universal.diagnostics import Problem, Severity
 from ks_universal.resources.metadata import CONFIG_DIGEST, VERSION
 from ks_universal.targets.kubernetes.client import FIELD_MANAGER, Client
 from ks_universal.targets.kubernetes.kinds import Kind
-from ks_universal.targets.kubernetes.ownership import MANAGED_BY, belongs_to, contains, digest
+from ks_universal.targets.kubernetes.ownership import MANAGED_BY, Owner, annotate, belongs_to, contains, digest
 from ks_universal.targets.kubernetes.refusals import Refusal
 
 Json = dict[str, Any]
@@ -26,27 +26,25 @@ _NAMES = {"labels": frozenset((MANAGED_BY, VERSION)), "annotations": frozenset((
 """What pods carry for the sake of the program that made them."""
 
 
-def adopt(live: Json | None, body: Json, release: str) -> Json:
+def adopt(live: Json | None, body: Json, owner: Owner) -> Json:
     """Return a Deployment as it is to be applied: with the pods that are there where those are what is wanted."""
     if live is None or body["kind"] != "Deployment":
         return body
     wanted, there = body["spec"]["template"], live["spec"]["template"]
     annotations = live["metadata"].get("annotations") or {}
-    mark = digest(wanted)
-    if annotations.get(ADOPTED) != mark and (belongs_to(live, release) or not contains(there, _without_names(wanted))):
+    pods = digest(wanted)
+    if annotations.get(ADOPTED) != pods and (belongs_to(live, owner) or not contains(there, _without_names(wanted))):
         return body
-    metadata = body["metadata"]
-    annotations = {**(metadata.get("annotations") or {}), ADOPTED: mark}
     spec = {**body["spec"], "template": _with_names(wanted, there)}
-    return {**body, "metadata": {**metadata, "annotations": annotations}, "spec": spec}
+    return annotate({**body, "spec": spec}, {ADOPTED: pods})
 
 
-def warn_of_helm(live: Iterable[Json], release: str) -> tuple[Problem, ...]:
+def warn_of_helm(live: Iterable[Json], owner: Owner) -> tuple[Problem, ...]:
     """Warn of Helm's releases that list what is to be taken over.
 
     Helm 4 leaves out of an uninstall what carries another program's label; Helm 3 deletes all that it lists.
     """
-    theirs = (body["metadata"].get("annotations") or {} for body in live if not belongs_to(body, release))
+    theirs = (body["metadata"].get("annotations") or {} for body in live if not belongs_to(body, owner))
     names = dict.fromkeys(annotations[_HELM_RELEASE] for annotations in theirs if _HELM_RELEASE in annotations)
     return tuple(
         Problem(

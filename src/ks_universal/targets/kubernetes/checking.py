@@ -13,7 +13,7 @@ from ks_universal.resources.objects import Identity, identity
 from ks_universal.targets.kubernetes.adoption import adopt
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.one_off_jobs import is_replaced, without_identity
-from ks_universal.targets.kubernetes.ownership import belongs_to, find_foreign, is_as_applied, mark
+from ks_universal.targets.kubernetes.ownership import Owner, belongs_to, find_foreign, is_as_applied, mark
 from ks_universal.targets.kubernetes.refusals import Refusal
 from ks_universal.targets.kubernetes.unknown_kinds import KindName, describe_unknown, find_unknown_kinds
 
@@ -28,7 +28,7 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 async def try_plan(
-    client: Client, plan: Plan, live: dict[Identity, Json], release: str, *, force: bool
+    client: Client, plan: Plan, live: dict[Identity, Json], owner: Owner, *, force: bool
 ) -> tuple[Trial, ...]:
     """Try the plan's changes without effect; return what comes of them, in the plan's order, unknown kinds first.
 
@@ -37,7 +37,7 @@ async def try_plan(
     bodies = [step.body for step in plan.steps if isinstance(step, Apply | RollOut)]
     unknown = await find_unknown_kinds(client, bodies)
     known = [step for step in plan.steps if _name_kind(step) not in unknown]
-    trials = await asyncio.gather(*(_try_step(client, step, live, release, force=force) for step in known))
+    trials = await asyncio.gather(*(_try_step(client, step, live, owner, force=force) for step in known))
     return (*(Trial(problem=problem) for problem in unknown.values()), *trials)
 
 
@@ -45,25 +45,26 @@ def _name_kind(step: Step) -> KindName | None:
     return (step.body["apiVersion"], step.body["kind"]) if isinstance(step, Apply | RollOut) else None
 
 
-async def _try_step(client: Client, step: Step, live: dict[Identity, Json], release: str, *, force: bool) -> Trial:
+async def _try_step(client: Client, step: Step, live: dict[Identity, Json], owner: Owner, *, force: bool) -> Trial:
     if isinstance(step, Delete):
-        return _look_at_delete(step, live, release)
+        return _look_at_delete(step, live, owner)
     body = step.migration.body if isinstance(step, Migrate) else step.body
     existing = live.get(identity(body))
-    foreign = find_foreign(existing, release)
+    foreign = find_foreign(existing, owner)
     if foreign is not None and not force:
         return Trial(problem=foreign)
     if isinstance(step, Migrate):
         tried = await _try(client, _rename(body, step.digest), force=force)
         return Trial(problem=tried if isinstance(tried, Problem) else None)
-    return await _try_change(client, adopt(existing, step.body, release), existing, force=force)
+    adopted = adopt(existing, step.body, owner)
+    return await _try_change(client, mark(adopted, owner), existing, force=force)
 
 
-async def _try_change(client: Client, body: Json, existing: Json | None, *, force: bool) -> Trial:
-    subject, marked = identity(body), mark(body)
+async def _try_change(client: Client, marked: Json, existing: Json | None, *, force: bool) -> Trial:
+    subject = identity(marked)
     if is_as_applied(existing, marked):
         return Trial(ObjectChange(identity=subject, change="unchanged"))
-    replaced = existing is not None and is_replaced(existing, body)
+    replaced = existing is not None and is_replaced(existing, marked)
     tried = await _try(client, _rename(marked, find_job_digest(marked) or "") if replaced else marked, force=force)
     if isinstance(tried, Problem):
         return Trial(compare_objects(subject, existing, existing or marked), tried)
@@ -72,9 +73,9 @@ async def _try_change(client: Client, body: Json, existing: Json | None, *, forc
     return Trial(compare_objects(subject, existing, tried))
 
 
-def _look_at_delete(step: Delete, live: dict[Identity, Json], release: str) -> Trial:
+def _look_at_delete(step: Delete, live: dict[Identity, Json], owner: Owner) -> Trial:
     existing = live.get(step.identity)
-    if existing is None or not belongs_to(existing, release):
+    if existing is None or not belongs_to(existing, owner):
         return Trial()
     return Trial(ObjectChange(identity=step.identity, change="deleted"))
 
@@ -90,6 +91,6 @@ async def _try(client: Client, body: Json, *, force: bool) -> Json | Problem:
     if kind is None:
         return describe_unknown(body["apiVersion"], body["kind"], None)
     try:
-        return await client.apply(kind, body, force=force, dry_run=True)
+        return await client.of(body).apply(kind, body, force=force, dry_run=True)
     except Refusal as refusal:
         return refusal.problem

@@ -5,6 +5,7 @@ container's log, or tell when the server answered, and this target needs all thr
 """
 
 import asyncio
+import copy
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -48,30 +49,56 @@ class Listing(msgspec.Struct, frozen=True):
     resource_version: str
 
 
+class _Line:
+    """What all namespaces of a cluster have in common: the connections, the lock's fence, the kinds known so far."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.http = connection.http
+        self.fence: Fence | None = None
+        self.requests = 0
+        self.has_answered = False
+        self.slots = asyncio.Semaphore(_CONCURRENCY)
+        self.kinds = Kinds()
+
+
 class Client:
-    """The API of one cluster, with one namespace as the default place."""
+    """The API of one cluster, in one of its namespaces."""
 
     def __init__(self, connection: Connection, namespace: str) -> None:
         self.namespace = namespace
-        self.fence: Fence | None = None
-        self.requests = 0
-        self._http = connection.http
-        self._has_answered = False
-        self._slots = asyncio.Semaphore(_CONCURRENCY)
-        self._kinds = Kinds()
+        self._line = _Line(connection)
+
+    def within(self, namespace: str) -> "Client":
+        """Give the same line to another namespace."""
+        other = copy.copy(self)
+        other.namespace = namespace
+        return other
+
+    def of(self, body: Json) -> "Client":
+        """Give the same line to the namespace that an object says that it is in, if it does."""
+        return self.within(body["metadata"].get("namespace") or self.namespace)
+
+    def fence(self, fence: Fence | None) -> None:
+        """Have every write pass the fence first; None takes it away."""
+        self._line.fence = fence
+
+    @property
+    def requests(self) -> int:
+        """How many requests have been sent, in all namespaces."""
+        return self._line.requests
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self._http.aclose()
+        """Close all connections, of all namespaces."""
+        await self._line.http.aclose()
 
     async def find_kind(self, kind: str, api_version: str | None = None) -> Kind | None:
         """Find where a kind is served; asks the server's discovery at the first kind that is not a usual one."""
-        found = self._kinds.get(kind, api_version)
+        found = self._line.kinds.get(kind, api_version)
         if found is None:
             for root in ("/api", "/apis"):
                 answer = await self.request("GET", root, headers={"Accept": _DISCOVERY})
-                self._kinds.add(read_discovery(msgspec.json.decode(answer.content)))
-            found = self._kinds.get(kind, api_version)
+                self._line.kinds.add(read_discovery(msgspec.json.decode(answer.content)))
+            found = self._line.kinds.get(kind, api_version)
         return found
 
     async def get(self, kind: Kind, name: str) -> Json | None:
@@ -157,8 +184,8 @@ class Client:
             httpx2.TransportError: the connection broke; not retried here, because the caller knows where to resume.
         """
         timeout = httpx2.Timeout(30, connect=5, pool=None, read=silence_s)
-        self.requests += 1
-        async with self._http.stream("GET", path, params=_given(parameters), timeout=timeout) as response:
+        self._line.requests += 1
+        async with self._line.http.stream("GET", path, params=_given(parameters), timeout=timeout) as response:
             if response.status_code >= 400:
                 raise refuse(response.status_code, await response.aread(), path)
             yield _split_lines(response.aiter_bytes())
@@ -181,25 +208,25 @@ class Client:
             TargetError: it did not answer within a minute.
             LockedError: the lock is lost.
         """
-        request = self._http.build_request(
+        request = self._line.http.build_request(
             method,
             path,
             content=None if body is None else msgspec.json.encode(body),
             params=_given(parameters or {}),
             headers={"Content-Type": "application/json", **(headers or {})},
         )
-        fence = self.fence if fenced and method != "GET" else None
+        fence = self._line.fence if fenced and method != "GET" else None
         started, tries = now_s(), 0
         while True:
             tries += 1
             try:
                 response = await self._try(request, fence)
             except (httpx2.TransportError, TimeoutError) as error:
-                if now_s() - started > (_PATIENCE_S if self._has_answered else _FIRST_PATIENCE_S):
+                if now_s() - started > (_PATIENCE_S if self._line.has_answered else _FIRST_PATIENCE_S):
                     raise unreachable(error, what or path) from error
                 pause_s = _pause_s(tries)
             else:
-                self._has_answered = True
+                self._line.has_answered = True
                 if response.status_code < 400:
                     return response
                 if not _is_passing(response, tries) or now_s() - started > _PATIENCE_S:
@@ -208,11 +235,11 @@ class Client:
             await asyncio.sleep(pause_s)
 
     async def _try(self, request: httpx2.Request, fence: Fence | None) -> httpx2.Response:
-        async with self._slots:
+        async with self._line.slots:
             rest_s = await fence.rest_s() if fence is not None else None
-            self.requests += 1
+            self._line.requests += 1
             async with asyncio.timeout(rest_s):
-                return await self._http.send(request)
+                return await self._line.http.send(request)
 
     async def _json(
         self,

@@ -36,17 +36,25 @@ _ENDS = ("Complete", "SuccessCriteriaMet", "Failed")
 class JobRun:
     """One run of a migration step, as part of a revision's run.
 
-    A Job that has ended is taken up when `is_unrecorded`: it was made for this revision, and nobody has noted its end.
+    `marks` are the annotations of the Job that it makes, RUN among them. A Job that has ended is taken up when
+    `is_unrecorded`: it was made for this revision, and nobody has noted its end.
     """
 
     def __init__(
-        self, client: Client, observer: Observer, step: Migrate, emit: Emit, *, run: int, is_unrecorded: bool
+        self,
+        client: Client,
+        observer: Observer,
+        step: Migrate,
+        emit: Emit,
+        *,
+        marks: dict[str, str],
+        is_unrecorded: bool,
     ) -> None:
         self._client = client
         self._observer = observer
         self._step = step
         self._emit = emit
-        self._run = run
+        self._marks = marks
         self._is_unrecorded = is_unrecorded
         self._name = str(step.migration.body["metadata"]["name"])
         self._topic: Topic = ("Job", self._name)
@@ -79,12 +87,12 @@ class JobRun:
         job = await self._client.get(JOB, self._name)
         if job is not None and self._is_ours(job):
             self._resumed = True
-            return await start_job(self._client, self._step, self._run, job)
+            return await start_job(self._client, self._step, self._marks, job)
         if job is not None:
             self._say("the pods of the Job that ran before to be gone")
             await remove_job(self._client, self._observer, job)
         await self._await_no_pods()
-        return await make_job(self._client, self._step, self._run)
+        return await make_job(self._client, self._step, self._marks)
 
     def _is_ours(self, job: Json) -> bool:
         """Tell whether the Job runs what the step says: now, or to an end that this run has yet to note."""
@@ -92,7 +100,7 @@ class JobRun:
         if "deletionTimestamp" in job["metadata"] or annotations.get(DIGEST) != self._step.digest:
             return False
         # What the record calls ended has ended, also where the Job's condition is a second late to say so.
-        return self._is_unrecorded and (may_run(job) or annotations.get(RUN) == str(self._run))
+        return self._is_unrecorded and (may_run(job) or annotations.get(RUN) == self._marks[RUN])
 
     async def _await_no_pods(self) -> None:
         """Wait until no pod of any Job of this name runs: also not of one that was deleted behind our back."""
@@ -107,7 +115,7 @@ class JobRun:
         self._say("its pods, which somebody deleted, to be gone")
         await remove_job(self._client, self._observer, job)
         self._resumed = False
-        return await make_job(self._client, self._step, self._run, retries=self._attempts.retries_left)
+        return await make_job(self._client, self._step, self._marks, retries=self._attempts.retries_left)
 
     async def _follow(self, job: Json) -> bool:
         """Follow a Job to its success; False: it ended without, for reasons that are not its own."""

@@ -93,7 +93,7 @@ class Lease:
             TargetError: the API server was away for too long to keep it.
         """
         await self._acquire(emit, wait=wait)
-        self._client.fence = self
+        self._client.fence(self)
         body = asyncio.current_task()
         heartbeat = asyncio.create_task(self._beat(body))
         try:
@@ -107,7 +107,7 @@ class Lease:
         finally:
             heartbeat.cancel()
             await asyncio.wait([heartbeat])
-            self._client.fence = None
+            self._client.fence(None)
             if self._lost is None:
                 await self._release_lease()
 

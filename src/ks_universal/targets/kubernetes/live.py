@@ -20,13 +20,15 @@ _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 async def read_live(client: Client, release: str, wanted: Iterable[Identity]) -> dict[Identity, Json]:
     """Read those of the wanted objects that exist. Keys are the identities asked for.
 
-    Lists each kind's objects of the release in full; of the others only the names, and reads those that are wanted:
-    they belong to somebody else.
+    Lists each kind's objects of the release in full, by namespace; of the others only the names, and reads those that
+    are wanted: they belong to somebody else.
     """
-    by_kind: dict[str, dict[str, Identity]] = defaultdict(dict)
+    by_kind: dict[tuple[str, str], dict[str, Identity]] = defaultdict(dict)
     for identity in wanted:
-        by_kind[identity.kind][identity.name] = identity
-    found = await asyncio.gather(*(_read_kind(client, release, kind, names) for kind, names in by_kind.items()))
+        by_kind[identity.namespace or client.namespace, identity.kind][identity.name] = identity
+    found = await asyncio.gather(
+        *(_read_kind(client.within(place), release, kind, names) for (place, kind), names in by_kind.items())
+    )
     return {identity: body for part in found for identity, body in part.items()}
 
 

@@ -16,31 +16,56 @@ APPLIED = "ks-universal.io/applied"
 """The annotation with the digest of what was applied last: it tells of fields that left, the object does not."""
 
 
-def belongs_to(live: Json, release: str) -> bool:
-    """Tell whether an object carries the labels that this program gives to a release's objects."""
-    labels = live["metadata"].get("labels") or {}
-    return labels.get(MANAGED_BY) == PROGRAM and labels.get(INSTANCE) == release
+HOME = "ks-universal.io/release-namespace"
+"""The annotation with the release's namespace, on its objects in others: a namesake there has the same labels."""
 
 
-def find_foreign(live: Json | None, release: str) -> Problem | None:
+class Owner(msgspec.Struct, frozen=True):
+    """A release: its name and its namespace, which is where its record and its lock are."""
+
+    release: str
+    namespace: str
+
+
+def belongs_to(live: Json, owner: Owner) -> bool:
+    """Tell whether an object carries what this program gives to a release's objects."""
+    metadata = live["metadata"]
+    labels = metadata.get("labels") or {}
+    home = (metadata.get("annotations") or {}).get(HOME) or metadata.get("namespace") or owner.namespace
+    return (labels.get(MANAGED_BY), labels.get(INSTANCE), home) == (PROGRAM, owner.release, owner.namespace)
+
+
+def find_foreign(live: Json | None, owner: Owner) -> Problem | None:
     """The finding for an object that another owner has made; None where there is none, or it is the release's."""
-    if live is None or belongs_to(live, release):
+    if live is None or belongs_to(live, owner):
         return None
-    labels = live["metadata"].get("labels") or {}
-    owner = labels.get(MANAGED_BY) or _first_manager(live)
+    metadata = live["metadata"]
+    labels = metadata.get("labels") or {}
+    other = labels.get(MANAGED_BY) or _first_manager(live)
     instance = f" for {labels[INSTANCE]}" if INSTANCE in labels else ""
+    place = "" if metadata.get("namespace", owner.namespace) == owner.namespace else f" in {metadata['namespace']}"
     return Problem(
         "kubernetes/foreign-object",
-        f"{live['kind']}/{live['metadata']['name']} exists and was made by {owner}{instance}",
+        f"{live['kind']}/{metadata['name']}{place} exists and was made by {other}{instance}",
         hint="take it over with --take-ownership, or give yours another name",
     )
 
 
-def mark(body: Json) -> Json:
-    """Return the object with the digest of what it is, as it is to be applied."""
+def mark(body: Json, owner: Owner) -> Json:
+    """Return the object with the digest of what it is, and with its home if that is not where it is, to be applied."""
+    return annotate(body, {APPLIED: digest(body), **home_of(body, owner)})
+
+
+def home_of(body: Json, owner: Owner) -> dict[str, str]:
+    """The annotation that an object in another namespace than its release's has; nothing for the others."""
+    away = body["metadata"].get("namespace", owner.namespace) != owner.namespace
+    return {HOME: owner.namespace} if away else {}
+
+
+def annotate(body: Json, annotations: dict[str, str]) -> Json:
+    """Return an object with further annotations."""
     metadata = body["metadata"]
-    annotations = {**(metadata.get("annotations") or {}), APPLIED: digest(body)}
-    return {**body, "metadata": {**metadata, "annotations": annotations}}
+    return {**body, "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), **annotations}}}
 
 
 def is_as_applied(live: Json | None, marked: Json) -> bool:

@@ -15,6 +15,7 @@ from ks_universal.targets.kubernetes.kinds import (
     SECRET,
     Kind,
 )
+from ks_universal.targets.kubernetes.ownership import Owner
 
 Json = dict[str, Any]
 
@@ -22,8 +23,11 @@ _APPLY = ("create", "delete", "get", "list", "patch")
 _WATCH = ("list", "watch")
 
 
-def build_role(release: str, namespace: str, kinds: Iterable[Kind]) -> Json:
-    """Build the Role for deploying a release whose objects are of the given kinds."""
+def build_role(owner: Owner, namespace: str, kinds: Iterable[Kind]) -> Json:
+    """Build the Role for deploying those objects of a release that are in a namespace and of the given kinds.
+
+    The record and the lock are in the release's own namespace only.
+    """
     rights: dict[tuple[str, str], set[str]] = defaultdict(set)
     for kind in (*kinds, SECRET, CONFIG_MAP, JOB, DEPLOYMENT):
         rights[_group(kind), kind.plural].update(_APPLY)
@@ -31,11 +35,12 @@ def build_role(release: str, namespace: str, kinds: Iterable[Kind]) -> Json:
         rights[_group(kind), kind.plural].update(_WATCH)
     rights["", "pods/log"].add("get")
     rights["", "events"].add("create")
-    rights[_group(LEASE), LEASE.plural].update(("create", "delete", "get", "update", *_WATCH))
+    if namespace == owner.namespace:
+        rights[_group(LEASE), LEASE.plural].update(("create", "delete", "get", "update", *_WATCH))
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "Role",
-        "metadata": {"name": f"ks-universal-{release}", "namespace": namespace},
+        "metadata": {"name": f"ks-universal-{owner.release}", "namespace": namespace},
         "rules": [_rule(verbs, group, plurals) for verbs, group, plurals in _merge(rights)],
     }
 

@@ -6,6 +6,7 @@ from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, JOB, SECRET
 from ks_universal.targets.kubernetes.observer import Observer
+from ks_universal.targets.kubernetes.ownership import annotate
 from ks_universal.targets.kubernetes.pods import condition, is_finished, owner
 
 Json = dict[str, Any]
@@ -21,25 +22,26 @@ def may_run(job: Json) -> bool:
     return not any(condition(job, kind).get("status") == "True" for kind in ("Complete", "Failed"))
 
 
-async def make_job(client: Client, step: Migrate, run: int, *, retries: int | None = None) -> Json:
+async def make_job(client: Client, step: Migrate, marks: dict[str, str], *, retries: int | None = None) -> Json:
     """Create the step's Job and its staged copies, and start it. There must be no Job of this name.
 
-    `retries` are those that are left, where pods of an earlier Job have used some.
+    `marks` are the annotations that it gets; `retries` are those that are left, where pods of an earlier Job have used
+    some.
     """
-    body = _body(step, run, suspended=bool(step.staged))
+    body = _body(step, marks, suspended=bool(step.staged))
     if retries is not None:
         body["spec"]["backoffLimit"] = retries
     job = await client.apply(JOB, body)
-    return await start_job(client, step, run, job) if step.staged else job
+    return await start_job(client, step, marks, job) if step.staged else job
 
 
-async def start_job(client: Client, step: Migrate, run: int, job: Json) -> Json:
+async def start_job(client: Client, step: Migrate, marks: dict[str, str], job: Json) -> Json:
     """Bring a Job to work that was made, and perhaps not started: its staged copies, then its start."""
     if not job["spec"].get("suspend"):
         return job
     for body in step.staged:
         await client.apply({"ConfigMap": CONFIG_MAP, "Secret": SECRET}[body["kind"]], _owned(body, job), force=True)
-    body = _body(step, run, suspended=False)
+    body = _body(step, marks, suspended=False)
     body["spec"]["backoffLimit"] = job["spec"]["backoffLimit"]
     return await client.apply(JOB, body)
 
@@ -63,15 +65,9 @@ def _is_there(observer: Observer, name: str, uid: str) -> bool:
     return any(owner(pod)[2] == uid and not is_finished(pod) for pod in observer.pods(("Job", name)))
 
 
-def _body(step: Migrate, run: int, *, suspended: bool) -> Json:
+def _body(step: Migrate, marks: dict[str, str], *, suspended: bool) -> Json:
     body = step.migration.body
-    metadata = body["metadata"]
-    annotations = {**metadata.get("annotations", {}), DIGEST: step.digest, RUN: str(run)}
-    return {
-        **body,
-        "metadata": {**metadata, "annotations": annotations},
-        "spec": {**body["spec"], "suspend": suspended},
-    }
+    return annotate({**body, "spec": {**body["spec"], "suspend": suspended}}, {DIGEST: step.digest, **marks})
 
 
 def _owned(body: Json, job: Json) -> Json:

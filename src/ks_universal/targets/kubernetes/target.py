@@ -27,12 +27,13 @@ from ks_universal.targets.kubernetes.live import read_live
 from ks_universal.targets.kubernetes.live_log import LiveLog
 from ks_universal.targets.kubernetes.observer import Observer
 from ks_universal.targets.kubernetes.one_off_jobs import remove_old_job
-from ks_universal.targets.kubernetes.ownership import belongs_to, find_foreign, is_as_applied, mark
+from ks_universal.targets.kubernetes.ownership import Owner, belongs_to, find_foreign, home_of, is_as_applied, mark
 from ks_universal.targets.kubernetes.readiness import is_settled
 from ks_universal.targets.kubernetes.records import Records
 from ks_universal.targets.kubernetes.refusals import Refusal
 from ks_universal.targets.kubernetes.rollout import Rollout
 from ks_universal.targets.kubernetes.rules import build_role
+from ks_universal.targets.kubernetes.staging import RUN
 from ks_universal.targets.kubernetes.unknown_kinds import describe_unknown
 from ks_universal.targets.kubernetes.workloads import Workload, read_workloads
 
@@ -56,7 +57,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KubernetesTarget:
-    """A release in a namespace of a cluster. Implements `engine.target.Target`."""
+    """A release in a namespace of a cluster, and its objects in others. Implements `engine.target.Target`."""
 
     def __init__(self, client: Client, release: str, options: Options) -> None:
         self.release = release
@@ -64,9 +65,10 @@ class KubernetesTarget:
         self.changes: tuple[ObjectChange, ...] = ()
         self._client = client
         self._release = release
+        self._owner = Owner(release, client.namespace)
         self._options = options
         self._records = Records(client, release, history_max=options.history_max)
-        self._observer = Observer(client, release)
+        self._observers: dict[str, Observer] = {}
         self._live: dict[Identity, Json] = {}
         self._rendered: Rendered | None = None
         self._run = 0
@@ -108,9 +110,9 @@ class KubernetesTarget:
 
         `changes` says afterwards what would.
         """
-        trials = await try_plan(self._client, plan, self._live, self._release, force=self._options.take_ownership)
+        trials = await try_plan(self._client, plan, self._live, self._owner, force=self._options.take_ownership)
         self.changes = tuple(self._keep_data(trial.change) for trial in trials if trial.change is not None)
-        helm = warn_of_helm(self._live.values(), self._release) if self._options.take_ownership else ()
+        helm = warn_of_helm(self._live.values(), self._owner) if self._options.take_ownership else ()
         return (*helm, *(trial.problem for trial in trials if trial.problem is not None))
 
     def _keep_data(self, change: ObjectChange) -> ObjectChange:
@@ -123,24 +125,28 @@ class KubernetesTarget:
 
     async def delete(self, step: Delete, emit: Emit) -> None:
         """Remove the object if it is the release's; claims, which hold data, only where that was asked for."""
-        kind = await self._client.find_kind(step.identity.kind)
-        live = None if kind is None else await self._client.get(kind, step.identity.name)
-        if kind is None or live is None or not belongs_to(live, self._release):
+        client = self._client.within(step.identity.namespace or self.namespace)
+        kind = await client.find_kind(step.identity.kind)
+        live = None if kind is None else await client.get(kind, step.identity.name)
+        if kind is None or live is None or not belongs_to(live, self._owner):
             return
         if kind.kind == _CLAIM and not self._options.delete_data:
             emit(ObjectChanged(step=step.id, identity=step.identity, change="kept"))
             return
-        await self._client.delete(kind, step.identity.name, uid=live["metadata"]["uid"], propagation="Foreground")
-        await _await_gone(self._client, kind, live)
+        await client.delete(kind, step.identity.name, uid=live["metadata"]["uid"], propagation="Foreground")
+        await _await_gone(client, kind, live)
         emit(ObjectChanged(step=step.id, identity=step.identity, change="deleted"))
 
     async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
         """Run the migration's Job, or take up the one that runs it. A Job of another owner is never replaced."""
-        foreign = find_foreign(self._live.get(identity(step.migration.body)), self._release)
+        job = step.migration.body
+        foreign = find_foreign(self._live.get(identity(job)), self._owner)
         if foreign is not None and not self._options.take_ownership:
             raise TargetError(foreign)
+        client = self._client.of(job)
+        marks = {RUN: str(self._run), **home_of(job, self._owner)}
         unrecorded = step.id not in self._recorded
-        run = JobRun(self._client, self._observer, step, emit, run=self._run, is_unrecorded=unrecorded)
+        run = JobRun(client, self._observe(client), step, emit, marks=marks, is_unrecorded=unrecorded)
         self._announce(step, "MigrationStarted", f"{step.id} began: {step.why}")
         try:
             attempts = await run.migrate()
@@ -156,7 +162,8 @@ class KubernetesTarget:
         """Apply the Deployment and follow it to its end."""
         applied = await self._apply(step, emit)
         if self._options.await_rollout and not is_settled(applied):
-            await Rollout(self._client, self._observer, step, emit, applied=applied).follow()
+            client = self._client.of(step.body)
+            await Rollout(client, self._observe(client), step, emit, applied=applied).follow()
 
     async def save(self, revision: Revision) -> None:
         """Keep the revision's record; with the first of a number also what the revision is made of."""
@@ -167,7 +174,8 @@ class KubernetesTarget:
         """Stop watching and close the connections; everything in the cluster runs on."""
         if self._announcing:
             await asyncio.wait(self._announcing, timeout=_LAST_WORDS_S)
-        await self._observer.stop()
+        for observer in self._observers.values():
+            await observer.stop()
         await self._client.close()
 
     async def read_revisions(self) -> tuple[Revision, ...]:
@@ -178,9 +186,11 @@ class KubernetesTarget:
         """Read what a revision was made of, for a rollback; None where its record is gone."""
         return await self._records.read_manifests(number)
 
-    async def read_workloads(self) -> tuple[Workload, ...]:
-        """Read what runs now, by name."""
-        return await read_workloads(self._client, self._release)
+    async def read_workloads(self, revision: Revision) -> tuple[Workload, ...]:
+        """Read what runs now, by name, in the namespaces that a revision's objects are in."""
+        places = sorted({self.namespace, *(subject.namespace for subject in revision.objects if subject.namespace)})
+        found = await asyncio.gather(*(read_workloads(self._client.within(place), self._owner) for place in places))
+        return tuple(sorted((each for part in found for each in part), key=lambda workload: workload.name))
 
     async def read_lock(self) -> Holder | None:
         """Read who holds the release; None when nobody does."""
@@ -195,9 +205,10 @@ class KubernetesTarget:
                 raise
             return None
 
-    async def follow_log(self, job: str, take: Callable[[str], None]) -> bool:
+    async def follow_log(self, job: Identity, take: Callable[[str], None]) -> bool:
         """Give the lines of a Job's pods, masked, as they come, until it has ended; False: there is none."""
-        return await LiveLog(self._client, self._observer, job, take).follow(self._release)
+        client = self._client.within(job.namespace or self.namespace)
+        return await LiveLog(client, self._observe(client), job.name, take).follow(self._release)
 
     async def break_lock(self, *, force: bool = False) -> Holder | None:
         """Free the release of a holder that is dead. Raises LockedError while it may live, unless `force`."""
@@ -214,38 +225,48 @@ class KubernetesTarget:
                     await self._records.remove_all()
                     await self._client.delete(LEASE, lease_name(self._release))
 
-    async def build_role(self, rendered: Rendered) -> Json:
-        """Build the smallest Role with which a deploy of these objects works."""
-        kinds = [await self._kind(resource.body["kind"], resource.body["apiVersion"]) for resource in rendered.objects]
-        return build_role(self._release, self._client.namespace, kinds)
+    async def build_roles(self, rendered: Rendered) -> tuple[Json, ...]:
+        """Build the smallest Roles with which a deploy of these objects works: one in each of their namespaces."""
+        kinds: dict[str, list[Kind]] = {self.namespace: []}
+        for resource in rendered.objects:
+            place = resource.body["metadata"].get("namespace") or self.namespace
+            kinds.setdefault(place, []).append(await self._kind(resource.body["kind"], resource.body["apiVersion"]))
+        return tuple(build_role(self._owner, place, of_place) for place, of_place in kinds.items())
 
     def _announce(self, step: Migrate, reason: str, message: str, *, warning: bool = False) -> None:
         """Write an Event on the application's Deployment, where there is one already; nothing waits for it."""
         namespace = step.migration.body["metadata"].get("namespace", "")
         about = self._live.get(Identity("Deployment", namespace, step.migration.application))
         if about is not None:
-            written = announce(self._client, about, reason=reason, message=message, warning=warning)
+            written = announce(self._client.of(about), about, reason=reason, message=message, warning=warning)
             self._announcing.append(asyncio.create_task(written))
 
     async def _apply(self, step: Apply | RollOut, emit: Emit) -> Json:
         """Make the object so, and return it as it then is."""
         key = identity(step.body)
+        client = self._client.of(step.body)
         live = self._live.get(key)
-        body = mark(adopt(live, step.body, self._release))
+        body = mark(adopt(live, step.body, self._owner), self._owner)
         if live is not None and is_as_applied(live, body):
             emit(ObjectChanged(step=step.id, identity=key, change="unchanged"))
             return live
-        foreign = find_foreign(live, self._release)
+        foreign = find_foreign(live, self._owner)
         if foreign is not None and not self._options.take_ownership:
             raise TargetError(foreign)
         kind = await self._kind(key.kind, body["apiVersion"])
-        await remove_old_job(self._client, self._observer, live, body)
-        applied = await self._client.apply(kind, body, force=self._options.take_ownership)
+        await remove_old_job(client, self._observe(client), live, body)
+        applied = await client.apply(kind, body, force=self._options.take_ownership)
         if foreign is not None:
-            applied = await own(self._client, kind, applied)
+            applied = await own(client, kind, applied)
         self._live[key] = applied
         emit(ObjectChanged(step=step.id, identity=key, change=_name_change(live, applied)))
         return applied
+
+    def _observe(self, client: Client) -> Observer:
+        """Give the one observer of the client's namespace."""
+        if client.namespace not in self._observers:
+            self._observers[client.namespace] = Observer(client, self._release)
+        return self._observers[client.namespace]
 
     async def _kind(self, kind: str, api_version: str) -> Kind:
         found = await self._client.find_kind(kind, api_version)

@@ -7,7 +7,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, POD, REPLICA_SET
-from ks_universal.targets.kubernetes.ownership import INSTANCE
+from ks_universal.targets.kubernetes.ownership import INSTANCE, Owner, belongs_to
 from ks_universal.targets.kubernetes.pods import owner
 from ks_universal.targets.kubernetes.readiness import new_pods, read_progress
 from ks_universal.targets.kubernetes.troubles import find_trouble
@@ -26,16 +26,13 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
 
 
-async def read_workloads(client: Client, release: str) -> tuple[Workload, ...]:
-    """Read the Deployments of a release, by name."""
-    selector = f"{INSTANCE}={release}"
-    deployments = (await client.list(DEPLOYMENT, labels=selector)).items
+async def read_workloads(client: Client, owner: Owner) -> tuple[Workload, ...]:
+    """Read the Deployments of a release that are in the client's namespace."""
+    selector = f"{INSTANCE}={owner.release}"
+    deployments = [item for item in (await client.list(DEPLOYMENT, labels=selector)).items if belongs_to(item, owner)]
     replica_sets = (await client.list(REPLICA_SET, labels=selector)).items
     pods = (await client.list(POD, labels=selector)).items
-    return tuple(
-        _read(deployment, _owned(replica_sets, deployment), pods)
-        for deployment in sorted(deployments, key=lambda item: str(item["metadata"]["name"]))
-    )
+    return tuple(_read(deployment, _owned(replica_sets, deployment), pods) for deployment in deployments)
 
 
 def _owned(items: list[Json], deployment: Json) -> list[Json]:

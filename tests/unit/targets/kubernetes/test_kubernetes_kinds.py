@@ -1,4 +1,5 @@
 from ks_universal.targets.kubernetes.kinds import JOB, NAMESPACE, Kind, Kinds, read_discovery
+from ks_universal.targets.kubernetes.ownership import Owner
 from ks_universal.targets.kubernetes.rules import build_role
 
 CERTIFICATE = Kind("cert-manager.io/v1", "Certificate", "certificates")
@@ -35,10 +36,15 @@ def test_discovery_gives_the_kinds_that_are_no_usual_ones() -> None:
 
 
 def test_the_role_has_the_kinds_of_the_release_and_no_wildcard() -> None:
-    rules = build_role("shop", "n", [CERTIFICATE])["rules"]
+    rules = build_role(Owner("shop", "n"), "n", [CERTIFICATE])["rules"]
     assert {
         "apiGroups": ["cert-manager.io"],
         "resources": ["certificates"],
         "verbs": ["create", "delete", "get", "list", "patch"],
     } in rules
     assert not any("*" in value for rule in rules for values in rule.values() for value in values)
+
+
+def test_the_role_in_another_namespace_has_nothing_of_the_lock() -> None:
+    rules = build_role(Owner("shop", "n"), "other", [CERTIFICATE])["rules"]
+    assert not any("leases" in rule["resources"] for rule in rules)

@@ -2,10 +2,17 @@ from typing import Any
 
 import pytest
 
-from ks_universal.targets.kubernetes.ownership import find_foreign, is_as_applied, mark
+from ks_universal.targets.kubernetes import ownership
+from ks_universal.targets.kubernetes.ownership import HOME, Owner, belongs_to, find_foreign, is_as_applied
 
 Json = dict[str, Any]
 OURS = {"app.kubernetes.io/managed-by": "ks-universal", "app.kubernetes.io/instance": "shop"}
+
+SHOP = Owner("shop", "home")
+
+
+def mark(body: Json) -> Json:
+    return ownership.mark(body, SHOP)
 
 
 def config(labels: Json | None = None, **data: str) -> Json:
@@ -45,8 +52,8 @@ def test_lists_are_compared_element_by_element() -> None:
 
 
 def test_an_object_of_the_release_is_not_foreign() -> None:
-    assert find_foreign(live(config(OURS)), "shop") is None
-    assert find_foreign(None, "shop") is None
+    assert find_foreign(live(config(OURS)), SHOP) is None
+    assert find_foreign(None, SHOP) is None
 
 
 @pytest.mark.parametrize(
@@ -58,6 +65,24 @@ def test_an_object_of_the_release_is_not_foreign() -> None:
     ],
 )
 def test_another_owners_object_is_named_with_its_owner(labels: Json | None, owner: str) -> None:
-    problem = find_foreign(live(config(labels)), "shop")
+    problem = find_foreign(live(config(labels)), SHOP)
     assert problem is not None
     assert problem.message == f"ConfigMap/c exists and was made by {owner}"
+
+
+def elsewhere(body: Json) -> Json:
+    return {**body, "metadata": {**body["metadata"], "namespace": "other"}}
+
+
+def test_an_object_in_another_namespace_is_marked_with_its_releases_own() -> None:
+    marked = mark(elsewhere(config(OURS)))
+    assert marked["metadata"]["annotations"][HOME] == "home"
+    assert belongs_to(marked, SHOP)
+    assert HOME not in mark(config(OURS))["metadata"]["annotations"]
+
+
+def test_what_a_namesake_has_in_its_own_namespace_is_foreign() -> None:
+    problem = find_foreign(elsewhere(config(OURS)), SHOP)
+    assert problem is not None
+    assert problem.message == "ConfigMap/c in other exists and was made by ks-universal for shop"
+    assert not belongs_to(mark(elsewhere(config(OURS))), Owner("shop", "other"))
