@@ -21,6 +21,7 @@ from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
 from ks_universal.resources.objects import Rendered
 from ks_universal.values.load import load_values
+from ks_universal.values.nodes import Mapping
 from ks_universal.values.overrides import Override
 
 if TYPE_CHECKING:
@@ -49,11 +50,17 @@ _UNREAD = frozenset(("values/unreadable", "values/syntax"))
 class Values(msgspec.Struct, frozen=True):
     """Values that were read and checked: `application` is None where errors are among `problems`.
 
-    `problems` are sorted by place; warnings alone leave the application usable.
+    `problems` are sorted by place; warnings alone leave the application usable. `tree` says what is written where, for
+    findings about objects; it is there only where `load` was asked for it, because it is large.
     """
 
     application: Application | None
     problems: tuple[Problem, ...]
+    tree: Mapping | None = None
+
+    def __repr__(self) -> str:
+        """Show no values: they hold secrets."""
+        return f"Values({len(self.problems)} problems)"
 
 
 def load(
@@ -63,19 +70,22 @@ def load(
     stdin: Callable[[], str] | None = None,
     release: str = _UNNAMED.name,
     namespace: str = "",
+    keep_tree: bool = False,
 ) -> Values:
     """Read, merge and check values; nothing is raised, whatever the files hold.
 
     `files` are paths, the later ones winning; `-` is the text that `stdin` returns. `overrides` are `--set` and its
     kin: `Override("--set", "deployments.my-app.replicas=3")`. `release` and `namespace` are what expressions read as
-    `.Release.Name` and `.Release.Namespace`: those that `render` is given.
+    `.Release.Name` and `.Release.Namespace`: those that `render` is given. `keep_tree` is for `check_for_version` and
+    `check_pod_security`.
     """
     loaded = load_values(files, overrides, stdin=stdin)
     if any(problem.code in _UNREAD for problem in loaded.problems):
         return Values(None, sort_problems(list(loaded.problems)))
     parsed = parse_application(loaded.tree, Release(release, namespace or _UNNAMED.namespace, __version__))
     problems = sort_problems([*loaded.problems, *parsed.problems])
-    return Values(None if has_errors(problems) else parsed.application, problems)
+    application = None if has_errors(problems) else parsed.application
+    return Values(application, problems, parsed.tree if keep_tree else None)
 
 
 def validate(
@@ -93,24 +103,32 @@ def render(values: Values, release: str, namespace: str = "") -> Rendered:
     return build_objects(_checked(values, release, namespace), release, namespace)
 
 
-def check_for_version(rendered: Rendered, kube_version: str) -> tuple[Problem, ...]:
+def check_for_version(values: Values, rendered: Rendered, kube_version: str) -> tuple[Problem, ...]:
     """Find the fields and APIs in a release's objects that a version of Kubernetes (`1.30`) does not know.
 
-    Raises InputError for a version whose fields are not known here.
+    `values` are those that were rendered, loaded with `keep_tree`. Raises InputError for a version whose fields are not
+    known here.
     """
     from ks_universal.resources.kube_versions import find_unknown
 
-    return find_unknown(rendered, kube_version)
+    return find_unknown(rendered, _tree_of(values), kube_version)
 
 
-def check_pod_security(rendered: Rendered, policy: "Policy | str") -> tuple[Problem, ...]:
+def check_pod_security(values: Values, rendered: Rendered, policy: "Policy | str") -> tuple[Problem, ...]:
     """Find what a namespace that enforces a policy of the Pod Security Standards would refuse of a release.
 
-    `policy` is `baseline` or `restricted`. Raises ValueError for another one.
+    `values` are those that were rendered, loaded with `keep_tree`. `policy` is `baseline` or `restricted`; raises
+    ValueError for another one.
     """
     from ks_universal.resources.pod_security import Policy, find_refusals
 
-    return find_refusals(rendered, Policy(policy))
+    return find_refusals(rendered, _tree_of(values), Policy(policy))
+
+
+def _tree_of(values: Values) -> Mapping:
+    if values.tree is None:
+        raise ValueError("findings about objects need values that were loaded with keep_tree=True")
+    return values.tree
 
 
 def template(rendered: Rendered, flavor: Flavor = Flavor.PLAIN, *, show: Sequence[str] = (), json: bool = False) -> str:

@@ -28,10 +28,10 @@ class Source(msgspec.Struct, frozen=True):
     files: tuple[str, ...]
     overrides: tuple[Override, ...]
 
-    def load(self, release: str | None = None, namespace: str = "") -> Values:
-        """Read and check the values; expressions read the name and the namespace."""
+    def load(self, release: str | None = None, namespace: str = "", *, keep_tree: bool = False) -> Values:
+        """Read and check the values; expressions read the name and the namespace. See `api.load`."""
         named = {} if release is None else {"release": release}
-        return load(self.files, self.overrides, stdin=read_stdin, namespace=namespace, **named)
+        return load(self.files, self.overrides, stdin=read_stdin, namespace=namespace, keep_tree=keep_tree, **named)
 
     def load_valid(self, release: str, namespace: str) -> Values:
         """Read the values before a cluster is asked for anything. Raises InputError with all findings on errors."""
