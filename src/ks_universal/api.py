@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ks_universal import __version__
-from ks_universal.diagnostics import Problem, has_errors, sort_problems
+from ks_universal.diagnostics import Problem, Severity, has_errors, sort_problems
 from ks_universal.errors import InputError
 from ks_universal.manifest.flavors import Flavor, flavor_objects
 from ks_universal.manifest.select import select_objects, write_json
@@ -42,6 +42,8 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.ASCII)
 _LONGEST_RELEASE = 53
 _LONGEST_NAMESPACE = 63
 _UNNAMED = Release()
+
+_GIVE_REVISION = "give what you mean in the values or with --set, such as --set firstInstall=true; 'template' takes it"
 
 # What leaves a file unread: every finding about the rest would be about something that the user never wrote.
 _UNREAD = frozenset(("values/unreadable", "values/syntax"))
@@ -82,7 +84,7 @@ def load(
     loaded = load_values(files, overrides, stdin=stdin)
     if any(problem.code in _UNREAD for problem in loaded.problems):
         return Values(None, sort_problems(list(loaded.problems)))
-    parsed = parse_application(loaded.tree, Release(release, namespace or _UNNAMED.namespace, __version__))
+    parsed = parse_application(loaded.tree, Release(release, namespace, __version__))
     problems = sort_problems([*loaded.problems, *parsed.problems])
     application = None if has_errors(problems) else parsed.application
     return Values(application, problems, parsed.tree if keep_tree else None)
@@ -101,6 +103,19 @@ def render(values: Values, release: str, namespace: str = "") -> Rendered:
     Raises InputError when the values have errors, or when Kubernetes would refuse one of the names.
     """
     return build_objects(_checked(values, release, namespace), release, namespace)
+
+
+def check_for_run(values: Values, rendered: Rendered) -> tuple[Problem, ...]:
+    """Find what keeps values from being run on a cluster of which manifests can be made: an error each.
+
+    That is what expressions cannot know of the release there, and objects in another namespace than the release's; the
+    latter have places where the values were loaded with `keep_tree`.
+    """
+    from ks_universal.resources.namespaces import find_elsewhere
+
+    unknown = (problem for problem in values.problems if problem.code == "expressions/unknown-revision")
+    refused = (msgspec.structs.replace(each, severity=Severity.ERROR, hint=_GIVE_REVISION) for each in unknown)
+    return sort_problems([*refused, *find_elsewhere(rendered, values.tree)])
 
 
 def check_for_version(values: Values, rendered: Rendered, kube_version: str) -> tuple[Problem, ...]:
@@ -247,7 +262,7 @@ async def deploy(  # noqa: PLR0913 - the words after `by` are the user's, each w
     from ks_universal.plan.build import MigratePolicy, build_plan
 
     return await run_planned(
-        render(values, target.release, target.namespace),
+        _render_for_run(values, target),
         target,
         emit,
         partial(build_plan, migrate=MigratePolicy(migrate), force=force),
@@ -269,7 +284,7 @@ async def preview(
     from ks_universal.plan.build import MigratePolicy, build_plan
     from ks_universal.plan.saved import build_preview
 
-    rendered = render(values, target.release, target.namespace)
+    rendered = _render_for_run(values, target)
     state = await target.read(rendered)
     planned = build_plan(rendered, state, migrate=MigratePolicy(migrate), force=force)
     mask = Mask((*(resource.body for resource in rendered.objects), *state.objects.values()))
@@ -295,7 +310,7 @@ async def migrate(  # noqa: PLR0913 - the words after `by` are the user's, each 
 
     policy = MigratePolicy(migrate)
     return await run_planned(
-        render(values, target.release, target.namespace),
+        _render_for_run(values, target),
         target,
         emit,
         lambda rendered, state: keep_migrations(build_plan(rendered, state, migrate=policy), state),
@@ -414,6 +429,13 @@ def check_release(name: str) -> None:
     """Raise InputError for a name that no release can have."""
     if problems := check_name("release", name, _LONGEST_RELEASE):
         raise InputError(problems)
+
+
+def _render_for_run(values: Values, target: "KubernetesTarget") -> Rendered:
+    rendered = render(values, target.release, target.namespace)
+    if problems := check_for_run(values, rendered):
+        raise InputError(problems)
+    return rendered
 
 
 def _checked(values: Values, release: str, namespace: str) -> Application:
