@@ -1,5 +1,6 @@
 """Findings about objects have the place in the values of what is to be changed, to the column."""
 
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -8,6 +9,7 @@ from ks_universal.api import Values, check_for_version, check_pod_security, load
 from ks_universal.diagnostics import Problem
 from ks_universal.values.overrides import Override
 
+CASES = sorted((Path(__file__).parents[2] / "golden" / "template").glob("*/values.yaml"))
 MAIN = "{image: a, imageTag: '1'}"
 APP = f"deployments: {{web: {{containers: {{main: {MAIN}}}}}}}\n"
 
@@ -248,3 +250,17 @@ def test_an_api_that_was_removed_has_its_place() -> None:
     assert unknown(given, "1.30") == [
         ("HorizontalPodAutoscaler/web", "-:3:22", "write apps/v1 in hpas.web.scaleTargetRef.apiVersion")
     ]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.parent.name)
+def test_every_finding_has_a_place_in_the_file_and_names_what_stands_there(case: Path) -> None:
+    given = load([str(case)], keep_tree=True)
+    rendered = render(given, "demo")
+    lines = case.read_text().splitlines()
+    for problem in (*check_pod_security(given, rendered, "restricted"), *check_for_version(given, rendered, "1.25")):
+        assert problem.where is not None
+        assert problem.where.file == str(case)
+        change, _, key = (problem.hint or "").partition(" ")
+        if change == "change":
+            last = key.rpartition(".")[2].partition("[")[0]
+            assert lines[problem.where.line - 1][problem.where.column - 1 :].lstrip("\"'{ ").startswith(last)
