@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ks_universal.api import load, render
+from ks_universal.api import Values, load, render
 from ks_universal.engine.events import Event
 from ks_universal.engine.run import run
 from ks_universal.plan.records import Revision
@@ -51,8 +51,12 @@ def release(configs: Json | None = None, /, **deployments: Json) -> Rendered:
 
 
 def render_values(values: Json) -> Rendered:
+    return render(load_values(values), "demo", "ns")
+
+
+def load_values(values: Json) -> Values:
     text = msgspec.json.encode(values).decode()
-    return render(load(["-"], stdin=lambda: text), "demo", "ns")
+    return load(["-"], stdin=lambda: text, keep_tree=True)
 
 
 class Events(list[Event]):

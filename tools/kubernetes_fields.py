@@ -101,14 +101,30 @@ def build_versions() -> dict[str, Any]:
     """Say for each field of the table that the first version does not know which one brought it; `1.30` for v1.30.0."""
     table = build_table(read_definitions())
     tables = {version[1:-2]: build_table(read_definitions(version)) for version in VERSIONS}
+    names = {version: find_names(table, older) for version, older in tables.items()}
     versions = list(tables)
     since: dict[str, str] = {}
     for name, fields in table.items():
         for field in fields:
-            first = next((v for v in versions if field in tables[v].get(name, {})), "")
+            first = next((v for v in versions if field in tables[v].get(names[v].get(name, name), {})), "")
             if first != versions[0]:
                 since[f"{name}.{field}"] = first
     return {"versions": versions, "since": since}
+
+
+def find_names(table: Table, older: Table) -> dict[str, str]:
+    """Find what the definitions of the table are called in an older one: what the same field took then."""
+    names = {root.rpartition(".")[2]: root.rpartition(".")[2] for root in ROOTS}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        before = older.get(names[name], {})
+        for field, kind in table[name].items():
+            now, then = (fields.strip("[]{}!") for fields in (kind, before.get(field, "")))
+            if now in table and now not in names and then in older:
+                names[now] = then
+                waiting.append(now)
+    return names
 
 
 def format_versions(versions: dict[str, Any]) -> str:

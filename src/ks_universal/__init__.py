@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ks_universal.api import (
         Values,
+        check_for_run,
         check_for_version,
         check_pod_security,
         deploy,
@@ -63,6 +64,7 @@ __all__ = [
     "Severity",
     "TargetError",
     "Values",
+    "check_for_run",
     "check_for_version",
     "check_pod_security",
     "deploy",
@@ -85,6 +87,7 @@ __all__ = [
 _HOMES = {
     "ks_universal.api": (
         "Values",
+        "check_for_run",
         "check_for_version",
         "check_pod_security",
         "deploy",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ks_universal import __version__
-from ks_universal.diagnostics import Problem, has_errors, sort_problems
+from ks_universal.diagnostics import Problem, Severity, has_errors, sort_problems
 from ks_universal.errors import InputError
 from ks_universal.manifest.flavors import Flavor, flavor_objects
 from ks_universal.manifest.select import select_objects, write_json
@@ -21,6 +21,7 @@ from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
 from ks_universal.resources.objects import Rendered
 from ks_universal.values.load import load_values
+from ks_universal.values.nodes import Mapping
 from ks_universal.values.overrides import Override
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ _LONGEST_RELEASE = 53
 _LONGEST_NAMESPACE = 63
 _UNNAMED = Release()
 
+_GIVE_REVISION = "give what you mean in the values or with --set, such as --set firstInstall=true; 'template' takes it"
+
 # What leaves a file unread: every finding about the rest would be about something that the user never wrote.
 _UNREAD = frozenset(("values/unreadable", "values/syntax"))
 
@@ -49,11 +52,17 @@ _UNREAD = frozenset(("values/unreadable", "values/syntax"))
 class Values(msgspec.Struct, frozen=True):
     """Values that were read and checked: `application` is None where errors are among `problems`.
 
-    `problems` are sorted by place; warnings alone leave the application usable.
+    `problems` are sorted by place; warnings alone leave the application usable. `tree` says what is written where, for
+    findings about objects; it is there only where `load` was asked for it, because it is large.
     """
 
     application: Application | None
     problems: tuple[Problem, ...]
+    tree: Mapping | None = None
+
+    def __repr__(self) -> str:
+        """Show no values: they hold secrets."""
+        return f"Values({len(self.problems)} problems)"
 
 
 def load(
@@ -63,19 +72,22 @@ def load(
     stdin: Callable[[], str] | None = None,
     release: str = _UNNAMED.name,
     namespace: str = "",
+    keep_tree: bool = False,
 ) -> Values:
     """Read, merge and check values; nothing is raised, whatever the files hold.
 
     `files` are paths, the later ones winning; `-` is the text that `stdin` returns. `overrides` are `--set` and its
     kin: `Override("--set", "deployments.my-app.replicas=3")`. `release` and `namespace` are what expressions read as
-    `.Release.Name` and `.Release.Namespace`: those that `render` is given.
+    `.Release.Name` and `.Release.Namespace`: those that `render` is given. `keep_tree` is for `check_for_version` and
+    `check_pod_security`.
     """
     loaded = load_values(files, overrides, stdin=stdin)
     if any(problem.code in _UNREAD for problem in loaded.problems):
         return Values(None, sort_problems(list(loaded.problems)))
-    parsed = parse_application(loaded.tree, Release(release, namespace or _UNNAMED.namespace, __version__))
+    parsed = parse_application(loaded.tree, Release(release, namespace, __version__))
     problems = sort_problems([*loaded.problems, *parsed.problems])
-    return Values(None if has_errors(problems) else parsed.application, problems)
+    application = None if has_errors(problems) else parsed.application
+    return Values(application, problems, parsed.tree if keep_tree else None)
 
 
 def validate(
@@ -93,24 +105,45 @@ def render(values: Values, release: str, namespace: str = "") -> Rendered:
     return build_objects(_checked(values, release, namespace), release, namespace)
 
 
-def check_for_version(rendered: Rendered, kube_version: str) -> tuple[Problem, ...]:
+def check_for_run(values: Values, rendered: Rendered) -> tuple[Problem, ...]:
+    """Find what keeps values from being run on a cluster of which manifests can be made: an error each.
+
+    That is what expressions cannot know of the release there, and objects in another namespace than the release's; the
+    latter have places where the values were loaded with `keep_tree`.
+    """
+    from ks_universal.resources.namespaces import find_elsewhere
+
+    unknown = (problem for problem in values.problems if problem.code == "expressions/unknown-revision")
+    refused = (msgspec.structs.replace(each, severity=Severity.ERROR, hint=_GIVE_REVISION) for each in unknown)
+    return sort_problems([*refused, *find_elsewhere(rendered, values.tree)])
+
+
+def check_for_version(values: Values, rendered: Rendered, kube_version: str) -> tuple[Problem, ...]:
     """Find the fields and APIs in a release's objects that a version of Kubernetes (`1.30`) does not know.
 
-    Raises InputError for a version whose fields are not known here.
+    `values` are those that were rendered, loaded with `keep_tree`. Raises InputError for a version whose fields are not
+    known here.
     """
     from ks_universal.resources.kube_versions import find_unknown
 
-    return find_unknown(rendered, kube_version)
+    return find_unknown(rendered, _tree_of(values), kube_version)
 
 
-def check_pod_security(rendered: Rendered, policy: "Policy | str") -> tuple[Problem, ...]:
+def check_pod_security(values: Values, rendered: Rendered, policy: "Policy | str") -> tuple[Problem, ...]:
     """Find what a namespace that enforces a policy of the Pod Security Standards would refuse of a release.
 
-    `policy` is `baseline` or `restricted`. Raises ValueError for another one.
+    `values` are those that were rendered, loaded with `keep_tree`. `policy` is `baseline` or `restricted`; raises
+    ValueError for another one.
     """
     from ks_universal.resources.pod_security import Policy, find_refusals
 
-    return find_refusals(rendered, Policy(policy))
+    return find_refusals(rendered, _tree_of(values), Policy(policy))
+
+
+def _tree_of(values: Values) -> Mapping:
+    if values.tree is None:
+        raise ValueError("findings about objects need values that were loaded with keep_tree=True")
+    return values.tree
 
 
 def template(rendered: Rendered, flavor: Flavor = Flavor.PLAIN, *, show: Sequence[str] = (), json: bool = False) -> str:
@@ -229,7 +262,7 @@ async def deploy(  # noqa: PLR0913 - the words after `by` are the user's, each w
     from ks_universal.plan.build import MigratePolicy, build_plan
 
     return await run_planned(
-        render(values, target.release, target.namespace),
+        _render_for_run(values, target),
         target,
         emit,
         partial(build_plan, migrate=MigratePolicy(migrate), force=force),
@@ -251,7 +284,7 @@ async def preview(
     from ks_universal.plan.build import MigratePolicy, build_plan
     from ks_universal.plan.saved import build_preview
 
-    rendered = render(values, target.release, target.namespace)
+    rendered = _render_for_run(values, target)
     state = await target.read(rendered)
     planned = build_plan(rendered, state, migrate=MigratePolicy(migrate), force=force)
     mask = Mask((*(resource.body for resource in rendered.objects), *state.objects.values()))
@@ -277,7 +310,7 @@ async def migrate(  # noqa: PLR0913 - the words after `by` are the user's, each 
 
     policy = MigratePolicy(migrate)
     return await run_planned(
-        render(values, target.release, target.namespace),
+        _render_for_run(values, target),
         target,
         emit,
         lambda rendered, state: keep_migrations(build_plan(rendered, state, migrate=policy), state),
@@ -399,6 +432,13 @@ def check_release(name: str) -> None:
     """Raise InputError for a name that no release can have."""
     if problems := check_name("release", name, _LONGEST_RELEASE):
         raise InputError(problems)
+
+
+def _render_for_run(values: Values, target: "KubernetesTarget") -> Rendered:
+    rendered = render(values, target.release, target.namespace)
+    if problems := check_for_run(values, rendered):
+        raise InputError(problems)
+    return rendered
 
 
 def _checked(values: Values, release: str, namespace: str) -> Application:

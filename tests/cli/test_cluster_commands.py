@@ -38,6 +38,34 @@ def test_values_with_errors_exit_1_with_all_findings(ksu: Invoke, write: Write, 
     assert "kubernetes" not in result.err
 
 
+@pytest.mark.parametrize("name", ["deploy", "plan", "migrate"])
+def test_what_cannot_be_run_is_refused_before_a_cluster_is_asked(ksu: Invoke, write: Write, name: str) -> None:
+    write(
+        {
+            "values.yaml": """\
+deployments:
+  web:
+    namespace: there
+    containers:
+      main:
+        image: web:1
+        env: [{name: FIRST, value: "{{ .Release.IsInstall }}"}]
+"""
+        }
+    )
+    result = ksu(name, "shop", "-f", "values.yaml", "-n", "here")
+    assert result.status == 1
+    assert "error[release/other-namespace]: Deployment/web is to be in namespace there" in result.err
+    assert "--> values.yaml:3:5" in result.err
+    assert (
+        "error[expressions/unknown-revision]: deployments.web.containers.main.env[0].value: .Release.IsInst"
+        in result.err
+    )
+    assert "--> values.yaml:7:36" in result.err
+    assert "kubernetes" not in result.err
+    assert ksu("template", "shop", "-f", "values.yaml", "-n", "here").status == 0
+
+
 def test_a_duration_that_is_none_is_wrong_usage(ksu: Invoke, write: Write) -> None:
     write(VALUES)
     result = ksu("deploy", "shop", "-f", "values.yaml", "--timeout", "soon")

@@ -100,6 +100,7 @@ def test_what_pod_security_would_refuse_is_an_error_with_the_key_to_change(ksu: 
     result = ksu("validate", "-f", "values.yaml", "--policy", "baseline")
     assert result.status == 1
     assert "error[pod-security/privileged]: Deployment/my-app: container main is privileged" in result.err
-    assert "hint: change deployments.my-app.containers.main.securityContext.privileged" in result.err
+    key = "deployments.my-app.containers.main.securityContext.privileged"
+    assert f"--> values.yaml:8:11\n  hint: change {key}" in result.err
     assert ksu("template", "shop", "-f", "values.yaml", "--policy", "restricted").status == 1
     assert ksu("template", "shop", "-f", "values.yaml").status == 0

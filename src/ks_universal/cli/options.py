@@ -8,8 +8,8 @@ from typing import Any
 import click
 import msgspec
 
-from ks_universal.api import Values, load
-from ks_universal.diagnostics import Position, has_errors
+from ks_universal.api import Values, check_for_run, load, render
+from ks_universal.diagnostics import Position
 from ks_universal.errors import InputError
 from ks_universal.values.overrides import LAYERS, Override, parse_override
 
@@ -28,16 +28,16 @@ class Source(msgspec.Struct, frozen=True):
     files: tuple[str, ...]
     overrides: tuple[Override, ...]
 
-    def load(self, release: str | None = None, namespace: str = "") -> Values:
-        """Read and check the values; expressions read the name and the namespace."""
+    def load(self, release: str | None = None, namespace: str = "", *, keep_tree: bool = False) -> Values:
+        """Read and check the values; expressions read the name and the namespace. See `api.load`."""
         named = {} if release is None else {"release": release}
-        return load(self.files, self.overrides, stdin=read_stdin, namespace=namespace, **named)
+        return load(self.files, self.overrides, stdin=read_stdin, namespace=namespace, keep_tree=keep_tree, **named)
 
     def load_valid(self, release: str, namespace: str) -> Values:
-        """Read the values before a cluster is asked for anything. Raises InputError with all findings on errors."""
-        values = self.load(release, namespace)
-        if has_errors(values.problems):
-            raise InputError(values.problems)
+        """Read what is to run before a cluster is asked for anything. Raises InputError with all findings on errors."""
+        values = self.load(release, namespace, keep_tree=True)
+        if problems := check_for_run(values, render(values, release, namespace)):
+            raise InputError(problems)
         return values
 
     def list_files(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from ks_universal.api import render, template
 from ks_universal.cli.console import show_problems, write_result
 from ks_universal.cli.object_checks import CheckObjects, checks_objects
 from ks_universal.cli.options import Source, takes_values
-from ks_universal.diagnostics import has_errors
+from ks_universal.diagnostics import has_errors, sort_problems
 from ks_universal.errors import InputError
 from ks_universal.manifest.flavors import Flavor
 
@@ -28,14 +28,20 @@ from ks_universal.manifest.flavors import Flavor
 @checks_objects
 @click.option("--show", multiple=True, metavar="KIND/NAME", help="Only this object; can be repeated.")
 def command(  # noqa: PLR0913 - one for each option
-    name: str, source: Source, namespace: str, flavor: str, output: str, show: tuple[str, ...], check: CheckObjects
+    name: str,
+    source: Source,
+    namespace: str,
+    flavor: str,
+    output: str,
+    show: tuple[str, ...],
+    check: CheckObjects | None,
 ) -> None:
     """Print the Kubernetes manifests of the release NAME, in the order to apply them."""
-    values = source.load(name, namespace)
+    values = source.load(name, namespace, keep_tree=check is not None)
     rendered = render(values, name, namespace)
-    problems = check(rendered)
+    problems = sort_problems([*values.problems, *(check(values, rendered) if check else ())])
     if has_errors(problems):
-        raise InputError([*values.problems, *problems])
+        raise InputError(problems)
     text = template(rendered, Flavor(flavor), show=show, json=output == "json")
-    show_problems((*values.problems, *problems))
+    show_problems(problems)
     write_result(text)

@@ -7,7 +7,7 @@ from ks_universal.api import render
 from ks_universal.cli.console import count_problems, describe_problem, show_problems, write_result
 from ks_universal.cli.object_checks import CheckObjects, checks_objects
 from ks_universal.cli.options import Source, takes_values
-from ks_universal.diagnostics import Problem, has_errors
+from ks_universal.diagnostics import Problem, has_errors, sort_problems
 
 _RELEASE = "release-name"
 """What the objects are named for that are only looked at."""
@@ -24,11 +24,11 @@ _RELEASE = "release-name"
     show_default=True,
     help="Text for people, on standard error; or a JSON list on standard output.",
 )
-def command(source: Source, output: str, check: CheckObjects) -> int:
+def command(source: Source, output: str, check: CheckObjects | None) -> int:
     """Check values: all findings at once. Exits 1 if there are errors."""
-    values = source.load()
-    found = () if values.application is None else check(render(values, _RELEASE))
-    problems = (*values.problems, *found)
+    values = source.load(keep_tree=check is not None)
+    found = check(values, render(values, _RELEASE)) if check and values.application else ()
+    problems = sort_problems([*values.problems, *found])
     if output == "json":
         write_result(_write_json(problems))
     else:

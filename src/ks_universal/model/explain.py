@@ -10,6 +10,8 @@ from ks_universal.model.description import ROOT, Choice, Key, Kind, ListOf, MapO
 from ks_universal.model.findings import join_choices, nearest
 
 _PART = re.compile(r'\["(?P<quoted>[^"]*)"\]|\[(?P<index>[0-9*]*)\]|(?P<name>[^.\[\]]+)')
+_IS_ITEM = re.compile(r"\*|[0-9]+").fullmatch
+_ANYTHING = Plain("any")
 _WHOLE = Key(ROOT, "The values of a release, by section.")
 _NAMES = {
     "int32": "whole number",
@@ -39,7 +41,7 @@ def find_key(path: str) -> Explained:
         kind = key.kind
         if isinstance(kind, ListOf):
             kind = kind.item
-            if part["index"] is not None or part["name"] == "*":
+            if part["index"] is not None or _IS_ITEM(part["name"] or ""):
                 found, key = f"{found}[]", _entry(kind, key)
                 continue
             found = f"{found}[]"
@@ -47,6 +49,8 @@ def find_key(path: str) -> Explained:
         if isinstance(kind, MapOf):
             found, key = f"{found}.*", _entry(kind.value, key)
             continue
+        if kind == _ANYTHING:
+            return Explained(f"{found}.*", key)
         keys = list_keys(kind) if isinstance(kind, Ours | Theirs) else {}
         if name not in keys:
             raise InputError([_unknown(found, name, keys)])

@@ -21,10 +21,13 @@ _UNUSABLE = "unknown"
 
 
 class Release(msgspec.Struct, frozen=True):
-    """What expressions are told of the release, with the defaults of `helm template`; `version` is the program's."""
+    """What is known of the release; an empty `namespace` is not known. `version` is the program's.
+
+    Expressions are told of what is not known what `helm template` tells.
+    """
 
     name: str = "release-name"
-    namespace: str = "default"
+    namespace: str = ""
     version: str = ""
 
 
@@ -140,10 +143,9 @@ class _Walk:
     def _read_context(self) -> "Context":
         if self._context is None:
             from ks_universal.values.expressions.context import Context
-            from ks_universal.values.expressions.context import Release as Known
 
-            known = Known(self._release.name, self._release.namespace)
-            self._context = Context(self._tree, known, self._release.version)
+            release = self._release
+            self._context = Context(self._tree, release.name, release.namespace or "default", version=release.version)
         return self._context
 
 

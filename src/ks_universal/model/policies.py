@@ -8,6 +8,7 @@ from ks_universal.model.types import Format, Inline, Json, Labels
 class NetworkPolicy(Format, frozen=True, kw_only=True):
     """Who may talk to pods; without `podSelector` to those of the deployment of its own name."""
 
+    namespace: str | None = None
     labels: Labels = {}
     annotations: Labels = {}
     kubernetes: Annotated[Json, Inline("NetworkPolicySpec")] = {}
@@ -16,6 +17,7 @@ class NetworkPolicy(Format, frozen=True, kw_only=True):
 class Quota(Format, frozen=True, kw_only=True):
     """What all pods of the namespace may use together."""
 
+    namespace: str | None = None
     labels: Labels = {}
     annotations: Labels = {}
     kubernetes: Annotated[Json, Inline("ResourceQuotaSpec")] = {}

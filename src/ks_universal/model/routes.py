@@ -43,6 +43,7 @@ class Route(Format, frozen=True, kw_only=True):
     parent_refs: tuple[Annotated[Json, Kubernetes("HTTPRouteSpec.parentRefs")], ...] | None = None
     hostnames: tuple[Host, ...] = ()
     rules: tuple[Rule, ...] = ()
+    namespace: str | None = None
     labels: Labels = {}
     annotations: Labels = {}
     kubernetes: Annotated[Json, Inline("HTTPRouteSpec")] = {}

@@ -30,6 +30,7 @@ class Config(Format, frozen=True, kw_only=True):
     string_data: dict[str, Text] = {}
     binary_data: dict[str, str] = {}
     immutable: bool | None = None
+    namespace: str | None = None
     labels: Labels = {}
     annotations: Labels = {}
 
@@ -67,6 +68,7 @@ class Service(Format, frozen=True, kw_only=True):
     type: str = "ClusterIP"
     ports: tuple[ServicePort, ...] = ()
     selector: dict[str, str] | None = None
+    namespace: str | None = None
     labels: Labels = {}
     annotations: Labels = {}
     kubernetes: Annotated[Json, Inline("ServiceSpec")] = {}
@@ -78,6 +80,7 @@ class Claim(Format, frozen=True, kw_only=True):
     access_modes: tuple[str, ...] = ()
     size: str | None = None
     storage_class_name: str | None = None
+    namespace: str | None = None
     labels: Labels = {}
     annotations: Labels = {}
     kubernetes: Annotated[Json, Inline("PersistentVolumeClaimSpec")] = {}

@@ -3,7 +3,7 @@
 from ks_universal.model.application import Application
 from ks_universal.model.autoscaling import Autoscaler
 from ks_universal.model.workloads import Deployment
-from ks_universal.resources.metadata import Scope, build_labels, build_metadata
+from ks_universal.resources.metadata import Scope, build_labels, build_metadata, within
 from ks_universal.resources.objects import Json
 
 _TARGET = "scaleTargetRef"
@@ -13,7 +13,8 @@ def build_autoscaler(scope: Scope, name: str, autoscaler: Autoscaler) -> Json:
     """Build the autoscaler; it scales the deployment of its own name unless it says otherwise."""
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
     spec = {"scaleTargetRef": target, "minReplicas": 1, **autoscaler.kubernetes}
-    metadata = build_metadata(scope, name, build_labels(scope, name, autoscaler.labels), autoscaler.annotations)
+    labels = build_labels(scope, name, autoscaler.labels)
+    metadata = build_metadata(within(scope, autoscaler.namespace), name, labels, autoscaler.annotations)
     return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": spec}
 
 

@@ -35,12 +35,15 @@ def build_objects(application: Application, release: str, namespace: str) -> Ren
     scope = Scope(release, namespace, application.generic)
     migrations = list(_build_migrations(scope, application))
     resources = [
-        *(Resource(build_quota(scope, name, quota)) for name, quota in application.resource_quotas.items()),
+        *(
+            Resource(build_quota(within(scope, q.namespace), name, q))
+            for name, q in application.resource_quotas.items()
+        ),
         *_build_accounts(scope, application),
         *_build_configs(scope, application, ConfigType.SECRET),
         *_build_configs(scope, application, ConfigType.CONFIG_MAP),
-        *(Resource(build_claim(scope, name, c)) for name, c in application.persistent_volume_claims.items()),
-        *(Resource(build_network_policy(scope, name, p)) for name, p in application.network_policies.items()),
+        *_build_claims(scope, application),
+        *_build_policies(scope, application),
         *_build_migration_policies(migrations),
         *_build_services(scope, application),
         *_build_deployments(scope, application),
@@ -84,12 +87,22 @@ def _share(first: Json, second: Json) -> Json:
 def _build_configs(scope: Scope, application: Application, kind: ConfigType) -> Iterator[Resource]:
     for name, config in application.configs.items():
         if config.type is kind:
-            yield Resource(build_config(scope, name, config))
+            yield Resource(build_config(within(scope, config.namespace), name, config))
+
+
+def _build_claims(scope: Scope, application: Application) -> Iterator[Resource]:
+    for name, claim in application.persistent_volume_claims.items():
+        yield Resource(build_claim(within(scope, claim.namespace), name, claim))
+
+
+def _build_policies(scope: Scope, application: Application) -> Iterator[Resource]:
+    for name, policy in application.network_policies.items():
+        yield Resource(build_network_policy(within(scope, policy.namespace), name, policy))
 
 
 def _build_services(scope: Scope, application: Application) -> Iterator[Resource]:
     for name, service in application.services.items():
-        yield Resource(build_service(scope, name, service, application.deployments))
+        yield Resource(build_service(within(scope, service.namespace), name, service, application.deployments))
     for name, deployment in application.deployments.items():
         body = build_auto_service(within(scope, deployment.namespace), name, deployment)
         if body is not None:

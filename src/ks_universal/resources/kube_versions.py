@@ -14,7 +14,7 @@ from ks_universal.model.fields import load_table
 from ks_universal.model.versions import load_versions
 from ks_universal.resources.objects import Rendered
 from ks_universal.resources.places import Placed, list_placed
-from ks_universal.values.nodes import Path, format_path
+from ks_universal.values.nodes import Mapping, Path, format_path
 
 _SPECS = {
     "CronJob": "CronJobSpec",
@@ -33,34 +33,38 @@ _SPECS = {
 _SUCCESSORS = dict.fromkeys(("apps/v1beta1", "apps/v1beta2", "extensions/v1beta1"), "apps/v1")
 """APIs of workloads that Kubernetes 1.16 removed, to what stands for them since."""
 
+_NOT_WRITTEN = "choose a newer cluster: the values don't say this, the program needs it"
 
-def find_unknown(rendered: Rendered, version: str) -> tuple[Problem, ...]:
+
+def find_unknown(rendered: Rendered, tree: Mapping, version: str) -> tuple[Problem, ...]:
     """Find what a Kubernetes version does not know: fields that came later, and APIs that it has no more.
 
-    `version` is `1.30`, `v1.30` or `1.30.2`. Raises InputError for one whose fields are not known here.
+    `tree` is the effective tree that the objects were made from, for the places. `version` is `1.30`, `v1.30` or
+    `1.30.2`. Raises InputError for one whose fields are not known here.
     """
-    return (*find_unknown_fields(rendered, version), *_find_removed(rendered, version))
+    return (*find_unknown_fields(rendered, tree, version), *_find_removed(rendered, tree, version))
 
 
-def find_unknown_fields(rendered: Rendered, version: str) -> tuple[Problem, ...]:
+def find_unknown_fields(rendered: Rendered, tree: Mapping, version: str) -> tuple[Problem, ...]:
     """Find the fields of a release's objects that a Kubernetes version does not know yet; see `find_unknown`."""
     chosen = _parse(version)
     newer = {field: since for field, since in load_versions().since.items() if _number(since) > chosen}
     return tuple(
-        _describe(placed, path, since, version)
+        _describe(placed, tree, path, since=since, version=version)
         for placed in list_placed(rendered)
         if placed.body["kind"] in _SPECS
         for path, since in _walk(placed.body["spec"], _SPECS[placed.body["kind"]], ("spec",), newer)
     )
 
 
-def _find_removed(rendered: Rendered, version: str) -> Iterator[Problem]:
+def _find_removed(rendered: Rendered, tree: Mapping, version: str) -> Iterator[Problem]:
     for placed in list_placed(rendered):
         named = placed.body.get("spec", {}).get("scaleTargetRef", {}).get("apiVersion")
         if named in _SUCCESSORS:
+            field = placed.find_field(tree, ("spec", "scaleTargetRef", "apiVersion"))
             message = f"{placed}: Kubernetes {version} has the API {named} no more"
-            hint = f"write {_SUCCESSORS[named]} in {placed.key}, at scaleTargetRef.apiVersion"
-            yield Problem("kubernetes/removed-api", message, hint=hint)
+            hint = f"write {_SUCCESSORS[named]} in {format_path(field.key)}"
+            yield Problem("kubernetes/removed-api", message, field.where, hint)
 
 
 def _walk(value: Any, kind: str, path: Path, newer: dict[str, str]) -> Iterator[tuple[Path, str]]:
@@ -85,9 +89,11 @@ def _walk_fields(value: dict[str, Any], kind: str, path: Path, newer: dict[str, 
             yield from _walk(item, fields[field].rstrip("!"), (*path, field), newer)
 
 
-def _describe(placed: Placed, path: Path, since: str, version: str) -> Problem:
+def _describe(placed: Placed, tree: Mapping, path: Path, *, since: str, version: str) -> Problem:
+    field = placed.find_field(tree, path)
     message = f"{placed}: Kubernetes {version} does not know {format_path(path)}, which came with {since}"
-    return Problem("kubernetes/unknown-field", message, hint=f"leave it out in {placed.key}, or choose a newer cluster")
+    hint = f"leave out {format_path(field.key)}, or choose a newer cluster"
+    return Problem("kubernetes/unknown-field", message, field.where, hint if field.is_written else _NOT_WRITTEN)
 
 
 def _parse(version: str) -> tuple[int, ...]:

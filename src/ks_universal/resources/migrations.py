@@ -22,7 +22,7 @@ from ks_universal.resources.metadata import Scope, build_labels, build_metadata,
 from ks_universal.resources.objects import Json, Migration
 from ks_universal.resources.pods import Pod, build_pod_spec
 
-_POD_ONLY = frozenset(
+POD_ONLY = frozenset(
     (
         "fsGroup",
         "fsGroupChangePolicy",
@@ -160,7 +160,7 @@ def _adapt(container: Container, step: Step) -> Container:
     """
     env = {variable.name: variable for variable in (*container.env, *step.env)}
     mounts = {mount["mountPath"]: mount for mount in (*container.volume_mounts, *step.volume_mounts)}
-    context = _without(step.security_context or {}, _POD_ONLY)
+    context = _without(step.security_context or {}, POD_ONLY)
     return msgspec.structs.replace(
         container,
         image=step.image or container.image,
@@ -202,7 +202,7 @@ def _choose_volumes(deployment: Deployment, step: Step, containers: list[Json]) 
 
 
 def _build_pod_security_context(deployment: Deployment, step: Step) -> Json | None:
-    own = {key: value for key, value in (step.security_context or {}).items() if key in _POD_ONLY}
+    own = {key: value for key, value in (step.security_context or {}).items() if key in POD_ONLY}
     return _merge(deployment.security_context, own)
 
 

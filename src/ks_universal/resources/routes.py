@@ -5,7 +5,7 @@ from ks_universal.model.ports import choose_port, find_ports
 from ks_universal.model.routes import Backend, Match, Route, Rule
 from ks_universal.model.served import list_hostnames
 from ks_universal.model.workloads import Deployment
-from ks_universal.resources.metadata import Scope, build_labels, build_metadata
+from ks_universal.resources.metadata import Scope, build_labels, build_metadata, within
 from ks_universal.resources.objects import Json
 
 _DEFAULT_PORT = 80
@@ -36,7 +36,7 @@ def _build(scope: Scope, name: str, route: Route, application: Application, *, a
     spec["rules"] = [_build_rule(name, rule, application) for rule in rules]
     spec.update(route.kubernetes)
     labels = build_labels(scope, name, route.labels)
-    metadata = build_metadata(scope, name, labels, general.annotations, route.annotations)
+    metadata = build_metadata(within(scope, route.namespace), name, labels, general.annotations, route.annotations)
     return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
 
 

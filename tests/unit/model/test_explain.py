@@ -19,6 +19,8 @@ from ks_universal.model.explain import find_key, name_kind
         ("secretRefs.database[0].name", "secretRefs.*[].name"),
         ("deployments.*.volumes[].emptyDir.sizeLimit", "deployments.*.volumes[].emptyDir.sizeLimit"),
         ("deploymentsGeneral.probes", "deploymentsGeneral.probes"),
+        ("deployments.my-app.volumes.0.emptyDir", "deployments.*.volumes[].emptyDir"),
+        ("global.database.host", "global.*"),
     ],
 )
 def test_a_path_may_be_one_of_the_format_or_one_of_a_file(path: str, found: str) -> None:

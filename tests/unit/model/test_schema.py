@@ -1,5 +1,6 @@
 """The JSON Schema: takes what `validate` takes, refuses typical mistakes."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from ks_universal.values.parse import parse_yaml
 
 ROOT = Path(__file__).parents[3]
 CASES = sorted((ROOT / "tests" / "golden" / "template").glob("*/values.yaml"))
-SCHEMA, PARTIAL = Draft202012Validator(build_schema()), Draft202012Validator(build_partial_schema())
+WHOLE = build_schema()
+SCHEMA, PARTIAL = Draft202012Validator(WHOLE), Draft202012Validator(build_partial_schema())
 APP = "deployments: {a: {containers: {main: {image: a, imageTag: %s}}%s}}"
 
 
@@ -47,6 +49,23 @@ def test_a_file_that_is_laid_over_others_is_taken_by_the_partial_schema_only(nam
 @pytest.mark.parametrize("tag", ["1.10", "'1.10'", "true", "20240115"])
 def test_a_text_is_taken_as_it_is_written(tag: str) -> None:
     assert find_errors(SCHEMA, read(APP % (tag, ""))) == []
+
+
+def list_properties(schema: Any, levels: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """List what an editor may show on this many levels of keys, by path."""
+    for name, described in schema.get("properties", {}).items() if levels else ():
+        yield name, described
+        inner = described
+        while isinstance(inner.get("items") or inner.get("additionalProperties"), dict):
+            inner = inner.get("items") or inner["additionalProperties"]
+        below = WHOLE["$defs"][inner["$ref"].rpartition("/")[2]] if "$ref" in inner else {}
+        yield from ((f"{name}.{path}", each) for path, each in list_properties(below, levels - 1))
+
+
+def test_an_editor_has_a_sentence_for_each_key_of_the_first_four_levels() -> None:
+    properties = dict(list_properties(WHOLE, 4))
+    assert "deployments.migrations.steps.args" in properties
+    assert [path for path, described in properties.items() if not described.get("description")] == []
 
 
 def test_null_removes_a_key() -> None:

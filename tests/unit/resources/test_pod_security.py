@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 
-from ks_universal.resources.pod_security import Policy, find_refusals, find_violations
+from ks_universal.api import check_pod_security, render
+from ks_universal.resources.pod_security import Policy, find_violations
 from pod_security_cases import CASES, SAFE, Case, pod
-from releases import app, render_values
+from releases import app, load_values
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.policy}-{case.id}")
@@ -31,7 +32,9 @@ def test_windows_pods_have_no_capabilities_seccomp_or_escalation_to_set() -> Non
 
 
 def refusals(values: dict[str, Any], policy: Policy = Policy.BASELINE) -> list[tuple[str, str, str | None]]:
-    return [(problem.code, problem.message, problem.hint) for problem in find_refusals(render_values(values), policy)]
+    loaded = load_values(values)
+    problems = check_pod_security(loaded, render(loaded, "demo"), policy)
+    return [(problem.code, problem.message, problem.hint) for problem in problems]
 
 
 def test_findings_name_object_container_and_the_key_to_change() -> None:
@@ -56,7 +59,7 @@ def test_a_migration_is_looked_at_beside_its_deployment() -> None:
     hints = {message.partition(":")[0]: hint for _, message, hint in refusals({"deployments": {"web": web}})}
     assert hints == {
         "Deployment/web": "change deployments.web.containers.main.securityContext.privileged",
-        "Job/web-migrations-one": "change deployments.web.migrations.securityContext.privileged",
+        "Job/web-migrations-one": "change deployments.web.containers.main.securityContext.privileged",
     }
 
 
@@ -70,7 +73,7 @@ def test_init_containers_and_undoing_of_a_migration_are_looked_at_too() -> None:
         "Job/web-migrations-one",
         "Job/web-migrations-one-undo",
     ]
-    key = "deployments.web.migrations.initContainers.wait.securityContext.privileged"
+    key = "deployments.web.migrations.steps[0].initContainers[0].securityContext.privileged"
     assert {hint for _, _, hint in found} == {f"change {key}"}
 
 

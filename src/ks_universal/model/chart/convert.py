@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ks_universal.diagnostics import Problem, Severity
+from ks_universal.diagnostics import Problem, Severity, sort_problems
 from ks_universal.model.chart.differences import Difference, find_differences
 from ks_universal.model.description import ROOT, Kind, ListOf, MapOf, Ours, Theirs, list_keys
 from ks_universal.model.expressions import Release, expand_expressions
@@ -18,7 +18,10 @@ _GO_FLOAT = re.compile(r"(-?)(\d)(?:\.(\d+))?e\+(\d+)", re.ASCII)
 
 
 class Converted(msgspec.Struct, frozen=True):
-    """The values as this program takes them, and a warning for each key that is another or means something else."""
+    """The values as this program takes them, and a warning for each key that is another or means something else.
+
+    The warnings are sorted by place.
+    """
 
     tree: Mapping
     notes: tuple[Problem, ...]
@@ -34,7 +37,7 @@ def convert_values(tree: Mapping) -> Converted:
     sections = {key: node for key, node in kept.entries.items() if key in list_keys(ROOT)}
     differences = find_differences(Mapping(sections, kept.at, kept.key_at))
     notes += [_note("differs", difference, kept) for difference in differences]
-    return Converted(kept, tuple(notes))
+    return Converted(kept, sort_problems(notes))
 
 
 def _unwrap(tree: Mapping, notes: list[Problem]) -> Mapping:

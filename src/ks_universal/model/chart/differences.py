@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 from ks_universal.model.chart.places import is_empty, is_true, match, match_maps
 from ks_universal.model.chart.reads import READ_BY_CHART
-from ks_universal.values.nodes import Mapping, Node, Path, Scalar
+from ks_universal.model.description import ROOT, Kind, MapOf, Ours, list_keys
+from ks_universal.model.disruptions import LIMITS
+from ks_universal.model.inherit import merge_general
+from ks_universal.values.nodes import Mapping, Node, Path, Scalar, find
 
 _INHERITED = READ_BY_CHART["deploymentsGeneral"] - {"probes", "strategy", "autoCreateSoftAntiAffinity"}
 _ZEROS = {
@@ -16,7 +19,17 @@ _ZEROS = {
     "jobs.*.activeDeadlineSeconds": "the chart left a 0 out",
     "cronJobs.*.activeDeadlineSeconds": "the chart left a 0 out",
     "cronJobs.*.startingDeadlineSeconds": "the chart left a 0 out",
+    **dict.fromkeys(
+        (f"{route}.rules.[].backendRefs.[].weight" for route in ("httpRoutes.*", "deployments.*.httpRoute")),
+        "the chart left it out, which is 1 (D06); now no request goes there",
+    ),
+    **dict.fromkeys(
+        (f"deployments.*.{budget}.{limit}" for budget in ("pdb", "pdbConfig") for limit in LIMITS),
+        "the chart left it out (D20); now it is the limit",
+    ),
 }
+_SWITCHES = ("autoCreate", "enabled")
+_MONITORS = ("generic", "serviceMonitorGeneral", "labels")
 
 
 class Difference(NamedTuple):
@@ -32,11 +45,15 @@ def find_differences(tree: Mapping) -> Iterator[Difference]:
     yield from _find_zeros(tree)
     yield from _find_overruled(tree)
     yield from _find_texts(tree)
+    yield from _find_switches(tree, ROOT, ())
+    yield from _find_classes(tree)
+    yield from _find_probes(tree)
     for path, deployment in match_maps(tree, "deployments.*"):
         yield from _find_in_migrations(path, deployment)
         yield from _find_in_placement(path, deployment)
         yield from _find_in_ports(path, deployment)
         yield from _find_in_account(path, deployment, tree)
+        yield from _find_in_monitor(path, deployment, tree)
 
 
 def _find_ignored(tree: Mapping) -> Iterator[Difference]:
@@ -85,6 +102,37 @@ def _find_texts(tree: Mapping) -> Iterator[Difference]:
                 yield Difference((*path, *place), clause)
 
 
+def _find_switches(node: Node, kind: Kind, path: Path) -> Iterator[Difference]:
+    """D21: the text "false" was true."""
+    if isinstance(kind, MapOf) and isinstance(node, Mapping):
+        for name, child in node.entries.items():
+            yield from _find_switches(child, kind.value, (*path, name))
+    elif isinstance(kind, Ours) and isinstance(node, Mapping):
+        keys = list_keys(kind)
+        for name, child in node.entries.items():
+            if name in keys:
+                yield from _find_switches(child, keys[name].kind, (*path, name))
+    elif isinstance(node, Scalar) and str(path[-1]).startswith(_SWITCHES) and not node.plain and node.text == "false":
+        yield Difference(path, "is a text, which the chart took for true (D21); now it is false")
+
+
+def _find_classes(tree: Mapping) -> Iterator[Difference]:
+    """D57: an empty class was left out."""
+    for path, node in match(tree, "persistentVolumeClaims.*.storageClassName"):
+        if isinstance(node, Scalar) and not node.text and not node.plain:
+            yield Difference(path, "is empty: the chart took the cluster's default class; now it is no class")
+
+
+def _find_probes(tree: Mapping) -> Iterator[Difference]:
+    """D32: the probes of a container stood for all general ones."""
+    effective = merge_general(tree, frozenset())
+    for path, own in match_maps(tree, "deployments.*.containers.*.probes"):
+        whole = find(effective, path)
+        added = [name for name in whole.entries if name not in own.entries] if isinstance(whole, Mapping) else []
+        if own.entries and added:
+            yield Difference(path, f"stood alone in the chart (D32); now it has {' and '.join(added)}, too")
+
+
 def _find_in_migrations(path: Path, deployment: Mapping) -> Iterator[Difference]:
     migrations, containers = deployment.entries.get("migrations"), deployment.entries.get("containers")
     if not isinstance(migrations, Mapping) or not isinstance(containers, Mapping):
@@ -128,3 +176,11 @@ def _find_in_account(path: Path, deployment: Mapping, tree: Mapping) -> Iterator
     if named and is_true(deployment.entries.get("autoCreateServiceAccount")):
         clause = "made an account that the pods did not use; now the one that 'serviceAccountName' says is made"
         yield Difference((*path, "autoCreateServiceAccount"), clause)
+
+
+def _find_in_monitor(path: Path, deployment: Mapping, tree: Mapping) -> Iterator[Difference]:
+    """D19: the general labels of monitors won."""
+    for place, own in match(deployment, "serviceMonitor.labels.*"):
+        general = find(tree, (*_MONITORS, place[-1]))
+        if isinstance(own, Scalar) and isinstance(general, Scalar) and own.text != general.text:
+            yield Difference((*path, *place), "lost to the general one in the chart (D19); now it wins")

@@ -1,8 +1,8 @@
-"""Walks values by patterns such as `deployments.*.containers.*`."""
+"""Walks values by patterns such as `deployments.*.containers.*.env.[]`: any name, any item of a list."""
 
 from collections.abc import Iterator
 
-from ks_universal.values.nodes import Mapping, Node, Path, Scalar
+from ks_universal.values.nodes import Mapping, Node, Path, Scalar, Sequence
 
 
 def match(tree: Node, pattern: str) -> Iterator[tuple[Path, Node]]:
@@ -30,7 +30,9 @@ def is_empty(node: Node) -> bool:
     return not (node.entries if isinstance(node, Mapping) else node.items)
 
 
-def _children(node: Node, part: str) -> list[tuple[str, Node]]:
+def _children(node: Node, part: str) -> list[tuple[str | int, Node]]:
+    if isinstance(node, Sequence):
+        return list(enumerate(node.items)) if part == "[]" else []
     if not isinstance(node, Mapping):
         return []
     return list(node.entries.items()) if part == "*" else [(part, node.entries[part])] if part in node.entries else []

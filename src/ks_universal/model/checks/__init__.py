@@ -20,6 +20,7 @@ from ks_universal.model.checks.labels import check_labels
 from ks_universal.model.checks.migrations import check_migrations
 from ks_universal.model.checks.monitors import check_monitors
 from ks_universal.model.checks.names import check_names
+from ks_universal.model.checks.namespaces import check_namespaces
 from ks_universal.model.checks.policies import check_policies
 from ks_universal.model.checks.references import check_references
 from ks_universal.model.checks.report import Report
@@ -43,6 +44,7 @@ _CHECKS: tuple[Callable[[Application, Report], None], ...] = (
     check_expansion,
     check_volumes,
     check_references,
+    check_namespaces,
     check_migrations,
     check_dependencies,
     check_services,
@@ -58,12 +60,15 @@ _CHECKS: tuple[Callable[[Application, Report], None], ...] = (
 )
 
 
-def check_application(application: Application, tree: Mapping, broken: Set[Path] = frozenset()) -> list[Problem]:
+def check_application(
+    application: Application, tree: Mapping, broken: Set[Path] = frozenset(), namespace: str = ""
+) -> list[Problem]:
     """Find what is wrong in a typed application; `tree` is the effective tree that it was typed from.
 
     `broken` are paths at which typing found nothing usable: there the application holds empty values that say nothing.
+    `namespace` is the release's; empty where it is not known.
     """
-    report = Report(tree, broken)
+    report = Report(tree, broken, namespace)
     for check in _CHECKS:
         check(application, report)
     return report.problems

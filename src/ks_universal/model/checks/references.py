@@ -20,15 +20,22 @@ _VOLUMES = (("configMap", "name", "ConfigMap"), ("secret", "secretName", "Secret
 
 def check_references(application: Application, report: Report) -> None:
     """Check that what is referred to exists, where these values can tell."""
-    for reference in _each_reference(application):
+    for reference in each_reference(application):
         check_reference(reference, application, report)
-    for path, volume in each_volume(application):
-        claim = volume.get("persistentVolumeClaim", {}).get("claimName")
-        if claim is not None and claim not in report.names_below("persistentVolumeClaims"):
+    for path, claim in each_claim(application):
+        if claim not in report.names_below("persistentVolumeClaims"):
             clause = f"names the claim '{claim}', which these values do not contain"
             hint = report.suggest(claim, application.persistent_volume_claims)
             hint = hint if hint else "it must exist where the release runs"
-            report.warn("references/unknown-claim", (*path, "persistentVolumeClaim", "claimName"), clause, hint)
+            report.warn("references/unknown-claim", path, clause, hint)
+
+
+def each_claim(application: Application) -> Iterator[tuple[Path, str]]:
+    """Walk the claims that volumes name."""
+    for path, volume in each_volume(application):
+        claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+        if claim is not None:
+            yield (*path, "persistentVolumeClaim", "claimName"), claim
 
 
 def each_volume(application: Application) -> Iterator[tuple[Path, Json]]:
@@ -41,7 +48,8 @@ def each_volume(application: Application) -> Iterator[tuple[Path, Json]]:
             yield (*place.path, "volumes", index), volume
 
 
-def _each_reference(application: Application) -> Iterator[Reference]:
+def each_reference(application: Application) -> Iterator[Reference]:
+    """Walk what names a ConfigMap or Secret."""
     for place in each_container(application):
         yield from _of_env((*place.path, "env"), place.container.env)
     for settings in each_settings(application):

@@ -13,8 +13,9 @@ _MAX_SUGGESTIONS = 100
 class Report:
     """Findings of the checks, each place and clause once: what entries inherit is found in many and written once."""
 
-    def __init__(self, tree: Mapping, broken: Set[Path]) -> None:
+    def __init__(self, tree: Mapping, broken: Set[Path], namespace: str = "") -> None:
         self.tree = tree
+        self.namespace = namespace
         self.problems: list[Problem] = []
         self._broken = broken
         self._suggestions = 0

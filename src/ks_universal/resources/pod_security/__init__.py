@@ -9,9 +9,10 @@ from enum import StrEnum
 
 from ks_universal.diagnostics import Problem
 from ks_universal.resources.objects import Json, Rendered
-from ks_universal.resources.places import Placed, list_placed
+from ks_universal.resources.places import Placed, find_template, list_placed
 from ks_universal.resources.pod_security import baseline, restricted
 from ks_universal.resources.pod_security.violations import Violation
+from ks_universal.values.nodes import Mapping, format_path
 
 _Check = Callable[[Json, Json], Iterator[Violation]]
 
@@ -57,10 +58,13 @@ def find_violations(template: Json, policy: Policy) -> Iterator[Violation]:
         yield from check(template["spec"], annotations)
 
 
-def find_refusals(rendered: Rendered, policy: Policy) -> tuple[Problem, ...]:
-    """Find what a namespace that enforces a policy would refuse of a release; each finding names the key to change."""
+def find_refusals(rendered: Rendered, tree: Mapping, policy: Policy) -> tuple[Problem, ...]:
+    """Find what a namespace that enforces a policy would refuse of a release; each finding names the key to change.
+
+    `tree` is the effective tree that the objects were made from, for the places.
+    """
     return tuple(
-        _describe(placed, violation, policy)
+        _describe(placed, tree, violation, policy)
         for placed in list_placed(rendered)
         if placed.body["kind"] in ("CronJob", "Deployment", "Job")
         for violation in find_violations(_template_of(placed.body), policy)
@@ -73,9 +77,9 @@ def _template_of(workload: Json) -> Json:
     return template
 
 
-def _describe(placed: Placed, violation: Violation, policy: Policy) -> Problem:
+def _describe(placed: Placed, tree: Mapping, violation: Violation, policy: Policy) -> Problem:
     holder = violation.holder
-    subject = f"container {holder.name}" if holder.place else "the pod"
-    message = f"{placed}: {subject} {violation.clause}; the policy {policy} forbids it"
-    key = placed.find_key(violation.field, holder.place, holder.name)
-    return Problem(f"pod-security/{violation.control}", message, hint=f"change {key}")
+    field = placed.find_field(tree, (*find_template(placed.body), *holder.path, *violation.field))
+    message = f"{placed}: {holder} {violation.clause}; the policy {policy} forbids it"
+    hint = f"{'change' if field.is_written else 'set'} {format_path(field.key)}"
+    return Problem(f"pod-security/{violation.control}", message, field.where, hint)

@@ -56,7 +56,7 @@ def check_host_process(pod: Json, _: Json) -> Iterator[Violation]:
     """Windows pods may not be processes of the node."""
     for holder in list_holders(pod):
         if (holder.context.get("windowsOptions") or {}).get("hostProcess"):
-            field = "securityContext.windowsOptions.hostProcess"
+            field = ("securityContext", "windowsOptions", "hostProcess")
             yield Violation("host-process", holder, "runs as a process of the node", field)
 
 
@@ -64,14 +64,14 @@ def check_host_namespaces(pod: Json, _: Json) -> Iterator[Violation]:
     """No network, process or IPC namespace of the node."""
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.get(field):
-            yield Violation("host-namespaces", Holder(pod), f"shares the node's namespace ({field})", field)
+            yield Violation("host-namespaces", Holder(pod), f"shares the node's namespace ({field})", (field,))
 
 
 def check_privileged(pod: Json, _: Json) -> Iterator[Violation]:
     """No privileged containers."""
     for holder in list_containers(pod):
         if holder.context.get("privileged"):
-            yield Violation("privileged", holder, "is privileged", "securityContext.privileged")
+            yield Violation("privileged", holder, "is privileged", ("securityContext", "privileged"))
 
 
 def check_capabilities(pod: Json, _: Json) -> Iterator[Violation]:
@@ -81,49 +81,55 @@ def check_capabilities(pod: Json, _: Json) -> Iterator[Violation]:
         for capability in added:
             if capability not in _CAPABILITIES:
                 clause = f"adds the capability {capability}"
-                yield Violation("capabilities", holder, clause, "securityContext.capabilities.add")
+                yield Violation("capabilities", holder, clause, ("securityContext", "capabilities", "add"))
 
 
 def check_host_path(pod: Json, _: Json) -> Iterator[Violation]:
     """No folders of the node."""
-    for volume in pod.get("volumes") or ():
+    for index, volume in enumerate(pod.get("volumes") or ()):
         if "hostPath" in volume:
             clause = f"mounts a folder of the node as volume {volume['name']}"
-            yield Violation("host-path", Holder(pod), clause, "volumes")
+            yield Violation("host-path", Holder(pod), clause, ("volumes", index, "hostPath"))
 
 
 def check_host_ports(pod: Json, _: Json) -> Iterator[Violation]:
     """No ports of the node."""
     for holder in list_containers(pod):
-        for port in holder.body.get("ports") or ():
+        for index, port in enumerate(holder.body.get("ports") or ()):
             if port.get("hostPort"):
-                yield Violation("host-ports", holder, f"takes port {port['hostPort']} of the node", "ports")
+                clause = f"takes port {port['hostPort']} of the node"
+                yield Violation("host-ports", holder, clause, ("ports", index, "hostPort"))
 
 
 def check_hosts_of_handlers(pod: Json, _: Json) -> Iterator[Violation]:
     """Probes and lifecycle hooks ask the pod, and no other host."""
     for holder in list_containers(pod):
         for field, handler in _list_handlers(holder.body):
-            if any((handler.get(kind) or {}).get("host") for kind in _HANDLERS):
-                yield Violation("probe-hosts", holder, f"has a host in {field}", field)
+            for kind in _HANDLERS:
+                if (handler.get(kind) or {}).get("host"):
+                    clause = f"has a host in {'.'.join(field)}"
+                    yield Violation("probe-hosts", holder, clause, (*field, kind, "host"))
 
 
-def _list_handlers(container: Json) -> Iterator[tuple[str, Json]]:
+def _list_handlers(container: Json) -> Iterator[tuple[tuple[str, ...], Json]]:
     for field in ("livenessProbe", "readinessProbe", "startupProbe"):
-        yield field, container.get(field) or {}
+        yield (field,), container.get(field) or {}
     lifecycle = container.get("lifecycle") or {}
-    yield from ((f"lifecycle.{field}", lifecycle.get(field) or {}) for field in ("postStart", "preStop"))
+    yield from ((("lifecycle", field), lifecycle.get(field) or {}) for field in ("postStart", "preStop"))
 
 
 def check_app_armor(pod: Json, annotations: Json) -> Iterator[Violation]:
     """AppArmor stays on."""
     for holder in list_holders(pod):
         if (holder.context.get("appArmorProfile") or {}).get("type") == "Unconfined":
-            yield Violation("app-armor", holder, "switches AppArmor off", "securityContext.appArmorProfile.type")
+            yield Violation(
+                "app-armor", holder, "switches AppArmor off", ("securityContext", "appArmorProfile", "type")
+            )
     for key, value in annotations.items():
         allowed = value in ("", "runtime/default") or value.startswith("localhost/")
         if key.startswith(_APP_ARMOR) and not allowed:
-            yield Violation("app-armor", Holder(pod), f"has the AppArmor profile {value}", "podAnnotations")
+            clause, annotated = f"has the AppArmor profile {value}", Holder(pod, ("metadata",))
+            yield Violation("app-armor", annotated, clause, ("annotations", key))
 
 
 def check_selinux(pod: Json, _: Json) -> Iterator[Violation]:
@@ -132,29 +138,30 @@ def check_selinux(pod: Json, _: Json) -> Iterator[Violation]:
         options = holder.context.get("seLinuxOptions") or {}
         if options.get("type", "") not in _SELINUX_TYPES:
             clause = f"has the SELinux type {options['type']}"
-            yield Violation("selinux", holder, clause, "securityContext.seLinuxOptions.type")
+            yield Violation("selinux", holder, clause, ("securityContext", "seLinuxOptions", "type"))
         for field in ("user", "role"):
             if options.get(field):
                 clause = f"sets the SELinux {field}"
-                yield Violation("selinux", holder, clause, f"securityContext.seLinuxOptions.{field}")
+                yield Violation("selinux", holder, clause, ("securityContext", "seLinuxOptions", field))
 
 
 def check_proc_mount(pod: Json, _: Json) -> Iterator[Violation]:
     """The usual parts of /proc are masked."""
     for holder in list_containers(pod):
         if holder.context.get("procMount", "Default") != "Default" and not has_own_users(pod):
-            yield Violation("proc-mount", holder, "unmasks /proc", "securityContext.procMount")
+            yield Violation("proc-mount", holder, "unmasks /proc", ("securityContext", "procMount"))
 
 
 def check_seccomp(pod: Json, _: Json) -> Iterator[Violation]:
     """Seccomp stays on."""
     for holder in list_holders(pod):
         if (holder.context.get("seccompProfile") or {}).get("type") == "Unconfined":
-            yield Violation("seccomp", holder, "switches seccomp off", "securityContext.seccompProfile.type")
+            yield Violation("seccomp", holder, "switches seccomp off", ("securityContext", "seccompProfile", "type"))
 
 
 def check_sysctls(pod: Json, _: Json) -> Iterator[Violation]:
     """Only kernel settings that concern the pod alone."""
-    for sysctl in Holder(pod).context.get("sysctls") or ():
+    for index, sysctl in enumerate(Holder(pod).context.get("sysctls") or ()):
         if sysctl["name"] not in _SYSCTLS:
-            yield Violation("sysctls", Holder(pod), f"sets {sysctl['name']}", "securityContext.sysctls")
+            field = ("securityContext", "sysctls", index)
+            yield Violation("sysctls", Holder(pod), f"sets {sysctl['name']}", field)

@@ -32,9 +32,10 @@ _CONFINED = frozenset(("Localhost", "RuntimeDefault"))
 
 def check_volume_types(pod: Json, _: Json) -> Iterator[Violation]:
     """No volumes but those that a namespace owns."""
-    for volume in pod.get("volumes") or ():
+    for index, volume in enumerate(pod.get("volumes") or ()):
         for kind in volume.keys() - _VOLUMES - {"name"}:
-            yield Violation("volume-types", Holder(pod), f"has the {kind} volume {volume['name']}", "volumes")
+            clause = f"has the {kind} volume {volume['name']}"
+            yield Violation("volume-types", Holder(pod), clause, ("volumes", index, kind))
 
 
 def check_privilege_escalation(pod: Json, _: Json) -> Iterator[Violation]:
@@ -42,14 +43,14 @@ def check_privilege_escalation(pod: Json, _: Json) -> Iterator[Violation]:
     for holder in list_containers(pod):
         if holder.context.get("allowPrivilegeEscalation") is not False and not _is_windows(pod):
             clause = "does not set allowPrivilegeEscalation to false"
-            yield Violation("privilege-escalation", holder, clause, "securityContext.allowPrivilegeEscalation")
+            yield Violation("privilege-escalation", holder, clause, ("securityContext", "allowPrivilegeEscalation"))
 
 
 def check_non_root(pod: Json, _: Json) -> Iterator[Violation]:
     """Each container runs as another user than root, by its own word or by its pod's."""
     if has_own_users(pod):
         return
-    field, whole = "securityContext.runAsNonRoot", Holder(pod)
+    field, whole = ("securityContext", "runAsNonRoot"), Holder(pod)
     of_pod = whole.context.get("runAsNonRoot")
     if of_pod is False:
         yield Violation("non-root", whole, "sets runAsNonRoot to false", field)
@@ -63,7 +64,7 @@ def check_user(pod: Json, _: Json) -> Iterator[Violation]:
     """Nobody asks for root by number."""
     for holder in list_holders(pod):
         if holder.context.get("runAsUser") == 0 and not has_own_users(pod):
-            yield Violation("user", holder, "runs as user 0", "securityContext.runAsUser")
+            yield Violation("user", holder, "runs as user 0", ("securityContext", "runAsUser"))
 
 
 def check_seccomp_is_set(pod: Json, _: Json) -> Iterator[Violation]:
@@ -73,7 +74,7 @@ def check_seccomp_is_set(pod: Json, _: Json) -> Iterator[Violation]:
     for holder in list_containers(pod):
         if not _has_profile(holder) and "seccompProfile" not in holder.context:
             clause = "does not set seccompProfile.type to RuntimeDefault or Localhost"
-            yield Violation("seccomp", holder, clause, "securityContext.seccompProfile.type")
+            yield Violation("seccomp", holder, clause, ("securityContext", "seccompProfile", "type"))
 
 
 def check_dropped_capabilities(pod: Json, _: Json) -> Iterator[Violation]:
@@ -82,11 +83,11 @@ def check_dropped_capabilities(pod: Json, _: Json) -> Iterator[Violation]:
         capabilities = holder.context.get("capabilities") or {}
         if "ALL" not in (capabilities.get("drop") or ()):
             clause = "does not drop all capabilities (drop: [ALL])"
-            yield Violation("capabilities", holder, clause, "securityContext.capabilities.drop")
+            yield Violation("capabilities", holder, clause, ("securityContext", "capabilities", "drop"))
         for capability in capabilities.get("add") or ():
             if capability != "NET_BIND_SERVICE":
                 clause = f"adds the capability {capability}"
-                yield Violation("capabilities", holder, clause, "securityContext.capabilities.add")
+                yield Violation("capabilities", holder, clause, ("securityContext", "capabilities", "add"))
 
 
 def _has_profile(holder: Holder) -> bool:

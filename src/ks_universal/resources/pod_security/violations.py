@@ -5,19 +5,17 @@ from collections.abc import Iterator
 import msgspec
 
 from ks_universal.resources.objects import Json
+from ks_universal.values.nodes import Path
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """A container or, with an empty `place`, the pod itself; `place` is the pod's list that the container is in."""
+    """A container or the pod itself; `path` is where it is in the pod template."""
 
     body: Json
-    place: str = ""
+    path: Path = ("spec",)
 
-    @property
-    def name(self) -> str:
-        """The container's name; empty for the pod."""
-        name: str = self.body["name"] if self.place else ""
-        return name
+    def __str__(self) -> str:
+        return f"container {self.body['name']}" if len(self.path) > 1 else "the pod"
 
     @property
     def context(self) -> Json:
@@ -27,18 +25,19 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 class Violation(msgspec.Struct, frozen=True):
-    """`clause` says what is wrong with the holder, `field` (below the holder) is what to change."""
+    """`clause` says what is wrong with the holder, `field` (the path below the holder) is what to change."""
 
     control: str
     holder: Holder
     clause: str
-    field: str
+    field: Path
 
 
 def list_containers(pod: Json) -> Iterator[Holder]:
     """List the containers of a pod, those first that start first."""
     for place in ("initContainers", "containers"):
-        yield from (Holder(container, place) for container in pod.get(place) or ())
+        containers = pod.get(place) or ()
+        yield from (Holder(container, ("spec", place, index)) for index, container in enumerate(containers))
 
 
 def list_holders(pod: Json) -> Iterator[Holder]:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import msgspec
-
 from ks_universal.values.expressions.data import FrozenDict, Value, read_node
 from ks_universal.values.expressions.errors import ExpressionError
 from ks_universal.values.nodes import Mapping, Node
@@ -19,22 +17,19 @@ UNREAD = {
 ROOTS = ("Values", "Release", "Chart", *UNREAD)
 
 
-class Release(msgspec.Struct, frozen=True):
-    """What is known of the release; placeholders are those of `helm template`, for a `revision` of None 1, too."""
-
-    name: str = "release-name"
-    namespace: str = "default"
-    revision: int | None = None
-
-
 class Context:
     """The root of expressions. Maps and lists of the values are turned into plain ones once, when they are needed."""
 
-    def __init__(self, tree: Mapping, release: Release, version: str) -> None:
-        """Take the merged tree before anything is inherited; `version` is the program's own."""
+    def __init__(self, tree: Mapping, release: str, namespace: str, *, version: str) -> None:
+        """Take the merged tree before anything is inherited; `version` is the program's own.
+
+        Which revision this will be is not known when values are read: it is the first, as `helm template` says.
+        """
         chart = FrozenDict(Name=CHART_NAME, Version=version, AppVersion="")
-        self.knows_revision = release.revision is not None
-        self.root = FrozenDict(Values=tree, Release=_describe(release), Chart=chart)
+        known = FrozenDict(
+            Name=release, Namespace=namespace, Service=CHART_NAME, Revision=1, IsInstall=True, IsUpgrade=False
+        )
+        self.root = FrozenDict(Values=tree, Release=known, Chart=chart)
         self._plain: dict[int, Value] = {}
 
     def read(self, value: Value) -> Value:
@@ -51,18 +46,6 @@ class Context:
         if value is not self.root:
             return self.read(value)
         return FrozenDict(self.root, Values=self.read(self.root["Values"]))
-
-
-def _describe(release: Release) -> FrozenDict:
-    revision = release.revision or 1
-    return FrozenDict(
-        Name=release.name,
-        Namespace=release.namespace,
-        Service=CHART_NAME,
-        Revision=revision,
-        IsInstall=revision == 1,
-        IsUpgrade=revision > 1,
-    )
 
 
 def _read(node: Node) -> Any:

@@ -94,8 +94,9 @@ class Evaluation:
         reason = UNREAD.get(names[0])
         if reason is not None:
             raise ExpressionError(f".{names[0]} cannot be read here: {reason}", code="refused", at=at)
-        if names[0] == "Release" and names[1:2] and names[1] in _REVISION and not self._context.knows_revision:
-            message = f".Release.{names[1]} is that of a first install here, whatever the cluster holds"
+        if names[0] == "Release" and (not names[1:] or names[1] in _REVISION):
+            what = ".".join(("", *names[:2]))
+            message = f"{what} is that of a first install here, whatever the cluster holds"
             self.warnings.append(ExpressionError(message, code="unknown-revision", at=at))
 
     def count(self, steps: int = 1) -> None:

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ks_universal.values.expressions.context import Context, Release
+from ks_universal.values.expressions.context import Context
 from ks_universal.values.expressions.expand import Expanded, expand_text
 from ks_universal.values.parse import parse_yaml
 
@@ -16,6 +16,6 @@ def expand() -> Expand:
     def expand_with(text: str, values: str = "", *, always: bool = False) -> Expanded:
         tree, problems = parse_yaml(values, "values.yaml")
         assert problems == []
-        return expand_text(text, Context(tree, Release("my-release", "my-namespace"), "0.1.0"), always=always)
+        return expand_text(text, Context(tree, "my-release", "my-namespace", version="0.1.0"), always=always)
 
     return expand_with

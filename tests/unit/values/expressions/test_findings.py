@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ks_universal.values.expressions.context import Context, Release
+from ks_universal.values.expressions.context import Context
 from ks_universal.values.expressions.expand import Expanded, expand_text
 from ks_universal.values.expressions.functions import FUNCTIONS
 from ks_universal.values.nodes import Mapping, Written
@@ -120,17 +120,30 @@ def test_numbers_of_the_values_print_as_they_are_written(expand: Expand) -> None
 
 def test_functions_never_change_the_values_d58() -> None:
     tree, _ = parse_yaml(VALUES, "values.yaml")
-    context = Context(tree, Release(), "0.1.0")
+    context = Context(tree, "r", "n", version="0.1.0")
     changing = "{{ $m := merge .Values.app (dict `new` 1) }}{{ $n := mergeOverwrite .Values.app (dict `name` `x`) }}"
 
     assert expand_text(changing + "{{ .Values.app.name }}{{ hasKey .Values.app `new` }}", context).text == "shopfalse"
     assert expand_text("{{ .Values.app.name }}{{ hasKey .Values.app `new` }}", context).text == "shopfalse"
 
 
-def test_the_revision_is_a_placeholder_and_says_so(expand: Expand) -> None:
-    expanded = expand("{{ .Release.Revision }}", VALUES)
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("{{ .Release.Revision }}", "1"),
+        ("{{ $.Release.IsInstall }}", "true"),
+        ("{{ with .Release }}{{ .IsUpgrade }}{{ end }}", "false"),
+        ("{{ get .Release `Revision` }}", "1"),
+    ],
+)
+def test_the_revision_is_a_placeholder_and_says_so(expand: Expand, text: str, result: str) -> None:
+    expanded = expand(text, VALUES)
 
-    assert (expanded.text, [warning.code for warning in expanded.warnings]) == ("1", ["unknown-revision"])
+    assert (expanded.text, [warning.code for warning in expanded.warnings]) == (result, ["unknown-revision"])
+
+
+def test_what_is_known_of_the_release_is_no_placeholder(expand: Expand) -> None:
+    assert expand("{{ .Release.Name }} {{ .Release.Namespace }}", VALUES).warnings == ()
 
 
 def test_tpl_that_calls_itself_ends(expand: Expand) -> None:
@@ -171,7 +184,7 @@ _TREE = parse_yaml("a: {b: [1, 2, text, {c: null}], d: 1.5, e: -3, f: ''}", "val
 
 @given(st.lists(st.sampled_from(_WORDS), max_size=25), st.booleans())
 def test_no_row_of_words_raises(words: list[str], always: bool) -> None:
-    expanded = expand_text("{{ " + " ".join(words) + " }}", Context(_TREE, Release(), "0"), always=always)
+    expanded = expand_text("{{ " + " ".join(words) + " }}", Context(_TREE, "r", "n", version="0"), always=always)
 
     assert (expanded.text is None) is bool(expanded.errors)
 
@@ -179,7 +192,7 @@ def test_no_row_of_words_raises(words: list[str], always: bool) -> None:
 @given(st.text(alphabet=string.printable + "äß€\0", max_size=60), st.booleans())
 def test_no_text_raises(text: str, always: bool) -> None:
     tree = Mapping({}, Written("values"))
-    expanded = expand_text(text, Context(tree, Release(), "0"), always=always)
+    expanded = expand_text(text, Context(tree, "r", "n", version="0"), always=always)
 
     assert (expanded.text is None) is bool(expanded.errors)
 
@@ -193,6 +206,6 @@ _ARGUMENTS = st.sampled_from((*_LITERALS, *_READ, *_MADE))
 @given(st.sampled_from(sorted(FUNCTIONS)), st.lists(_ARGUMENTS, max_size=4))
 def test_no_function_raises_whatever_it_is_given(name: str, arguments: list[str]) -> None:
     text = f"{{{{ {name} {' '.join(arguments)} }}}}"
-    expanded = expand_text(text, Context(_TREE, Release(), "0"), always=True)
+    expanded = expand_text(text, Context(_TREE, "r", "n", version="0"), always=True)
 
     assert (expanded.text is None) is bool(expanded.errors)
