@@ -105,17 +105,13 @@ def render(values: Values, release: str, namespace: str = "") -> Rendered:
     return build_objects(_checked(values, release, namespace), release, namespace)
 
 
-def check_for_run(values: Values, rendered: Rendered) -> tuple[Problem, ...]:
+def check_for_run(values: Values) -> tuple[Problem, ...]:
     """Find what keeps values from being run on a cluster of which manifests can be made: an error each.
 
-    That is what expressions cannot know of the release there, and objects in another namespace than the release's; the
-    latter have places where the values were loaded with `keep_tree`.
+    That is what expressions cannot know of the release there: its revision, and whether it is the first.
     """
-    from ks_universal.resources.namespaces import find_elsewhere
-
     unknown = (problem for problem in values.problems if problem.code == "expressions/unknown-revision")
-    refused = (msgspec.structs.replace(each, severity=Severity.ERROR, hint=_GIVE_REVISION) for each in unknown)
-    return sort_problems([*refused, *find_elsewhere(rendered, values.tree)])
+    return tuple(msgspec.structs.replace(each, severity=Severity.ERROR, hint=_GIVE_REVISION) for each in unknown)
 
 
 def check_for_version(values: Values, rendered: Rendered, kube_version: str) -> tuple[Problem, ...]:
@@ -435,10 +431,9 @@ def check_release(name: str) -> None:
 
 
 def _render_for_run(values: Values, target: "KubernetesTarget") -> Rendered:
-    rendered = render(values, target.release, target.namespace)
-    if problems := check_for_run(values, rendered):
+    if problems := check_for_run(values):
         raise InputError(problems)
-    return rendered
+    return render(values, target.release, target.namespace)
 
 
 def _checked(values: Values, release: str, namespace: str) -> Application:

@@ -19,7 +19,7 @@ SHOP = Path(__file__).parents[2] / "examples" / "shop"
 CONNECT = """
 import os, signal, time, psycopg
 signal.signal(signal.SIGTERM, lambda *_: os._exit(1))
-connection = psycopg.connect(application_name="migration", options="-c client_connection_check_interval=500ms")
+connection = psycopg.connect(application_name="migration", options="-c client_connection_check_interval=100ms")
 """
 IN_TRANSACTION = """
 connection.execute("CREATE TABLE half_done ()")

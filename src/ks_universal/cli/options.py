@@ -8,8 +8,8 @@ from typing import Any
 import click
 import msgspec
 
-from ks_universal.api import Values, check_for_run, load, render
-from ks_universal.diagnostics import Position
+from ks_universal.api import Values, check_for_run, load
+from ks_universal.diagnostics import Position, has_errors
 from ks_universal.errors import InputError
 from ks_universal.values.overrides import LAYERS, Override, parse_override
 
@@ -35,8 +35,10 @@ class Source(msgspec.Struct, frozen=True):
 
     def load_valid(self, release: str, namespace: str) -> Values:
         """Read what is to run before a cluster is asked for anything. Raises InputError with all findings on errors."""
-        values = self.load(release, namespace, keep_tree=True)
-        if problems := check_for_run(values, render(values, release, namespace)):
+        values = self.load(release, namespace)
+        if has_errors(values.problems):
+            raise InputError(values.problems)
+        if problems := check_for_run(values):
             raise InputError(problems)
         return values
 

@@ -18,7 +18,7 @@ def format_plan(preview: Preview) -> Iterator[str]:
     """Say what a plan does; `nothing changes` where it does nothing."""
     yield f"{preview.release} in {preview.namespace}, revision {preview.revision}:"
     for change in preview.changes:
-        yield from _change_lines(change)
+        yield from _change_lines(change, preview.namespace)
     for migration in preview.migrations:
         yield from _migration_lines(migration)
     for skipped in preview.skipped:
@@ -37,11 +37,12 @@ def count_changes(preview: Preview) -> str:
     return f"{', '.join(parts)}, {counts['unchanged']} unchanged; {number} migration{plural} to run"
 
 
-def _change_lines(change: ObjectChange) -> Iterator[str]:
+def _change_lines(change: ObjectChange, home: str) -> Iterator[str]:
     if change.change == "unchanged":
         return
+    place = "" if change.identity.namespace in ("", home) else f" in {change.identity.namespace}"
     note = " (its data stays; --delete-data removes it)" if change.change == "kept" else ""
-    yield f"  {_SIGNS[change.change]} {change.identity}{note}"
+    yield f"  {_SIGNS[change.change]} {change.identity}{place}{note}"
     yield from (f"      {_format_field(field)}" for field in change.fields)
 
 

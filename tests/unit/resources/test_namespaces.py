@@ -1,10 +1,8 @@
-"""Each entry that becomes an object may say its namespace; on a cluster a release is in one."""
-
-from textwrap import dedent
+"""Each entry that becomes an object may say its namespace."""
 
 import pytest
 
-from ks_universal.api import check_for_run, load, render
+from ks_universal.api import load, render
 from ks_universal.resources.objects import identity
 
 MAIN = "containers: {main: {image: a, imageTag: '1', ports: {http: {containerPort: 80}}}}"
@@ -28,17 +26,13 @@ ENTRIES = {
 
 
 @pytest.mark.parametrize("section", ENTRIES)
-def test_an_entry_takes_its_objects_to_its_namespace_which_no_run_does(section: str) -> None:
+def test_an_entry_takes_its_objects_to_its_namespace(section: str) -> None:
     lines = "".join(f"    {line}\n" for line in _block(ENTRIES[section]))
     text = f"{section}:\n  web:\n    namespace: there\n{lines}"
-    values = load(["-"], stdin=lambda: text, keep_tree=True)
+    values = load(["-"], stdin=lambda: text)
     rendered = render(values, "demo", "here")
     bodies = [*(r.body for r in rendered.objects), *(m.body for m in rendered.migrations)]
     assert {identity(body).namespace for body in bodies} == {"there"}
-    (problem,) = check_for_run(values, rendered)
-    assert (problem.code, str(problem.where)) == ("release/other-namespace", "-:3:5")
-    assert f"leave out {section}.web.namespace" in (problem.hint or "")
-    assert check_for_run(values, render(values, "demo", "there")) == ()
 
 
 def _block(flow: str) -> list[str]:
@@ -47,25 +41,3 @@ def _block(flow: str) -> list[str]:
 
     lines: list[str] = yaml.safe_dump(yaml.safe_load("{" + flow + "}"), width=10_000).splitlines()
     return lines
-
-
-def test_the_general_authenticator_is_found_too() -> None:
-    text = dedent("""\
-        generic:
-          dexAuthenticatorGeneral:
-            enabled: true
-            namespace: there
-            applicationDomain: a.example.org
-            applicationIngressClassName: nginx
-            autoCreateCertificate: true
-    """)
-    values = load(["-"], stdin=lambda: text, keep_tree=True)
-    (problem,) = check_for_run(values, render(values, "demo", "here"))
-    assert str(problem.where) == "-:4:5"
-
-
-def test_without_the_tree_there_is_a_finding_without_a_place() -> None:
-    values = load(["-"], stdin=lambda: f"jobs: {{web: {{namespace: there, {MAIN}}}}}")
-    (problem,) = check_for_run(values, render(values, "demo", "here"))
-    assert problem.where is None
-    assert problem.message == "Job/web is to be in namespace there, and a release on a cluster is in one: here"
