@@ -103,9 +103,11 @@ def rules(text: str) -> str:
         ("networkPolicies: {p: {podSelector: {}, policyTypes: [ingress]}}", "values/unknown-value"),
         ("resourceQuotas: {q: {}}", "values/missing-key"),
         ("resourceQuotas: {q: {hard: {pods: many}}}", "values/wrong-type"),
-        ("dexAuthenticators: {d: {applicationDomain: a.b}}", "values/missing-key"),
         (f"dexAuthenticators: {{d: {{{DEX}, keepUsersLoggedInFor: 1d}}}}", "values/wrong-type"),
-        (f"dexAuthenticators: {{d: {{{DEX}, additionalApplications: [{{signOutURL: /x}}]}}}}", "values/missing-key"),
+        (f"dexAuthenticators: {{d: {{{DEX}, additionalApplications: [{{ingressClassName: n}}]}}}}", "values/missing-key"),
+        (f"dexAuthenticators: {{d: {{{DEX}, additionalApplications: [{{domain: b.example.com}}]}}}}", "values/missing-key"),
+        ("dexAuthenticators: {d: {applicationDomain: sso.example.com}}", "values/missing-key"),
+        ("dexAuthenticators: {d: {applicationDomain: '*.example.com', applicationIngressClassName: n}}", "names/invalid"),
         (f"generic: {{dexAuthenticatorGeneral: {{{DEX}}}}}\ndexAuthenticator: {{enabled: false}}",
          "values/contradiction"),
         ("configs: {c: {binaryData: {a: '%'}}}", "values/wrong-type"),
@@ -153,6 +155,10 @@ def test_what_may_be_meant_so_is_a_warning(text: str, code: str) -> None:
         cron("schedule: '*/5 0-6,22 1 JAN MON-FRI'"),
         cron("schedule: '@every 1h30m'"),
         "networkPolicies: {p: {podSelector: {}}}",
+        f"dexAuthenticators: {{d: {{{DEX}, keepUsersLoggedInFor: 1h30m15s, resources: {{limits: {{cpu: 0.5}}}}}}}}",
+        """dexAuthenticators:
+             d: {applicationDomain: a.example.com, gatewayAPI: {applicationHTTPRouteListenerSetName: edge},
+                 additionalApplications: [{domain: b.example.com, gatewayAPI: {httpRouteListenerSetName: edge}}]}""",
     ],
 )
 def test_what_is_right_has_no_finding(text: str) -> None:
