@@ -14,7 +14,7 @@ demo: $(READY)  ## the example application: migrated, running, and a second vers
 
 test: $(READY)  ## all tests but those that need a cluster; those beside Helm only where it can be fetched
 	@test -x $(TOOLS)/helm || $(BIN)/python tools/get_helm.py >/dev/null || echo "no Helm for this machine: tests beside it are skipped"
-	$(BIN)/pytest -n 2
+	env -u KUBECONFIG $(BIN)/pytest -n 2
 
 test-cluster: $(READY)  ## the tests on a real cluster: that of KUBECONFIG, else a node of this machine (Linux, root, Go)
 	@$(BIN)/python tools/get_helm.py >/dev/null

@@ -1,81 +1,30 @@
-"""Write `src/ks_universal/model/others.json`: which fields the kinds of other projects have, from their Go modules.
+"""Write `src/ks_universal/model/others.json`: which fields the kinds of other projects have, from their definitions.
 
-Run it (with a Go toolchain) to take up newer versions. The notation is that of `ks_universal.model.fields`; what a
-field nests is a definition called by its path (`HTTPRouteSpec.rules.matches`).
+Run it (with a Go toolchain) after a change of `get_definitions.py`, which names their versions. The notation is that of
+`ks_universal.model.fields`; what a field nests is a definition called by its path (`HTTPRouteSpec.rules.matches`).
 """
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
+from get_definitions import get_definitions
 
 TARGET = Path(__file__).parent.parent / "src/ks_universal/model/others.json"
-SOURCES = (
-    (
-        "sigs.k8s.io/gateway-api@v1.4.0",
-        "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
-        "v1",
-        "HTTPRouteSpec",
-    ),
-    (
-        "github.com/prometheus-operator/prometheus-operator@v0.85.0",
-        "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
-        "v1",
-        "ServiceMonitorSpec",
-    ),
-    (
-        "github.com/cert-manager/cert-manager@v1.21.2",
-        "deploy/crds/cert-manager.io_certificates.yaml",
-        "v1",
-        "CertificateSpec",
-    ),
-)
+VERSION = "v1"
 SCALARS = {"string": "text", "boolean": "bool", "number": "number"}
-# Deckhouse publishes no Go module with it; from the reference of its module user-authn.
-DEX_AUTHENTICATOR = {
-    "DexAuthenticatorSpec": {
-        "additionalApplications": "[]DexAuthenticatorSpec.additionalApplications",
-        "allowedEmails": "[]text",
-        "allowedGroups": "[]text",
-        "applicationDomain": "text",
-        "applicationIngressCertificateSecretName": "text",
-        "applicationIngressClassName": "text",
-        "highAvailability": "bool",
-        "keepUsersLoggedInFor": "text",
-        "nodeSelector": "{}text",
-        "sendAuthorizationHeader": "bool",
-        "signOutURL": "text",
-        "tolerations": "[]Toleration",
-        "whitelistSourceRanges": "[]text",
-    },
-    "DexAuthenticatorSpec.additionalApplications": {
-        "domain": "text!",
-        "ingressClassName": "text",
-        "ingressSecretName": "text",
-        "signOutURL": "text",
-        "whitelistSourceRanges": "[]text",
-    },
-}
 
 Schema = dict[str, Any]
 Table = dict[str, dict[str, str]]
 
 
-def download(module: str) -> Path:
-    """Download a Go module, or find it where it was downloaded before."""
-    answer = subprocess.run(["go", "mod", "download", "-json", module], check=True, capture_output=True)
-    return Path(json.loads(answer.stdout)["Dir"])
-
-
-def read_spec(file: Path, version: str) -> Schema:
-    """Read the schema of `spec` of a version of a CustomResourceDefinition."""
-    versions = yaml.safe_load(file.read_text())["spec"]["versions"]
-    (schema,) = (v["schema"]["openAPIV3Schema"] for v in versions if v["name"] == version)
-    spec: Schema = schema["properties"]["spec"]
-    return spec
+def read_spec(file: Path) -> tuple[str, Schema]:
+    """Read the name of a kind's `spec` and its schema from a CustomResourceDefinition."""
+    definition = yaml.safe_load(file.read_text())["spec"]
+    (schema,) = (v["schema"]["openAPIV3Schema"] for v in definition["versions"] if v["name"] == VERSION)
+    return f"{definition['names']['kind']}Spec", schema["properties"]["spec"]
 
 
 def type_of(schema: Schema, path: str, table: Table) -> str:
@@ -104,9 +53,10 @@ def fields_of(schema: Schema, path: str, table: Table) -> Iterator[tuple[str, st
 
 def build_table() -> Table:
     """Collect the fields of all kinds."""
-    table: Table = dict(DEX_AUTHENTICATOR)
-    for module, file, version, name in SOURCES:
-        type_of(read_spec(download(module) / file, version), name, table)
+    table: Table = {}
+    for file in get_definitions():
+        name, schema = read_spec(file)
+        type_of(schema, name, table)
     return dict(sorted(table.items()))
 
 

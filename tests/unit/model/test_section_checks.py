@@ -104,9 +104,14 @@ def rules(text: str) -> str:
         ("networkPolicies: {p: {podSelector: {}, policyTypes: [ingress]}}", "values/unknown-value"),
         ("resourceQuotas: {q: {}}", "values/missing-key"),
         ("resourceQuotas: {q: {hard: {pods: many}}}", "values/wrong-type"),
-        ("dexAuthenticators: {d: {applicationDomain: a.b}}", "values/missing-key"),
         (f"dexAuthenticators: {{d: {{{DEX}, keepUsersLoggedInFor: 1d}}}}", "values/wrong-type"),
-        (f"dexAuthenticators: {{d: {{{DEX}, additionalApplications: [{{signOutURL: /x}}]}}}}", "values/missing-key"),
+        (f"dexAuthenticators: {{d: {{{DEX}, additionalApplications: [{{ingressClassName: n}}]}}}}",
+         "values/missing-key"),
+        (f"dexAuthenticators: {{d: {{{DEX}, additionalApplications: [{{domain: b.example.com}}]}}}}",
+         "values/missing-key"),
+        ("dexAuthenticators: {d: {applicationDomain: sso.example.com}}", "values/missing-key"),
+        ("dexAuthenticators: {d: {applicationDomain: '*.example.com', applicationIngressClassName: n}}",
+         "names/invalid"),
         (f"generic: {{dexAuthenticatorGeneral: {{{DEX}}}}}\ndexAuthenticator: {{enabled: false}}",
          "values/contradiction"),
         (job("initContainers: {i: {image: 'a:1', resources: {requests: {memory: 1.5Gi}, limits: {memory: 1500Mi}}}}"),
@@ -186,6 +191,10 @@ def test_what_may_be_meant_so_is_a_warning(text: str, code: str) -> None:
         "networkPolicies: {p: {podSelector: {}}}",
         "services: {s: {type: NodePort, selector: {a: b}, externalTrafficPolicy: Local, "
         "ports: [{port: 80, nodePort: 30080}]}}",
+        f"dexAuthenticators: {{d: {{{DEX}, keepUsersLoggedInFor: 1h30m15s, resources: {{limits: {{cpu: 0.5}}}}}}}}",
+        """dexAuthenticators:
+             d: {applicationDomain: a.example.com, gatewayAPI: {applicationHTTPRouteListenerSetName: edge},
+                 additionalApplications: [{domain: b.example.com, gatewayAPI: {httpRouteListenerSetName: edge}}]}""",
     ],
 )
 def test_what_is_right_has_no_finding(text: str) -> None:

@@ -8,10 +8,10 @@ from ks_universal.model.authenticators import Authenticator, choose_authenticato
 from ks_universal.model.checks.report import Report
 from ks_universal.model.hosts import is_host
 from ks_universal.model.ingresses import Ingress
+from ks_universal.model.types import Json
 from ks_universal.values.nodes import Path
 
-_REQUIRED = ("applicationDomain", "applicationIngressClassName")
-_KEPT_FOR = re.compile(r"[0-9]+h([0-9]+m)?|[0-9]+m", re.ASCII)
+_KEPT_FOR = re.compile(r"(?=[0-9])([0-9]+h)?([0-9]+m)?([0-9]+s)?", re.ASCII)
 _GENERAL: Path = ("generic", "dexAuthenticatorGeneral")
 
 
@@ -38,19 +38,27 @@ def _each(application: Application) -> Iterator[tuple[Path, Authenticator]]:
 
 def _check_authenticator(path: Path, authenticator: Authenticator, report: Report) -> None:
     spec = authenticator.kubernetes
-    for key in _REQUIRED:
-        if not spec.get(key):
-            report.missing(path, key)
+    if not spec.get("applicationDomain"):
+        report.missing(path, "applicationDomain")
+    _check_way(path, spec, "applicationIngressClassName", report)
     domains = [((*path, "applicationDomain"), spec.get("applicationDomain"))]
     for index, application in enumerate(spec.get("additionalApplications", ())):
-        domains.append(((*path, "additionalApplications", index, "domain"), application.get("domain")))
+        place = (*path, "additionalApplications", index)
+        _check_way(place, application, "ingressClassName", report)
+        domains.append(((*place, "domain"), application.get("domain")))
     for place, domain in domains:
-        if domain and not is_host(domain):
+        if domain and (domain.startswith("*") or not is_host(domain)):
             report.error("names/invalid", place, "is no domain", "it takes a DNS name such as app.example.com")
     kept = spec.get("keepUsersLoggedInFor")
     if kept is not None and not _KEPT_FOR.fullmatch(kept):
         place = (*path, "keepUsersLoggedInFor")
-        report.error("values/wrong-type", place, "must be hours and minutes", "such as 30m, 1h, 2h30m or 24h")
+        report.error("values/wrong-type", place, "must be hours, minutes and seconds", "such as 30m, 1h, 2h30m or 24h")
+
+
+def _check_way(path: Path, spec: Json, class_key: str, report: Report) -> None:
+    """An application is reached by an Ingress of a class, or by the Gateway API."""
+    if not spec.get(class_key) and not spec.get("gatewayAPI"):
+        report.missing(path, class_key, "or 'gatewayAPI', where it is reached by the Gateway API")
 
 
 def _each_protected(application: Application) -> Iterator[tuple[Path, Ingress]]:

@@ -56,9 +56,12 @@ _USUAL = (
     Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
 )
 
+_OF_RELEASES = frozenset(("cert-manager.io", "monitoring.coreos.com", "gateway.networking.k8s.io", "deckhouse.io"))
+"""The groups of other projects whose kinds releases have. Others have a Certificate, too: AWS, Knative, Gardener."""
+
 
 class Kinds:
-    """The kinds known so far, by name; a kind that is served in several groups is the one that was seen first."""
+    """The kinds known so far, by name; of a name in several groups, it is the kind that a release can have."""
 
     def __init__(self) -> None:
         self._by_name = {kind.kind: kind for kind in _USUAL}
@@ -71,8 +74,8 @@ class Kinds:
         return found
 
     def add(self, kinds: Iterable[Kind]) -> None:
-        """Take up what discovery found."""
-        for kind in kinds:
+        """Take up what discovery found: kinds that a release can have first, each group's preferred version first."""
+        for kind in sorted(kinds, key=lambda kind: kind.api_version.partition("/")[0] not in _OF_RELEASES):
             self._by_name.setdefault(kind.kind, kind)
             self._by_name.setdefault(f"{kind.api_version} {kind.kind}", kind)
 

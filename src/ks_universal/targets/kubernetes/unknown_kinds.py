@@ -38,7 +38,7 @@ _PROJECTS = {
     "deckhouse.io": Project(
         "the module user-authn of Deckhouse",
         "https://deckhouse.io/products/kubernetes-platform/documentation/v1/modules/user-authn/",
-        "dexAuthenticators",
+        "dexAuthenticators, generic.dexAuthenticatorGeneral",
     ),
 }
 

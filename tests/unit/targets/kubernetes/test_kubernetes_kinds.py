@@ -35,6 +35,15 @@ def test_discovery_gives_the_kinds_that_are_no_usual_ones() -> None:
     assert kinds.get("Job") is JOB
 
 
+def test_of_a_name_in_several_groups_the_kind_is_the_one_that_a_release_can_have() -> None:
+    kinds = Kinds()
+    others = Kind("acm.services.k8s.aws/v1alpha1", "Certificate", "certificates")
+    kinds.add((others, Kind("batch/v2", "Job", "jobs"), CERTIFICATE))
+    assert kinds.get("Certificate") == CERTIFICATE
+    assert kinds.get("Certificate", others.api_version) == others
+    assert kinds.get("Job") is JOB
+
+
 def test_the_role_has_the_kinds_of_the_release_and_no_wildcard() -> None:
     rules = build_role(Owner("shop", "n"), "n", [CERTIFICATE])["rules"]
     assert {
