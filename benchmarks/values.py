@@ -128,7 +128,7 @@ def _make_migrations(number: int) -> dict[str, Any]:
 
 
 def _make_companions(number: int) -> dict[str, Any]:
-    """Make what asks for an account, a spread over hosts and a migration, whoever has them already, and for the rest."""
+    """Make what asks for every object beside the Deployment, its Service and its configuration."""
     return {
         "autoCreateServiceAccount": True,
         "serviceAccountConfig": {"annotations": {"example.com/role": f"role-{number % 11}"}},
