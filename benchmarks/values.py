@@ -1,6 +1,8 @@
 """Writes values files with as many applications as asked for, each different from the next, always the same.
 
-usage: values.py COUNT > values.yaml
+usage: values.py COUNT [everything] > values.yaml
+
+With `everything`, each application asks for every object that a deployment can have made for it.
 """
 
 import sys
@@ -10,16 +12,32 @@ import yaml
 
 _TRADES = ("billing", "catalog", "delivery", "identity", "ledger", "mailer", "orders", "pricing", "search", "stock")
 _ROLES = ("api", "worker", "gateway", "sync", "web", "feed", "audit")
+_GENERAL: dict[str, Any] = {
+    "ingressesGeneral": {
+        "domain": "apps.example.com",
+        "ingressClassName": "nginx",
+        "annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "8m"},
+    },
+    "httpRoutesGeneral": {"parentRefs": [{"name": "public", "namespace": "gateways", "sectionName": "https"}]},
+    "serviceMonitorGeneral": {"labels": {"prometheus": "main"}, "interval": "30s", "scrapeTimeout": "10s"},
+}
+"""What the objects made for deployments share; beside the labels and annotations of all objects."""
 
 
-def make_values(count: int) -> dict[str, Any]:
+def make_values(count: int, *, everything: bool = False) -> dict[str, Any]:
     """Make values with `count` applications: what they share, then each with its configuration."""
     names = [_name(number) for number in range(count)]
     configs: dict[str, Any] = {}
     for number, name in enumerate(names):
         configs |= _make_configs(number, name)
+    generic = {"labels": {"team": "platform"}, "annotations": {"example.com/owner": "platform@example.com"}}
+    deployments = {name: _make_deployment(number, name) for number, name in enumerate(names)}
+    if everything:
+        generic |= _GENERAL
+        for number, deployment in enumerate(deployments.values()):
+            deployment |= _make_companions(number)
     return {
-        "generic": {"labels": {"team": "platform"}, "annotations": {"example.com/owner": "platform@example.com"}},
+        "generic": generic,
         "deploymentsGeneral": {
             "labels": {"tier": "backend"},
             "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
@@ -27,14 +45,15 @@ def make_values(count: int) -> dict[str, Any]:
             "probes": {"readinessProbe": {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 5}},
         },
         "configs": configs,
-        "deployments": {name: _make_deployment(number, name) for number, name in enumerate(names)},
+        "deployments": deployments,
     }
 
 
-def write_values(count: int) -> str:
+def write_values(count: int, *, everything: bool = False) -> str:
     """Write the values as YAML, the way people write it: blocks."""
     # C's dumper: the other one takes 20 seconds for 1,000 applications.
-    text: str = yaml.dump(make_values(count), Dumper=yaml.CSafeDumper, sort_keys=False, default_flow_style=False)
+    values = make_values(count, everything=everything)
+    text: str = yaml.dump(values, Dumper=yaml.CSafeDumper, sort_keys=False, default_flow_style=False)
     return text
 
 
@@ -108,5 +127,52 @@ def _make_migrations(number: int) -> dict[str, Any]:
     return {**migrations, "args": ["migrate", "up"]}
 
 
+def _make_companions(number: int) -> dict[str, Any]:
+    """Make what asks for every object beside the Deployment, its Service and its configuration."""
+    return {
+        "autoCreateServiceAccount": True,
+        "serviceAccountConfig": {"annotations": {"example.com/role": f"role-{number % 11}"}},
+        "autoCreateSoftAntiAffinity": True,
+        "migrations": _make_migrations(number),
+        "autoCreateIngress": True,
+        "ingress": _make_ingress(number),
+        "autoCreateHttpRoute": True,
+        "httpRoute": _make_route(number),
+        "autoCreateCertificate": True,
+        "certificate": {"issuer": "internal"} if number % 3 else {"clusterIssuer": "letsencrypt-staging"},
+        "autoCreateServiceMonitor": True,
+        "serviceMonitor": _make_monitor(number),
+        "autoCreatePdb": True,
+        "pdbConfig": {"minAvailable": f"{25 * (1 + number % 3)}%"} if number % 2 else {},
+        "hpa": _make_autoscaler(number),
+    }
+
+
+def _make_ingress(number: int) -> dict[str, Any]:
+    hosts: list[dict[str, Any]] = [{"subdomain": f"app-{number}", "paths": [{"path": "/"}]}]
+    if number % 2:
+        hosts.append({"host": f"www.app-{number}.example.org", "paths": [{"path": "/v1", "portName": "http"}]})
+    return {"hosts": hosts, "annotations": {"nginx.ingress.kubernetes.io/proxy-read-timeout": f"{30 + number % 5}"}}
+
+
+def _make_route(number: int) -> dict[str, Any]:
+    match: dict[str, Any] = {"path": {"type": "PathPrefix", "value": f"/{number}"}}
+    if number % 4 == 3:
+        match["headers"] = [{"name": "X-Ring", "value": f"{number % 5}"}]
+    return {"hostnames": [{"subdomain": f"route-{number}"}], "rules": [{"matches": [match]}]}
+
+
+def _make_monitor(number: int) -> dict[str, Any]:
+    if number % 2:
+        return {"endpoints": [{"port": "metrics", "path": "/metrics", "interval": "15s"}, {"port": "http"}]}
+    return {"path": "/metrics", "labels": {"ring": f"r{number % 5}"}}
+
+
+def _make_autoscaler(number: int) -> dict[str, Any]:
+    target = {"type": "Utilization", "averageUtilization": 60 + number % 4 * 10}
+    metrics = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
+    return {"minReplicas": 1 + number % 3, "maxReplicas": 5 + number % 7, "metrics": metrics}
+
+
 if __name__ == "__main__":
-    sys.stdout.write(write_values(int(sys.argv[1])))
+    sys.stdout.write(write_values(int(sys.argv[1]), everything=sys.argv[2:] == ["everything"]))

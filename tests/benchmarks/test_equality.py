@@ -4,13 +4,30 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import yaml
+
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
 PROGRAM = Path(sys.executable).with_name("ks-universal")
+EVERYTHING = (
+    "Certificate",
+    "ConfigMap",
+    "Deployment",
+    "HTTPRoute",
+    "HorizontalPodAutoscaler",
+    "Ingress",
+    "Job",
+    "PodDisruptionBudget",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+    "ServiceMonitor",
+)
 
 
-def make_values(folder: Path, count: int) -> Path:
-    command = [sys.executable, str(BENCHMARKS / "values.py"), str(count)]
+def make_values(folder: Path, count: int, *words: str) -> Path:
+    command = [sys.executable, str(BENCHMARKS / "values.py"), str(count), *words]
     file = folder / "values.yaml"
     file.write_text(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     return file
@@ -21,10 +38,22 @@ def compare(helm: str | Path, values: Path) -> "subprocess.CompletedProcess[str]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True)
 
 
-def test_the_chart_makes_the_same_objects(helm: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [[], ["everything"]])
+def test_the_chart_makes_the_same_objects(helm: str, tmp_path: Path, words: list[str]) -> None:
     # Sixty: the values repeat no combination before that.
-    compared = compare(helm, make_values(tmp_path, 60))
+    compared = compare(helm, make_values(tmp_path, 60, *words))
     assert (compared.returncode, compared.stdout) == (0, "")
+
+
+def test_everything_is_every_object_for_each_application(tmp_path: Path) -> None:
+    values = make_values(tmp_path, 60, "everything")
+    text = subprocess.run([PROGRAM, "template", "x", "-f", values], check=True, stdout=subprocess.PIPE).stdout
+    objects = list(yaml.load_all(text, Loader=yaml.CSafeLoader))
+    kinds = [body["kind"] for body in objects]
+    assert {kind: kinds.count(kind) for kind in EVERYTHING} == dict.fromkeys(EVERYTHING, 60) | {"Job": 75}
+    assert sorted(set(kinds)) == sorted(EVERYTHING)
+    affinities = [body["spec"]["template"]["spec"]["affinity"] for body in objects if body["kind"] == "Deployment"]
+    assert all("podAntiAffinity" in affinity for affinity in affinities)
 
 
 def test_an_object_that_differs_is_named(helm: str, tmp_path: Path) -> None:

@@ -14,6 +14,32 @@
 {{- fail (printf "deployments.%s.migrations: nothing to run" $.name) -}}
 {{- end -}}
 {{- end -}}
+{{- include "applications.checkCompanions" . -}}
+{{- end }}
+
+{{/* What is made beside a Deployment. Takes: name, deployment. */}}
+{{- define "applications.checkCompanions" -}}
+{{- if and .deployment.autoCreateIngress (not (.deployment.ingress | default dict).hosts) -}}
+{{- fail (printf "deployments.%s.ingress: hosts is required" .name) -}}
+{{- end -}}
+{{- if and .deployment.autoCreateCertificate (not .deployment.autoCreateIngress) -}}
+{{- fail (printf "deployments.%s: autoCreateCertificate requires autoCreateIngress" .name) -}}
+{{- end -}}
+{{- range (.deployment.serviceMonitor | default dict).endpoints -}}
+{{- if not .port -}}
+{{- fail (printf "deployments.%s.serviceMonitor: an endpoint needs a port" $.name) -}}
+{{- end -}}
+{{- end -}}
+{{- with .deployment.pdbConfig -}}
+{{- if and (hasKey . "minAvailable") (hasKey . "maxUnavailable") -}}
+{{- fail (printf "deployments.%s.pdbConfig: minAvailable or maxUnavailable, not both" $.name) -}}
+{{- end -}}
+{{- end -}}
+{{- with .deployment.hpa -}}
+{{- if not (and .maxReplicas .metrics) -}}
+{{- fail (printf "deployments.%s.hpa: maxReplicas and metrics are required" $.name) -}}
+{{- end -}}
+{{- end -}}
 {{- end }}
 
 {{/* Takes: place, container. */}}

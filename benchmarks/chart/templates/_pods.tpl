@@ -91,6 +91,24 @@ tolerations:
 {{- end }}
 {{- end }}
 
+{{/* Where pods may run: what is written, and the soft spread over hosts if asked for. Takes: name, deployment. */}}
+{{- define "applications.affinity" -}}
+{{- $affinity := .deployment.affinity | default dict -}}
+{{- if and .deployment.autoCreateSoftAntiAffinity (not (hasKey $affinity "podAntiAffinity")) -}}
+podAntiAffinity:
+  preferredDuringSchedulingIgnoredDuringExecution:
+    - weight: 100
+      podAffinityTerm:
+        topologyKey: kubernetes.io/hostname
+        labelSelector:
+          matchLabels:
+            app.kubernetes.io/component: {{ .name }}
+{{- end }}
+{{- with $affinity }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{/* A digest of the configuration that a deployment's containers read. Takes: root, deployment. */}}
 {{- define "applications.configDigest" -}}
 {{- $read := dict -}}

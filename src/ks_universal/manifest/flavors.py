@@ -3,8 +3,6 @@
 from enum import StrEnum
 from itertools import takewhile
 
-from ks_universal.manifest.argocd import build_sync_waves
-from ks_universal.manifest.helm import build_hooks
 from ks_universal.manifest.waves import assign_waves, sort_by_wave
 from ks_universal.resources.objects import Json, Rendered
 
@@ -19,12 +17,17 @@ class Flavor(StrEnum):
 
 def flavor_objects(rendered: Rendered, flavor: Flavor) -> tuple[Json, ...]:
     """Give all objects of a release, migration Jobs included, in the order in which they are to be applied."""
+    # What only another flavour needs is not loaded for this one.
     match flavor:
         case Flavor.PLAIN:
             return _order(rendered)
         case Flavor.HELM:
+            from ks_universal.manifest.helm import build_hooks
+
             return build_hooks(rendered)
         case Flavor.ARGOCD:
+            from ks_universal.manifest.argocd import build_sync_waves
+
             return build_sync_waves(rendered)
 
 

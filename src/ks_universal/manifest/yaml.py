@@ -24,8 +24,8 @@ _MEASURE = re.compile(r"[0-9][0-9A-Za-z./_-]*", re.ASCII).fullmatch
 _NOT_IN_NUMBERS = re.compile(r"[G-NP-SUVWYg-np-suvwy/]").search
 """No integer, float or date of any YAML has these: `256Mi`, `10m`, `10.0.0.0/8`."""
 
-# Said by what is in it: the complement, with its wide ranges, takes Python 3 to 7 ms to compile, at every start.
-_UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+# Compiled where a text needs it. Said by what is in it: the complement takes Python 3 to 7 ms to compile.
+_UNPRINTABLE = "[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 """What YAML wants escaped, or takes for a line break."""
 
 
@@ -122,7 +122,7 @@ class _Writer:
 
     def write_text(self, start: str, text: str, pad: str) -> None:
         """Write text of several lines as a literal block where that keeps each character, else in quotes."""
-        if _UNPRINTABLE.search(text) or not text.strip("\n\t "):
+        if re.search(_UNPRINTABLE, text) or not text.strip("\n\t "):
             self.lines.append(f"{start} {_quote(text)}")
             return
         # A reader takes the indentation from the first line, unless it is told.
@@ -143,7 +143,9 @@ def _write_string(text: str) -> str:
 
 def _quote(text: str) -> str:
     """Quote as JSON does, which YAML takes, and escape what YAML does not print."""
-    return _UNPRINTABLE.sub(_escape, msgspec.json.encode(text).decode())
+    quoted = msgspec.json.encode(text).decode()
+    # What YAML does not print, Python does not either.
+    return quoted if quoted.isprintable() else re.sub(_UNPRINTABLE, _escape, quoted)
 
 
 def _escape(match: re.Match[str]) -> str:

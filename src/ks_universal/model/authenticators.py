@@ -1,6 +1,8 @@
 """DexAuthenticators of Deckhouse: section 24 of the reference."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
+
+import msgspec
 
 from ks_universal.model.certificates import Certificate
 from ks_universal.model.ingresses import Protection
@@ -22,7 +24,7 @@ class Authenticator(Format, frozen=True, kw_only=True):
     kubernetes: Annotated[Json, Inline("DexAuthenticatorSpec")] = {}
 
 
-class Chosen(NamedTuple):
+class Chosen(msgspec.Struct, frozen=True):
     """The authenticator of an ingress; `known` if these values say anything of it."""
 
     name: str

@@ -53,8 +53,9 @@ def keys_of(struct: type[Format]) -> frozenset[str]:
     return _Struct.of(struct).list_keys()
 
 
+@cache
 def converter_for(annotation: Any) -> Convert:
-    """Make the converter of an annotation."""
+    """Make the converter of an annotation; structs that inherit fields share those of these."""
     if annotation in _SCALARS:
         return _SCALARS[annotation]
     origin = get_origin(annotation)

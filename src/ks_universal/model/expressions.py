@@ -4,7 +4,7 @@
 before anything is inherited or typed. The language is `values/expressions`, which is imported when a text holds `{{`.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -31,7 +31,7 @@ class Release(msgspec.Struct, frozen=True):
     version: str = ""
 
 
-class Expansion(NamedTuple):
+class Expansion(msgspec.Struct, frozen=True):
     """`keys` are what the expressions may read at the top of the values."""
 
     tree: Mapping
@@ -39,19 +39,19 @@ class Expansion(NamedTuple):
     keys: set[str]
 
 
-class _Text(NamedTuple):
+class _Text(msgspec.Struct, frozen=True):
     """Texts at a place, and below it; in a `reference` to an image braces can be nothing but expressions."""
 
     reference: bool = False
 
 
-class _Each(NamedTuple):
+class _Each(msgspec.Struct, frozen=True):
     """The entries of a map, or the items of a list."""
 
     inner: "_Place"
 
 
-class _Keys(NamedTuple):
+class _Keys(msgspec.Struct, frozen=True):
     """Some keys of a map."""
 
     inner: "dict[str, _Place]"

@@ -18,21 +18,24 @@ _HANDLERS = frozenset({"exec", "grpc", "httpGet", "sleep", "tcpSocket"})
 """Of a probe or a lifecycle hook: Kubernetes takes exactly one, so an own one displaces an inherited one."""
 
 
-def merge_general(tree: Mapping, job_keys: Set[str]) -> Mapping:
+def merge_general(tree: Mapping, list_job_keys: Callable[[], Set[str]]) -> Mapping:
     """Give the effective tree: entries with what they inherit. Unchanged parts are shared, nothing is changed.
 
-    `job_keys` are those that a job takes; of the rest of the general settings it inherits nothing.
+    `list_job_keys` gives those that a job takes, and is only asked where there are jobs; of the rest of the general
+    settings a job inherits nothing.
     """
     general = tree.entries.get("deploymentsGeneral")
     if not isinstance(general, Mapping):
         return tree
     for_pod = _select(general, lambda key: key not in _FOR_CONTAINERS and key not in _ONLY_FOR_JOBS)
     for_containers = _select(general, lambda key: key in _FOR_CONTAINERS)
-    for_jobs = _select(general, lambda key: key in job_keys and key not in _NOT_FOR_JOBS)
     entries = dict(tree.entries)
     _merge_section(entries, "deployments", lambda entry: _merge_deployment(entry, for_pod, for_containers))
-    for section in ("jobs", "cronJobs"):
-        _merge_section(entries, section, lambda entry: inherit(for_jobs, entry))
+    if "jobs" in entries or "cronJobs" in entries:
+        wanted = list_job_keys() - _NOT_FOR_JOBS
+        for_jobs = _select(general, lambda key: key in wanted)
+        for section in ("jobs", "cronJobs"):
+            _merge_section(entries, section, lambda entry: inherit(for_jobs, entry))
     return Mapping(entries, tree.at, tree.key_at)
 
 

@@ -37,7 +37,7 @@ def parse_application(tree: Mapping, release: Release = _UNNAMED) -> Parsed:
     """
     expanded = expand_expressions(tree, release)
     unified = unify_forms(expanded.tree)
-    effective = merge_general(unified, keys_of(Job))
+    effective = merge_general(unified, lambda: keys_of(Job))
     problems = _check_general(unified)
     findings = Findings()
     unread = _unread_keys(expanded.keys)

@@ -1,7 +1,8 @@
 """The ports of Services, and which of them is meant where nobody says so (section 30 of the reference)."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from ks_universal.model.application import Application
 from ks_universal.model.containers import Port
@@ -13,7 +14,7 @@ WEB = "http"
 METRICS = "http-metrics"
 
 
-class Offer(NamedTuple):
+class Offer(msgspec.Struct, frozen=True):
     """A port that a Service has; `container` and `port` say what is behind it where a deployment makes the Service."""
 
     name: str | None

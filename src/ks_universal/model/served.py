@@ -1,7 +1,8 @@
 """Under which host names an application is served (sections 14 to 17 of the reference)."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+import msgspec
 
 from ks_universal.model.hosts import Host, find_host
 from ks_universal.model.ingresses import Ingress, IngressPath
@@ -12,7 +13,7 @@ from ks_universal.model.workloads import Deployment
 _ALL = (IngressPath(),)
 
 
-class Served(NamedTuple):
+class Served(msgspec.Struct, frozen=True):
     """A host of an ingress, None for all hosts, and its paths."""
 
     host: str | None

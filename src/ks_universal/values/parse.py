@@ -23,7 +23,6 @@ from ks_universal.diagnostics import Problem
 from ks_universal.values.merge import merge
 from ks_universal.values.nodes import Mapping, Mark, Node, Scalar, Sequence, Written, position
 from ks_universal.values.scalars import is_null
-from ks_universal.values.syntax import describe_syntax_error, describe_unprintable
 
 try:
     from yaml import CBaseLoader as _Parser
@@ -42,12 +41,16 @@ def parse_yaml(text: str, name: str) -> tuple[Mapping, list[Problem]]:
     """
     text = text.removeprefix("\ufeff")
     if not _is_unicode(text):
+        from ks_universal.values.syntax import describe_unprintable
+
         return Mapping({}, Written(name)), [describe_unprintable(text, name)]
     problems: list[Problem] = []
     documents: list[Node] = []
     try:
         documents.extend(_Reader(_Parser(_Stream(text, name)).get_event, problems).read_documents())
     except yaml.YAMLError as error:
+        from ks_universal.values.syntax import describe_syntax_error
+
         return Mapping({}, Written(name)), [*problems, describe_syntax_error(error, text, name)]
     except _RefusedError as refusal:
         return Mapping({}, Written(name)), [*problems, refusal.problem]

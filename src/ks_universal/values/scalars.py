@@ -19,11 +19,12 @@ _WORDS: dict[str, Value] = {
     **dict.fromkeys(_TRUE, True),
     **dict.fromkeys(_FALSE, False),
 }
-_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_INFINITE = (".inf", ".Inf", ".INF")
+_NOT_FINITE = frozenset((*(sign + word for sign in ("", "-", "+") for word in _INFINITE), ".nan", ".NaN", ".NAN"))
 # Go's strconv.ParseInt with base 0, after go-yaml has taken all underscores out.
 _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_SEPARATOR = re.compile(r"(?<=[0-9])_(?=[0-9])")
+_SEPARATOR = r"(?<=[0-9])_(?=[0-9])"
 _INT64_MIN, _UINT64_MAX = -(2**63), 2**64 - 1
 # From here on JSON writes a float with an exponent, so that it no longer reads as an integer.
 _LARGEST_WHOLE = 1e21
@@ -56,10 +57,10 @@ def _resolve_plain(text: str) -> Value:
         return _WORDS[text]
     if text[0] not in "+-.0123456789":
         return text
-    if _NOT_FINITE.fullmatch(text):
+    if text in _NOT_FINITE:
         raise ValueError("is not a finite number, and Kubernetes takes no others")
     # go-yaml takes all underscores out, except from what starts with a point: there Go allows them between digits.
-    number = _read_number(_SEPARATOR.sub("", text) if text[0] == "." else text.replace("_", ""))
+    number = _read_number(re.sub(_SEPARATOR, "", text) if text[0] == "." else text.replace("_", ""))
     return text if number is None else number
 
 

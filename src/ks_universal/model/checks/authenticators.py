@@ -11,7 +11,7 @@ from ks_universal.model.ingresses import Ingress
 from ks_universal.model.types import Json
 from ks_universal.values.nodes import Path
 
-_KEPT_FOR = re.compile(r"(?=[0-9])([0-9]+h)?([0-9]+m)?([0-9]+s)?", re.ASCII)
+_KEPT_FOR = r"(?=[0-9])([0-9]+h)?([0-9]+m)?([0-9]+s)?"
 _GENERAL: Path = ("generic", "dexAuthenticatorGeneral")
 
 
@@ -50,7 +50,7 @@ def _check_authenticator(path: Path, authenticator: Authenticator, report: Repor
         if domain and (domain.startswith("*") or not is_host(domain)):
             report.error("names/invalid", place, "is no domain", "it takes a DNS name such as app.example.com")
     kept = spec.get("keepUsersLoggedInFor")
-    if kept is not None and not _KEPT_FOR.fullmatch(kept):
+    if kept is not None and not re.fullmatch(_KEPT_FOR, kept):
         place = (*path, "keepUsersLoggedInFor")
         report.error("values/wrong-type", place, "must be hours, minutes and seconds", "such as 30m, 1h, 2h30m or 24h")
 

@@ -1,6 +1,6 @@
 """What is known of the configs in these values, to those who refer to them."""
 
-from typing import NamedTuple
+import msgspec
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.report import Report
@@ -10,7 +10,7 @@ from ks_universal.values.nodes import Path
 KINDS = {ConfigType.CONFIG_MAP: "ConfigMap", ConfigType.SECRET: "Secret"}
 
 
-class Reference(NamedTuple):
+class Reference(msgspec.Struct, frozen=True):
     """A ConfigMap or Secret that is named at `path`, and a key in it, at `key_path`."""
 
     path: Path

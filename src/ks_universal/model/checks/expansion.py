@@ -5,7 +5,8 @@
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.places import each_container
@@ -21,7 +22,7 @@ _REFERENCE = r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_]*)\)"
 _FROM_SERVICES = r"[A-Z0-9_]+_(SERVICE_HOST|SERVICE_PORT|PORT)(_[A-Z0-9_]+)?"
 
 
-class _Scope(NamedTuple):
+class _Scope(msgspec.Struct, frozen=True):
     """What a container's commands can use; `is_open` if an `envFrom` may bring variables that nobody can know here."""
 
     names: set[str]

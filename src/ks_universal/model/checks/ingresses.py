@@ -1,7 +1,8 @@
 """Ingresses, standalone and auto-created: hosts, paths, and the ports that they lead to."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.hosts import check_domain, check_host
@@ -14,7 +15,7 @@ from ks_universal.values.nodes import Path
 _TYPES = ("Exact", "ImplementationSpecific", "Prefix")
 
 
-class _Place(NamedTuple):
+class _Place(msgspec.Struct, frozen=True):
     path: Path
     name: str
     ingress: Ingress

@@ -1,7 +1,8 @@
 """The places of an application at which the same kind of thing is written, with their paths."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from ks_universal.model.application import Application
 from ks_universal.model.containers import Container
@@ -10,7 +11,7 @@ from ks_universal.model.workloads import Deployment, Job
 from ks_universal.values.nodes import Path
 
 
-class ContainerPlace(NamedTuple):
+class ContainerPlace(msgspec.Struct, frozen=True):
     """A container where it is written. `name` is None for an unnamed init container."""
 
     path: Path
@@ -19,7 +20,7 @@ class ContainerPlace(NamedTuple):
     workload: Deployment | Job
 
 
-class SettingsPlace(NamedTuple):
+class SettingsPlace(msgspec.Struct, frozen=True):
     """What is said of migrations at one place: of all of them, or of a step."""
 
     path: Path

@@ -1,6 +1,6 @@
 """Ports that requests are sent to: the Service must have them, where these values make it."""
 
-from typing import NamedTuple
+import msgspec
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.containers import check_port_number
@@ -9,7 +9,7 @@ from ks_universal.model.ports import Offer, find_ports
 from ks_universal.values.nodes import Path
 
 
-class Target(NamedTuple):
+class Target(msgspec.Struct, frozen=True):
     """A port of a Service, named at `path`: by number, by name, or by neither, which means its default port."""
 
     path: Path

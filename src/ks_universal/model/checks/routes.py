@@ -1,7 +1,9 @@
 """HTTPRoutes, standalone and auto-created: what they are attached to, what matches, where it leads."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.hosts import check_host
@@ -16,7 +18,7 @@ _OTHERS = ("Exact", "RegularExpression")
 _METHODS = ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
 
 
-class _Place(NamedTuple):
+class _Place(msgspec.Struct, frozen=True):
     path: Path
     name: str
     route: Route

@@ -10,7 +10,7 @@ from ks_universal.model.disruptions import LIMITS, DisruptionBudget
 from ks_universal.model.workloads import Deployment
 from ks_universal.values.nodes import Path
 
-_PERCENT = re.compile(r"[0-9]+%", re.ASCII)
+_PERCENT = r"[0-9]+%"
 _METRICS = {
     "ContainerResource": "containerResource",
     "External": "external",
@@ -82,7 +82,7 @@ def _check_share(path: Path, value: int | str, report: Report, *, most: int | No
     if isinstance(value, int):
         if value < 0:
             report.error("values/out-of-range", path, "must not be negative")
-    elif not _PERCENT.fullmatch(value):
+    elif not re.fullmatch(_PERCENT, value):
         report.error("values/wrong-type", path, "must be a whole number or a percentage", "such as 1 or 50%")
     elif most is not None and float(value.removesuffix("%")) > most:
         report.error("values/out-of-range", path, f"must be at most {most}%")
