@@ -14,21 +14,16 @@ from ks_universal.resources.objects import Json, Migration, Rendered, Resource
 from ks_universal.values.nodes import Mapping, Node, Path, Scalar, Sequence, find, locate
 
 _SECTIONS = {
-    "ConfigMap": "configs",
     "CronJob": "cronJobs",
-    "DexAuthenticator": "dexAuthenticators",
-    "HTTPRoute": "httpRoutes",
     "HorizontalPodAutoscaler": "hpas",
     "Ingress": "ingresses",
     "Job": "jobs",
     "NetworkPolicy": "networkPolicies",
     "PersistentVolumeClaim": "persistentVolumeClaims",
     "ResourceQuota": "resourceQuotas",
-    "Secret": "configs",
     "Service": "services",
 }
 _COMPANIONS = {
-    "HTTPRoute": ("httpRoute",),
     "HorizontalPodAutoscaler": ("hpa",),
     "Ingress": ("ingress",),
     "NetworkPolicy": ("migrations",),
@@ -37,7 +32,6 @@ _COMPANIONS = {
 }
 """Keys of a deployment that say what the objects beside its Deployment are."""
 
-_AUTHENTICATORS = (("dexAuthenticator",), ("generic", "dexAuthenticatorGeneral"))
 _CONTAINERS = ("containers", "initContainers")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 
@@ -121,8 +115,7 @@ def list_placed(rendered: Rendered) -> Iterator[Placed]:
 def _place(resource: Resource) -> Placed:
     kind: str = resource.body["kind"]
     if resource.application is None:
-        others = _AUTHENTICATORS if kind == "DexAuthenticator" else ()
-        return Placed(resource.body, (_SECTIONS.get(kind, kind), resource.body["metadata"]["name"]), others)
+        return Placed(resource.body, (_SECTIONS.get(kind, kind), resource.body["metadata"]["name"]))
     owner = ("deployments", resource.application)
     return Placed(resource.body, owner, tuple((*owner, key) for key in _COMPANIONS.get(kind, ())))
 
