@@ -21,9 +21,10 @@ ROOT = HERE.parent
 VENV = ROOT / ".venv" / "benchmarks"
 NAMES = ("ks-universal", "helm")
 
-USUAL = {1: 31, 100: 5, 1000: 5}
-EVERYTHING = {1: 31, 100: 3, 1000: 3, 3000: 3}
-"""How many applications, and how many pairs of each."""
+PAIRS = {1: 7, 100: 3, 1000: 1, 3000: 1}
+"""In each round, by the number of applications: what is short varies more."""
+CASES = (("the usual objects", (), (1, 100, 1000), 5), ("every object", ("everything",), (1, 100, 1000, 3000), 3))
+"""What the applications have, how `values.py` is told, how many there are, and how many rounds."""
 
 
 class Run(NamedTuple):
@@ -35,38 +36,48 @@ class Run(NamedTuple):
 
 
 Pairs = list[tuple[Run, Run]]
+Round = dict[int, Pairs]
+"""Pairs by the number of applications."""
 
 
 def main() -> int:
     """Measure and print. Raises CalledProcessError when the two do not make the same objects."""
     helm, program = fetch_helm(), install()
     with tempfile.TemporaryDirectory() as folder:
-        for title, words, counts in (("the usual objects", [], USUAL), ("every object", ["everything"], EVERYTHING)):
+        for title, words, counts, rounds in CASES:
             print(f"== Applications with {title}\n", flush=True)
             files = {count: _write(Path(folder), count, words) for count in counts}
             # 3,000 are more of the same, and take a minute to compare.
             for count in (1, 1000):
                 subprocess.run([sys.executable, str(HERE / "equality.py"), helm, program, files[count]], check=True)
             print("both make the same objects for 1 and for 1,000 applications\n", flush=True)
-            compare([program, "template", "bench"], [helm, "template", "bench", str(HERE / "chart")], files, counts)
+            chart = str(HERE / "chart")
+            ours = {count: [program, "template", "bench", "-f", file] for count, file in files.items()}
+            theirs = {count: [helm, "template", "bench", chart, "-f", file] for count, file in files.items()}
+            report(
+                [{count: measure(ours[count], theirs[count], PAIRS[count]) for count in counts} for _ in range(rounds)]
+            )
     return 0
 
 
-def compare(ours: list[str], theirs: list[str], files: dict[int, str], counts: dict[int, int]) -> None:
-    """Measure both commands with each of the files, and print what each count takes and how that grows."""
-    pairs: dict[int, Pairs] = {}
-    for count, repetitions in counts.items():
-        pairs[count] = measure([*ours, "-f", files[count]], [*theirs, "-f", files[count]], repetitions)
-        show(f"{count:,} application{'s' if count > 1 else ''}", pairs[count])
-    for count in list(counts)[2:]:
-        linear = (count - 1) / 99
-        print(f"growth from 100 to {count:,}, start-up taken off, in processor time (linear: {linear:.1f})")
+def report(rounds: list[Round]) -> None:
+    """Print what each number of applications took in all rounds, and how that grew within each."""
+    counts = list(rounds[0])
+    for count in counts:
+        pairs = [pair for each in rounds for pair in each[count]]
+        show(f"{count:,} application{'s' if count > 1 else ''}", pairs)
+    for count in counts[2:]:
+        linear = (count - 1) / (counts[1] - 1)
+        print(f"growth of the processor time from 100 to {count:,}, start-up taken off (linear: {linear:.1f})")
         for number, name in enumerate(NAMES):
-            one, hundred, many = ([pair[number].cpu_s for pair in pairs[each]] for each in (1, 100, count))
-            start = statistics.median(one)
-            growth = [(more - start) / (less - start) for less, more in zip(hundred, many, strict=True)]
-            print(f"  {name:14} {_spread(growth)} times")
+            print(f"  {name:14} {_spread([_grow(each, number, count) for each in rounds])} times")
     print(flush=True)
+
+
+def _grow(taken: Round, program: int, count: int) -> float:
+    """Say how much longer `count` take than 100, start-up and the first application taken off."""
+    one, hundred, many = (statistics.median(pair[program].cpu_s for pair in taken[each]) for each in (1, 100, count))
+    return (many - one) / (hundred - one)
 
 
 def fetch_helm() -> str:
@@ -85,8 +96,8 @@ def install() -> str:
 
 
 def measure(ours: list[str], theirs: list[str], pairs: int) -> Pairs:
-    """Run both in turn; the first pair, which fills the disk's cache, is not counted."""
-    return [(run(ours), run(theirs)) for _ in range(pairs + 1)][1:]
+    """Run both in turn."""
+    return [(run(ours), run(theirs)) for _ in range(pairs)]
 
 
 def run(command: list[str]) -> Run:
@@ -117,7 +128,7 @@ def show(what: str, pairs: Pairs) -> None:
     print(flush=True)
 
 
-def _write(folder: Path, count: int, words: list[str]) -> str:
+def _write(folder: Path, count: int, words: Sequence[str]) -> str:
     file = folder / f"values-{count}.yaml"
     with file.open("wb") as output:
         subprocess.run([sys.executable, str(HERE / "values.py"), str(count), *words], check=True, stdout=output)
