@@ -358,6 +358,27 @@ def test_a_read_only_role_reads_status_logs_and_history_and_is_told_what_it_may_
     assert "ks-universal rbac" in refused.err
 
 
+def test_a_credential_plugin_gives_the_token_and_is_asked_again_when_that_is_refused(
+    ksu: Invoke, namespace: str, kubeconfig: str, tmp_path: Path
+) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    kubectl(namespace, "create", "serviceaccount", "reader")
+    kubectl(namespace, "create", "rolebinding", "r", "--clusterrole=view", f"--serviceaccount={namespace}:reader")
+    token = kubectl(namespace, "create", "token", "reader").strip()
+    script = f"#!/bin/sh\ntest -e {tmp_path}/asked && token={token}; touch {tmp_path}/asked\n"
+    answer = """echo '{"status": {"token": "'${token:-expired}'"}}'"""
+    (tmp_path / "plugin").write_text(script + answer)
+    (tmp_path / "plugin").chmod(0o755)
+    config = yaml.safe_load(Path(kubeconfig).read_text())
+    for user in config["users"]:
+        plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(tmp_path / "plugin")}
+        user["user"] = {"exec": plugin}
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
+    shown = ksu("status", "shop", "--kubeconfig", str(tmp_path / "kubeconfig"))
+    assert (shown.status, shown.err) == (0, "")
+    assert "my-app: 1 of 1 ready" in shown.out
+
+
 def test_a_wrong_token_an_unknown_context_and_a_dead_address_are_findings(
     ksu: Invoke, kubeconfig: str, tmp_path: Path
 ) -> None:
