@@ -401,6 +401,29 @@ def test_a_wrong_token_an_unknown_context_and_a_dead_address_are_findings(
     ]
 
 
+def test_no_leaks_the_values_of_secrets_that_others_have_made_are_masked_too(
+    ksu: Invoke, namespace: str, tmp_path: Path
+) -> None:
+    kubectl(namespace, "create", "secret", "generic", "db", "--from-literal=PASSWORD=correct-horse")
+    theirs = BROKEN.replace("  db: {type: secret, data: {PASSWORD: correct-horse}}\n", "")
+    theirs = theirs.replace("{type: secret, configName: db}", "{secretRef: {name: db}}")
+    failed = deploy(ksu, tmp_path, theirs)
+    assert failed.status == 3
+    assert "| no ***" in failed.out
+    assert "| no ***" in ksu("logs", "shop").out
+    text = kubectl(namespace, "get", "configmaps,jobs,deployments,events,leases", "-o", "yaml")
+    assert [word for word in (*PASSWORDS, *ENCODED) if word in text] == []
+
+
+def test_no_leaks_the_password_of_an_undone_revision_is_masked_too(ksu: Invoke, tmp_path: Path) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    deploy(ksu, tmp_path, BLUE)
+    deploy(ksu, tmp_path, BLUE.replace("battery-staple", "third-word").replace("to $COLOUR", "on $COLOUR"))
+    undone = ksu("rollback", "shop", "1", "--migrate-down")
+    assert undone.status == 0
+    assert undone.out.count("undoing blue with ***") == 2
+
+
 def test_no_leaks_no_value_of_a_secret_stands_in_records_for_readers_or_in_events(
     ksu: Invoke, namespace: str, tmp_path: Path
 ) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
+from ks_universal.plan.release import RUN_PODS, pod_of
 from ks_universal.resources.objects import Identity
+from ks_universal.resources.references import read_references
 from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.kinds import Kind
+from ks_universal.targets.kubernetes.kinds import SECRET, Kind
 from ks_universal.targets.kubernetes.ownership import INSTANCE
 
 Json = dict[str, Any]
@@ -28,6 +30,15 @@ async def read_live(client: Client, release: str, wanted: Iterable[Identity]) ->
         by_kind[identity.kind][identity.name] = identity
     found = await asyncio.gather(*(_read_kind(client, release, kind, names) for kind, names in by_kind.items()))
     return {identity: body for part in found for identity, body in part.items()}
+
+
+async def read_secrets(client: Client, bodies: Iterable[Json]) -> tuple[Json, ...]:
+    """Read the Secrets that exist of those that the pods of the bodies use, whoever has made them."""
+    workloads = (body for body in bodies if body["kind"] in RUN_PODS)
+    references = (reference for workload in workloads for reference in read_references(pod_of(workload)))
+    names = dict.fromkeys(name for kind, name in references if kind == "Secret")
+    found = await asyncio.gather(*(client.get(SECRET, name) for name in names))
+    return tuple({**body, "kind": "Secret"} for body in found if body is not None)
 
 
 async def _read_kind(client: Client, release: str, kind_name: str, wanted: dict[str, Identity]) -> dict[Identity, Json]:

@@ -9,6 +9,7 @@ import httpx2
 from ks_universal.engine.masking import Mask
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import JOB, POD, SECRET
+from ks_universal.targets.kubernetes.live import read_secrets
 from ks_universal.targets.kubernetes.ownership import INSTANCE
 from ks_universal.targets.kubernetes.pods import created, is_finished
 from ks_universal.targets.kubernetes.refusals import Refusal
@@ -25,9 +26,9 @@ async def follow_job(client: Client, release: str, job: str, take: Callable[[str
     Needs the right to read Secrets: what cannot be masked is not shown (Refusal).
     """
     secrets = await client.list(SECRET, labels=f"{INSTANCE}={release}")
-    mask = Mask(secrets.items)
     seen: set[str] = set()
     while (found := await client.get(JOB, job)) is not None:
+        mask = Mask((*secrets.items, *await read_secrets(client, [{**found, "kind": "Job"}])))
         for pod in sorted((await client.list(POD, labels=f"job-name={job}")).items, key=created):
             if pod["metadata"]["name"] not in seen and await _follow_pod(client, pod, mask, take):
                 seen.add(pod["metadata"]["name"])
