@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -148,6 +149,30 @@ def test_on_a_terminal_deploy_does_what_it_showed_only_when_that_is_agreed_to(
     assert process.wait(60) == status
     assert b"+ Deployment/my-app" in shown
     assert len(items(namespace, DEPLOYMENT)) == 1 - status
+
+
+@pytest.mark.parametrize("keys", [b"\x03", b"what?\n\x03", b"\x04"])
+def test_whoever_does_not_answer_leaves_at_once_and_leaves_nothing_locked(
+    namespace: str, tmp_path: Path, keys: bytes
+) -> None:
+    command = [sys.executable, "-m", "ks_universal", "deploy", "shop", "-n", namespace, "-f", write(tmp_path, VALUES)]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(command[0], command)
+    shown = b""
+    with contextlib.suppress(OSError):
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+            if keys and shown.endswith(b"[y/N]: "):
+                sent, keys = keys, b""
+                os.write(terminal, sent)
+    os.close(terminal)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    lease = get(namespace, LEASE, "ks-universal.shop")
+    assert status == (1 if b"\x04" in sent else 130)
+    assert items(namespace, DEPLOYMENT) == []
+    assert lease is not None
+    assert "holderIdentity" not in lease["spec"]
 
 
 def test_a_second_deploy_exits_5_at_once_or_after_the_time_to_wait(ksu: Invoke, namespace: str, tmp_path: Path) -> None:

@@ -262,7 +262,7 @@ async def create_namespace(client: Client) -> bool:
 
 
 def _list_bodies(rendered: Rendered) -> list[Json]:
-    return [part.body for part in (*rendered.objects, *rendered.migrations)]
+    return [*(resource.body for resource in rendered.objects), *(migration.body for migration in rendered.migrations)]
 
 
 def _name_change(live: Json | None, applied: Json) -> str:
