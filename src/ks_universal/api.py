@@ -276,14 +276,14 @@ async def preview(
 
     What is in the way is among `problems`. Raises as `render` and `build_plan` do, and TargetError.
     """
-    from ks_universal.engine.masking import Mask
+    from ks_universal.engine.masking import build_mask
     from ks_universal.plan.build import MigratePolicy, build_plan
     from ks_universal.plan.saved import build_preview
 
     rendered = _render_for_run(values, target)
     state = await target.read(rendered)
     planned = build_plan(rendered, state, migrate=MigratePolicy(migrate), force=force)
-    mask = Mask((*(resource.body for resource in rendered.objects), *state.objects.values()))
+    mask = build_mask(rendered, state, planned)
     problems = mask.problems((*planned.warnings, *await target.check(planned)))
     return build_preview(planned, state, target.changes, problems, migrate=MigratePolicy(migrate).value, force=force)
 

@@ -104,3 +104,59 @@ def test_a_saved_plan_says_itself_which_migrations_run(ksu: Invoke, write: Write
 @pytest.mark.parametrize("name", ["Shop", "-", "a" * 54])
 def test_a_name_that_no_release_can_have_is_refused(ksu: Invoke, name: str) -> None:
     assert ksu("status", "--", name).err.startswith("error[request/name]")
+
+
+KUBECONFIG = """
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+contexts: [{name: one, context: {cluster: c, user: u}}, {name: lost, context: {cluster: gone, user: u}}]
+current-context: one
+users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: PLUGIN}}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        ("users: [{token: hunter2", (), "config is no YAML, line 1"),
+        ("\x00hunter2", (), "config is no YAML"),
+        ("", (), "config is no kubeconfig"),
+        ("hunter2", (), "config is no kubeconfig"),
+        ("[hunter2]", (), "config is no kubeconfig"),
+        ("clusters: hunter2", (), "config is no kubeconfig"),
+        ("{clusters: [], contexts: [], users: [{name: u, user: {token: [hunter2]}}]}", (), "config is no kubeconfig"),
+        (KUBECONFIG, ("--context", "two"), "Context 'two' not found; there are: lost, one"),
+        (KUBECONFIG, ("--context", "lost"), "names 'gone', which the kubeconfig does not have"),
+    ],
+)
+def test_a_file_that_is_no_kubeconfig_is_a_finding_that_quotes_nothing_of_it(
+    ksu: Invoke, write: Write, content: str, arguments: tuple[str, ...], message: str
+) -> None:
+    write({"config": content})
+    result = ksu("status", "shop", "--kubeconfig", "config", *arguments)
+    assert result.status == 1
+    assert result.err.startswith("error[kubernetes/configuration]")
+    assert message in result.err
+    assert "hunter2" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (None, "plugin ./plugin cannot be run: No such file or directory"),
+        ("echo log in first >&2; exit 3", "plugin ./plugin ended with exit code 3: log in first"),
+        ("echo hunter2", "plugin ./plugin gave no token"),
+        ("""echo '{"status": {"clientKeyData": "hunter2"}}'""", "plugin ./plugin gave no token"),
+    ],
+)
+def test_a_credential_plugin_that_gives_no_token_is_a_finding(
+    ksu: Invoke, write: Write, folder: Path, program: str | None, message: str
+) -> None:
+    write({"config": KUBECONFIG.replace("PLUGIN", "./plugin")})
+    if program is not None:
+        write({"plugin": f"#!/bin/sh\n{program}\n"})
+        (folder / "plugin").chmod(0o755)
+    result = ksu("status", "shop", "--kubeconfig", "config")
+    assert result.status == 1
+    assert result.err.startswith("error[kubernetes/credentials]")
+    assert message in result.err
+    assert "hunter2" not in result.err

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -149,6 +150,30 @@ def test_on_a_terminal_deploy_does_what_it_showed_only_when_that_is_agreed_to(
     assert process.wait(60) == status
     assert b"+ Deployment/my-app" in shown
     assert len(items(namespace, DEPLOYMENT)) == 1 - status
+
+
+@pytest.mark.parametrize("keys", [b"\x03", b"what?\n\x03", b"\x04"])
+def test_whoever_does_not_answer_leaves_at_once_and_leaves_nothing_locked(
+    namespace: str, tmp_path: Path, keys: bytes
+) -> None:
+    command = [sys.executable, "-m", "ks_universal", "deploy", "shop", "-n", namespace, "-f", write(tmp_path, VALUES)]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(command[0], command)
+    shown = b""
+    with contextlib.suppress(OSError):
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+            if keys and shown.endswith(b"[y/N]: "):
+                sent, keys = keys, b""
+                os.write(terminal, sent)
+    os.close(terminal)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    lease = get(namespace, LEASE, "ks-universal.shop")
+    assert status == (1 if b"\x04" in sent else 130)
+    assert items(namespace, DEPLOYMENT) == []
+    assert lease is not None
+    assert "holderIdentity" not in lease["spec"]
 
 
 def test_a_second_deploy_exits_5_at_once_or_after_the_time_to_wait(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
@@ -375,6 +400,27 @@ def test_a_read_only_role_reads_status_logs_and_history_and_is_told_what_it_may_
     assert "ks-universal rbac" in refused.err
 
 
+def test_a_credential_plugin_gives_the_token_and_is_asked_again_when_that_is_refused(
+    ksu: Invoke, namespace: str, kubeconfig: str, tmp_path: Path
+) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    kubectl(namespace, "create", "serviceaccount", "reader")
+    kubectl(namespace, "create", "rolebinding", "r", "--clusterrole=view", f"--serviceaccount={namespace}:reader")
+    token = kubectl(namespace, "create", "token", "reader").strip()
+    script = f"#!/bin/sh\ntest -e {tmp_path}/asked && token={token}; touch {tmp_path}/asked\n"
+    answer = """echo '{"status": {"token": "'${token:-expired}'"}}'"""
+    (tmp_path / "plugin").write_text(script + answer)
+    (tmp_path / "plugin").chmod(0o755)
+    config = yaml.safe_load(Path(kubeconfig).read_text())
+    for user in config["users"]:
+        plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(tmp_path / "plugin")}
+        user["user"] = {"exec": plugin}
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
+    shown = ksu("status", "shop", "--kubeconfig", str(tmp_path / "kubeconfig"))
+    assert (shown.status, shown.err) == (0, "")
+    assert "my-app: 1 of 1 ready" in shown.out
+
+
 def test_a_wrong_token_an_unknown_context_and_a_dead_address_are_findings(
     ksu: Invoke, kubeconfig: str, tmp_path: Path
 ) -> None:
@@ -395,6 +441,29 @@ def test_a_wrong_token_an_unknown_context_and_a_dead_address_are_findings(
         "error[kubernetes/unreachable",
         "error[kubernetes/unauthorized",
     ]
+
+
+def test_no_leaks_the_values_of_secrets_that_others_have_made_are_masked_too(
+    ksu: Invoke, namespace: str, tmp_path: Path
+) -> None:
+    kubectl(namespace, "create", "secret", "generic", "db", "--from-literal=PASSWORD=correct-horse")
+    theirs = BROKEN.replace("  db: {type: secret, data: {PASSWORD: correct-horse}}\n", "")
+    theirs = theirs.replace("{type: secret, configName: db}", "{secretRef: {name: db}}")
+    failed = deploy(ksu, tmp_path, theirs)
+    assert failed.status == 3
+    assert "| no ***" in failed.out
+    assert "| no ***" in ksu("logs", "shop").out
+    text = kubectl(namespace, "get", "configmaps,jobs,deployments,events,leases", "-o", "yaml")
+    assert [word for word in (*PASSWORDS, *ENCODED) if word in text] == []
+
+
+def test_no_leaks_the_password_of_an_undone_revision_is_masked_too(ksu: Invoke, tmp_path: Path) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    deploy(ksu, tmp_path, BLUE)
+    deploy(ksu, tmp_path, BLUE.replace("battery-staple", "third-word").replace("to $COLOUR", "on $COLOUR"))
+    undone = ksu("rollback", "shop", "1", "--migrate-down")
+    assert undone.status == 0
+    assert undone.out.count("undoing blue with ***") == 2
 
 
 def test_no_leaks_no_value_of_a_secret_stands_in_records_for_readers_or_in_events(

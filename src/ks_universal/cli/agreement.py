@@ -1,6 +1,7 @@
 """Shows a plan before it is carried out, and asks; or holds it against one that was shown and saved before."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,8 +91,31 @@ def _moved_on(saved: Preview, now: Preview) -> Problem:
 
 
 async def _confirm() -> bool:
-    """Ask in a thread: the lock's heartbeat goes on meanwhile."""
+    """Ask on the terminal; the lock's heartbeat goes on meanwhile, and Ctrl-C ends it."""
+    while True:
+        click.echo("Do this? [y/N]: ", nl=False)
+        answer = await _read_answer()
+        if answer in {"y", "yes"}:
+            return True
+        if answer in {"", "n", "no"}:
+            return False
+        click.echo("Answer y or n.")
+
+
+async def _read_answer() -> str:
+    """Read a line without a thread, which would go on to wait for it when the run has been cancelled."""
+    loop, terminal, readable = asyncio.get_running_loop(), sys.stdin.fileno(), asyncio.Event()
+    loop.add_reader(terminal, readable.set)
     try:
-        return await asyncio.to_thread(click.confirm, "Do this?", default=False)
-    except click.Abort:
-        return False
+        await readable.wait()
+        line = os.read(terminal, 1024)
+    except asyncio.CancelledError:
+        click.echo()
+        raise
+    except OSError:  # the terminal was closed
+        return ""
+    finally:
+        loop.remove_reader(terminal)
+    if not line:
+        click.echo()
+    return line.decode(errors="replace").strip().lower()

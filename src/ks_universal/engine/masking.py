@@ -9,17 +9,21 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import AttemptEnded, Emit, Event, LogWritten, StepFailed, Waited
-from ks_universal.plan.records import Attempt
+from ks_universal.plan.records import Attempt, State
+from ks_universal.plan.steps import Migrate, Plan
 from ks_universal.resources.masking import MASK
+from ks_universal.resources.objects import Rendered
 
 Json = dict[str, Any]
 
+_LINE = 76
+"""Characters of a line of base64(1)."""
 _SHORTEST = 4
 """Characters. What is shorter (`1`, `yes`) would mask half of every log and hide nothing that cannot be guessed."""
 
 
 class Mask:
-    """Replaces the values of Secrets by `***`: as they are, line by line, in base64, and as JSON writes them."""
+    """Replaces the values of Secrets by `***`: as they are, line by line, in base64, as JSON and URLs write them."""
 
     def __init__(self, bodies: Iterable[Json]) -> None:
         """Take the values of those among the objects that are Secrets."""
@@ -70,13 +74,23 @@ class Mask:
         return lambda event: emit(self.event(event))
 
 
+def build_mask(rendered: Rendered, state: State, plan: Plan) -> Mask:
+    """Take in all Secrets that a run meets: new ones, live ones, those of others, and those of undone revisions."""
+    staged = (body for step in plan.steps if isinstance(step, Migrate) for body in step.staged)
+    return Mask((*(resource.body for resource in rendered.objects), *state.objects.values(), *state.secrets, *staged))
+
+
 def _values(secret: Json) -> Iterator[str]:
     for encoded in (secret.get("data") or {}).values():
-        yield encoded.strip()
+        yield from _wrap(encoded.strip())
         yield from _forms(_decode(encoded))
     for plain in (secret.get("stringData") or {}).values():
-        yield binascii.b2a_base64(plain.encode(), newline=False).decode()
+        yield from _wrap(_encode(plain))
         yield from _forms(plain)
+
+
+def _encode(plain: str) -> str:
+    return binascii.b2a_base64(plain.encode(), newline=False).decode()
 
 
 def _decode(encoded: str) -> str:
@@ -90,4 +104,19 @@ def _forms(value: str) -> Iterator[str]:
     stripped = value.strip()
     yield stripped
     yield msgspec.json.encode(stripped).decode()[1:-1]
+    yield "".join(map(_quote, stripped))
+    yield from _wrap(_encode(f"{stripped}\n"))  # as `echo "$PASSWORD" | base64` writes it
     yield from (line.strip() for line in value.splitlines())
+
+
+def _wrap(encoded: str) -> Iterator[str]:
+    """Give a base64 text, and its lines as base64(1) breaks them."""
+    yield encoded
+    yield from (encoded[start : start + _LINE] for start in range(0, len(encoded), _LINE))
+
+
+def _quote(character: str) -> str:
+    """Write a character as it stands in the user information of a URL (RFC 3986)."""
+    if character.isascii() and (character.isalnum() or character in "-._~"):
+        return character
+    return "".join(f"%{byte:02X}" for byte in character.encode())

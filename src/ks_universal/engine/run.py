@@ -21,7 +21,7 @@ from ks_universal.engine.events import (
 )
 from ks_universal.engine.finishing import finish
 from ks_universal.engine.locking import hold
-from ks_universal.engine.masking import Mask
+from ks_universal.engine.masking import Mask, build_mask
 from ks_universal.engine.record import Record
 from ks_universal.engine.schedule import Schedule
 from ks_universal.engine.target import Target
@@ -84,7 +84,7 @@ async def run_planned(  # noqa: PLR0913 - see `run`
     async with hold(lock, rendered.release, wait_s=lock_wait_s):
         state = await target.read(rendered)
         plan = planner(rendered, state)
-        mask = Mask((*(resource.body for resource in rendered.objects), *state.objects.values()))
+        mask = build_mask(rendered, state, plan)
         warnings = mask.problems((*plan.warnings, *await target.check(plan)))
         if has_errors(warnings):
             raise InputError(warnings)

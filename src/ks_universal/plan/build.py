@@ -18,14 +18,12 @@ from ks_universal.plan.graph import Graph
 from ks_universal.plan.one_off_jobs import has_run
 from ks_universal.plan.order import Circle
 from ks_universal.plan.records import Outcome, Revision, State
-from ks_universal.plan.release import Member, Release, is_rolled_out
+from ks_universal.plan.release import RUN_PODS, Member, Release, is_rolled_out
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.plan.when import MigratePolicy, find_refusals
 from ks_universal.resources.objects import Identity, Json, Rendered, Resource, identity
 
 __all__ = ["MigratePolicy", "build_plan", "build_rollback"]
-
-_RUN_PODS = frozenset(("CronJob", "Deployment", "Job"))
 
 
 def build_plan(
@@ -112,9 +110,9 @@ class _Steps:
             gone.pop(subject, None)
         deletes = [Delete(id=f"delete {self._release.step_id(subject)}", identity=subject) for subject in gone]
         last = self.graph.find_last()
-        workloads = [step.id for step in deletes if step.identity.kind in _RUN_PODS]
+        workloads = [step.id for step in deletes if step.identity.kind in RUN_PODS]
         for step in deletes:
-            self.graph.add(step, last if step.identity.kind in _RUN_PODS else (*last, *workloads))
+            self.graph.add(step, last if step.identity.kind in RUN_PODS else (*last, *workloads))
 
     def _changes(self, subject: Identity) -> bool:
         body = self._release.objects[subject].body
@@ -122,7 +120,7 @@ class _Steps:
 
     def _add_apply(self, subject: Identity, resource: Resource) -> None:
         step = Apply(id=self._release.step_id(subject), application=resource.application, body=resource.body)
-        self.graph.add(step, self._list_needs_of_job(resource) if subject.kind in _RUN_PODS else ())
+        self.graph.add(step, self._list_needs_of_job(resource) if subject.kind in RUN_PODS else ())
 
     def _list_needs_of_job(self, resource: Resource) -> Iterator[str]:
         yield from self._list_reads(resource.body)

@@ -95,6 +95,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     revisions: tuple[Revision, ...] = ()
     objects: dict[Identity, Json] = {}
+    secrets: tuple[Json, ...] = ()
+    """Secrets of others that pods of the release read: their values are masked, too."""
 
     def __repr__(self) -> str:
         return f"State(revisions={self.revisions!r}, objects={[str(subject) for subject in self.objects]})"

@@ -10,6 +10,7 @@ from ks_universal.resources.references import Reference, read_references
 CONFIGURATION = frozenset(("ConfigMap", "Secret"))
 FOUNDATIONS = frozenset(("NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "ServiceAccount"))
 """Kinds that are applied before anything else: migrations need them, and running pods don't notice."""
+RUN_PODS = frozenset(("CronJob", "Deployment", "Job"))
 
 _NOT_READ_BY_CONTAINERS = frozenset(("imagePullSecrets", "serviceAccountName"))
 

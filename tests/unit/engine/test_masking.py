@@ -9,6 +9,8 @@ from ks_universal.engine.events import AttemptEnded, Event, LogWritten, StepFail
 from ks_universal.engine.masking import Mask
 from ks_universal.plan.records import Attempt, Outcome
 
+NEWLINE = b"\n"
+
 
 def secret(**values: str) -> dict[str, Any]:
     data = {key: b64encode(value.encode()).decode() for key, value in values.items()}
@@ -24,6 +26,10 @@ def secret(**values: str) -> dict[str, Any]:
         ("hunter22\n", "read hunter22", "read ***"),
         ('a"b\\c', r'{"p": "a\"b\\c"}', '{"p": "***"}'),
         ("first line\nsecond line", "it says: second line", "it says: ***"),
+        ("p@ss/wörd", "postgres://u:p%40ss%2Fw%C3%B6rd@db", "postgres://u:***@db"),
+        ("hunter22", f"echoed {b64encode(b'hunter22' + NEWLINE).decode()}", "echoed ***"),
+        ("x" * 60 + "hunter22", b64encode(b"x" * 60 + b"hunter22").decode()[:76], "***"),
+        ("x" * 60 + "hunter22", b64encode(b"x" * 60 + b"hunter22").decode()[76:], "***"),
         ("abc", "abc is too short to hide", "abc is too short to hide"),
         ("a.c+", "a.c+ abcc", "*** abcc"),
         ("pässwörd", "pässwörd", "***"),

@@ -17,7 +17,7 @@ import msgspec
 from ks_universal.targets.kubernetes.clock import now_s
 from ks_universal.targets.kubernetes.connection import Connection
 from ks_universal.targets.kubernetes.kinds import Kind, Kinds, read_discovery
-from ks_universal.targets.kubernetes.refusals import Refusal, is_schema_error, refuse, unreachable
+from ks_universal.targets.kubernetes.refusals import Refusal, is_schema_error, is_untrusted, refuse, unreachable
 
 Json = dict[str, Any]
 Parameters = Mapping[str, str | int | None]
@@ -222,7 +222,8 @@ class Client:
             try:
                 response = await self._try(request, fence)
             except (httpx2.TransportError, TimeoutError) as error:
-                if now_s() - started > (_PATIENCE_S if self._line.has_answered else _FIRST_PATIENCE_S):
+                patience_s = _PATIENCE_S if self._line.has_answered else _FIRST_PATIENCE_S
+                if is_untrusted(error) or now_s() - started > patience_s:
                     raise unreachable(error, what or path) from error
                 pause_s = _pause_s(tries)
             else:

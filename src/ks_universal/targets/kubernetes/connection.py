@@ -5,12 +5,15 @@ from pathlib import Path
 
 import httpx2
 import msgspec
+import yaml
 from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig, SingleConfig
+from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
 
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import TargetError
+from ks_universal.targets.kubernetes.credentials import PluginAuth
 
 _TIMEOUT = httpx2.Timeout(30, connect=5, pool=None)
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=64)
@@ -33,8 +36,11 @@ def connect(kubeconfig: str | None = None, context: str | None = None) -> Connec
     try:
         config = _find_config(kubeconfig, context)
         parameters = ConnectionParams(timeout=_TIMEOUT).httpx_params(config)
-    except (ConfigError, OSError, KeyError) as error:
+    except (ConfigError, OSError, KeyError, ValueError) as error:
         raise TargetError(_no_configuration(error)) from error
+    user = config.user
+    if user and user.exec and not (user.token or user.token_file):
+        parameters["auth"] = PluginAuth(user.exec)
     http = httpx2.AsyncClient(**parameters, limits=_LIMITS)
     return Connection(http, config.context_name, config.namespace or "default")
 
@@ -43,27 +49,56 @@ def find_namespace(kubeconfig: str | None = None, context: str | None = None) ->
     """Give the namespace that `connect` would find; `default` where there is nothing to connect to."""
     try:
         return _find_config(kubeconfig, context).namespace or "default"
-    except (ConfigError, OSError, KeyError):
+    except (ConfigError, OSError, KeyError, ValueError):
         return "default"
 
 
 def _find_config(kubeconfig: str | None, context: str | None) -> SingleConfig:
     if kubeconfig is not None:
-        return _one(KubeConfig.from_file(kubeconfig), context)
+        return _one(_read_file(kubeconfig), context)
     files = [file for file in os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep) if file]
     existing = [file for file in files if Path(file).expanduser().is_file()]
     if not existing:
-        return _one(KubeConfig.from_service_account(), context)
-    configs = [KubeConfig.from_file(file) for file in existing]
+        return _one(_read_account(files), context)
+    configs = [_read_file(file) for file in existing]
     wanted = context or next((c.current_context for c in configs if c.current_context), None)
     return _one(next((c for c in configs if wanted in c.contexts), configs[0]), wanted)
 
 
+def _read_file(file: str) -> KubeConfig:
+    """Read a kubeconfig. Nothing of what stands in it is quoted: it holds credentials."""
+    try:
+        return KubeConfig.from_file(file)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{file} is no YAML{line}") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise ConfigError(f"{file} is no YAML") from None
+    except (AttributeError, KeyError, TypeError, msgspec.ValidationError):
+        raise ConfigError(f"{file} is no kubeconfig") from None
+
+
+def _read_account(files: list[str]) -> KubeConfig:
+    """Read the ServiceAccount of the pod that this runs in."""
+    try:
+        return KubeConfig.from_service_account()
+    except (ConfigError, KeyError):
+        looked = f"{', '.join(files)} is not there" if files else "KUBECONFIG names no file"
+        raise ConfigError(f"{looked}, and this does not run in a pod") from None
+
+
 def _one(config: KubeConfig, context: str | None) -> SingleConfig:
-    found = config.get(context)
+    try:
+        found = config.get(context)
+    except ConfigError as error:
+        if not config.contexts:
+            raise
+        raise ConfigError(f"{error}; there are: {', '.join(sorted(config.contexts))}") from None
+    except KeyError as error:
+        raise ConfigError(f"the context names {error}, which the kubeconfig does not have") from None
     if found is None:
         raise ConfigError("No current context set")
-    return found
+    return found if found.user else found._replace(user=User())
 
 
 def _no_configuration(error: Exception) -> Problem:

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import msgspec
 
+from ks_universal.plan.release import RUN_PODS, pod_of
 from ks_universal.resources.objects import Identity
+from ks_universal.resources.references import read_references
 from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.kinds import Kind
+from ks_universal.targets.kubernetes.kinds import SECRET, Kind
 from ks_universal.targets.kubernetes.ownership import INSTANCE
 
 Json = dict[str, Any]
@@ -30,6 +32,20 @@ async def read_live(client: Client, release: str, wanted: Iterable[Identity]) ->
         *(_read_kind(client.within(place), release, kind, names) for (place, kind), names in by_kind.items())
     )
     return {identity: body for part in found for identity, body in part.items()}
+
+
+async def read_secrets(client: Client, bodies: Iterable[Json], known: Container[Identity] = ()) -> tuple[Json, ...]:
+    """Read the Secrets that exist of those that the pods of the bodies use, whoever has made them; not those known."""
+    used = (
+        Identity("Secret", client.of(workload).namespace, name)
+        for workload in bodies
+        if workload["kind"] in RUN_PODS
+        for kind, name in read_references(pod_of(workload))
+        if kind == "Secret"
+    )
+    wanted = (subject for subject in dict.fromkeys(used) if subject not in known)
+    found = await asyncio.gather(*(client.within(each.namespace).get(SECRET, each.name) for each in wanted))
+    return tuple({**body, "kind": "Secret"} for body in found if body is not None)
 
 
 async def _read_kind(client: Client, release: str, kind_name: str, wanted: dict[str, Identity]) -> dict[Identity, Json]:

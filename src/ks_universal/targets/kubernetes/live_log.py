@@ -8,6 +8,7 @@ import httpx2
 from ks_universal.engine.masking import Mask
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import POD, SECRET
+from ks_universal.targets.kubernetes.live import read_secrets
 from ks_universal.targets.kubernetes.observer import Observer, Topic
 from ks_universal.targets.kubernetes.ownership import INSTANCE
 from ks_universal.targets.kubernetes.pods import created, is_finished
@@ -30,12 +31,13 @@ class LiveLog:
 
     async def follow(self, release: str) -> bool:
         """Give the lines until the Job has ended; False where there is no such Job. Raises Refusal."""
-        self._mask = Mask((await self._client.list(SECRET, labels=f"{INSTANCE}={release}")).items)
+        secrets = (await self._client.list(SECRET, labels=f"{INSTANCE}={release}")).items
         await self._observer.start()
         topic: Topic = ("Job", self._job)
         with self._observer.follow(topic) as changed:
             while (job := self._observer.job(self._job)) is not None:
                 changed.clear()
+                self._mask = Mask((*secrets, *await read_secrets(self._client, [job])))
                 await self._follow_pods(self._observer.pods(topic))
                 if not may_run(job):  # its end may be observed before that of its last pod
                     listing = await self._client.list(POD, labels=f"batch.kubernetes.io/job-name={self._job}")

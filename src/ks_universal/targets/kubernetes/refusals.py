@@ -19,13 +19,18 @@ class Refusal(TargetError):  # noqa: N818 - named by what happened, as its base'
         self.reason = reason
 
 
+QUOTA_HINT = (
+    "free something in the namespace, have its ResourceQuota raised, or set the resources that it wants to be set"
+)
 _NEXT_STEPS = {
     "kubernetes/unauthorized": "the credentials of this context have expired or are wrong",
     "kubernetes/forbidden": "ask for these rights; `ks-universal rbac` prints the smallest Role",
-    "kubernetes/quota": "free something in the namespace, or have its ResourceQuota raised",
+    "kubernetes/quota": QUOTA_HINT,
     "kubernetes/field-conflict": "let that manager give the field up, or take it over with --take-ownership",
     "kubernetes/namespace-missing": "create it, or deploy with --create-namespace",
     "kubernetes/unreachable": "check the address in the kubeconfig, and the network",
+    "kubernetes/certificate": "check address and certificate authority in the kubeconfig: another cluster answers,"
+    " its certificates were renewed, or a proxy stands between",
 }
 
 
@@ -44,11 +49,27 @@ def is_schema_error(answer: bytes) -> bool:
     return b"failed to create typed patch object" in answer
 
 
+def is_quota(message: str) -> bool:
+    """Tell whether a ResourceQuota is in the way: it is used up, or wants what the object does not say."""
+    return "exceeded quota" in message or "failed quota" in message
+
+
+def is_untrusted(error: Exception) -> bool:
+    """Tell whether a connection failed because the server's certificate is not trusted: trying again is in vain."""
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
 def unreachable(error: Exception, what: str) -> TargetError:
-    """The finding for an API server that does not answer."""
-    reason = str(error) or type(error).__name__
-    code = "kubernetes/unreachable"
-    return TargetError(Problem(code, f"{what}: the API server does not answer: {reason}", hint=_NEXT_STEPS[code]))
+    """The finding for an API server that does not answer, or cannot be trusted."""
+    if is_untrusted(error):
+        code = "kubernetes/certificate"
+        message = (
+            f"the API server's certificate is not trusted: {str(error).partition('certificate verify failed: ')[2]}"
+        )
+    else:
+        code = "kubernetes/unreachable"
+        message = f"the API server does not answer: {str(error) or 'no answer came in time'}"
+    return TargetError(Problem(code, f"{what}: {message}", hint=_NEXT_STEPS[code]))
 
 
 def _status(answer: bytes) -> Json:
@@ -62,7 +83,7 @@ def _status(answer: bytes) -> Json:
 def _classify(code: int, reason: str, message: str, status: Json) -> str:
     if code == 409 and _conflicts(status):
         return "kubernetes/field-conflict"
-    if code == 403 and "exceeded quota" in message:
+    if code == 403 and is_quota(message):
         return "kubernetes/quota"
     if code == 403 and "violates PodSecurity" in message:
         return "kubernetes/pod-security"

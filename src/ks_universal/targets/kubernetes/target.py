@@ -23,7 +23,7 @@ from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.jobs import JobRun
 from ks_universal.targets.kubernetes.kinds import LEASE, NAMESPACE, Kind
 from ks_universal.targets.kubernetes.lease import Holder, Lease, break_lock, lease_name, read_lock
-from ks_universal.targets.kubernetes.live import read_live
+from ks_universal.targets.kubernetes.live import read_live, read_secrets
 from ks_universal.targets.kubernetes.live_log import LiveLog
 from ks_universal.targets.kubernetes.observer import Observer
 from ks_universal.targets.kubernetes.one_off_jobs import remove_old_job
@@ -99,11 +99,11 @@ class KubernetesTarget:
         revisions = await self._records.read()
         inventory = revisions[-1].objects if revisions else ()
         self._recorded = {step.id for step in revisions[-1].steps if step.outcome in _ENDED} if revisions else set()
-        wanted = [identity(resource.body) for resource in rendered.objects]
-        wanted += [identity(migration.body) for migration in rendered.migrations]
+        wanted = [identity(body) for body in _list_bodies(rendered)]
         self._live = await read_live(self._client, self._release, dict.fromkeys((*wanted, *inventory)))
         self._rendered = rendered
-        return State(revisions=revisions, objects=self._live)
+        secrets = await read_secrets(self._client, _list_bodies(rendered), known=self._live)
+        return State(revisions=revisions, objects=self._live, secrets=secrets)
 
     async def check(self, plan: Plan) -> tuple[Problem, ...]:
         """Try everything that would change on the API server, without effect; find what other owners have.
@@ -285,6 +285,10 @@ async def create_namespace(client: Client) -> bool:
             raise
         return False
     return True
+
+
+def _list_bodies(rendered: Rendered) -> list[Json]:
+    return [*(resource.body for resource in rendered.objects), *(migration.body for migration in rendered.migrations)]
 
 
 def _name_change(live: Json | None, applied: Json) -> str:

@@ -12,6 +12,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.targets.kubernetes.pods import ContainerEnd, ContainerState, condition, read_containers, read_end
+from ks_universal.targets.kubernetes.refusals import QUOTA_HINT, is_quota
 
 Json = dict[str, Any]
 
@@ -134,9 +135,8 @@ def _refused_pod(message: str) -> Trouble:
     text = _shorten(message.removeprefix("Error creating: "))
     if "error looking up service account" in message:
         return Trouble(Problem("kubernetes/service-account", f"its pod cannot be created: {text}"), 2.0)
-    if "exceeded quota" in message:
-        hint = "free something in the namespace, or have its ResourceQuota raised"
-        return Trouble(Problem("kubernetes/quota", f"its pod cannot be created: {text}", hint=hint), 5.0)
+    if is_quota(message):
+        return Trouble(Problem("kubernetes/quota", f"its pod cannot be created: {text}", hint=QUOTA_HINT), 5.0)
     if "violates PodSecurity" in message:
         hint = "set the securityContext that the namespace's Pod Security level asks for"
         return Trouble(Problem("kubernetes/pod-security", f"its pod cannot be created: {text}", hint=hint), 2.0)

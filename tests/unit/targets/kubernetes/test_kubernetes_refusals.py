@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from ks_universal.targets.kubernetes.refusals import is_schema_error, refuse
+from ks_universal.targets.kubernetes.refusals import is_schema_error, refuse, unreachable
 
 
 def answer(message: str, reason: str = "", **details: object) -> bytes:
@@ -14,6 +14,11 @@ def answer(message: str, reason: str = "", **details: object) -> bytes:
         (401, answer("Unauthorized", "Unauthorized"), "unauthorized"),
         (403, answer('secrets is forbidden: User "x" cannot list', "Forbidden"), "forbidden"),
         (403, answer('pods "a" is forbidden: exceeded quota: q, requested: pods=1', "Forbidden"), "quota"),
+        (
+            403,
+            answer('pods "a" is forbidden: failed quota: q: must specify limits.memory for: a', "Forbidden"),
+            "quota",
+        ),
         (403, answer('pods "a" is forbidden: violates PodSecurity "restricted:latest"', "Forbidden"), "pod-security"),
         (403, answer('pods "a" is forbidden: maximum memory usage per Container is 16Mi', "Forbidden"), "admission"),
         (400, answer('admission webhook "policy.example" denied the request: no'), "admission"),
@@ -51,3 +56,22 @@ def test_a_field_conflict_names_managers_and_fields() -> None:
 def test_an_object_that_does_not_fit_its_schema_is_not_a_passing_error() -> None:
     assert is_schema_error(answer("failed to create typed patch object (a/b; apps/v1): .spec.foo: ..."))
     assert not is_schema_error(answer("etcdserver: leader changed"))
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "message"),
+    [
+        ("All connection attempts failed", "unreachable", "All connection attempts failed"),
+        ("", "unreachable", "no answer came in time"),
+        (
+            "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:1006)",
+            "certificate",
+            "is not trusted: certificate has expired",
+        ),
+    ],
+)
+def test_a_server_that_cannot_be_asked_says_why(said: str, code: str, message: str) -> None:
+    problem = unreachable(OSError(said), "the lock").problem
+    assert problem.code == f"kubernetes/{code}"
+    assert message in problem.message
+    assert problem.hint

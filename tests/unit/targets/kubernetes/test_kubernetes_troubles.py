@@ -105,6 +105,7 @@ def test_a_volume_of_a_missing_secret_is_found_in_the_events() -> None:
             "service-account",
         ),
         ('pods "a-x" is forbidden: exceeded quota: q', "quota"),
+        ('pods "a-x" is forbidden: failed quota: q: must specify limits.memory for: main', "quota"),
         ('pods "a-x" is forbidden: violates PodSecurity "restricted:latest"', "pod-security"),
         ('admission webhook "w" denied the request: no', "admission"),
         ("etcdserver: request timed out", "pod-creation"),
