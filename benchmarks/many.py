@@ -16,8 +16,8 @@ import uuid
 
 import yaml
 
+import ks_universal
 from cluster import RELEASE, make_values
-from ks_universal import api
 from ks_universal.engine.events import Event
 
 
@@ -50,14 +50,14 @@ def deploy_once(what: str, file: str, namespace: str) -> int:
 
 
 async def _deploy(file: str, namespace: str) -> tuple[str, int, int]:
-    target = api.open_cluster(RELEASE, namespace=namespace)
+    target = ks_universal.open_cluster(RELEASE, namespace=namespace)
 
     def ignore(event: Event) -> None:
         pass
 
     try:
-        values = api.load([file], release=RELEASE, namespace=namespace)
-        revision = await api.deploy(values, target, ignore, by="benchmark")
+        values = ks_universal.load([file], release=RELEASE, namespace=namespace)
+        revision = await ks_universal.deploy(values, target, ignore, by="benchmark")
         for failure in revision.failures[:3]:
             print(failure)
         return revision.outcome.value, target.requests, len(revision.objects)

@@ -9,7 +9,7 @@ import sys
 
 import msgspec
 
-from ks_universal.api import load, render
+from ks_universal.api.values import load, render
 from ks_universal.engine.events import Event
 from ks_universal.engine.run import run
 from ks_universal.errors import KsUniversalError

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster_release import LEASE_S, RELEASE, Events, api
-from ks_universal.api import load, render
+from ks_universal.api.values import load, render
 from ks_universal.engine.events import Emit, Event
 from ks_universal.engine.run import run
 from ks_universal.plan.build import MigratePolicy

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ks_universal.api import Values, load, render
+from ks_universal.api.values import Values, load, render
 from ks_universal.engine.events import Event
 from ks_universal.engine.run import run
 from ks_universal.plan.records import Revision

@@ -14,25 +14,25 @@ Names are imported when they are first used: a program that only validates does 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ks_universal.api import (
+    from ks_universal.api.cluster import (
+        deploy,
+        migrate,
+        open_cluster,
+        preview,
+        read_revisions,
+        read_status,
+        rollback,
+        uninstall,
+    )
+    from ks_universal.api.local import down, open_local, up
+    from ks_universal.api.values import (
         Values,
         check_for_run,
         check_for_version,
         check_pod_security,
-        deploy,
-        down,
         load,
-        migrate,
-        open_cluster,
-        open_local,
-        preview,
-        read_revisions,
-        read_status,
         render,
-        rollback,
         template,
-        uninstall,
-        up,
         validate,
     )
     from ks_universal.diagnostics import Position, Problem, Severity
@@ -85,25 +85,29 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ks_universal.api": (
+    "ks_universal.api.cluster": (
+        "deploy",
+        "migrate",
+        "open_cluster",
+        "preview",
+        "read_revisions",
+        "read_status",
+        "rollback",
+        "uninstall",
+    ),
+    "ks_universal.api.local": (
+        "down",
+        "open_local",
+        "up",
+    ),
+    "ks_universal.api.values": (
         "Values",
         "check_for_run",
         "check_for_version",
         "check_pod_security",
-        "deploy",
-        "down",
         "load",
-        "migrate",
-        "open_cluster",
-        "open_local",
-        "preview",
-        "read_revisions",
-        "read_status",
         "render",
-        "rollback",
         "template",
-        "uninstall",
-        "up",
         "validate",
     ),
     "ks_universal.diagnostics": ("Position", "Problem", "Severity"),

@@ -16,7 +16,7 @@ from lightkube.config.kubeconfig import KubeConfig
 
 from cluster_release import LEASE_S, RELEASE, Events
 from deploying import deploy, get, write
-from ks_universal.api import load, render
+from ks_universal.api.values import load, render
 from ks_universal.engine.events import AttemptStarted, Event, LogWritten
 from ks_universal.engine.run import run
 from ks_universal.plan.records import Outcome, Revision

@@ -20,7 +20,7 @@ from cluster_definitions import (
 )
 from cluster_release import RELEASE, api
 from deploying import get, items, write
-from ks_universal.api import load, render
+from ks_universal.api.values import load, render
 from ks_universal.cli import run
 from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, Kind
 from ks_universal.targets.kubernetes.ownership import Owner, contains, is_as_applied, mark

@@ -3,7 +3,8 @@ from pathlib import Path
 
 from cluster_release import release, wait_until
 from deploying import deploy, get, items, kubectl, write
-from ks_universal.api import load, preview
+from ks_universal.api.cluster import preview
+from ks_universal.api.values import load
 from ks_universal.plan.records import Outcome
 from ks_universal.targets.kubernetes.kinds import JOB, POD
 from ks_universal.targets.kubernetes.pods import condition, owner

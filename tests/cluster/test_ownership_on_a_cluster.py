@@ -7,7 +7,7 @@ import pytest
 
 from cluster_release import RELEASE, Events, api, release
 from deploying import deploy, get, kubectl, write
-from ks_universal.api import load, render
+from ks_universal.api.values import load, render
 from ks_universal.engine.run import run
 from ks_universal.errors import InputError, LockedError, TargetError
 from ks_universal.plan.records import Outcome, Revision

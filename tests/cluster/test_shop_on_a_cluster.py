@@ -9,7 +9,7 @@ import pytest
 from cluster_database import HOST, admin
 from cluster_release import LEASE_S, RELEASE, Events
 from deploying import items, kubectl
-from ks_universal.api import load, render
+from ks_universal.api.values import load, render
 from ks_universal.engine.run import run
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.targets.kubernetes.client import Client

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from ks_universal.api import check_release
+from ks_universal.api.values import check_release
 from ks_universal.cli.event_view import View
 from ks_universal.cli.file_watch import FileWatch, watching
 from ks_universal.cli.foreground import Request

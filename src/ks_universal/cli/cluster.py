@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import getpass
 import socket
 from collections.abc import Awaitable, Callable
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from ks_universal.api import open_cluster
 from ks_universal.cli.event_view import JsonView, TextView, View
 from ks_universal.cli.interruption import Interruption
 from ks_universal.cli.statuses import INTERRUPTED, find_run_status
@@ -29,7 +29,9 @@ class Cluster(msgspec.Struct, frozen=True):
     kubeconfig: str | None
 
     def open(self, release: str, options: "Options | None" = None) -> "KubernetesTarget":
-        """Give the target; see `api.open_cluster`."""
+        """Give the target; see `open_cluster`."""
+        from ks_universal.api.cluster import open_cluster
+
         return open_cluster(
             release, namespace=self.namespace, context=self.context, kubeconfig=self.kubeconfig, options=options
         )
@@ -105,6 +107,8 @@ def change_cluster(
 
     At the first signal, or when the time is over, it is cancelled: what runs is really stopped before this returns.
     """
+
+    gc.enable()  # this may run for hours
 
     async def main() -> int:
         target = cluster.open(release, options)

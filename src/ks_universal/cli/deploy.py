@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @takes_run
 def command(name: str, source: Source, cluster: Cluster, *, output: str, **given: Any) -> int:
     """Deploy the release NAME to a cluster: the migrations first, then the applications, each watched to its end."""
-    from ks_universal.api import deploy
+    from ks_universal.api.cluster import deploy
     from ks_universal.cli.agreement import Agreement, load_plan
     from ks_universal.cli.statuses import find_run_status
     from ks_universal.targets.kubernetes.target import Options

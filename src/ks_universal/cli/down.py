@@ -9,7 +9,7 @@ def command(name: str) -> None:
     """Stop the release NAME, which 'ks-universal up' runs from this folder; its data stays."""
     import asyncio
 
-    from ks_universal.api import down
+    from ks_universal.api.local import down
     from ks_universal.cli.event_view import TextView
     from ks_universal.cli.foreground import STATE
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ks_universal.api import Values, open_local, up
+from ks_universal.api.local import open_local, up
+from ks_universal.api.values import Values
 from ks_universal.cli.event_view import View
 from ks_universal.cli.file_watch import FileWatch, Stamps, watching
 from ks_universal.cli.interruption import Interruption

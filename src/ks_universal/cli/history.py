@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--show", type=click.IntRange(min=1), metavar="REVISION", help="All that is known of one run.")
 def command(name: str, cluster: Cluster, *, output: str, show: int | None) -> int:
     """List the runs of the release NAME, the oldest first: when, by whom, how they ended, which migrations ran."""
-    from ks_universal.api import read_revisions
+    from ks_universal.api.cluster import read_revisions
     from ks_universal.cli.record_lines import format_history, format_revision
 
     async def work(target: "KubernetesTarget") -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ks_universal.api import load
+from ks_universal.api.values import load
 from ks_universal.cli.console import write_result
 from ks_universal.cli.starting_values import TOOLS, write_starting_values
 from ks_universal.diagnostics import Problem

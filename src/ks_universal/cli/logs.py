@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("-f", "--follow", is_flag=True, help="Follow the migration that runs now, to its end.")
 def command(name: str, step: str | None, cluster: Cluster, *, output: str, attempt: int | None, follow: bool) -> int:
     """Print the last lines of the migrations that ran last for the release NAME: all, or those of STEP."""
-    from ks_universal.api import follow_migration, read_revisions
+    from ks_universal.api.cluster import follow_migration, read_revisions
     from ks_universal.cli.record_lines import format_log
 
     async def work(target: "KubernetesTarget") -> int:

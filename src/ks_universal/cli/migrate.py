@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @takes_run
 def command(name: str, source: Source, cluster: Cluster, *, output: str, migrate: str, yes: bool, **given: Any) -> int:
     """Run the migrations of the release NAME, and nothing that comes after them: a 'deploy' of it follows."""
-    from ks_universal import api
+    from ks_universal.api import cluster as api
     from ks_universal.cli.agreement import Agreement
     from ks_universal.cli.statuses import find_run_status
     from ks_universal.targets.kubernetes.target import Options

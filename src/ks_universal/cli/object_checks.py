@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ks_universal.api import Values, check_for_version, check_pod_security
+from ks_universal.api.values import Values, check_for_version, check_pod_security
 from ks_universal.diagnostics import Problem
 from ks_universal.resources.objects import Rendered
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from ks_universal.api import Values, check_for_run, load
+from ks_universal.api.values import Values, check_for_run, load
 from ks_universal.diagnostics import Position, has_errors
 from ks_universal.errors import InputError
 from ks_universal.values.overrides import LAYERS, Override, parse_override
@@ -29,7 +29,7 @@ class Source(msgspec.Struct, frozen=True):
     overrides: tuple[Override, ...]
 
     def load(self, release: str | None = None, namespace: str = "", *, keep_tree: bool = False) -> Values:
-        """Read and check the values; expressions read the name and the namespace. See `api.load`."""
+        """Read and check the values; expressions read the name and the namespace. See `api.values.load`."""
         named = {} if release is None else {"release": release}
         return load(self.files, self.overrides, stdin=read_stdin, namespace=namespace, keep_tree=keep_tree, **named)
 

@@ -40,7 +40,7 @@ def command(  # noqa: PLR0913 - one for each option
     take_ownership: bool,
 ) -> int:
     """Show what 'deploy' would do to the release NAME: nothing is changed. Exits 1 where something is in the way."""
-    from ks_universal import api
+    from ks_universal.api import cluster as api
     from ks_universal.cli.plan_lines import format_plan
     from ks_universal.diagnostics import has_errors
     from ks_universal.targets.kubernetes.target import Options

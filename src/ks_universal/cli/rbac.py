@@ -29,7 +29,7 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, service
 
     Where objects of the release are in other namespaces, there is a Role in each of them.
     """
-    from ks_universal.api import render
+    from ks_universal.api.values import render
     from ks_universal.manifest.yaml import write_yaml
 
     values = source.load_valid(name, cluster.find_namespace())

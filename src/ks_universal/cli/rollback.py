@@ -21,7 +21,7 @@ def command(
     name: str, revision: int | None, cluster: Cluster, *, output: str, migrate_down: bool, yes: bool, **given: Any
 ) -> int:
     """Bring the release NAME back to REVISION, or to the last one that succeeded before the latest."""
-    from ks_universal import api
+    from ks_universal.api import cluster as api
     from ks_universal.cli.agreement import Agreement
     from ks_universal.cli.statuses import find_run_status
     from ks_universal.targets.kubernetes.target import Options

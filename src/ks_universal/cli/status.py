@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @takes_cluster
 def command(name: str, cluster: Cluster, *, output: str) -> int:
     """Say what runs of the release NAME, how its last run ended and why; a read-only role is enough."""
-    from ks_universal.api import read_status
+    from ks_universal.api.cluster import read_status
 
     async def work(target: "KubernetesTarget") -> int:
         state = await read_status(target)

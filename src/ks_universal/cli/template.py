@@ -2,7 +2,7 @@
 
 import click
 
-from ks_universal.api import render, template
+from ks_universal.api.values import render, template
 from ks_universal.cli.console import show_problems, write_result
 from ks_universal.cli.object_checks import CheckObjects, checks_objects
 from ks_universal.cli.options import Source, takes_values

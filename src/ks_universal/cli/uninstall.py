@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @takes_run
 def command(name: str, cluster: Cluster, *, output: str, delete_data: bool, yes: bool, **given: Any) -> int:
     """Remove everything of the release NAME, and nothing else; its data stays without --delete-data."""
-    from ks_universal import api
+    from ks_universal.api import cluster as api
     from ks_universal.cli.agreement import Agreement
     from ks_universal.cli.statuses import find_run_status
     from ks_universal.targets.kubernetes.target import Options

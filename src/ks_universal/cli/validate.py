@@ -3,7 +3,7 @@
 import click
 import msgspec
 
-from ks_universal.api import render
+from ks_universal.api.values import render
 from ks_universal.cli.console import count_problems, describe_problem, show_problems, write_result
 from ks_universal.cli.object_checks import CheckObjects, checks_objects
 from ks_universal.cli.options import Source, takes_values

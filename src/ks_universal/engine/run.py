@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Protocol, assert_never
+from typing import Protocol, Required, TypedDict, assert_never
 
 from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.engine.events import (
@@ -42,6 +42,15 @@ class Agree(Protocol):
 
     async def __call__(self, plan: Plan, state: State, warnings: tuple[Problem, ...]) -> None:
         """Return to have it done. Raises InputError where it is not to be."""
+
+
+class RunOptions(TypedDict, total=False):
+    """The user's words on a run, as `run_planned` takes them."""
+
+    by: Required[str]
+    wait_for_lock: bool
+    lock_wait_s: float | None
+    agree: Agree | None
 
 
 async def run(  # noqa: PLR0913 - the words after `by` are the user's, each with its default

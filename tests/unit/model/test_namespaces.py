@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from ks_universal.api import load
+from ks_universal.api.values import load
 
 VALUES = """\
     configs:

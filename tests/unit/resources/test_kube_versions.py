@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from ks_universal.api import check_for_version, render
+from ks_universal.api.values import check_for_version, render
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
 from releases import app, load_values

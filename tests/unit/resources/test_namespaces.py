@@ -2,7 +2,7 @@
 
 import pytest
 
-from ks_universal.api import load, render
+from ks_universal.api.values import load, render
 from ks_universal.resources.objects import identity
 
 MAIN = "containers: {main: {image: a, imageTag: '1', ports: {http: {containerPort: 80}}}}"

@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from ks_universal.api import Values, check_for_version, check_pod_security, load, render
+from ks_universal.api.values import Values, check_for_version, check_pod_security, load, render
 from ks_universal.diagnostics import Problem
 from ks_universal.values.overrides import Override
 

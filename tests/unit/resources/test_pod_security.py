@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from ks_universal.api import check_pod_security, render
+from ks_universal.api.values import check_pod_security, render
 from ks_universal.resources.pod_security import Policy, find_violations
 from pod_security_cases import CASES, SAFE, Case, pod
 from releases import app, load_values

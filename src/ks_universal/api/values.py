@@ -1,0 +1,173 @@
+"""Values to manifests: read, check, render and write; nothing but files is touched, and nothing else is imported."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ks_universal import __version__
+from ks_universal.diagnostics import Problem, Severity, has_errors, sort_problems
+from ks_universal.errors import InputError
+from ks_universal.manifest.flavors import Flavor, flavor_objects
+from ks_universal.manifest.select import select_objects, write_json
+from ks_universal.manifest.yaml import write_yaml
+from ks_universal.model.application import Application
+from ks_universal.model.expressions import Release
+from ks_universal.model.parse import parse_application
+from ks_universal.resources.build import build_objects
+from ks_universal.resources.objects import Rendered
+from ks_universal.values.load import load_values
+from ks_universal.values.nodes import Mapping
+from ks_universal.values.overrides import Override
+
+if TYPE_CHECKING:
+    from ks_universal.resources.pod_security import Policy
+
+# RFC 1123, as Kubernetes checks names; a release is cut at 53 so that names made from it fit in 63 (Helm's rule).
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.ASCII)
+_LONGEST_RELEASE = 53
+_LONGEST_NAMESPACE = 63
+_UNNAMED = Release()
+
+_GIVE_REVISION = "give what you mean in the values or with --set, such as --set firstInstall=true; 'template' takes it"
+
+# What leaves a file unread: every finding about the rest would be about something that the user never wrote.
+_UNREAD = frozenset(("values/unreadable", "values/syntax"))
+
+
+class Values(msgspec.Struct, frozen=True):
+    """Values that were read and checked: `application` is None where errors are among `problems`.
+
+    `problems` are sorted by place; warnings alone leave the application usable. `tree` says what is written where, for
+    findings about objects; it is there only where `load` was asked for it, because it is large.
+    """
+
+    application: Application | None
+    problems: tuple[Problem, ...]
+    tree: Mapping | None = None
+
+    def __repr__(self) -> str:
+        """Show no values: they hold secrets."""
+        return f"Values({len(self.problems)} problems)"
+
+
+def load(
+    files: Sequence[str],
+    overrides: Sequence[Override] = (),
+    *,
+    stdin: Callable[[], str] | None = None,
+    release: str = _UNNAMED.name,
+    namespace: str = "",
+    keep_tree: bool = False,
+) -> Values:
+    """Read, merge and check values; nothing is raised, whatever the files hold.
+
+    `files` are paths, the later ones winning; `-` is the text that `stdin` returns. `overrides` are `--set` and its
+    kin: `Override("--set", "deployments.my-app.replicas=3")`. `release` and `namespace` are what expressions read as
+    `.Release.Name` and `.Release.Namespace`: those that `render` is given. `keep_tree` is for `check_for_version` and
+    `check_pod_security`.
+    """
+    loaded = load_values(files, overrides, stdin=stdin)
+    if any(problem.code in _UNREAD for problem in loaded.problems):
+        return Values(None, sort_problems(list(loaded.problems)))
+    parsed = parse_application(loaded.tree, Release(release, namespace, __version__))
+    problems = sort_problems([*loaded.problems, *parsed.problems])
+    application = None if has_errors(problems) else parsed.application
+    return Values(application, problems, parsed.tree if keep_tree else None)
+
+
+def validate(
+    files: Sequence[str], overrides: Sequence[Override] = (), *, stdin: Callable[[], str] | None = None
+) -> tuple[Problem, ...]:
+    """Return all findings about values, warnings included, sorted by place; see `load`."""
+    return load(files, overrides, stdin=stdin).problems
+
+
+def render(values: Values, release: str, namespace: str = "") -> Rendered:
+    """Build the objects of a release; without a namespace they name none.
+
+    Raises InputError when the values have errors, or when Kubernetes would refuse one of the names.
+    """
+    return build_objects(find_application(values, release, namespace), release, namespace)
+
+
+def check_for_run(values: Values) -> tuple[Problem, ...]:
+    """Find what keeps values from being run on a cluster of which manifests can be made: an error each.
+
+    That is what expressions cannot know of the release there: its revision, and whether it is the first.
+    """
+    unknown = (problem for problem in values.problems if problem.code == "expressions/unknown-revision")
+    return tuple(msgspec.structs.replace(each, severity=Severity.ERROR, hint=_GIVE_REVISION) for each in unknown)
+
+
+def check_for_version(values: Values, rendered: Rendered, kube_version: str) -> tuple[Problem, ...]:
+    """Find the fields and APIs in a release's objects that a version of Kubernetes (`1.30`) does not know.
+
+    `values` are those that were rendered, loaded with `keep_tree`. Raises InputError for a version whose fields are not
+    known here.
+    """
+    from ks_universal.resources.kube_versions import find_unknown
+
+    return find_unknown(rendered, _tree_of(values), kube_version)
+
+
+def check_pod_security(values: Values, rendered: Rendered, policy: "Policy | str") -> tuple[Problem, ...]:
+    """Find what a namespace that enforces a policy of the Pod Security Standards would refuse of a release.
+
+    `values` are those that were rendered, loaded with `keep_tree`. `policy` is `baseline` or `restricted`; raises
+    ValueError for another one.
+    """
+    from ks_universal.resources.pod_security import Policy, find_refusals
+
+    return find_refusals(rendered, _tree_of(values), Policy(policy))
+
+
+def _tree_of(values: Values) -> Mapping:
+    if values.tree is None:
+        raise ValueError("findings about objects need values that were loaded with keep_tree=True")
+    return values.tree
+
+
+def template(rendered: Rendered, flavor: Flavor = Flavor.PLAIN, *, show: Sequence[str] = (), json: bool = False) -> str:
+    """Write the manifests of a release in apply order, as YAML documents or one JSON list.
+
+    `show` names the objects to write (`Deployment/my-app`), all where it is empty. Raises InputError for one that these
+    values do not make.
+    """
+    objects = select_objects(flavor_objects(rendered, flavor), show)
+    return write_json(objects) if json else write_yaml(objects)
+
+
+def check_release(name: str) -> None:
+    """Raise InputError for a name that no release can have."""
+    if problems := check_name("release", name, _LONGEST_RELEASE):
+        raise InputError(problems)
+
+
+def check_namespace(name: str) -> None:
+    """Raise InputError for a name that no namespace can have."""
+    if problems := check_name("namespace", name, _LONGEST_NAMESPACE):
+        raise InputError(problems)
+
+
+def find_application(values: Values, release: str, namespace: str) -> Application:
+    """Give the application of values that are to become a release. Raises InputError as `render` does."""
+    problems = [
+        *check_name("release", release, _LONGEST_RELEASE),
+        *(check_name("namespace", namespace, _LONGEST_NAMESPACE) if namespace else ()),
+        *values.problems,
+    ]
+    if values.application is None or has_errors(problems):
+        raise InputError(problems)
+    return values.application
+
+
+def check_name(what: str, name: str, longest: int) -> tuple[Problem, ...]:
+    """Find why Kubernetes or Helm would refuse a name."""
+    if len(name) > longest:
+        return (Problem("request/name", f"the name of the {what} is longer than {longest} characters"),)
+    if not _LABEL.fullmatch(name):
+        hint = "lower-case letters, digits and '-', with a letter or digit at both ends"
+        return (Problem("request/name", f"{name!r} cannot be the name of a {what}", hint=hint),)
+    return ()
