@@ -107,7 +107,6 @@ def change_cluster(
 
     At the first signal, or when the time is over, it is cancelled: what runs is really stopped before this returns.
     """
-
     gc.enable()  # this may run for hours
 
     async def main() -> int:
