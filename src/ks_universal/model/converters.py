@@ -13,8 +13,8 @@ from msgspec import UNSET
 
 from ks_universal.model import scalars
 from ks_universal.model.fields import fields_of
-from ks_universal.model.findings import Findings, Trail, hint_for_empty, hint_for_list
-from ks_universal.model.passthrough import converter_of, converter_of_field
+from ks_universal.model.findings import Findings, Trail, hint_for_empty
+from ks_universal.model.passthrough import convert_list, converter_of, converter_of_field
 from ks_universal.model.scalars import Convert
 from ks_universal.model.types import AsYaml, Format, Inline, Kubernetes
 from ks_universal.values.nodes import Mapping, Node, Sequence
@@ -97,21 +97,13 @@ def _one_of(enum: type[StrEnum]) -> Convert:
 
 
 def _list_of(convert: Convert) -> Convert:
-    text = convert in _SCALARS.values()
+    convert_items = convert_list(convert)
 
-    def convert_items(node: Node, trail: Trail, findings: Findings) -> Any:
-        if type(node) is not Sequence:
-            return _refuse(node, trail, findings, "a list", hint_for_list(text=text))
-        items = []
-        for index, item in enumerate(node.items):
-            value = convert(item, (trail, index), findings)
-            if value is not UNSET:
-                items.append(value)
-            elif is_null(item):
-                findings.empty((trail, index), item, hint_for_empty(text=text))
-        return tuple(items)
+    def convert_tuple(node: Node, trail: Trail, findings: Findings) -> Any:
+        items = convert_items(node, trail, findings)
+        return items if items is UNSET else tuple(items)
 
-    return convert_items
+    return convert_tuple
 
 
 def _map_of(convert: Convert) -> Convert:
@@ -211,10 +203,9 @@ def inline_definition(annotation: Any) -> str | None:
 
 
 def _find_place(struct: type[Format], key: str, node: Node) -> str | None:
-    # It knows all structs, and they this module.
     from ks_universal.model.misplaced import find_place
 
-    return find_place(struct, key, node)
+    return find_place(struct, key, node, keys_of)
 
 
 def _empty_value(annotation: Any) -> Any:
