@@ -16,11 +16,14 @@ test: $(READY)  ## all tests but those that need a cluster; those beside Helm on
 	@test -x $(TOOLS)/helm || $(BIN)/python tools/get_helm.py >/dev/null || echo "no Helm for this machine: tests beside it are skipped"
 	env -u KUBECONFIG $(BIN)/pytest -n 2
 
+# Beside three others on two cores a test's patience can run out: what fails then is shown, and has to succeed by itself.
 test-cluster: $(READY)  ## the tests on a real cluster: that of KUBECONFIG, else a node of this machine (Linux, root, Go)
 	@$(BIN)/python tools/get_helm.py >/dev/null
 	@KUBECONFIG=$${KUBECONFIG:-$$(tests/cluster/node/cluster up)} && export KUBECONFIG && \
 	export PATH="$(CURDIR)/$(TOOLS):$$PATH" && \
-	$(BIN)/pytest -m 'cluster and not alone' -n 4 && $(BIN)/pytest -m 'cluster and alone'
+	{ $(BIN)/pytest -m 'cluster and not alone' -n 4 || \
+	{ test $$? -eq 1 && echo "Again, one by one:" && $(BIN)/pytest -m 'cluster and not alone' --last-failed; }; } && \
+	$(BIN)/pytest -m 'cluster and alone'
 	@test -n "$$KUBECONFIG" || echo "The node runs on; to end it: tests/cluster/node/cluster down"
 
 check: $(READY)  ## formatting, lint, types, and the direction of imports
