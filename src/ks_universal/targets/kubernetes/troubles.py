@@ -54,6 +54,17 @@ def find_creation_trouble(events: Iterable[Json]) -> Trouble | None:
     return next((_refused_pod(event.get("message", "")) for event in latest), None)
 
 
+def find_unreadiness(container: str, events: Iterable[Json]) -> tuple[Problem, ...]:
+    """Find why a container that runs is not ready, in the events about its pod: what its probe said last."""
+    place = f"{{{container}}}"
+    unhealthy = [
+        e for e in events if e.get("reason") == "Unhealthy" and place in e["involvedObject"].get("fieldPath", "")
+    ]
+    messages = [f"container {container} is not ready: {_shorten(event.get('message', ''))}" for event in unhealthy[-1:]]
+    hint = "see its log, and whether path, port and command of the probe are right"
+    return tuple(Problem("kubernetes/not-ready", message, hint=hint) for message in messages)
+
+
 def describe_end(end: ContainerEnd, pod: Json) -> Problem | None:
     """Say what an unsuccessful end means beyond its exit code; None where only the log can tell."""
     if end.reason == "OOMKilled":
