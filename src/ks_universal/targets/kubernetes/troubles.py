@@ -134,11 +134,12 @@ def _unschedulable(pod: Json, events: list[Json]) -> Iterator[Trouble]:
     if pod["status"].get("nominatedNodeName") or any(event.get("reason") in _SCALING for event in events):
         return
     message = condition(pod, "PodScheduled").get("message", "")
-    problem = Problem(
-        "kubernetes/unschedulable",
-        f"no node takes the pod: {_shorten(message)}",
-        hint="lower resources.requests, correct nodeSelector, affinity or tolerations, or add a node",
-    )
+    hint = "lower resources.requests, correct nodeSelector, affinity or tolerations, or add a node"
+    if "unbound immediate PersistentVolumeClaims" in message:
+        hint = (
+            "see why its claims are not bound (kubectl describe pvc): the StorageClass, its provisioner, free volumes"
+        )
+    problem = Problem("kubernetes/unschedulable", f"no node takes the pod: {_shorten(message)}", hint=hint)
     yield Trouble(problem, 2.0 if _LASTING_SCHEDULING.search(message) else 60.0 if _FULL.search(message) else 10.0)
 
 
@@ -178,7 +179,8 @@ def describe_wait(pod: Json) -> str:
             return f"init container {state.name}"
     waiting = next((state for state in states if state.state == "waiting"), None)
     if waiting is None:
-        return ""
+        running = next((state for state in states if state.kind == "main" and state.state == "running"), None)
+        return "" if running is None else f"container {running.name} to end"
     reason = waiting.detail.get("reason", "")
     if reason in {"PodInitializing", "ContainerCreating", ""}:
         return f"container {waiting.name} to be created"
