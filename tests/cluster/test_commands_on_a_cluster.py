@@ -194,6 +194,7 @@ def test_a_second_deploy_exits_5_at_once_or_after_the_time_to_wait(ksu: Invoke, 
     assert f"pid {process.pid}" in at_once.err
     assert f"pid {process.pid}" in later.out
     assert f"pid {process.pid}" in broken.err
+    assert "--force breaks the lock" in broken.err
     assert f"locked by {os.environ.get('USER', 'root')}" in shown.out
 
 
@@ -225,6 +226,39 @@ def test_plan_exits_1_where_something_is_in_the_way(ksu: Invoke, namespace: str,
     refused = ksu("plan", "shop", "-f", write(tmp_path, VALUES))
     assert refused.status == 1
     assert "error[kubernetes/foreign-object]: ConfigMap/settings" in refused.err
+
+
+def test_plan_shows_what_taking_over_a_field_would_change(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    kubectl(namespace, "set", "image", "deployment/my-app", "main=busybox:hotfix")
+    refused = ksu("plan", "shop", "-f", write(tmp_path, VALUES))
+    assert refused.status == 1
+    assert "error[kubernetes/field-conflict]: Deployment/my-app: kubectl-set manages" in refused.err
+    assert "~ spec.template.spec.containers.0.image: busybox:hotfix -> busybox:local" in refused.out
+
+
+def test_a_namespace_that_is_missing_is_said_once(
+    namespace: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["plan", "shop", "-f", write(tmp_path, VALUES), "-n", f"{namespace}-no"]) == 1
+    found = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error")]
+    assert found == [f'error[kubernetes/namespace-missing]: namespaces "{namespace}-no" not found']
+
+
+def test_a_migration_that_is_refused_is_named_as_the_values_make_it(
+    ksu: Invoke, namespace: str, tmp_path: Path
+) -> None:
+    kubectl(namespace, "create", "quota", "none", "--hard=count/jobs.batch=0")
+    kubectl(namespace, "wait", "quota/none", "--for=jsonpath={.status.hard}", "--timeout=20s")
+    refused = ksu("plan", "shop", "-f", write(tmp_path, VALUES))
+    assert refused.status == 1
+    assert 'Job/my-app-migrations: jobs.batch "my-app-migrations" is forbidden' in refused.err
+
+
+def test_status_says_that_a_deployment_is_not_there(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    kubectl(namespace, "delete", "deployment", "my-app")
+    assert "my-app: its Deployment is not there" in ksu("status", "shop").out
 
 
 def test_a_saved_plan_is_carried_out_as_it_was_shown(ksu: Invoke, tmp_path: Path) -> None:
@@ -344,6 +378,7 @@ def test_uninstall_removes_the_release_and_nothing_else_and_keeps_its_data(
         ("PersistentVolumeClaim", "data"),
     }
     assert ksu("uninstall", "shop").status == 1
+    assert ksu("rollback", "shop").err.startswith("error[release/unknown]")
 
 
 def test_uninstall_removes_data_where_that_is_asked_for(ksu: Invoke, namespace: str, tmp_path: Path) -> None:

@@ -66,6 +66,8 @@ def test_exact_retries_one_retry_is_two_attempts_and_the_first_failure_is_kept(n
 
 def test_exact_retries_a_fatal_exit_code_ends_them(namespace: str) -> None:
     failure, events = run(namespace, migrate(sh("exit 42"), retries=3, fatal=(42,)))
+    assert [event.attempt.reason for event in events.of(AttemptEnded)] == ["one of fatalExitCodes: no retry"]
+    assert "the next attempt" not in [event.waits_for for event in events.of(Waited)]
     assert isinstance(failure, MigrationFailed)
     assert [attempt.exit_code for attempt in attempts(events)] == [42]
 
@@ -109,6 +111,8 @@ def test_a_timeout_ends_the_migration_and_says_what_it_waited_for(namespace: str
     waiting = sh("while :; do echo waiting for db; sleep 1; done", "wait-for-db")
     failure, events = run(namespace, migrate(waiting, sh("echo never"), timeout_s=3))
     assert isinstance(failure, MigrationFailed)
+    (ended,) = events.of(AttemptEnded)
+    assert (ended.attempt.reason, ended.retry_in_s) == ("timeout", None)
     timeout = next(cause for cause in failure.causes if cause.code == "migrations/timeout")
     assert "init container wait-for-db waited in vain, last saying: waiting for db" in timeout.message
     assert any(event.waits_for == "init container wait-for-db" for event in events.of(Waited))

@@ -55,6 +55,24 @@ def test_early_truth_a_crashing_version_is_named_with_its_last_words_and_what_se
     assert events.lines()
 
 
+def test_early_truth_a_version_without_a_probe_that_crashes_soon_is_not_taken_for_ready(namespace: str) -> None:
+    failure, events = run(namespace, roll_out(serve()), roll_out(sh("sleep 1; echo boom; exit 3")))
+    assert failure is not None
+    assert [cause.code for cause in failure.causes] == ["kubernetes/crash-loop", "kubernetes/serving"]
+    assert "boom" in events.lines()
+
+
+def test_early_truth_a_version_that_is_never_ready_says_what_its_probe_said(namespace: str) -> None:
+    probe = {"exec": {"command": ["sh", "-c", "echo no database; exit 1"]}, "periodSeconds": 1}
+    step = roll_out(sh("trap 'exit 0' TERM; echo serving; sleep 300 & wait", readinessProbe=probe))
+    step.body["spec"]["progressDeadlineSeconds"] = 5
+    failure, events = run(namespace, step)
+    assert failure is not None
+    assert [cause.code for cause in failure.causes][:2] == ["kubernetes/not-ready", "kubernetes/progress-deadline"]
+    assert "no database" in failure.causes[0].message
+    assert events.lines() == ["serving"]
+
+
 def test_early_truth_a_version_whose_image_does_not_exist_fails_at_once(namespace: str) -> None:
     failure, _ = run(namespace, roll_out({"name": "main", "image": "shop:nope"}))
     assert failure is not None

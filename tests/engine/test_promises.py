@@ -406,6 +406,17 @@ def test_no_leaks_neither_events_nor_the_record_hold_a_secret(exit_code: int) ->
 # a record
 
 
+def test_a_record_keeps_the_beginning_of_endless_lines_with_secrets_masked_before_they_are_cut() -> None:
+    world = World()
+    endless = "x" * 1995 + "battery-staple" + "y" * 1_000_000
+    fail(world, "web/migrations/schema", endless)
+    revision, events = deploy(SECOND, world)
+    (kept,) = revision.steps[0].attempts[0].log_tail
+    assert kept == "x" * 1995 + "***" + "yy …"
+    assert [event.attempt.log_tail for event in events.of(AttemptEnded)] == [(kept,)]
+    assert events.of(LogWritten)[0].line.endswith("y" * 1_000_000)
+
+
 def test_a_record_says_who_when_what_and_how_it_ended() -> None:
     world = World()
     world.scripts["web/migrations/schema"] = (Try(lines=("half",), exit_code=1), Try(lines=("whole",)))

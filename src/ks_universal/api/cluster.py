@@ -116,6 +116,8 @@ async def rollback(
     configuration of its own revision; migrations that stay are a warning. Raises InputError where there is no such
     revision in the record.
     """
+    if not await target.read_revisions():
+        raise InputError([_no_record(target)])
     way = await read_way_back(target, revision, migrate_down=migrate_down)
     return await run_planned(
         way.rendered,

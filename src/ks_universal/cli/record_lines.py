@@ -5,15 +5,18 @@ from datetime import datetime
 
 from ks_universal.cli.event_lines import format_attempt, format_duration
 from ks_universal.cli.tracebacks import fold_tracebacks
-from ks_universal.plan.records import Attempt, Revision, StepRecord
+from ks_universal.plan.records import Attempt, Outcome, Revision, StepRecord
 
 
 def format_history(revisions: Iterable[Revision]) -> Iterator[str]:
-    """List runs, one a line, in the order given."""
+    """List runs, one a line, the oldest first, as given. Of an older one that has no end nothing runs any more."""
+    revisions = tuple(revisions)
     for revision in revisions:
+        is_dead = revision.outcome is Outcome.RUNNING and revision is not revisions[-1]
+        outcome = "did not end" if is_dead else revision.outcome
         took = "" if revision.ended is None else f", {_duration(revision)}"
         steps = ", ".join(f"{step.id} {step.outcome}" for step in revision.steps) or "no migrations"
-        yield f"{revision.number:>4}  {_time(revision.started)}  {revision.outcome:<16} {revision.by}{took}; {steps}"
+        yield f"{revision.number:>4}  {_time(revision.started)}  {outcome:<16} {revision.by}{took}; {steps}"
 
 
 def format_revision(revision: Revision) -> Iterator[str]:

@@ -39,6 +39,8 @@ def _format(state: "ReleaseState") -> Iterator[str]:
         dead = "; it is dead: 'ks-universal unlock' frees the release" if state.lock.left_s == 0 else ""
         yield f"locked by {state.lock}{dead}"
     yield from format_revision(state.latest)
+    missing = state.latest.runs.keys() - {workload.name for workload in state.workloads}
+    yield from (f"{application}: its Deployment is not there" for application in sorted(missing))
     for workload in state.workloads:
         yield from _format_workload(workload)
 

@@ -47,7 +47,9 @@ def list_problems(error: KsUniversalError) -> tuple[Problem, ...]:
         case MigrationFailed() | RolloutFailed():
             return error.causes
         case LockedError():
-            hint = "wait for it with --wait-lock; one that died holds a release on a cluster for seconds only"
+            hint = (
+                "'ks-universal status' says what it does; wait for it; one that died holds a release for seconds only"
+            )
             return (Problem("release/locked", str(error), hint=hint),)
         case _:
             return (Problem("run/failed", str(error)),)

@@ -6,7 +6,10 @@ import click
 import msgspec
 
 from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
-from ks_universal.cli.console import write_result
+from ks_universal.cli.console import show_problems, write_result
+from ks_universal.cli.statuses import LOCKED
+from ks_universal.diagnostics import Problem
+from ks_universal.errors import LockedError
 
 if TYPE_CHECKING:
     from ks_universal.targets.kubernetes.target import KubernetesTarget
@@ -20,7 +23,12 @@ def command(name: str, cluster: Cluster, *, output: str, force: bool) -> int:
     """Free the release NAME of a run that died. Exits 5, and says whose it is, while that run may be at work."""
 
     async def work(target: "KubernetesTarget") -> int:
-        holder = await target.break_lock(force=force)
+        try:
+            holder = await target.break_lock(force=force)
+        except LockedError as error:
+            hint = "'ks-universal status' says what it does; --force breaks the lock, and that run writes nothing more"
+            show_problems([Problem("release/locked", str(error), hint=hint)])
+            return LOCKED
         if output == "json":
             write_result(msgspec.json.encode({"release": name, "broken": holder}).decode() + "\n")
         elif holder is None:

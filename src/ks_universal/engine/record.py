@@ -15,6 +15,15 @@ from ks_universal.plan.records import Attempt, Failure, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.resources.objects import Identity, identity
 
+_LONGEST_LINE = 2000
+"""Characters of a log line that are kept: fifty lines of a megabyte each would make the record fifty Secrets."""
+
+
+def shorten_log(attempt: Attempt) -> Attempt:
+    """Cut the long lines of an attempt's log, as it is kept and reported."""
+    lines = (line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …" for line in attempt.log_tail)
+    return msgspec.structs.replace(attempt, log_tail=tuple(lines))
+
 
 class Record:
     """What has become of a plan so far. Of a revision that is continued, what succeeded before is in it, too."""

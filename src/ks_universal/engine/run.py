@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol, Required, TypedDict, assert_never
 
+import msgspec
+
 from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.engine.events import (
     AttemptEnded,
@@ -22,7 +24,7 @@ from ks_universal.engine.events import (
 from ks_universal.engine.finishing import finish
 from ks_universal.engine.locking import hold
 from ks_universal.engine.masking import Mask, build_mask
-from ks_universal.engine.record import Record
+from ks_universal.engine.record import Record, shorten_log
 from ks_universal.engine.schedule import Schedule
 from ks_universal.engine.target import Target
 from ks_universal.errors import InputError, KsUniversalError, MigrationFailed, RolloutFailed, TargetError
@@ -172,7 +174,9 @@ class _Execution:
 
     def _emit_of_migration(self, event: Event) -> None:
         if isinstance(event, AttemptEnded):
-            self._record.add_attempt(event.step, self._mask.attempt(event.attempt))
+            attempt = shorten_log(self._mask.attempt(event.attempt))  # masked first: a value cut in two would be missed
+            event = msgspec.structs.replace(event, attempt=attempt)
+            self._record.add_attempt(event.step, attempt)
         self._emit(event)
 
     async def _fail(self, step: Step, error: KsUniversalError) -> None:

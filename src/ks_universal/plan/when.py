@@ -38,6 +38,8 @@ def decide(member: Member, fingerprint: str, revisions: Sequence[Revision], poli
         return Verdict(True, "first deploy")
     if last.digests.get(member.name) == fingerprint:
         return _decide_unchanged(member, fingerprint, revisions)
+    if last.planned[member.name] == fingerprint and last.outcome is Outcome.SUCCEEDED:
+        return Verdict(True, f"revision {last.number} left them out")
     if last.planned[member.name] == fingerprint:
         return Verdict(True, f"revision {last.number} did not complete")
     return Verdict(True, f"{name_changes(last.planned[member.name], fingerprint)} changed")

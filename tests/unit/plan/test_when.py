@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from ks_universal.model.migrations import Phase
@@ -59,6 +60,11 @@ def test_no_migrations_run_when_nothing_changed_since_they_succeeded() -> None:
 
 def test_migrations_run_again_when_the_last_run_failed() -> None:
     assert verdict(FIRST, revision(1, FIRST, None)) == Verdict(True, "revision 1 did not complete")
+
+
+def test_after_a_run_that_left_them_out_they_run() -> None:
+    skipped = msgspec.structs.replace(revision(1, FIRST, None), outcome=Outcome.SUCCEEDED)
+    assert verdict(FIRST, skipped) == Verdict(True, "revision 1 left them out")
 
 
 def test_migrations_run_on_the_way_back_from_a_version_that_failed() -> None:

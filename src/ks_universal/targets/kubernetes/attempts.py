@@ -11,6 +11,7 @@ from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.logs import LogTail
 from ks_universal.targets.kubernetes.pods import (
+    ContainerEnd,
     find_failure,
     has_succeeded,
     is_disrupted,
@@ -101,10 +102,15 @@ class PodAttempt:
             started=started,
             duration_s=max(0.0, (finished - started).total_seconds()),
             exit_code=exit_code,
-            reason=reason or ("disrupted" if disrupted else None if failure is None else failure.reason or None),
+            reason=reason or ("disrupted" if disrupted else self._name_failure(failure)),
             causes=() if succeeded else self._causes(trouble),
             log_tail=self.last_lines(),
         )
+
+    def _name_failure(self, failure: ContainerEnd | None) -> str | None:
+        if failure is not None and failure.exit_code in self._step.migration.fatal_exit_codes:
+            return "one of fatalExitCodes: no retry"
+        return None if failure is None else failure.reason or None
 
     def _causes(self, trouble: Problem | None) -> tuple[Problem, ...]:
         if trouble is not None:
@@ -165,8 +171,16 @@ class Attempts:
         """How many retries are left; negative when the last has failed. Pods ended from outside don't count."""
         return self._step.migration.retries - self._count_failures()
 
-    async def update(self, pods: list[Json], *, resumed: bool) -> None:
-        """Take in the Job's pods as they are: new ones begin an attempt, finished and vanished ones end theirs."""
+    @property
+    def awaits_retry(self) -> bool:
+        """Whether the last attempt has failed, and there will be another."""
+        return self.last is not None and self.last.ended is not None and self._pause_after(self.last) is not None
+
+    async def update(self, pods: list[Json], *, resumed: bool, stopped: str | None) -> None:
+        """Take in the Job's pods as they are: new ones begin an attempt, finished and vanished ones end theirs.
+
+        `stopped` says why its controller ends them, if it does.
+        """
         present = set()
         for pod in pods:
             uid = pod["metadata"]["uid"]
@@ -178,8 +192,8 @@ class Attempts:
             self._by_uid[uid].update(pod)
         for uid, attempt in self._by_uid.items():
             if attempt.ended is None and (attempt.is_over or uid not in present):
-                await attempt.end()
-                attempt.tell_end(retry_in_s=self._pause_after(attempt))
+                await attempt.end(reason=None if has_succeeded(attempt.pod) else stopped)
+                attempt.tell_end(retry_in_s=None if stopped else self._pause_after(attempt))
 
     async def end(self, *, trouble: Problem | None = None, reason: str | None = None) -> None:
         """End those that have not ended: their pods are gone, or were given up for a trouble."""

@@ -54,7 +54,7 @@ async def _try_step(client: Client, step: Step, live: dict[Identity, Json], owne
     if foreign is not None and not force:
         return Trial(problem=foreign)
     if isinstance(step, Migrate):
-        tried = await _try(client, _rename(body, step.digest), force=force)
+        tried = await _try_renamed(client, body, step.digest, force=force)
         return Trial(problem=tried if isinstance(tried, Problem) else None)
     adopted = adopt(existing, step.body, owner)
     return await _try_change(client, mark(adopted, owner), existing, force=force)
@@ -65,9 +65,16 @@ async def _try_change(client: Client, marked: Json, existing: Json | None, *, fo
     if is_as_applied(existing, marked):
         return Trial(ObjectChange(identity=subject, change="unchanged"))
     replaced = existing is not None and is_replaced(existing, marked)
-    tried = await _try(client, _rename(marked, find_job_digest(marked) or "") if replaced else marked, force=force)
+    if replaced:
+        tried = await _try_renamed(client, marked, find_job_digest(marked) or "", force=force)
+    else:
+        tried = await _try(client, marked, force=force)
     if isinstance(tried, Problem):
-        return Trial(compare_objects(subject, existing, existing or marked), tried)
+        # What others have set is shown as it would be changed: that is what --take-ownership is about.
+        conflict = tried.code == "kubernetes/field-conflict"
+        forced = await _try(client, marked, force=True) if conflict else tried
+        wanted = existing or marked if isinstance(forced, Problem) else forced
+        return Trial(compare_objects(subject, existing, wanted), tried)
     if existing is not None and replaced:
         return Trial(compare_objects(subject, without_identity(existing), without_identity(tried)))
     return Trial(compare_objects(subject, existing, tried))
@@ -80,10 +87,14 @@ def _look_at_delete(step: Delete, live: dict[Identity, Json], owner: Owner) -> T
     return Trial(ObjectChange(identity=step.identity, change="deleted"))
 
 
-def _rename(job: Json, digest: str) -> Json:
-    """Give a Job a name for the trial: one that exists cannot be changed, not even without effect."""
-    name = f"{job['metadata']['name'][:50]}-{digest[:8]}-try"
-    return {**job, "metadata": {**job["metadata"], "name": name}}
+async def _try_renamed(client: Client, job: Json, digest: str, *, force: bool) -> Json | Problem:
+    """Try a Job under another name: one that exists cannot be changed, not even without effect."""
+    name = job["metadata"]["name"]
+    other = f"{name[:50]}-{digest[:8]}-try"
+    tried = await _try(client, {**job, "metadata": {**job["metadata"], "name": other}}, force=force)
+    if not isinstance(tried, Problem):
+        return tried
+    return msgspec.structs.replace(tried, message=tried.message.replace(other, name))
 
 
 async def _try(client: Client, body: Json, *, force: bool) -> Json | Problem:

@@ -134,7 +134,7 @@ class JobRun:
                 if self._attempts.succeeded >= (job["spec"].get("completions") or 1):
                     return True  # known by the pods about a second before the Job's condition says so
                 if any(_is_true(job, kind) for kind in _ENDS):
-                    await self._catch_up(uid)
+                    await self._catch_up(job)
                 if _is_true(job, "Complete") or _is_true(job, "SuccessCriteriaMet"):
                     return True
                 if _is_true(job, "Failed"):
@@ -142,14 +142,16 @@ class JobRun:
                         return False
                     raise await self._fail(*self._verdict(job))
 
-    async def _catch_up(self, uid: str) -> None:
+    async def _catch_up(self, job: Json) -> None:
         """Read the pods of a Job that has ended: its end may be observed before theirs, as each kind has its watch."""
+        uid = job["metadata"]["uid"]
         listing = await self._client.list(POD, labels=f"batch.kubernetes.io/job-name={self._name}")
-        await self._attempts.update([pod for pod in listing.items if owner(pod)[2] == uid], resumed=self._resumed)
+        pods = [pod for pod in listing.items if owner(pod)[2] == uid]
+        await self._attempts.update(pods, resumed=self._resumed, stopped=_find_stop(job))
 
     async def _look(self, job: Json, pods: list[Json]) -> None:
         """Take in what the pods have become: attempts begin and end, waits are told, hopeless ones given up."""
-        await self._attempts.update(pods, resumed=self._resumed)
+        await self._attempts.update(pods, resumed=self._resumed, stopped=_find_stop(job))
         if condition(job, "Failed") or condition(job, "FailureTarget") or condition(job, "Complete"):
             return
         running = [pod for pod in pods if not is_finished(pod)]
@@ -177,9 +179,9 @@ class JobRun:
         if running:
             again = ", which says the same again and again" if self._attempts.repeats_itself else ""
             self._say(describe_wait(running[-1]) + again)
-        elif self._attempts.ended:
+        elif self._attempts.awaits_retry:
             self._say("the next attempt")
-        else:
+        elif not self._attempts.ended:
             self._say("its pod to be created")
 
     def _say(self, reason: str) -> None:
@@ -243,6 +245,12 @@ def _vain_wait(attempt: PodAttempt) -> str:
             last = attempt.last_lines()[-1:]
             return f": init container {state.name} waited in vain" + (f", last saying: {last[0]}" if last else "")
     return ""
+
+
+def _find_stop(job: Json) -> str | None:
+    """Say why the controller ends the Job's pods before their time; None where it does not."""
+    reasons = {condition(job, kind).get("reason") for kind in ("Failed", "FailureTarget")}
+    return "timeout" if "DeadlineExceeded" in reasons else None
 
 
 def _is_true(job: Json, kind: str) -> bool:

@@ -32,13 +32,21 @@ def read_progress(deployment: Json, replica_sets: list[Json], pods: list[Json]) 
         return Progress(done=False, failure=_too_slow(deployment, progressing))
     wanted = spec.get("replicas", 1)
     available, updated = status.get("availableReplicas", 0), status.get("updatedReplicas", 0)
-    if updated < wanted or available < wanted:
-        ready = sum(is_ready(pod) for pod in new_pods(deployment, replica_sets, pods))
-        return Progress(done=False, waits_for=f"its new pods: {ready} of {wanted} ready")
+    ready = sum(is_ready(pod) for pod in new_pods(deployment, replica_sets, pods))
     old = len(old_pods(deployment, replica_sets, pods)) or status.get("replicas", 0) - updated
+    if updated < wanted or available < wanted or (old > 0 and ready < wanted):  # old pods count as available, too
+        return Progress(done=False, waits_for=f"its new pods: {ready} of {wanted} ready")
     if old > 0:
         return Progress(done=False, waits_for=f"{old} old pod{'s' if old > 1 else ''} to end")
     return Progress(done=True)
+
+
+def proves_itself(deployment: Json) -> bool:
+    """Tell whether the end of the rollout shows that its pods work; without a readiness probe it shows their start."""
+    spec = deployment["spec"]
+    if spec.get("paused") or spec.get("replicas", 1) == 0 or spec.get("minReadySeconds", 0) > 0:
+        return True
+    return any("readinessProbe" in container for container in spec["template"]["spec"]["containers"])
 
 
 def is_settled(deployment: Json) -> bool:

@@ -1,5 +1,6 @@
 """What the API server and the network refuse, in our words: the one table from lower errors to findings."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -28,10 +29,15 @@ _NEXT_STEPS = {
     "kubernetes/quota": QUOTA_HINT,
     "kubernetes/field-conflict": "let that manager give the field up, or take it over with --take-ownership",
     "kubernetes/namespace-missing": "create it, or deploy with --create-namespace",
+    "kubernetes/namespace-terminating": "wait until it is gone (kubectl get namespace), then use --create-namespace",
     "kubernetes/unreachable": "check the address in the kubeconfig, and the network",
     "kubernetes/certificate": "check address and certificate authority in the kubeconfig: another cluster answers,"
     " its certificates were renewed, or a proxy stands between",
 }
+
+
+_LASTING = re.compile(r"immutable|may not change once set")
+_IMMUTABLE = "this cannot be changed: give the object another name, or delete it first, with all that hangs on it"
 
 
 def refuse(code: int, answer: bytes, what: str) -> Refusal:
@@ -40,8 +46,12 @@ def refuse(code: int, answer: bytes, what: str) -> Refusal:
     reason = str(status.get("reason") or "")
     message = str(status.get("message") or answer[:500].decode(errors="replace") or f"HTTP {code}")
     problem_code = _classify(code, reason, message, status)
-    text = _describe_conflict(status) if problem_code == "kubernetes/field-conflict" else message
-    return Refusal(code, reason, Problem(problem_code, f"{what}: {text}", hint=_NEXT_STEPS.get(problem_code)))
+    hint = _IMMUTABLE if _LASTING.search(message) else _NEXT_STEPS.get(problem_code)
+    if problem_code == "kubernetes/field-conflict":
+        message = _describe_conflict(status)
+    # What is wrong with the namespace is so for each object: it is said once.
+    text = message if problem_code == "kubernetes/namespace-missing" else f"{what}: {message}"
+    return Refusal(code, reason, Problem(problem_code, text, hint=hint))
 
 
 def is_schema_error(answer: bytes) -> bool:
@@ -89,6 +99,8 @@ def _classify(code: int, reason: str, message: str, status: Json) -> str:
         return "kubernetes/pod-security"
     if code == 404 and _details(status).get("kind") == "namespaces":
         return "kubernetes/namespace-missing"
+    if "because it is being terminated" in message:
+        return "kubernetes/namespace-terminating"
     if "admission webhook" in message or "ValidatingAdmissionPolicy" in message:
         return "kubernetes/admission"
     if code == 403 and "User " not in message:

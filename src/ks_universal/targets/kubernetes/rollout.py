@@ -10,16 +10,19 @@ from ks_universal.engine.events import Emit, LogWritten, Waited
 from ks_universal.errors import RolloutFailed
 from ks_universal.plan.steps import RollOut
 from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.clock import now_s
 from ks_universal.targets.kubernetes.logs import read_log
 from ks_universal.targets.kubernetes.observer import Observer, Topic
 from ks_universal.targets.kubernetes.patience import Patience
 from ks_universal.targets.kubernetes.pods import is_ready, read_containers
-from ks_universal.targets.kubernetes.readiness import new_pods, old_pods, read_progress
-from ks_universal.targets.kubernetes.troubles import find_creation_trouble, find_trouble
+from ks_universal.targets.kubernetes.readiness import new_pods, old_pods, proves_itself, read_progress
+from ks_universal.targets.kubernetes.troubles import find_creation_trouble, find_trouble, find_unreadiness
 
 Json = dict[str, Any]
 
 _LINES = 50
+_SETTLING_S = 3.0
+"""How long pods without a readiness probe have to stay up: a version that crashes at its start is ready, too."""
 
 
 class Rollout:
@@ -35,6 +38,7 @@ class Rollout:
         self._topic: Topic = ("Deployment", self._name)
         self._patience = Patience()
         self._said = ""
+        self._up_since_s: float | None = None
         self._known_events: dict[str, int] = {}
 
     async def follow(self) -> None:
@@ -43,10 +47,19 @@ class Rollout:
         with self._observer.follow(self._topic) as changed:
             while not await self._is_done():
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._patience.left_s()):
+                    async with asyncio.timeout(self._left_s()):
                         await changed.wait()
                 changed.clear()
                 self._observer.check()
+
+    def _left_s(self) -> float | None:
+        """Seconds until a trouble has lasted too long, or the new pods have stayed up for long enough."""
+        settling_s = None if self._up_since_s is None else max(0.0, self._up_since_s + _SETTLING_S - now_s())
+        return min((left_s for left_s in (settling_s, self._patience.left_s()) if left_s is not None), default=None)
+
+    def _has_settled(self, deployment: Json) -> bool:
+        self._up_since_s = now_s() if self._up_since_s is None else self._up_since_s
+        return proves_itself(deployment) or now_s() - self._up_since_s >= _SETTLING_S
 
     async def _is_done(self) -> bool:
         deployment = self._observer.deployment(self._name)
@@ -55,7 +68,8 @@ class Rollout:
         replica_sets, pods = self._observer.replica_sets(deployment), self._observer.pods(self._topic)
         progress = read_progress(deployment, replica_sets, pods)
         if progress.done:
-            return True
+            return self._has_settled(deployment)
+        self._up_since_s = None
         if progress.failure is not None:
             raise await self._fail(progress.failure, deployment)
         hopeless = self._judge(deployment, replica_sets, pods)
@@ -86,23 +100,23 @@ class Rollout:
     async def _fail(self, problem: Problem, deployment: Json) -> RolloutFailed:
         replica_sets, pods = self._observer.replica_sets(deployment), self._observer.pods(self._topic)
         told: list[Problem] = []
-        for pod in new_pods(deployment, replica_sets, pods)[:1]:
+        for pod in sorted(new_pods(deployment, replica_sets, pods), key=is_ready)[:1]:
             told = await self._read_causes(pod)
         serving = sum(is_ready(pod) for pod in old_pods(deployment, replica_sets, pods))
         return RolloutFailed(self._step.id, tuple(dict.fromkeys((*told, problem, _what_runs(serving)))))
 
     async def _read_causes(self, pod: Json) -> list[Problem]:
-        """Show the last words of the containers that failed, and find the causes in them."""
+        """Show the last words of the containers that are not ready, and find the causes in them."""
         causes: list[Problem] = []
         for state in read_containers(pod):
-            if state.ready or not (state.restarts or state.state == "terminated"):
+            if state.ready or (state.state == "waiting" and not state.restarts):
                 continue
-            previous = state.state != "terminated"
+            previous = state.state != "terminated" and state.restarts > 0
             name = pod["metadata"]["name"]
             lines = await read_log(self._client, name, state.name, lines=_LINES, previous=previous)
             for line in lines:
                 self._emit(LogWritten(source=f"{self._name}/{state.name}", line=line))
-            causes += diagnose(lines)
+            causes += (*diagnose(lines), *find_unreadiness(state.name, self._observer.events(pod)))
         return causes
 
 

@@ -113,7 +113,7 @@ class KubernetesTarget:
         trials = await try_plan(self._client, plan, self._live, self._owner, force=self._options.take_ownership)
         self.changes = tuple(self._keep_data(trial.change) for trial in trials if trial.change is not None)
         helm = warn_of_helm(self._live.values(), self._owner) if self._options.take_ownership else ()
-        return (*helm, *(trial.problem for trial in trials if trial.problem is not None))
+        return tuple(dict.fromkeys((*helm, *(trial.problem for trial in trials if trial.problem is not None))))
 
     def _keep_data(self, change: ObjectChange) -> ObjectChange:
         kept = change.identity.kind == _CLAIM and change.change == "deleted" and not self._options.delete_data

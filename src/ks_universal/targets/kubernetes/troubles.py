@@ -54,6 +54,17 @@ def find_creation_trouble(events: Iterable[Json]) -> Trouble | None:
     return next((_refused_pod(event.get("message", "")) for event in latest), None)
 
 
+def find_unreadiness(container: str, events: Iterable[Json]) -> tuple[Problem, ...]:
+    """Find why a container that runs is not ready, in the events about its pod: what its probe said last."""
+    place = f"{{{container}}}"
+    unhealthy = [
+        e for e in events if e.get("reason") == "Unhealthy" and place in e["involvedObject"].get("fieldPath", "")
+    ]
+    messages = [f"container {container} is not ready: {_shorten(event.get('message', ''))}" for event in unhealthy[-1:]]
+    hint = "see its log, and whether path, port and command of the probe are right"
+    return tuple(Problem("kubernetes/not-ready", message, hint=hint) for message in messages)
+
+
 def describe_end(end: ContainerEnd, pod: Json) -> Problem | None:
     """Say what an unsuccessful end means beyond its exit code; None where only the log can tell."""
     if end.reason == "OOMKilled":
@@ -123,11 +134,12 @@ def _unschedulable(pod: Json, events: list[Json]) -> Iterator[Trouble]:
     if pod["status"].get("nominatedNodeName") or any(event.get("reason") in _SCALING for event in events):
         return
     message = condition(pod, "PodScheduled").get("message", "")
-    problem = Problem(
-        "kubernetes/unschedulable",
-        f"no node takes the pod: {_shorten(message)}",
-        hint="lower resources.requests, correct nodeSelector, affinity or tolerations, or add a node",
-    )
+    hint = "lower resources.requests, correct nodeSelector, affinity or tolerations, or add a node"
+    if "unbound immediate PersistentVolumeClaims" in message:
+        hint = (
+            "see why its claims are not bound (kubectl describe pvc): the StorageClass, its provisioner, free volumes"
+        )
+    problem = Problem("kubernetes/unschedulable", f"no node takes the pod: {_shorten(message)}", hint=hint)
     yield Trouble(problem, 2.0 if _LASTING_SCHEDULING.search(message) else 60.0 if _FULL.search(message) else 10.0)
 
 
@@ -167,7 +179,8 @@ def describe_wait(pod: Json) -> str:
             return f"init container {state.name}"
     waiting = next((state for state in states if state.state == "waiting"), None)
     if waiting is None:
-        return ""
+        running = next((state for state in states if state.kind == "main" and state.state == "running"), None)
+        return "" if running is None else f"container {running.name} to end"
     reason = waiting.detail.get("reason", "")
     if reason in {"PodInitializing", "ContainerCreating", ""}:
         return f"container {waiting.name} to be created"

@@ -16,8 +16,10 @@ _DIFFERENT_LINES = 3
 """What one turn of such a loop writes at most: its own line, and what the tool says that it calls."""
 _PATIENCE_S = 300.0
 """A database may take minutes to come up; Helm gives hooks as long by default."""
-_UNKNOWN_HOST_PATIENCE_S = 30.0
-"""A name that DNS does not know is that of a Service that is not there, and what is to come first is there by now."""
+_SHORT_PATIENCE_S = 30.0
+_LASTING = frozenset(("database/authentication-failed", "database/host-unknown"))
+"""What waiting does not mend: a name that DNS does not know is that of a Service that is not there, and what is to come
+first is there by now; a password that the database refuses stays the same as long as the pod lives."""
 
 
 def find_repetition(lines: Iterable[str]) -> str | None:
@@ -33,12 +35,12 @@ def find_vain_wait(container: str, lines: Iterable[str]) -> Trouble | None:
     said = find_repetition(lines)
     if said is None:
         return None
-    unknown = next((cause for cause in diagnose(lines[-_LINES:]) if cause.code == "database/host-unknown"), None)
-    patience_s = _UNKNOWN_HOST_PATIENCE_S if unknown else _PATIENCE_S
+    lasting = next((cause for cause in diagnose(lines[-_LINES:]) if cause.code in _LASTING), None)
+    patience_s = _SHORT_PATIENCE_S if lasting else _PATIENCE_S
     message = f"init container {container} waits in vain: for {patience_s:g} s it has said again and again: {said}"
     hint = (
-        unknown.hint
-        if unknown
+        lasting.hint
+        if lasting
         else "see whether what it waits for is there; 'timeout' of the migration lets it wait longer"
     )
     return Trouble(Problem("migrations/waits-in-vain", message, hint=hint), patience_s)

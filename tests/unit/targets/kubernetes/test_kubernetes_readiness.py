@@ -38,7 +38,12 @@ def test_new_pods_that_are_not_available_are_counted() -> None:
 
 
 def test_an_old_pod_that_is_ending_is_waited_for_though_the_status_no_longer_counts_it() -> None:
-    assert read_progress(deployment(), SETS, [pod("1"), pod("2")]).waits_for == "1 old pod to end"
+    assert read_progress(deployment(), SETS, [pod("1"), pod("2"), pod("2")]).waits_for == "1 old pod to end"
+
+
+def test_new_pods_that_are_not_ready_are_waited_for_while_old_ones_count_as_available() -> None:
+    surge = deployment(replicas=1, replicas_=2, updatedReplicas=1, availableReplicas=1)
+    assert read_progress(surge, SETS, [pod("1")]).waits_for == "its new pods: 0 of 1 ready"
 
 
 def test_an_old_pod_that_has_ended_is_not_waited_for() -> None:

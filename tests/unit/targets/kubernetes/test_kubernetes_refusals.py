@@ -23,6 +23,11 @@ def answer(message: str, reason: str = "", **details: object) -> bytes:
         (403, answer('pods "a" is forbidden: maximum memory usage per Container is 16Mi', "Forbidden"), "admission"),
         (400, answer('admission webhook "policy.example" denied the request: no'), "admission"),
         (404, answer('namespaces "a" not found', "NotFound", kind="namespaces"), "namespace-missing"),
+        (
+            403,
+            answer("unable to create new content in namespace a because it is being terminated"),
+            "namespace-terminating",
+        ),
         (404, answer('jobs "a" not found', "NotFound", kind="jobs"), "not-found"),
         (409, answer("the object has been modified", "Conflict"), "conflict"),
         (422, answer("spec.replicas: Invalid value: -1", "Invalid"), "invalid"),
@@ -34,7 +39,14 @@ def answer(message: str, reason: str = "", **details: object) -> bytes:
 def test_each_refusal_has_a_code_of_ours(code: int, body: bytes, found: str) -> None:
     refusal = refuse(code, body, "Job/a")
     assert refusal.problem.code == f"kubernetes/{found}"
-    assert refusal.problem.message.startswith("Job/a: ")
+    assert refusal.problem.message.startswith("namespaces " if found == "namespace-missing" else "Job/a: ")
+
+
+@pytest.mark.parametrize("message", ["spec: field is immutable", "spec.clusterIPs[0]: may not change once set"])
+def test_what_cannot_be_changed_says_what_can_be_done(message: str) -> None:
+    hint = refuse(422, answer(message, "Invalid"), "Job/a").problem.hint
+    assert hint is not None
+    assert "another name" in hint
 
 
 def test_a_field_conflict_names_managers_and_fields() -> None:

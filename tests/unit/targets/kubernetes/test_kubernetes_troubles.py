@@ -90,6 +90,14 @@ def test_a_pod_for_which_a_node_is_on_its_way_is_waited_for(reason: str) -> None
     assert find_trouble(unschedulable(nominatedNodeName="other"), ()) is None
 
 
+def test_a_pod_whose_claims_are_not_bound_is_told_to_look_at_storage() -> None:
+    waits = unschedulable()
+    waits["status"]["conditions"][0]["message"] = "0/1 nodes: pod has unbound immediate PersistentVolumeClaims"
+    trouble = find_trouble(waits, ())
+    assert trouble is not None
+    assert "StorageClass" in str(trouble.problem.hint)
+
+
 def test_a_volume_of_a_missing_secret_is_found_in_the_events() -> None:
     message = 'MountVolume.SetUp failed for volume "v" : secret "tls" not found'
     trouble = find_trouble(pod(waiting("ContainerCreating")), [{"reason": "FailedMount", "message": message}])
@@ -158,4 +166,4 @@ def test_a_deleted_pod_is_disrupted_unless_it_had_succeeded() -> None:
 def test_a_wait_is_told_in_a_clause() -> None:
     assert describe_wait(pod(waiting("PodInitializing"), init=(runs("wait-for-db"),))) == "init container wait-for-db"
     assert describe_wait(pod(waiting("ContainerCreating"))) == "container main to be created"
-    assert describe_wait(pod(runs())) == ""
+    assert describe_wait(pod(runs())) == "container main to end"

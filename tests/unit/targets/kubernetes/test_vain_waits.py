@@ -36,5 +36,12 @@ def test_early_truth_an_unknown_host_is_given_up_much_sooner_than_a_database_tha
     assert "check DB_HOST" in (unknown.problem.hint or "")
 
 
+def test_early_truth_a_refused_password_is_given_up_soon_for_the_pod_will_have_no_other() -> None:
+    refused = find_vain_wait("wait-for-db", ['waiting: FATAL:  password authentication failed for user "shop"'] * 9)
+    assert refused is not None
+    assert refused.patience_s == 30
+    assert "check the Secret" in (refused.problem.hint or "")
+
+
 def test_a_container_that_works_does_not_wait_in_vain() -> None:
     assert find_vain_wait("backup", ["dumping", "done"]) is None
