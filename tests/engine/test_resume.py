@@ -60,6 +60,7 @@ def summary(world: World, revision: Revision) -> dict[str, Any]:
         "number": revision.number,
         "outcome": revision.outcome,
         "steps": {s.id: (s.outcome, s.digest, [a.exit_code for a in s.attempts]) for s in revision.steps},
+        "order": [step.id for step in revision.steps],
         "digests": revision.digests,
         "inventory": set(revision.objects),
         "runs": revision.runs,

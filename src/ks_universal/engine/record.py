@@ -137,10 +137,13 @@ class Record:
 
 
 def _begin_steps(plan: Plan, resumed: Revision | None) -> dict[str, StepRecord]:
+    """Begin the records of the steps; those of a run that is continued stay where they were, done or not."""
+    before = resumed.steps if resumed else ()
     done = {(s.application, s.step) for s in plan.skipped if s.succeeded}
-    kept = [r for r in (resumed.steps if resumed else ()) if (r.application, r.step) in done]
-    begun = [_record_step(step) for step in plan.steps if isinstance(step, Migrate)]
-    return {record.id: record for record in (*kept, *begun)}
+    records = {record.id: record for record in before if (record.application, record.step) in done}
+    records |= {step.id: _record_step(step) for step in plan.steps if isinstance(step, Migrate)}
+    order = dict.fromkeys((*(record.id for record in before), *records))
+    return {step: records[step] for step in order if step in records}
 
 
 def _record_step(step: Migrate) -> StepRecord:
