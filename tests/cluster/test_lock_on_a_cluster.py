@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster_release import LEASE_S, RELEASE, Events, api, apply, config, release
+from cluster_release import LEASE_S, RELEASE, Events, Json, api, apply, config, release
 from ks_universal.engine.events import LockAwaited
 from ks_universal.errors import LockedError
 from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, LEASE
@@ -53,6 +53,20 @@ def holder(namespace: str) -> Iterator["subprocess.Popen[str]"]:
 async def enter(target: KubernetesTarget, events: Events) -> None:
     async with target.lock(events.append, wait=True):
         pass
+
+
+def test_a_lock_is_given_back_also_where_its_lease_has_changed_meanwhile(namespace: str) -> None:
+    async def main() -> Json | None:
+        async with release(namespace, lease_s=600) as (target, events), api(namespace) as client:
+            async with target.lock(events.append, wait=False):
+                await client.patch(
+                    LEASE, f"ks-universal.{RELEASE}", {"metadata": {"annotations": {"seen": "by tests"}}}
+                )
+            return await client.get(LEASE, f"ks-universal.{RELEASE}")
+
+    lease = asyncio.run(main())
+    assert lease is not None
+    assert "holderIdentity" not in lease["spec"]
 
 
 def test_one_at_a_time_the_second_waits_and_shows_whom_for(namespace: str) -> None:

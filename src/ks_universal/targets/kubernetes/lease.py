@@ -197,12 +197,19 @@ class Lease:
 
     async def _renew_changed(self) -> None:
         """Renew where the Lease is not as this holder left it: still its own, or another's by now."""
+        other = await self._read_own()
+        if other is not None:
+            raise LockedError(self._release, other)
+        await self._renew()
+
+    async def _read_own(self) -> str | None:
+        """Read the Lease again, where it is still this holder's; else say whose it is."""
         lease, server_now = await _read(self._client, self._release)
         holder = None if lease is None else read_holder(lease, server_now)
         if lease is None or holder is None or holder.identity != self._identity:
-            raise LockedError(self._release, str(holder or "nobody: its Lease was deleted"))
+            return str(holder or "nobody: its Lease was deleted")
         self._lease = lease
-        await self._renew()
+        return None
 
     async def _release_lease(self) -> None:
         spec = {"leaseDurationSeconds": self._duration_s, "renewTime": _write_time()}
@@ -211,6 +218,9 @@ class Lease:
         except Refusal as refusal:
             if refusal.code not in {404, 409}:
                 raise
+            # A renewal that was cancelled on its way may have arrived: the Lease is newer then, and still held.
+            if await self._read_own() is None:
+                await self._release_lease()
 
 
 async def read_lock(client: Client, release: str) -> Holder | None:
