@@ -65,7 +65,7 @@ def test_early_truth_a_version_without_a_probe_that_crashes_soon_is_not_taken_fo
 def test_early_truth_a_version_that_is_never_ready_says_what_its_probe_said(namespace: str) -> None:
     probe = {"exec": {"command": ["sh", "-c", "echo no database; exit 1"]}, "periodSeconds": 1}
     step = roll_out(sh("trap 'exit 0' TERM; echo serving; sleep 300 & wait", readinessProbe=probe))
-    step.body["spec"]["progressDeadlineSeconds"] = 5
+    step.body["spec"]["progressDeadlineSeconds"] = 30  # enough for the probe to have spoken, also on a busy node
     failure, events = run(namespace, step)
     assert failure is not None
     assert [cause.code for cause in failure.causes][:2] == ["kubernetes/not-ready", "kubernetes/progress-deadline"]
