@@ -261,6 +261,19 @@ def test_status_says_that_a_deployment_is_not_there(ksu: Invoke, namespace: str,
     assert "my-app: its Deployment is not there" in ksu("status", "shop").out
 
 
+def test_no_leaks_a_secret_that_is_written_into_a_command_stands_in_no_plan_and_no_record(
+    ksu: Invoke, namespace: str, tmp_path: Path
+) -> None:
+    careless = write(tmp_path, VALUES.replace("with $PASSWORD", "with correct-horse"))
+    plan = tmp_path / "plan.json"
+    assert ksu("plan", "shop", "-f", careless, "--out", str(plan)).status == 0
+    assert "correct-horse" not in plan.read_text()
+    assert ksu("deploy", "shop", "-f", careless, "--plan", str(plan)).status == 0
+    assert "migrating $COLOUR with ***" in ksu("history", "shop", "--show", "1").out
+    shown = get(namespace, CONFIG_MAP, "ks-universal.shop.v1")
+    assert "correct-horse" not in str(shown)
+
+
 def test_a_saved_plan_is_carried_out_as_it_was_shown(ksu: Invoke, tmp_path: Path) -> None:
     deploy(ksu, tmp_path, VALUES)
     plan = tmp_path / "plan.json"

@@ -80,7 +80,8 @@ async def preview(
     planned = build_plan(rendered, state, migrate=MigratePolicy(migrate), force=force)
     mask = build_mask(rendered, state, planned)
     problems = mask.problems((*planned.warnings, *await target.check(planned)))
-    return build_preview(planned, state, target.changes, problems, migrate=MigratePolicy(migrate).value, force=force)
+    asked = MigratePolicy(migrate).value
+    return mask.preview(build_preview(planned, state, target.changes, problems, migrate=asked, force=force))
 
 
 async def migrate(

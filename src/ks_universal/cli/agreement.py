@@ -12,6 +12,7 @@ import msgspec
 from ks_universal.cli.event_view import JsonView, View
 from ks_universal.cli.plan_lines import format_plan
 from ks_universal.diagnostics import Problem
+from ks_universal.engine.masking import Mask
 from ks_universal.errors import InputError
 from ks_universal.plan.records import State
 from ks_universal.plan.saved import FORMAT, Preview, build_preview
@@ -42,9 +43,11 @@ class Agreement:
         self._yes = yes
         self._saved = saved
 
-    async def __call__(self, plan: Plan, state: State, warnings: tuple[Problem, ...]) -> None:
+    async def __call__(self, plan: Plan, state: State, warnings: tuple[Problem, ...], mask: Mask) -> None:
         """Show the plan and ask. Raises InputError where it is not the saved one, or the answer is no."""
-        preview = build_preview(plan, state, self._target.changes, warnings, migrate=self._migrate, force=self._force)
+        changes = self._target.changes
+        preview = build_preview(plan, state, changes, warnings, migrate=self._migrate, force=self._force)
+        preview = mask.preview(preview)
         if self._saved is not None and self._saved.digest != preview.digest:
             raise InputError([_moved_on(self._saved, preview)])
         self._view.show_plan(preview, format_plan(preview))

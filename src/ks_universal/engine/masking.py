@@ -10,6 +10,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import AttemptEnded, Emit, Event, LogWritten, StepFailed, Waited
 from ks_universal.plan.records import Attempt, State
+from ks_universal.plan.saved import Preview
 from ks_universal.plan.steps import Migrate, Plan
 from ks_universal.resources.masking import MASK
 from ks_universal.resources.objects import Rendered
@@ -54,6 +55,15 @@ class Mask:
             causes=self.problems(attempt.causes),
             log_tail=tuple(map(self.text, attempt.log_tail)),
         )
+
+    def command(self, words: Iterable[str]) -> tuple[str, ...]:
+        """Mask a command, in which somebody may have written a value as it is."""
+        return tuple(map(self.text, words))
+
+    def preview(self, preview: Preview) -> Preview:
+        """Mask what a plan shows beside the objects' changes and the findings, which are masked already."""
+        migrations = (msgspec.structs.replace(each, command=self.command(each.command)) for each in preview.migrations)
+        return msgspec.structs.replace(preview, migrations=tuple(migrations))
 
     def event(self, event: Event) -> Event:
         """Mask an event: those that carry words of others."""

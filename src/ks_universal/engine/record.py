@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from ks_universal.engine.digests import Progress, find_digest, find_parts
+from ks_universal.engine.masking import Mask
 from ks_universal.plan.one_off_jobs import find_job_digest, name_job
 from ks_universal.plan.records import Attempt, Failure, Outcome, Revision, State, StepRecord
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
@@ -28,7 +29,7 @@ def shorten_log(attempt: Attempt) -> Attempt:
 class Record:
     """What has become of a plan so far. Of a revision that is continued, what succeeded before is in it, too."""
 
-    def __init__(self, plan: Plan, state: State, *, by: str, now: datetime) -> None:
+    def __init__(self, plan: Plan, state: State, mask: Mask, *, by: str, now: datetime) -> None:
         latest = state.revisions[-1] if state.revisions else None
         resumed = latest if latest is not None and latest.number == plan.revision else None
         self._plan = plan
@@ -37,7 +38,7 @@ class Record:
         self._inventory = () if latest is None else latest.objects
         self._parts = find_parts(plan, {} if latest is None else latest.digests)
         self._running = _find_running(plan, state)
-        self._steps = _begin_steps(plan, resumed)
+        self._steps = _begin_steps(plan, resumed, mask)
         self._jobs = {} if latest is None else dict(latest.jobs)
         self._begun: dict[str, Step] = {}
         self._succeeded: set[str] = set()
@@ -136,17 +137,17 @@ class Record:
         return tuple(s for s in dict.fromkeys((*self._inventory, *made)) if s not in deleted)
 
 
-def _begin_steps(plan: Plan, resumed: Revision | None) -> dict[str, StepRecord]:
+def _begin_steps(plan: Plan, resumed: Revision | None, mask: Mask) -> dict[str, StepRecord]:
     """Begin the records of the steps; those of a run that is continued stay where they were, done or not."""
     before = resumed.steps if resumed else ()
     done = {(s.application, s.step) for s in plan.skipped if s.succeeded}
     records = {record.id: record for record in before if (record.application, record.step) in done}
-    records |= {step.id: _record_step(step) for step in plan.steps if isinstance(step, Migrate)}
+    records |= {step.id: _record_step(step, mask) for step in plan.steps if isinstance(step, Migrate)}
     order = dict.fromkeys((*(record.id for record in before), *records))
     return {step: records[step] for step in order if step in records}
 
 
-def _record_step(step: Migrate) -> StepRecord:
+def _record_step(step: Migrate, mask: Mask) -> StepRecord:
     migration = step.migration
     container = migration.body["spec"]["template"]["spec"]["containers"][0]
     return StepRecord(
@@ -156,7 +157,7 @@ def _record_step(step: Migrate) -> StepRecord:
         phase=migration.phase,
         digest=step.digest,
         image=container["image"],
-        command=(*container.get("command", ()), *container.get("args", ())),
+        command=mask.command((*container.get("command", ()), *container.get("args", ()))),
         outcome=Outcome.RUNNING,
     )
 

@@ -42,8 +42,8 @@ Planner = Callable[[Rendered, State], Plan]
 class Agree(Protocol):
     """Takes a plan before anything of it is done."""
 
-    async def __call__(self, plan: Plan, state: State, warnings: tuple[Problem, ...]) -> None:
-        """Return to have it done. Raises InputError where it is not to be."""
+    async def __call__(self, plan: Plan, state: State, warnings: tuple[Problem, ...], mask: Mask) -> None:
+        """Return to have it done; what is shown of it has to be masked. Raises InputError where it is not to be."""
 
 
 class RunOptions(TypedDict, total=False):
@@ -100,8 +100,8 @@ async def run_planned(  # noqa: PLR0913 - see `run`
         if has_errors(warnings):
             raise InputError(warnings)
         if agree is not None:
-            await agree(plan, state, warnings)
-        record = Record(plan, state, by=by, now=datetime.now(UTC))
+            await agree(plan, state, warnings, mask)
+        record = Record(plan, state, mask, by=by, now=datetime.now(UTC))
         execution = _Execution(target, plan, record, mask, emit)
         return await execution.run(warnings, began_s)
 
