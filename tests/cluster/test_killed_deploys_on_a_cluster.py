@@ -13,7 +13,7 @@ from cluster_release import new_namespace
 from deploying import deploy, get, items, start
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, LEASE, POD
-from ks_universal.targets.kubernetes.pods import is_finished, owner
+from ks_universal.targets.kubernetes.pods import has_succeeded, is_finished, owner
 
 SERVE = "trap 'exit 0' TERM; httpd -f -p 8080 -h /tmp & wait"
 EFFECTS = Path("/var/tmp/ksu-effects")
@@ -90,8 +90,8 @@ def end_state(namespace: str, revision: Revision) -> dict[str, object]:
         "deployments": sorted((d["metadata"]["name"], d["status"].get("readyReplicas")) for d in deployments),
         "settings": settings and settings["data"],
         "jobs": sorted(job["metadata"]["name"] for job in items(namespace, JOB)),
-        # By the pods: a Job's own count follows up to a second later.
-        "succeeded": sorted(owner(pod)[1] for pod in items(namespace, POD) if pod["status"]["phase"] == "Succeeded"),
+        # By the pods' containers: their phase and the Job's own count follow later.
+        "succeeded": sorted(owner(pod)[1] for pod in items(namespace, POD) if has_succeeded(pod)),
         "outcome": revision.outcome,
         "number": revision.number,
         "steps": [(record.id, record.outcome) for record in revision.steps],
