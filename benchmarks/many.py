@@ -1,8 +1,8 @@
 """Deploys many applications to the cluster of KUBECONFIG; reports the seconds, requests and memory of two deploys.
 
-usage: many.py [APPLICATIONS [PODS]]     default: 300 applications, of which 150 have a pod
+usage: many.py [APPLICATIONS [PODS]]     default: 300 applications, of which 140 have a pod
 
-All migrations run, as far as the node takes their pods at once. The node of `tests/cluster/node` takes 200 pods: the
+All migrations run, 50 at once. The node of `tests/cluster/node` takes 200 pods: the
 applications beyond PODS have no replicas, so that of them only the API server knows.
 """
 
@@ -69,4 +69,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["once"]:
         sys.exit(deploy_once(*sys.argv[2:]))
     words = [int(word) for word in sys.argv[1:]]
-    sys.exit(main(*(words + [300, 150][len(words) :])))
+    sys.exit(main(*(words + [300, 140][len(words) :])))

@@ -22,7 +22,7 @@ from ks_universal.engine.events import (
     StepStarted,
     StepSucceeded,
 )
-from ks_universal.engine.run import run
+from ks_universal.engine.run import MIGRATIONS_AT_ONCE, run
 from ks_universal.errors import InputError, LockedError, TargetError
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.plan.steps import Apply
@@ -112,6 +112,16 @@ def test_gate_configuration_changes_only_after_all_migrations_have_succeeded() -
     last = history.index(("attempt-ended", "web/migrations/data"))
     assert min(i for i, (what, _) in enumerate(history) if what == "applied") > last
     assert ("applied", "Secret/db") in history
+
+
+def test_order_so_many_migrations_run_side_by_side_and_no_more() -> None:
+    revision, events = deploy(release(**{f"app-{number}": app("one") for number in range(60)}), World())
+    running = most = 0
+    for event in events.of(AttemptStarted, AttemptEnded):
+        running += 1 if isinstance(event, AttemptStarted) else -1
+        most = max(most, running)
+    assert revision.outcome is Outcome.SUCCEEDED
+    assert most == MIGRATIONS_AT_ONCE
 
 
 def test_stand_still_the_others_go_on_and_what_needs_the_failed_one_is_skipped() -> None:

@@ -35,6 +35,9 @@ from ks_universal.plan.show import show_plan
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.resources.objects import Rendered
 
+MIGRATIONS_AT_ONCE = 50
+"""Each holds connections to a database and a place on a node: of hundreds, most would only wait for these."""
+
 Planner = Callable[[Rendered, State], Plan]
 """Builds a plan from what is to be and what is. Raises InputError."""
 
@@ -117,6 +120,7 @@ class _Execution:
         self._emit = mask.wrap(emit)
         self._schedule = Schedule(plan.steps)
         self._saving = asyncio.Lock()
+        self._places = asyncio.Semaphore(MIGRATIONS_AT_ONCE)
         self._asked = self._saved = 0
 
     async def run(self, warnings: tuple[Problem, ...], began_s: float) -> Revision:
@@ -141,7 +145,12 @@ class _Execution:
 
     def _start_ready(self, group: asyncio.TaskGroup) -> None:
         for step in self._schedule.take_ready():
-            group.create_task(self._carry_out(step, group), name=step.id)
+            group.create_task(self._take_place(step, group), name=step.id)
+
+    async def _take_place(self, step: Step, group: asyncio.TaskGroup) -> None:
+        """Carry a step out, a migration when there is a place for it."""
+        async with self._places if isinstance(step, Migrate) else contextlib.nullcontext():
+            await self._carry_out(step, group)
 
     async def _carry_out(self, step: Step, group: asyncio.TaskGroup) -> None:
         """Carry a step out, then start what waited for it, or skip what needs it."""
