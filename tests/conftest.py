@@ -26,3 +26,8 @@ def helm() -> str:
     if found is None:
         pytest.skip("no helm: run tools/get_helm.py, or set KSU_HELM to its path")
     return found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if "KUBECONFIG" not in os.environ:
+        terminalreporter.write_line("The tests on a cluster are left out: `make test-cluster`, or set KUBECONFIG.")

@@ -8,7 +8,6 @@ import pytest
 
 HERE = Path(__file__).parent
 
-LEFT_OUT = pytest.StashKey[int]()
 WANTED = "KUBECONFIG" in os.environ
 # httpcore2 leaves the socket of a TLS handshake that is cancelled (`start_tls` closes it after errors alone), until the
 # garbage collector finds it in whatever test runs then.
@@ -17,7 +16,7 @@ UNCLOSED = (
 )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if item.path.is_relative_to(HERE)]
     for item in ours:
         item.add_marker(pytest.mark.cluster)
@@ -25,13 +24,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("cluster"):
             item.add_marker(pytest.mark.filterwarnings(UNCLOSED))
     if not WANTED:
-        config.stash[LEFT_OUT] = len(ours)
         items[:] = [item for item in items if item not in ours]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if left_out := config.stash.get(LEFT_OUT, 0):
-        terminalreporter.write_line(f"{left_out} tests left out: no cluster (`make test-cluster`, or set KUBECONFIG)")
 
 
 @pytest.fixture(scope="session")
