@@ -8,6 +8,7 @@ from cluster_release import Json, api, migrate, release, sh
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import MigrationFailed
 from ks_universal.plan.steps import Migrate
+from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import JOB, NAMESPACE, POD, Kind
 from ks_universal.targets.kubernetes.pods import condition, is_finished
 
@@ -36,12 +37,18 @@ def fail(
                     await target.migrate(step, events.append)
             pods = (await client.list(POD)).items
             assert all(is_finished(pod) for pod in pods)
-            job = await client.get(JOB, "app-migrations")
-            assert job is not None
-            assert condition(job, "Failed") or condition(job, "FailureTarget")
+            async with asyncio.timeout(WITHIN_S):  # it is its controller that ends a Job that has no pod
+                while not await has_ended(client):
+                    await asyncio.sleep(0.05)
             return caught.value.causes
 
     return asyncio.run(main())
+
+
+async def has_ended(client: Client) -> bool:
+    job = await client.get(JOB, "app-migrations")
+    assert job is not None
+    return bool(condition(job, "Failed") or condition(job, "FailureTarget"))
 
 
 def env(kind: str, name: str, key: str) -> list[Json]:
