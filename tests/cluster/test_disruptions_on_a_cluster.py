@@ -22,11 +22,6 @@ echo first
 while :; do sleep 0.1; done
 """
 
-# Without it the cluster waits five minutes for a lost node before it gives its pods up.
-AT_ONCE = [
-    {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 0}
-]
-
 Disrupt = Callable[[Client, str], Awaitable[None]]
 
 
@@ -42,22 +37,25 @@ async def delete(client: Client, pod: str) -> None:
 async def lose_node(client: Client, pod: str) -> None:
     """Take the pod's node away until the cluster has given the pod up, then give it back.
 
-    The pod works on meanwhile, as on a node that only the network has lost: nothing may take its place.
+    The pod works on meanwhile, as on a node that only the network has lost: nothing may take its place. The taint, by
+    which the cluster gives pods up, is set here: of its last node a cluster believes that the fault is its own.
     """
     subprocess.run([str(NODE), "stop", "kubelet"], check=True)
-    while not (await client.list(JOB)).items[0]["status"].get("terminating"):  # the Job's controller has seen it
-        await asyncio.sleep(0.5)
-    assert [item["metadata"]["name"] for item in (await client.list(POD)).items] == [pod]
-    subprocess.run([str(NODE), "start", "kubelet"], check=True)
+    subprocess.run(["kubectl", "taint", "node", "--all", "lost=true:NoExecute"], check=True)
+    try:
+        while not (await client.list(JOB)).items[0]["status"].get("terminating"):  # the Job's controller has seen it
+            await asyncio.sleep(0.5)
+        assert [item["metadata"]["name"] for item in (await client.list(POD)).items] == [pod]
+    finally:
+        subprocess.run(["kubectl", "taint", "node", "--all", "lost-"], check=True)
+        subprocess.run([str(NODE), "start", "kubelet"], check=True)
 
 
 @pytest.mark.parametrize("disrupt", [evict, delete, pytest.param(lose_node, marks=pytest.mark.alone)])
 @pytest.mark.usefixtures("make_image")  # it is the project's own node that is lost
 def test_a_pod_ended_from_outside_is_replaced_when_it_is_gone_without_a_retry(namespace: str, disrupt: Disrupt) -> None:
     main = sh(SCRIPT, args=["sh", namespace], volumeMounts=[{"name": "mark", "mountPath": "/mark"}])
-    step = migrate(
-        main, volumes=[{"name": "mark", "hostPath": {"path": "/tmp", "type": "Directory"}}], tolerations=AT_ONCE
-    )
+    step = migrate(main, volumes=[{"name": "mark", "hostPath": {"path": "/tmp", "type": "Directory"}}], retries=0)
 
     async def body() -> Events:
         async with release(namespace) as (target, events), api(namespace) as client:
