@@ -37,7 +37,7 @@ class JobRun:
     """One run of a migration step, as part of a revision's run.
 
     `marks` are the annotations of the Job that it makes, RUN among them. A Job that has ended is taken up when
-    `is_unrecorded`: it was made for this revision, and nobody has noted its end.
+    `is_unrecorded`: it was made for this revision, and nobody has noted its end. `job` is the Job, once there is one.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class JobRun:
         marks: dict[str, str],
         is_unrecorded: bool,
     ) -> None:
+        self.job: Json | None = None
         self._client = client
         self._observer = observer
         self._step = step
@@ -68,9 +69,9 @@ class JobRun:
         await self._observer.start()
         try:
             async with asyncio.timeout(self._longest_s()):
-                job = await self._take_up_or_create()
-                while not await self._follow(job):
-                    job = await self._begin_again(job)
+                self.job = await self._take_up_or_create()
+                while not await self._follow(self.job):
+                    self.job = await self._begin_again(self.job)
                 return self._attempts.ended
         except TimeoutError:
             await finish(self._stop())

@@ -17,7 +17,7 @@ from ks_universal.plan.records import Attempt, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.targets.kubernetes.adoption import adopt, own, warn_of_helm
-from ks_universal.targets.kubernetes.announcements import announce
+from ks_universal.targets.kubernetes.announcements import Announcer
 from ks_universal.targets.kubernetes.checking import try_plan
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.jobs import JobRun
@@ -41,8 +41,6 @@ Json = dict[str, Any]
 
 _ENDED = frozenset((Outcome.SUCCEEDED, Outcome.MIGRATION_FAILED))
 _CLAIM = "PersistentVolumeClaim"
-_LAST_WORDS_S = 5.0
-"""How long Events that are still to be written may hold up the end."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +71,7 @@ class KubernetesTarget:
         self._rendered: Rendered | None = None
         self._run = 0
         self._recorded: set[str] = set()
-        self._announcing: list[asyncio.Task[None]] = []
+        self._announcer = Announcer(client)
 
     @property
     def requests(self) -> int:
@@ -147,15 +145,21 @@ class KubernetesTarget:
         marks = {RUN: str(self._run), **home_of(job, self._owner)}
         unrecorded = step.id not in self._recorded
         run = JobRun(client, self._observe(client), step, emit, marks=marks, is_unrecorded=unrecorded)
-        self._announce(step, "MigrationStarted", f"{step.id} began: {step.why}")
+        deployment = Identity("Deployment", job["metadata"].get("namespace", ""), step.migration.application)
+        live = self._live.get(deployment)
+        self._announcer.announce(deployment, live, "MigrationStarted", f"{step.id} began: {step.why}")
         try:
             attempts = await run.migrate()
         except MigrationFailed as failure:
             # Codes only: the sentences quote the log, and nothing has masked it yet.
             codes = ", ".join(dict.fromkeys(cause.code for cause in failure.causes))
-            self._announce(step, "MigrationFailed", f"{step.id} failed: {codes}", warning=True)
+            about = live or run.job  # after a failed first deploy there is nothing but the Job
+            self._announcer.announce(
+                deployment, about, "MigrationFailed", f"{step.id} failed: {codes}", is_warning=True
+            )
             raise
-        self._announce(step, "MigrationSucceeded", f"{step.id} succeeded, {len(attempts)} attempt(s)")
+        said = f"{step.id} succeeded, {len(attempts)} attempt(s)"
+        self._announcer.announce(deployment, live, "MigrationSucceeded", said)
         return attempts
 
     async def roll_out(self, step: RollOut, emit: Emit) -> None:
@@ -172,8 +176,7 @@ class KubernetesTarget:
 
     async def close(self) -> None:
         """Stop watching and close the connections; everything in the cluster runs on."""
-        if self._announcing:
-            await asyncio.wait(self._announcing, timeout=_LAST_WORDS_S)
+        await self._announcer.close()
         for observer in self._observers.values():
             await observer.stop()
         await self._client.close()
@@ -233,14 +236,6 @@ class KubernetesTarget:
             kinds.setdefault(place, []).append(await self._kind(resource.body["kind"], resource.body["apiVersion"]))
         return tuple(build_role(self._owner, place, of_place) for place, of_place in kinds.items())
 
-    def _announce(self, step: Migrate, reason: str, message: str, *, warning: bool = False) -> None:
-        """Write an Event on the application's Deployment, where there is one already; nothing waits for it."""
-        namespace = step.migration.body["metadata"].get("namespace", "")
-        about = self._live.get(Identity("Deployment", namespace, step.migration.application))
-        if about is not None:
-            written = announce(self._client.of(about), about, reason=reason, message=message, warning=warning)
-            self._announcing.append(asyncio.create_task(written))
-
     async def _apply(self, step: Apply | RollOut, emit: Emit) -> Json:
         """Make the object so, and return it as it then is."""
         key = identity(step.body)
@@ -259,6 +254,7 @@ class KubernetesTarget:
         if foreign is not None:
             applied = await own(client, kind, applied)
         self._live[key] = applied
+        self._announcer.write_kept(key, applied)
         emit(ObjectChanged(step=step.id, identity=key, change=_name_change(live, applied)))
         return applied
 
