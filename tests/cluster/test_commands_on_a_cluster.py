@@ -1,6 +1,7 @@
 """The commands as a user calls them, on a real cluster: what they print, what they exit with, what they leave."""
 
 import contextlib
+import itertools
 import json
 import os
 import pty
@@ -348,6 +349,27 @@ def test_logs_follows_a_migration_that_runs_to_its_end(ksu: Invoke, namespace: s
         process.communicate(timeout=60)
     assert followed.status == 0
     assert followed.out.splitlines() == [*(f"{number} ***" for number in range(1, 7)), "migrating red with ***"]
+
+
+def test_logs_follows_all_migrations_that_run_each_line_under_its_name(
+    ksu: Invoke, namespace: str, tmp_path: Path
+) -> None:
+    values = yaml.safe_load(VALUES.replace("echo migrating", "sleep 3; echo migrating"))
+    values["deployments"]["other"] = values["deployments"]["my-app"]
+    command = [sys.executable, "-m", "ks_universal", "deploy", "shop", "-n", namespace, "-o", "json"]
+    process = subprocess.Popen(
+        [*command, "-f", write(tmp_path, yaml.safe_dump(values))], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        begun = (line for line in process.stdout if "AttemptStarted" in line)
+        assert len(list(itertools.islice(begun, 2))) == 2
+        followed = ksu("logs", "shop", "-f")
+    finally:
+        process.communicate(timeout=60)
+    assert followed.status == 0
+    said = [f"{name}/migrations | migrating red with ***" for name in ("my-app", "other")]
+    assert sorted(followed.out.splitlines()) == said
 
 
 def test_rollback_brings_the_old_objects_back_and_names_the_migrations_that_stay(

@@ -1,6 +1,7 @@
 """Writes results to standard output, and findings to standard error."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -11,10 +12,23 @@ from ks_universal.diagnostics import Problem, Severity
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
+_CONTROLS = re.compile(
+    r"^[^\n]*\r(?=[^\r\n])"  # what is written over
+    r"|(\x1b\[[\d;:]*m)"  # colours, which stay
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?"  # all other sequences (ECMA-48)
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]",
+    re.MULTILINE,
+)
+
 
 def write_result(text: str) -> None:
-    """Write to standard output as UTF-8, whatever the locale; a reader that has enough (`| head`) is no error."""
+    """Write to standard output as UTF-8, whatever the locale; a reader that has enough (`| head`) is no error.
+
+    What programs wrote into their logs does not get at a terminal, but for colours; a file or a pipe gets it as it is.
+    """
     try:
+        if sys.stdout.isatty():
+            text = remove_controls(text)
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
         sys.stdout.buffer.flush()
@@ -22,6 +36,11 @@ def write_result(text: str) -> None:
         discard_output()
     except OSError as error:
         raise click.ClickException(f"the output cannot be written: {os.strerror(error.errno or 0).lower()}") from error
+
+
+def remove_controls(text: str) -> str:
+    """Take out what moves a terminal's cursor, rings its bell or switches its letters; colours stay."""
+    return text if text.isprintable() else _CONTROLS.sub(r"\1", text)
 
 
 def discard_output() -> None:
@@ -34,7 +53,7 @@ def discard_output() -> None:
 def show_problems(problems: Sequence[Problem]) -> None:
     """Write findings to standard error, in the order given."""
     for problem in problems:
-        click.echo(format_problem(problem, colour=wants_colour(sys.stderr.isatty())), err=True)
+        click.echo(remove_controls(format_problem(problem, colour=wants_colour(sys.stderr.isatty()))), err=True)
 
 
 def format_problem(problem: Problem, *, colour: bool) -> str:

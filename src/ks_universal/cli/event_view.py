@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from ks_universal.cli.console import describe_problem, discard_output, show_problems
+from ks_universal.cli.console import describe_problem, discard_output, remove_controls, show_problems
 from ks_universal.cli.event_lines import PROGRAM, Line, format_event
+from ks_universal.cli.repetitions import RepetitionFold
 from ks_universal.cli.report import RunReport
 from ks_universal.cli.tracebacks import TracebackFold
 from ks_universal.diagnostics import Problem
@@ -74,6 +75,8 @@ class TextView:
         self.report = RunReport(succeeded)
         self._waits: dict[str, str] = {}
         self._folds: dict[str, TracebackFold] = {}
+        self._repetitions: dict[str, RepetitionFold] = {}
+        self._steps: tuple[str, ...] = ()
         self._applied: set[str] = set()
         self._status: Status | None = None
         self._plan_shown = False
@@ -84,6 +87,7 @@ class TextView:
         self.report.take(event)
         self._note_wait(event)
         if isinstance(event, RunStarted):
+            self._steps = event.steps
             self._width = min(max(map(len, (PROGRAM, *event.steps))), _WIDEST)
         if isinstance(event, LogWritten):
             self._print_log(event)
@@ -162,13 +166,20 @@ class TextView:
     def _print_log(self, event: LogWritten) -> None:
         fold = self._folds.setdefault(event.source, TracebackFold())
         for line in fold.take(event.line):
-            self._print(Line(event.source, line))
+            for shown in self._fold_repetitions(event.source, line):
+                self._print(Line(event.source, shown))
+
+    def _fold_repetitions(self, source: str, line: str) -> Iterable[str]:
+        """Fold what a migration's init containers and sidecars say: nobody reads "waiting for db" 300 times."""
+        if not any(source.startswith(f"{step}/") for step in self._steps):
+            return (line,)
+        return self._repetitions.setdefault(source, RepetitionFold()).take(line)
 
     def _print(self, line: Line) -> None:
         self._width = min(max(self._width, len(line.source)), _WIDEST)
         prefix = (f"{line.source:<{self._width}} | ", _colour(line.source))
         # A program's own colours stay, but nothing that moves the cursor or clears the screen.
-        text = Text.from_ansi(line.text)
+        text = Text.from_ansi(remove_controls(line.text))
         text.stylize(line.style)
         self._write(Text.assemble(prefix, text))
 
@@ -177,7 +188,7 @@ class TextView:
         head, *rest = self.report.lines(end)
         self._write(Text(f"\n{head}", style=style))
         for line in rest:
-            self._write(Text.from_ansi(line))
+            self._write(Text.from_ansi(remove_controls(line)))
         self._write(Text(""))
 
     def _write(self, text: Text) -> None:

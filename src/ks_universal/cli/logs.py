@@ -1,6 +1,7 @@
 """`ks-universal logs`: what the migrations of a release said, also when their pods are gone."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @click.argument("step", required=False)
 @takes_cluster
 @click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Only this attempt.")
-@click.option("-f", "--follow", is_flag=True, help="Follow the migration that runs now, to its end.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the migrations that run now, to their end.")
 def command(name: str, step: str | None, cluster: Cluster, *, output: str, attempt: int | None, follow: bool) -> int:
     """Print the last lines of the migrations that ran last for the release NAME: all, or those of STEP."""
     from ks_universal.api.cluster import follow_migration, read_revisions
@@ -31,7 +32,9 @@ def command(name: str, step: str | None, cluster: Cluster, *, output: str, attem
         revisions = await read_revisions(target)
         running = [record for record in _select(revisions[-1:], step) if record.outcome is Outcome.RUNNING]
         if follow and running:
-            await follow_migration(target, running[0], lambda line: write_result(line + "\n"))
+            names = [f"{record.id} | " for record in running] if len(running) > 1 else [""]
+            followed = (follow_migration(target, *each) for each in zip(running, map(_write_after, names), strict=True))
+            await asyncio.gather(*followed)
             return 0
         chosen = [(record, _choose(record, attempt)) for record in _find_last(revisions, step)]
         if output == "json":
@@ -43,6 +46,10 @@ def command(name: str, step: str | None, cluster: Cluster, *, output: str, attem
         return 0
 
     return read_from_cluster(cluster, name, work)
+
+
+def _write_after(prefix: str) -> Callable[[str], None]:
+    return lambda line: write_result(f"{prefix}{line}\n")
 
 
 def _find_last(revisions: Sequence[Revision], step: str | None) -> list[StepRecord]:
