@@ -1,18 +1,22 @@
 """What cannot succeed fails within seconds, and the first cause says why; no pod of it runs later."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from cluster_release import Json, api, migrate, release, sh
+from deploying import deploy, items, kubectl
 from ks_universal.diagnostics import Problem
-from ks_universal.errors import MigrationFailed
+from ks_universal.errors import InputError, MigrationFailed
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.kinds import JOB, NAMESPACE, POD, Kind
+from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, JOB, NAMESPACE, POD, Kind
 from ks_universal.targets.kubernetes.pods import condition, is_finished
 
 WITHIN_S = 20
+ROOT = "kube-root-ca.crt"
+"""The ConfigMap that every namespace has."""
 KINDS = {
     "ResourceQuota": Kind("v1", "ResourceQuota", "resourcequotas"),
     "LimitRange": Kind("v1", "LimitRange", "limitranges"),
@@ -158,3 +162,50 @@ def test_early_truth_an_init_container_that_waits_in_vain_for_a_host_without_a_n
     assert causes[0].code == "migrations/waits-in-vain"
     assert "init container wait-for-db waits in vain" in causes[0].message
     assert "DB_HOST" in (causes[0].hint or "")
+
+
+APP = """
+deployments:
+  my-app:
+    replicas: 1
+    migrations: {enabled: true, backoffLimit: 0, args: ["-c", "true"], resources: {limits: {memory: 8Mi}}}
+    containers:
+      main:
+        image: busybox
+        imageTag: local
+        command: [sh]
+        args: ["-c", "trap 'exit 0' TERM; httpd -f -p 8080 -h /tmp & wait"]
+        resources: {limits: {memory: 64Mi}}
+"""
+
+
+@pytest.mark.parametrize("how", ["limit range", "pod security"])
+def test_early_truth_refused_pods_are_found_before_anything_is_changed(
+    namespace: str, tmp_path: Path, how: str
+) -> None:
+    """The API server takes the Deployment; without a look at its pods, the database would be migrated in vain."""
+    if how == "limit range":
+        limits = {"limits": [{"type": "Container", "max": {"memory": "16Mi"}}]}
+        prepare(namespace, {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "l"}, "spec": limits})
+        expected = {"Deployment/my-app": "maximum memory usage per Container is 16Mi"}
+    else:
+        kubectl(namespace, "label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+        violation = 'violates PodSecurity "restricted'
+        expected = {"Job/my-app-migrations": violation, "Deployment/my-app": violation}
+    with pytest.raises(InputError) as caught:
+        deploy(namespace, APP, tmp_path)
+    messages = sorted(problem.message for problem in caught.value.problems)
+    assert len(messages) == len(expected)
+    for message, (subject, because) in zip(messages, sorted(expected.items()), strict=True):
+        assert message.startswith(f"{subject}: its pods would be refused: ")
+        assert because in message
+    assert items(namespace, JOB) == []
+    assert items(namespace, CONFIG_MAP) == [it for it in items(namespace, CONFIG_MAP) if it["metadata"]["name"] == ROOT]
+
+
+def prepare(namespace: str, body: Json) -> None:
+    async def main() -> None:
+        async with api(namespace) as client:
+            await client.create(KINDS[body["kind"]], body)
+
+    asyncio.run(main())

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from ks_universal.resources.objects import Identity, Json, Migration, Rendered, Resource, identity
+from ks_universal.resources.places import read_template
 from ks_universal.resources.references import Reference, read_references
 
 CONFIGURATION = frozenset(("ConfigMap", "Secret"))
@@ -73,8 +74,7 @@ class Release:
 
 def pod_of(workload: Json) -> Json:
     """Give the PodSpec of a Deployment, Job or CronJob."""
-    spec = workload["spec"]
-    pod: Json = spec.get("jobTemplate", workload)["spec"]["template"]["spec"]
+    pod: Json = read_template(workload)["spec"]
     return pod
 
 

@@ -13,6 +13,9 @@ from ks_universal.resources.migrations import POD_ONLY
 from ks_universal.resources.objects import Json, Migration, Rendered, Resource
 from ks_universal.values.nodes import Mapping, Node, Path, Scalar, Sequence, find, locate
 
+WORKLOADS = ("CronJob", "Deployment", "Job")
+"""The kinds of objects that make pods."""
+
 _SECTIONS = {
     "CronJob": "cronJobs",
     "HorizontalPodAutoscaler": "hpas",
@@ -100,9 +103,17 @@ class Placed(msgspec.Struct, frozen=True):
                 return
 
 
-def find_template(body: Json) -> Path:
+def find_template(body: Json) -> tuple[str, ...]:
     """Give the path of a workload's pod template."""
     return ("spec", "jobTemplate", "spec", "template") if body["kind"] == "CronJob" else ("spec", "template")
+
+
+def read_template(body: Json) -> Json:
+    """Read a workload's pod template: `spec`, and `metadata` where it has any."""
+    part: Json = body
+    for key in find_template(body):
+        part = part[key]
+    return part
 
 
 def list_placed(rendered: Rendered) -> Iterator[Placed]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from ks_universal.diagnostics import Problem
 from ks_universal.resources.objects import Json, Rendered
-from ks_universal.resources.places import Placed, find_template, list_placed
+from ks_universal.resources.places import WORKLOADS, Placed, find_template, list_placed, read_template
 from ks_universal.resources.pod_security import baseline, restricted
 from ks_universal.resources.pod_security.violations import Violation
 from ks_universal.values.nodes import Mapping, format_path
@@ -66,15 +66,9 @@ def find_refusals(rendered: Rendered, tree: Mapping, policy: Policy) -> tuple[Pr
     return tuple(
         _describe(placed, tree, violation, policy)
         for placed in list_placed(rendered)
-        if placed.body["kind"] in ("CronJob", "Deployment", "Job")
-        for violation in find_violations(_template_of(placed.body), policy)
+        if placed.body["kind"] in WORKLOADS
+        for violation in find_violations(read_template(placed.body), policy)
     )
-
-
-def _template_of(workload: Json) -> Json:
-    spec = workload["spec"]
-    template: Json = spec.get("jobTemplate", workload)["spec"]["template"]
-    return template
 
 
 def _describe(placed: Placed, tree: Mapping, violation: Violation, policy: Policy) -> Problem:

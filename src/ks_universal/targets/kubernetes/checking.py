@@ -1,6 +1,7 @@
 """Finds what the API server would refuse, and what would change, by a dry run of each change, all at once."""
 
 import asyncio
+import re
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from ks_universal.plan.changes import ObjectChange, compare_objects
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.resources.objects import Identity, identity
+from ks_universal.resources.places import WORKLOADS, read_template
 from ks_universal.targets.kubernetes.adoption import adopt
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.one_off_jobs import is_replaced, without_identity
@@ -18,6 +20,11 @@ from ks_universal.targets.kubernetes.refusals import Refusal
 from ks_universal.targets.kubernetes.unknown_kinds import KindName, describe_unknown, find_unknown_kinds
 
 Json = dict[str, Any]
+
+_JUDGES_OF_PODS = frozenset(("kubernetes/pod-security", "kubernetes/admission"))
+"""Findings about a tried pod that count. Not those of quotas, which depend on what goes first, nor a missing right."""
+_MAY_PASS = re.compile(r"service ?account|failed calling webhook", re.IGNORECASE)
+"""The ServiceAccount may be one that this deploy makes."""
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -55,9 +62,12 @@ async def _try_step(client: Client, step: Step, live: dict[Identity, Json], owne
         return Trial(problem=foreign)
     if isinstance(step, Migrate):
         tried = await _try_renamed(client, body, step.digest, force=force)
-        return Trial(problem=tried if isinstance(tried, Problem) else None)
+        return Trial(problem=tried if isinstance(tried, Problem) else await _try_pod(client, body))
     adopted = adopt(existing, step.body, owner)
-    return await _try_change(client, mark(adopted, owner), existing, force=force)
+    trial = await _try_change(client, mark(adopted, owner), existing, force=force)
+    if trial.problem is None and trial.change is not None and trial.change.change != "unchanged":
+        trial = msgspec.structs.replace(trial, problem=await _try_pod(client, body))
+    return trial
 
 
 async def _try_change(client: Client, marked: Json, existing: Json | None, *, force: bool) -> Trial:
@@ -95,6 +105,23 @@ async def _try_renamed(client: Client, job: Json, digest: str, *, force: bool) -
     if not isinstance(tried, Problem):
         return tried
     return msgspec.structs.replace(tried, message=tried.message.replace(other, name))
+
+
+async def _try_pod(client: Client, workload: Json) -> Problem | None:
+    """Find what keeps a workload's pods from being made; the API server accepts the workload itself."""
+    if workload["kind"] not in WORKLOADS:
+        return None
+    template = read_template(workload)
+    subject = identity(workload)
+    name = f"{subject.name[:50]}-try"
+    place = {"namespace": subject.namespace} if subject.namespace else {}
+    metadata = {**template.get("metadata", {}), "name": name, **place}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+    tried = await _try(client, pod, force=True)
+    if not isinstance(tried, Problem) or tried.code not in _JUDGES_OF_PODS or _MAY_PASS.search(tried.message):
+        return None
+    because = tried.message.removeprefix(f"Pod/{name}: ").removeprefix(f'pods "{name}" is forbidden: ')
+    return msgspec.structs.replace(tried, message=f"{subject}: its pods would be refused: {because}")
 
 
 async def _try(client: Client, body: Json, *, force: bool) -> Json | Problem:

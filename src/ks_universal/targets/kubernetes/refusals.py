@@ -23,10 +23,12 @@ class Refusal(TargetError):  # noqa: N818 - named by what happened, as its base'
 QUOTA_HINT = (
     "free something in the namespace, have its ResourceQuota raised, or set the resources that it wants to be set"
 )
+POD_SECURITY_HINT = "set the securityContext that the namespace's Pod Security level asks for"
 _NEXT_STEPS = {
     "kubernetes/unauthorized": "the credentials of this context have expired or are wrong",
     "kubernetes/forbidden": "ask for these rights; `ks-universal rbac` prints the smallest Role",
     "kubernetes/quota": QUOTA_HINT,
+    "kubernetes/pod-security": POD_SECURITY_HINT,
     "kubernetes/field-conflict": "let that manager give the field up, or take it over with --take-ownership",
     "kubernetes/namespace-missing": "create it, or deploy with --create-namespace",
     "kubernetes/namespace-terminating": "wait until it is gone (kubectl get namespace), then use --create-namespace",

@@ -12,7 +12,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.targets.kubernetes.pods import ContainerEnd, ContainerState, condition, read_containers, read_end
-from ks_universal.targets.kubernetes.refusals import QUOTA_HINT, is_quota
+from ks_universal.targets.kubernetes.refusals import POD_SECURITY_HINT, QUOTA_HINT, is_quota
 
 Json = dict[str, Any]
 
@@ -150,8 +150,8 @@ def _refused_pod(message: str) -> Trouble:
     if is_quota(message):
         return Trouble(Problem("kubernetes/quota", f"its pod cannot be created: {text}", hint=QUOTA_HINT), 5.0)
     if "violates PodSecurity" in message:
-        hint = "set the securityContext that the namespace's Pod Security level asks for"
-        return Trouble(Problem("kubernetes/pod-security", f"its pod cannot be created: {text}", hint=hint), 2.0)
+        problem = Problem("kubernetes/pod-security", f"its pod cannot be created: {text}", hint=POD_SECURITY_HINT)
+        return Trouble(problem, 2.0)
     if "forbidden" in message or "denied the request" in message or "is invalid" in message:
         return Trouble(Problem("kubernetes/admission", f"its pod cannot be created: {text}"), 2.0)
     return Trouble(Problem("kubernetes/pod-creation", f"its pod cannot be created: {text}"), 60.0)
