@@ -74,3 +74,34 @@ def test_the_finding_says_where_both_are_and_what_to_do() -> None:
     )
     assert problem.hint is not None
     assert problem.hint.startswith("give both the same 'namespace', or neither: ")
+
+
+LEADS = """\
+    generic: {httpRoutesGeneral: {parentRefs: [{name: gate}]}}
+    services:
+      web: {ports: [{port: 80}]}
+    hpas:
+      web:
+        maxReplicas: 3
+        metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]
+    ingresses:
+      front: {hosts: [{host: a.test, paths: [{service: web, port: 80}]}]}
+    httpRoutes:
+      front: {hostnames: [{host: a.test}], rules: [{backendRefs: [{name: web, port: 80}]}]}
+    deployments:
+      web: {containers: {main: {image: "web:1", ports: {http: {containerPort: 80}}}}}
+"""
+
+
+def test_what_leads_to_a_service_or_to_pods_of_another_namespace_is_found() -> None:
+    assert find(LEADS, "here") == []
+    pods_moved = LEADS.replace("web: {containers", "web: {namespace: there, containers")
+    assert find(pods_moved, "here") == [
+        ("hpas.web leads to deployments.web", "-:6:5", "error"),
+        ("services.web leads to deployments.web", "-:3:8", "error"),
+    ]
+    service_moved = LEADS.replace("web: {ports: [", "web: {selector: {app: web}, namespace: there, ports: [")
+    assert [message for message, _, _ in find(service_moved, "here")] == [
+        "httpRoutes.front.rules[0].backendRefs[0] leads to services.web",
+        "ingresses.front.hosts[0].paths[0] leads to services.web",
+    ]

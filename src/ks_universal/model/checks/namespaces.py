@@ -1,12 +1,16 @@
-"""What pods name by a bare name has to be in their own namespace."""
+"""What is named by a bare name has to be in the namespace of what names it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ks_universal.model.application import Application
+from ks_universal.model.autoscaling import Autoscaler
 from ks_universal.model.checks.places import each_container, each_workload
 from ks_universal.model.checks.references import each_claim, each_reference
 from ks_universal.model.checks.report import Report
-from ks_universal.model.sections import Claim, Config
+from ks_universal.model.ingresses import Ingress
+from ks_universal.model.routes import Route
+from ks_universal.model.sections import Claim, Config, Service
+from ks_universal.model.workloads import Deployment
 from ks_universal.values.nodes import Path, format_path
 
 
@@ -22,7 +26,14 @@ def check_namespaces(application: Application, report: Report) -> None:
         return
     for path, named, there in _each_named(application):
         for owner in _find_owners(application, path):
-            _compare(report, path, (owner, of_pods[owner]), (named, there.namespace))
+            while_ = f"while the pods of {format_path(owner)} are in {{}} and do not find it there"
+            _compare(report, path, (while_, of_pods[owner]), (named, there.namespace))
+
+
+def check_lead(application: Application, report: Report, path: Path, to: Path) -> None:
+    """Check that what leads to the pods or the Service of `to`, and says so at `path`, is in their namespace."""
+    from_, there = _find_namespace(application, path[:2]), _find_namespace(application, to)
+    _compare(report, path, ("while it is itself in {}", from_), (to, there), verb="leads to")
 
 
 def _each_named(application: Application) -> Iterator[tuple[Path, Path, Config | Claim]]:
@@ -45,16 +56,29 @@ def _find_owners(application: Application, path: Path) -> list[Path]:
     return list(dict.fromkeys(users))
 
 
-def _compare(report: Report, path: Path, pods: tuple[Path, str | None], named: tuple[Path, str | None]) -> None:
-    (owner, of_pods), (place, there) = pods, named
-    if of_pods == there or (of_pods or report.namespace) == (there or report.namespace):
+def _find_namespace(application: Application, place: Path) -> str | None:
+    section, name = place
+    entries: dict[str, Mapping[str, Deployment | Autoscaler | Route | Ingress | Service]] = {
+        "deployments": application.deployments,
+        "hpas": application.hpas,
+        "httpRoutes": application.http_routes,
+        "ingresses": application.ingresses,
+        "services": application.services,
+    }
+    return entries[str(section)][str(name)].namespace
+
+
+def _compare(
+    report: Report, path: Path, here: tuple[str, str | None], named: tuple[Path, str | None], verb: str = "names"
+) -> None:
+    """Compare two namespaces; `here` is how to say where the one is that names the other."""
+    (clause_of_here, of_here), (place, there) = here, named
+    if of_here == there or (of_here or report.namespace) == (there or report.namespace):
         return
-    clause = (
-        f"names {format_path(place)}, which is in {_describe(there, report)}, while the pods of {format_path(owner)}"
-        f" are in {_describe(of_pods, report)} and do not find it there"
-    )
+    own = clause_of_here.format(_describe(of_here, report))
+    clause = f"{verb} {format_path(place)}, which is in {_describe(there, report)}, {own}"
     hint = f"give both the same 'namespace', or neither: {format_path((*place, 'namespace'))}"
-    unsure = not report.namespace and None in (of_pods, there)
+    unsure = not report.namespace and None in (of_here, there)
     (report.warn if unsure else report.error)("references/other-namespace", path, clause, hint)
 
 

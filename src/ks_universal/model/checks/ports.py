@@ -4,6 +4,7 @@ import msgspec
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.containers import check_port_number
+from ks_universal.model.checks.namespaces import check_lead
 from ks_universal.model.checks.report import Report
 from ks_universal.model.ports import Offer, find_ports
 from ks_universal.values.nodes import Path
@@ -31,6 +32,8 @@ def check_target(target: Target, application: Application, report: Report) -> No
     if offers is None:
         _check_outside(target, application, report)
         return
+    section = "services" if target.service in application.services else "deployments"
+    check_lead(application, report, target.path, (section, target.service))
     _check_made(target, application, report)
     _check_port(target, offers, report)
 

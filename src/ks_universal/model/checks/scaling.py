@@ -5,6 +5,7 @@ from typing import Any
 
 from ks_universal.model.application import Application
 from ks_universal.model.autoscaling import Autoscaler
+from ks_universal.model.checks.namespaces import check_lead
 from ks_universal.model.checks.report import Report
 from ks_universal.model.disruptions import LIMITS, DisruptionBudget
 from ks_universal.model.workloads import Deployment
@@ -36,7 +37,11 @@ def check_scaling(application: Application, report: Report) -> None:
                 report.error("names/duplicate", ("hpas", name), clause, "keep one of the two", key=True)
     for name, autoscaler in application.hpas.items():
         _check_autoscaler(("hpas", name), autoscaler, report)
-        if "scaleTargetRef" not in autoscaler.kubernetes and name not in report.names_below("deployments"):
+        if "scaleTargetRef" in autoscaler.kubernetes:
+            continue
+        if name in application.deployments:
+            check_lead(application, report, ("hpas", name), ("deployments", name))
+        elif name not in report.names_below("deployments"):
             clause = "scales nothing: no deployment has its name, and it has no 'scaleTargetRef'"
             hint = report.suggest(name, application.deployments)
             report.error("references/unknown-deployment", ("hpas", name), clause, hint, key=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 from ks_universal.model.application import Application
 from ks_universal.model.checks.containers import check_port_number, check_protocol
+from ks_universal.model.checks.namespaces import check_lead
 from ks_universal.model.checks.report import Report
 from ks_universal.model.names import is_port_name
 from ks_universal.model.sections import Service
@@ -134,6 +135,7 @@ def _check_target(path: Path, service: Service, application: Application, report
             clause = "finds no pods: no deployment has its name, and it has no 'selector'"
             report.warn("services/no-pods", path, clause, "add 'selector'", key=True)
         return
+    check_lead(application, report, path, ("deployments", name))
     known = [port for container in deployment.containers.values() for port in container.ports]
     for index, port in enumerate(service.ports):
         if port.target_port is not None and not port.target_port.isdigit() and port.target_port not in known:
