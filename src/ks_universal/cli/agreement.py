@@ -1,8 +1,10 @@
 """Shows a plan before it is carried out, and asks; or holds it against one that was shown and saved before."""
 
 import asyncio
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,18 +109,39 @@ async def _confirm() -> bool:
 
 async def _read_answer() -> str:
     """Read a line without a thread, which would go on to wait for it when the run has been cancelled."""
-    loop, terminal, readable = asyncio.get_running_loop(), sys.stdin.fileno(), asyncio.Event()
-    loop.add_reader(terminal, readable.set)
-    try:
-        await readable.wait()
-        line = os.read(terminal, 1024)
-    except asyncio.CancelledError:
-        click.echo()
-        raise
-    except OSError:  # the terminal was closed
-        return ""
-    finally:
-        loop.remove_reader(terminal)
+    loop, readable = asyncio.get_running_loop(), asyncio.Event()
+    with _open_terminal() as terminal:
+        loop.add_reader(terminal, readable.set)
+        try:
+            while True:
+                await readable.wait()
+                readable.clear()
+                with contextlib.suppress(BlockingIOError):
+                    line = os.read(terminal, 1024)
+                    break
+        except asyncio.CancelledError:
+            click.echo()
+            raise
+        except OSError:  # the terminal was closed
+            return ""
+        finally:
+            loop.remove_reader(terminal)
     if not line:
         click.echo()
     return line.decode(errors="replace").strip().lower()
+
+
+@contextlib.contextmanager
+def _open_terminal() -> Iterator[int]:
+    """Open the terminal anew, so that reading never blocks, not even what Ctrl-C threw away after it had come.
+
+    Standard input's own file is the shell's, too.
+    """
+    try:
+        terminal = os.open(os.ttyname(sys.stdin.fileno()), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:  # in a container it may have no name
+        terminal = os.dup(sys.stdin.fileno())
+    try:
+        yield terminal
+    finally:
+        os.close(terminal)
