@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ks_universal.engine.database_error_rules import Rule
 from ks_universal.engine.database_errors import RULES
+from ks_universal.engine.database_errors.rule import Rule
 from ks_universal.targets.kubernetes.refusals import refuse
 
 ROOT = Path(__file__).parents[3]
@@ -19,7 +19,7 @@ HTTP_ERRORS = (400, 401, 403, 404, 409, 413, 422, 500, 503)
 
 def find_sources() -> Iterator[Path]:
     for folder in ("targets/kubernetes", "targets/local", "engine"):
-        yield from sorted((ROOT / "src" / "ks_universal" / folder).glob("*.py"))
+        yield from sorted((ROOT / "src" / "ks_universal" / folder).rglob("*.py"))
     yield ROOT / "src" / "ks_universal" / "cli" / "foreground.py"
 
 

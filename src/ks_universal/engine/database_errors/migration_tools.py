@@ -3,7 +3,7 @@
 Sources: the tools' own messages and documentation (Alembic, Django, Flyway, Liquibase, golang-migrate, Prisma, Rails).
 """
 
-from ks_universal.engine.database_error_rules import Rule
+from ks_universal.engine.database_errors.rule import Rule
 
 STATES = (
     Rule(

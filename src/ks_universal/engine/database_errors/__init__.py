@@ -12,8 +12,10 @@ from itertools import chain
 import msgspec
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.database_error_rules import RESOURCES, SESSION, STATEMENTS, UNREACHED, Rule
-from ks_universal.engine.migration_tool_rules import PASSING, STATES
+from ks_universal.engine.database_errors.connections import RESOURCES, SESSION, UNREACHED
+from ks_universal.engine.database_errors.migration_tools import PASSING, STATES
+from ks_universal.engine.database_errors.rule import Rule
+from ks_universal.engine.database_errors.statements import STATEMENTS
 
 RULES = (*STATES, *PASSING, *UNREACHED, *SESSION, *RESOURCES, *STATEMENTS)
 """All rules: where several match one line the first one wins, so the tools' own words stand before the database's."""

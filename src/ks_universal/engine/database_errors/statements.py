@@ -1,0 +1,183 @@
+"""What databases say when they refuse a statement, and what to do next: data only.
+
+Sources: PostgreSQL's Appendix A (SQLSTATE) and its messages, MySQL's error reference. The order counts: where several
+rules match one line, the first one wins.
+"""
+
+from ks_universal.engine.database_errors.rule import Rule
+
+STATEMENTS = (
+    Rule(
+        "database/unique-violation",
+        "existing rows are not unique where the migration wants them to be",
+        "find and merge the duplicates in a data migration first",
+        (
+            r"could not create unique index",
+            r"duplicate key value violates unique constraint",
+            r"Duplicate entry '.*' for key",
+        ),
+        (
+            "23505",
+            "UniqueViolation",
+        ),
+    ),
+    Rule(
+        "database/not-null-violation",
+        "existing rows are empty in a column that is to be NOT NULL",
+        "fill them in a data migration, or give the new column a default, before NOT NULL is set",
+        (
+            r'column "[^"]*" (?:of relation "[^"]*" )?contains null values',
+            r"violates not-null constraint",
+        ),
+        (
+            "23502",
+            "NotNullViolation",
+        ),
+    ),
+    Rule(
+        "database/foreign-key-violation",
+        "rows refer to others that do not exist",
+        "repair or delete them first, or add the key NOT VALID and validate it later",
+        (
+            r"violates foreign key constraint",
+            r"a foreign key constraint fails",
+        ),
+        (
+            "23503",
+            "ForeignKeyViolation",
+        ),
+    ),
+    Rule(
+        "database/check-violation",
+        "existing rows break the new check constraint",
+        "correct them first, or add the constraint NOT VALID and validate it later",
+        (
+            r'check constraint "[^"]*" .*is violated by some row',
+            r"violates check constraint",
+            r"Check constraint '.*' is violated",
+        ),
+        (
+            "23514",
+            "CheckViolation",
+        ),
+    ),
+    Rule(
+        "database/already-exists",
+        "what the migration creates is there already: it was applied half-way, by hand, or without being recorded",
+        "compare the schema; record the migration as applied (`alembic stamp`, `manage.py migrate "
+        "--fake-initial`, `flyway baseline`) or remove the remainder",
+        (
+            r"(?:relation|table|column|type|constraint|index|schema|function|role|database|extension|sequence|"
+            r"view|trigger|policy) [\"`'].*already exists",
+            r"Table '.*' already exists",
+            r"Duplicate (?:column|key) name",
+        ),
+        (
+            "42P07",
+            "42701",
+            "42710",
+            "42P06",
+            "DuplicateTable",
+            "DuplicateColumn",
+            "DuplicateObject",
+            "DuplicateSchema",
+        ),
+    ),
+    Rule(
+        "database/extension-missing",
+        "the server does not have the extension that the migration wants",
+        "install it on the server, or use a server image or service that offers it",
+        (
+            r'extension "[^"]*" is not available',
+            r"could not open extension control file",
+        ),
+    ),
+    Rule(
+        "database/does-not-exist",
+        "what the migration changes is not there: an earlier migration was not applied here, or search_path differs",
+        "see which migrations are recorded, and whether the connection has the right database and schema",
+        (
+            r"(?:relation|table|column|type|constraint|index|schema|function|operator|sequence|view|trigger|"
+            r"role) \S.* does not exist",
+            r"Table '.*' doesn't exist",
+            r"Unknown column '",
+            r"Can't DROP ",
+        ),
+        (
+            "42P01",
+            "42703",
+            "42704",
+            "42883",
+            "3F000",
+            "UndefinedTable",
+            "UndefinedColumn",
+            "UndefinedObject",
+            "UndefinedFunction",
+            "InvalidSchemaName",
+        ),
+    ),
+    Rule(
+        "database/dependent-objects",
+        "other objects depend on what the migration drops",
+        "drop or change those first; DETAIL names them",
+        (r"because other objects depend on it",),
+        (
+            "2BP01",
+            "DependentObjectsStillExist",
+        ),
+    ),
+    Rule(
+        "database/in-transaction",
+        "the statement cannot run inside a transaction, but the tool opened one",
+        "run it outside: Alembic `autocommit_block()`, Django `atomic = False`, Rails `disable_ddl_transaction!`",
+        (
+            r"cannot run inside a transaction block",
+            r"cannot be executed from a function or multi-command string",
+        ),
+        (
+            "25001",
+            "ActiveSqlTransaction",
+        ),
+    ),
+    Rule(
+        "database/invalid-value",
+        "existing values do not fit the new type",
+        "convert or correct them first, or say how with USING",
+        (
+            r"invalid input (?:syntax|value) for ",
+            r"value too long for type",
+            r"Data too long for column",
+            r"cannot be cast automatically",
+            r"Incorrect \w+ value: ",
+            r"value out of range",
+            r"integer out of range",
+            r"numeric field overflow",
+            r"division by zero",
+        ),
+        (
+            "22P02",
+            "22001",
+            "22003",
+            "42804",
+            "22012",
+            "InvalidTextRepresentation",
+            "StringDataRightTruncation",
+            "NumericValueOutOfRange",
+            "DatatypeMismatch",
+            "DivisionByZero",
+        ),
+    ),
+    Rule(
+        "database/syntax-error",
+        "the database does not understand a statement of the migration",
+        "correct the statement; was it written for another database or version?",
+        (
+            r"syntax error at (?:or near|end of input)",
+            r"You have an error in your SQL syntax",
+        ),
+        (
+            "42601",
+            "SyntaxError",
+        ),
+    ),
+)
