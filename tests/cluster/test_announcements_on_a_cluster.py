@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from deploying import deploy, items, kubectl
+from deploying import deploy, items, kubectl, write
+from ks_universal import cli
 from ks_universal.targets.kubernetes.kinds import EVENT
 
 APP = """
@@ -55,6 +56,12 @@ def test_a_failed_first_deploy_writes_on_the_job_of_the_migration_that_failed(na
         *(("Normal", reason, *job) for reason in (*SCHEMA, "MigrationStarted")),
         ("Warning", "MigrationFailed", *job),
     ]
+
+
+def test_migrations_alone_are_written_on_their_job(namespace: str, tmp_path: Path) -> None:
+    assert cli.run(["migrate", "shop", "-n", namespace, "--yes", "-f", write(tmp_path, APP)]) == 0
+    reasons = [(reason, kind, name) for _, reason, kind, name in announced(namespace)]
+    assert reasons == [(reason, "Job", "my-app-migrations-data") for reason in (*SCHEMA, *SCHEMA)]
 
 
 def test_a_failure_beside_a_running_application_is_a_warning_on_its_deployment(namespace: str, tmp_path: Path) -> None:

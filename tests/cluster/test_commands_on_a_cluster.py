@@ -423,6 +423,25 @@ def test_uninstall_removes_data_where_that_is_asked_for(ksu: Invoke, namespace: 
     assert all("deletionTimestamp" in claim["metadata"] for claim in claims)
 
 
+def test_uninstall_says_whose_finalizer_keeps_an_object_and_waits_for_it(
+    ksu: Invoke, namespace: str, tmp_path: Path
+) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    hold = {"metadata": {"finalizers": ["example.com/hold"]}}
+    kubectl(namespace, "patch", "configmap", "settings", "--type=merge", "-p", json.dumps(hold))
+    command = [sys.executable, "-m", "ks_universal", "uninstall", "shop", "-n", namespace, "--yes"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        said = next(line for line in process.stdout if "finalizers" in line)
+    finally:
+        kubectl(namespace, "patch", "configmap", "settings", "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+        process.communicate(timeout=60)
+    assert said.strip().endswith("waits for ConfigMap/settings to be gone (finalizers: example.com/hold)")
+    assert process.returncode == 0
+    assert get(namespace, CONFIG_MAP, "settings") is None
+
+
 def restricted(namespace: str, folder: Path, kubeconfig: str, account: str) -> str:
     """Write a kubeconfig with a token of a ServiceAccount; gives its path."""
     return with_token(folder, kubeconfig, kubectl(namespace, "create", "token", account).strip())

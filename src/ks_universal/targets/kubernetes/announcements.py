@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from ks_universal.errors import KsUniversalError
@@ -16,30 +16,31 @@ _LAST_WORDS_S = 5.0
 """How long Events that are still to be written may hold up the end."""
 
 
-class _Announcement(NamedTuple):
+class Announcement(NamedTuple):
+    """What is said of a migration. `job`: the Job that ran it, as far as there is one."""
+
     reason: str
     message: str
-    is_warning: bool
     at: datetime
+    is_warning: bool = False
+    job: Json | None = None
 
 
 class Announcer:
     """Writes what becomes of migrations on their application's Deployment; nothing waits for it, nothing fails for it.
 
-    In a first deploy there is no Deployment yet: what was said is kept, with its time, until `write_kept` gives the
-    object to write it on.
+    In a first deploy there is no Deployment yet: what was said is kept, with its time, until there is one. Where none
+    comes, it is written in the end on the last Job.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._kept: dict[Identity, list[_Announcement]] = {}
+        self._kept: dict[Identity, list[Announcement]] = {}
         self._writing: set[asyncio.Task[None]] = set()
 
-    def announce(
-        self, deployment: Identity, live: Json | None, reason: str, message: str, *, is_warning: bool = False
-    ) -> None:
+    def announce(self, deployment: Identity, live: Json | None, announcement: Announcement) -> None:
         """Write an Event on a Deployment, where it is live; else keep it."""
-        self._kept.setdefault(deployment, []).append(_Announcement(reason, message, is_warning, datetime.now(UTC)))
+        self._kept.setdefault(deployment, []).append(announcement)
         if live is not None:
             self.write_kept(deployment, live)
 
@@ -52,19 +53,23 @@ class Announcer:
             writing.add_done_callback(self._writing.discard)
 
     async def close(self) -> None:
-        """Wait a little for what is still being written."""
+        """Write what is still kept, and wait a little for all that is being written."""
+        for deployment, kept in tuple(self._kept.items()):
+            job = next((said.job for said in reversed(kept) if said.job is not None), None)
+            if job is not None:
+                self.write_kept(deployment, job)
         if self._writing:
             await asyncio.wait(self._writing, timeout=_LAST_WORDS_S)
 
 
-async def _write(client: Client, about: Json, announcements: list[_Announcement]) -> None:
+async def _write(client: Client, about: Json, announcements: list[Announcement]) -> None:
     """Write Events in their order; a role that may not write Events writes none."""
     with contextlib.suppress(KsUniversalError):
         for announcement in announcements:
             await client.create(EVENT, _make_event(client.namespace, about, announcement))
 
 
-def _make_event(namespace: str, about: Json, announcement: _Announcement) -> Json:
+def _make_event(namespace: str, about: Json, announcement: Announcement) -> Json:
     metadata = about["metadata"]
     at = announcement.at.isoformat(timespec="seconds").replace("+00:00", "Z")
     return {

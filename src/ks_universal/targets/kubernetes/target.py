@@ -4,20 +4,20 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
-import httpx2
 import msgspec
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.events import Emit, ObjectChanged
+from ks_universal.engine.events import Emit, ObjectChanged, Waited
 from ks_universal.errors import LockedError, MigrationFailed, TargetError
 from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.targets.kubernetes.adoption import adopt, own, warn_of_helm
-from ks_universal.targets.kubernetes.announcements import Announcer
+from ks_universal.targets.kubernetes.announcements import Announcement, Announcer
 from ks_universal.targets.kubernetes.checking import try_plan
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.jobs import JobRun
@@ -27,10 +27,11 @@ from ks_universal.targets.kubernetes.live import read_live, read_secrets
 from ks_universal.targets.kubernetes.live_log import LiveLog
 from ks_universal.targets.kubernetes.observer import Observer
 from ks_universal.targets.kubernetes.one_off_jobs import remove_old_job
-from ks_universal.targets.kubernetes.ownership import Owner, belongs_to, find_foreign, home_of, is_as_applied, mark
+from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, home_of, is_as_applied, mark
 from ks_universal.targets.kubernetes.readiness import is_settled
 from ks_universal.targets.kubernetes.records import Records
 from ks_universal.targets.kubernetes.refusals import Refusal
+from ks_universal.targets.kubernetes.removal import remove
 from ks_universal.targets.kubernetes.rollout import Rollout
 from ks_universal.targets.kubernetes.rules import build_role
 from ks_universal.targets.kubernetes.staging import RUN
@@ -123,17 +124,14 @@ class KubernetesTarget:
 
     async def delete(self, step: Delete, emit: Emit) -> None:
         """Remove the object if it is the release's; claims, which hold data, only where that was asked for."""
-        client = self._client.within(step.identity.namespace or self.namespace)
-        kind = await client.find_kind(step.identity.kind)
-        live = None if kind is None else await client.get(kind, step.identity.name)
-        if kind is None or live is None or not belongs_to(live, self._owner):
-            return
-        if kind.kind == _CLAIM and not self._options.delete_data:
-            emit(ObjectChanged(step=step.id, identity=step.identity, change="kept"))
-            return
-        await client.delete(kind, step.identity.name, uid=live["metadata"]["uid"], propagation="Foreground")
-        await _await_gone(client, kind, live)
-        emit(ObjectChanged(step=step.id, identity=step.identity, change="deleted"))
+        kept = () if self._options.delete_data else (_CLAIM,)
+
+        def say(what: str) -> None:
+            emit(Waited(step=step.id, waits_for=what))
+
+        change = await remove(self._client, step.identity, self._owner, kept=kept, say=say)
+        if change is not None:
+            emit(ObjectChanged(step=step.id, identity=step.identity, change=change))
 
     async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
         """Run the migration's Job, or take up the one that runs it. A Job of another owner is never replaced."""
@@ -145,21 +143,15 @@ class KubernetesTarget:
         marks = {RUN: str(self._run), **home_of(job, self._owner)}
         unrecorded = step.id not in self._recorded
         run = JobRun(client, self._observe(client), step, emit, marks=marks, is_unrecorded=unrecorded)
-        deployment = Identity("Deployment", job["metadata"].get("namespace", ""), step.migration.application)
-        live = self._live.get(deployment)
-        self._announcer.announce(deployment, live, "MigrationStarted", f"{step.id} began: {step.why}")
+        self._announce(step, run, "MigrationStarted", f"began: {step.why}")
         try:
             attempts = await run.migrate()
         except MigrationFailed as failure:
             # Codes only: the sentences quote the log, and nothing has masked it yet.
             codes = ", ".join(dict.fromkeys(cause.code for cause in failure.causes))
-            about = live or run.job  # after a failed first deploy there is nothing but the Job
-            self._announcer.announce(
-                deployment, about, "MigrationFailed", f"{step.id} failed: {codes}", is_warning=True
-            )
+            self._announce(step, run, "MigrationFailed", f"failed: {codes}", is_warning=True)
             raise
-        said = f"{step.id} succeeded, {len(attempts)} attempt(s)"
-        self._announcer.announce(deployment, live, "MigrationSucceeded", said)
+        self._announce(step, run, "MigrationSucceeded", f"succeeded, {len(attempts)} attempt(s)")
         return attempts
 
     async def roll_out(self, step: RollOut, emit: Emit) -> None:
@@ -236,6 +228,12 @@ class KubernetesTarget:
             kinds.setdefault(place, []).append(await self._kind(resource.body["kind"], resource.body["apiVersion"]))
         return tuple(build_role(self._owner, place, of_place) for place, of_place in kinds.items())
 
+    def _announce(self, step: Migrate, run: JobRun, reason: str, message: str, *, is_warning: bool = False) -> None:
+        namespace = step.migration.body["metadata"].get("namespace", "")
+        deployment = Identity("Deployment", namespace, step.migration.application)
+        said = Announcement(reason, f"{step.id} {message}", datetime.now(UTC), is_warning, run.job)
+        self._announcer.announce(deployment, self._live.get(deployment), said)
+
     async def _apply(self, step: Apply | RollOut, emit: Emit) -> Json:
         """Make the object so, and return it as it then is."""
         key = identity(step.body)
@@ -292,19 +290,3 @@ def _name_change(live: Json | None, applied: Json) -> str:
         return "created"
     same = live["metadata"]["resourceVersion"] == applied["metadata"]["resourceVersion"]
     return "unchanged" if same else "changed"
-
-
-async def _await_gone(client: Client, kind: Kind, live: Json) -> None:
-    """Wait until an object that is being deleted is gone (finalizers, dependents)."""
-    name, uid = live["metadata"]["name"], live["metadata"]["uid"]
-    while (current := await client.get(kind, name)) is not None and current["metadata"]["uid"] == uid:
-        parameters = {
-            "watch": "true",
-            "fieldSelector": f"metadata.name={name}",
-            "resourceVersion": current["metadata"]["resourceVersion"],
-        }
-        try:
-            async with asyncio.timeout(10), client.stream(kind.path(client.namespace), parameters) as lines:
-                await anext(lines, None)
-        except (TimeoutError, Refusal, httpx2.TransportError):
-            continue
