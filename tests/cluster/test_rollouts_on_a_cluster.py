@@ -1,7 +1,7 @@
 import asyncio
 
 from cluster_release import Events, Json, api, release, roll_out, serve, sh
-from ks_universal.engine.events import ObjectChanged, Waited
+from ks_universal.engine.events import LogWritten, ObjectChanged, Waited
 from ks_universal.errors import RolloutFailed
 from ks_universal.plan.steps import RollOut
 from ks_universal.targets.kubernetes.kinds import POD
@@ -52,6 +52,8 @@ def test_early_truth_a_crashing_version_is_named_with_its_last_words_and_what_se
     assert "database/host-unknown" in [cause.code for cause in failure.causes]
     assert "kubernetes/crash-loop" in [cause.code for cause in failure.causes]
     assert failure.causes[-1].message == "1 pod of the version before still serves"
+    waits = [event.waits_for for event in events.of(Waited)]
+    assert any("(container main ended 2 times, the last time with exit code 1)" in said for said in waits)
     assert events.lines()
 
 
@@ -77,3 +79,27 @@ def test_early_truth_a_version_whose_image_does_not_exist_fails_at_once(namespac
     failure, _ = run(namespace, roll_out({"name": "main", "image": "shop:nope"}))
     assert failure is not None
     assert [cause.code for cause in failure.causes] == ["kubernetes/image", "kubernetes/serving"]
+
+
+def test_early_truth_an_init_container_that_waits_in_vain_is_heard_and_named(namespace: str) -> None:
+    wait = sh("until false; do echo waiting for db; sleep 0.2; done", "wait")
+    step = roll_out(serve(), initContainers=[wait])
+    step.body["spec"]["progressDeadlineSeconds"] = 10
+    failure, events = run(namespace, step)
+    assert failure is not None
+    codes = [cause.code for cause in failure.causes]
+    assert codes == ["rollout/waits-in-vain", "kubernetes/progress-deadline", "kubernetes/serving"]
+    assert "waiting for db" in failure.causes[0].message
+    waits = [event.waits_for for event in events.of(Waited)]
+    assert waits[-2:] == [
+        "its new pods: 0 of 1 ready (init container wait)",
+        "its new pods: 0 of 1 ready (init container wait, which says the same again and again)",
+    ]
+    assert {(event.source, event.line) for event in events.of(LogWritten)} == {("app/wait", "waiting for db")}
+
+
+def test_what_an_init_container_said_before_its_end_is_shown(namespace: str) -> None:
+    wait = sh("for i in 1 2 3; do echo step $i; sleep 0.3; done; echo last", "prepare")
+    failure, events = run(namespace, roll_out(serve(), initContainers=[wait]))
+    assert failure is None
+    assert events.lines() == ["step 1", "step 2", "step 3", "last"]

@@ -11,6 +11,7 @@ from ks_universal.errors import RolloutFailed
 from ks_universal.plan.steps import RollOut
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.clock import now_s
+from ks_universal.targets.kubernetes.init_logs import InitLog
 from ks_universal.targets.kubernetes.logs import read_log
 from ks_universal.targets.kubernetes.observer import Observer, Topic
 from ks_universal.targets.kubernetes.patience import Patience
@@ -40,17 +41,22 @@ class Rollout:
         self._said = ""
         self._up_since_s: float | None = None
         self._known_events: dict[str, int] = {}
+        self._troubles: list[Problem] = []
+        self._init_log = InitLog(client, self._take_line)
 
     async def follow(self) -> None:
         """Wait until it is done. Raises RolloutFailed as soon as it is known that it will not be."""
         await self._observer.start()
-        with self._observer.follow(self._topic) as changed:
-            while not await self._is_done():
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._left_s()):
-                        await changed.wait()
-                changed.clear()
-                self._observer.check()
+        try:
+            with self._observer.follow(self._topic) as changed:
+                while not await self._is_done():
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(self._left_s()):
+                            await changed.wait()
+                    changed.clear()
+                    self._observer.check()
+        finally:
+            await self._init_log.stop()
 
     def _left_s(self) -> float | None:
         """Seconds until a trouble has lasted too long, or the new pods have stayed up for long enough."""
@@ -67,22 +73,24 @@ class Rollout:
             return False
         replica_sets, pods = self._observer.replica_sets(deployment), self._observer.pods(self._topic)
         progress = read_progress(deployment, replica_sets, pods)
+        fresh = new_pods(deployment, replica_sets, pods)
+        await self._init_log.look(fresh)
         if progress.done:
             return self._has_settled(deployment)
         self._up_since_s = None
         if progress.failure is not None:
             raise await self._fail(progress.failure, deployment)
-        hopeless = self._judge(deployment, replica_sets, pods)
+        hopeless = self._judge(deployment, replica_sets, fresh)
         if hopeless is not None:
             raise await self._fail(hopeless, deployment)
-        self._say(progress.waits_for)
+        self._say(progress.waits_for + self._describe_unready(fresh))
         return False
 
-    def _judge(self, deployment: Json, replica_sets: list[Json], pods: list[Json]) -> Problem | None:
-        fresh = new_pods(deployment, replica_sets, pods)
+    def _judge(self, deployment: Json, replica_sets: list[Json], fresh: list[Json]) -> Problem | None:
         troubles = [find_trouble(pod, self._observer.events(pod)) for pod in fresh]
         if len(fresh) < deployment["spec"].get("replicas", 1):
             troubles += [find_creation_trouble(self._new_events(replica_set)) for replica_set in replica_sets[-1:]]
+        self._troubles = [trouble.problem for trouble in troubles if trouble is not None]
         return self._patience.judge([trouble for trouble in troubles if trouble is not None])
 
     def _new_events(self, replica_set: Json) -> list[Json]:
@@ -91,6 +99,20 @@ class Rollout:
         if not self._known_events:
             self._known_events = {"": 0, **{event["metadata"]["uid"]: event.get("count") or 1 for event in events}}
         return [e for e in events if (e.get("count") or 1) > self._known_events.get(e["metadata"]["uid"], 0)]
+
+    def _describe_unready(self, fresh: list[Json]) -> str:
+        """Say what keeps the new pods from being ready, or else what the first of them is at that takes its time."""
+        if self._troubles:
+            return f" ({self._troubles[0].message})"
+        if self._init_log.container is not None:
+            again = ", which says the same again and again" if self._init_log.repetition else ""
+            return f" (init container {self._init_log.container}{again})"
+        told = (_find_unreadiness(pod, self._observer.events(pod)) for pod in fresh if not is_ready(pod))
+        return next((f" ({problem.message})" for problems in told for problem in problems), "")
+
+    def _take_line(self, container: str, line: str) -> None:
+        self._emit(LogWritten(source=f"{self._step.id}/{container}", line=line))
+        self._observer.wake(self._topic)
 
     def _say(self, reason: str) -> None:
         if reason != self._said:
@@ -111,6 +133,9 @@ class Rollout:
         for state in read_containers(pod):
             if state.ready or (state.state == "waiting" and not state.restarts):
                 continue
+            if state.name == self._init_log.container:
+                causes += (*diagnose(self._init_log.lines), *self._find_vain_wait())
+                continue
             previous = state.state != "terminated" and state.restarts > 0
             name = pod["metadata"]["name"]
             lines = await read_log(self._client, name, state.name, lines=_LINES, previous=previous)
@@ -118,6 +143,18 @@ class Rollout:
                 self._emit(LogWritten(source=f"{self._name}/{state.name}", line=line))
             causes += (*diagnose(lines), *find_unreadiness(state.name, self._observer.events(pod)))
         return causes
+
+    def _find_vain_wait(self) -> tuple[Problem, ...]:
+        said = self._init_log.repetition
+        if said is None:
+            return ()
+        message = f"init container {self._init_log.container} waits in vain: it says again and again: {said}"
+        return (Problem("rollout/waits-in-vain", message, hint="see whether what it waits for is there"),)
+
+
+def _find_unreadiness(pod: Json, events: list[Json]) -> tuple[Problem, ...]:
+    running = (state.name for state in read_containers(pod) if state.state == "running" and not state.ready)
+    return tuple(problem for name in running for problem in find_unreadiness(name, events))
 
 
 def _is_as_new(deployment: Json, applied: Json) -> bool:

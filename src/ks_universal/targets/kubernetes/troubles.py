@@ -126,7 +126,8 @@ def _missing(message: str) -> Problem:
 def _crash_loop(state: ContainerState) -> Trouble:
     code = state.last_end.get("exitCode")
     oom = ", killed for using too much memory" if state.last_end.get("reason") == "OOMKilled" else ""
-    message = f"container {state.name} ended {state.restarts} times, the last time with exit code {code}{oom}"
+    often = f"{state.restarts + 1} times, the last time with" if state.restarts else "once, with"
+    message = f"container {state.name} ended {often} exit code {code}{oom}"
     return Trouble(Problem("kubernetes/crash-loop", message), 0.0 if state.restarts >= 3 or oom else 60.0)
 
 
