@@ -41,7 +41,7 @@ def run(place: Place, work: Work) -> Events:
             await work(target, events)
             return events
 
-    return asyncio.run(asyncio.wait_for(main(), 60))
+    return asyncio.run(asyncio.wait_for(main(), 120))
 
 
 def config(place: Place, value: str) -> Apply:

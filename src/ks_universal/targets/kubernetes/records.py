@@ -72,6 +72,9 @@ class Records:
                 return
             if self._begun != latest.number:
                 await self._begin(latest.number, rendered)
+            if latest.outcome is not Outcome.RUNNING:
+                # First what readers see: a run that is killed in between is continued, which writes both again.
+                await self._show(latest)
             await self._write(latest.number, "record", msgspec.json.encode(latest))
             await self._show(latest)
 
