@@ -278,7 +278,7 @@ def test_no_leaks_a_secret_that_is_written_into_a_command_stands_in_no_plan_and_
 def test_a_saved_plan_is_carried_out_as_it_was_shown(ksu: Invoke, tmp_path: Path) -> None:
     deploy(ksu, tmp_path, VALUES)
     plan = tmp_path / "plan.json"
-    assert ksu("plan", "shop", "-f", write(tmp_path, BLUE), "--out", str(plan)).status == 0
+    assert ksu("plan", "shop", "-f", write(tmp_path, BLUE), "-o", str(plan)).status == 0
     assert [word for word in (*PASSWORDS, *ENCODED) if word in plan.read_text()] == []
     assert plan.stat().st_mode & 0o777 == 0o600
     assert deploy(ksu, tmp_path, BLUE, "--plan", str(plan)).status == 0

@@ -45,8 +45,22 @@ class Cluster(msgspec.Struct, frozen=True):
         return find_namespace(self.kubeconfig, self.context)
 
 
-def takes_cluster(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `-n`, `--context`, `--kubeconfig` (as the argument `cluster`) and `-o` (as `output`)."""
+class FormatOrFile(click.Choice[str]):
+    """A format of the output, or else a file, which is known by a `.` or `/` in its name."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take a file as it is; an error of usage where it is neither."""
+        return value if "." in value or "/" in value else super().convert(value, param, ctx)
+
+
+FORMATS = ("text", "json")
+
+
+def takes_cluster(function: Callable[..., Any], *, or_file: bool = False) -> Callable[..., Any]:
+    """Give a command `-n`, `--context`, `--kubeconfig` (as the argument `cluster`) and `-o` (as `output`).
+
+    With `or_file`, `-o` takes the name of a file, too.
+    """
 
     @functools.wraps(function)
     def wrapper(namespace: str | None, context: str | None, kubeconfig: str | None, **given: Any) -> Any:
@@ -59,10 +73,11 @@ def takes_cluster(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "-o",
             "--output",
-            type=click.Choice(["text", "json"]),
+            type=FormatOrFile(FORMATS) if or_file else click.Choice(FORMATS),
+            metavar="[text|json|FILE]" if or_file else None,
             default="text",
             show_default=True,
-            help="Text for people, or JSON on standard output.",
+            help="Text for people, or JSON on standard output" + (", or a file as with --out." if or_file else "."),
         ),
     )
     return functools.reduce(lambda command, option: option(command), reversed(options), wrapper)

@@ -1,11 +1,12 @@
 """`ks-universal plan`: what a deploy would do, by a dry run on the server."""
 
+import functools
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from ks_universal.cli.cluster import Cluster, open_view, read_from_cluster, takes_cluster
+from ks_universal.cli.cluster import FORMATS, Cluster, open_view, read_from_cluster, takes_cluster
 from ks_universal.cli.console import show_problems, write_result
 from ks_universal.cli.files import write_privately
 from ks_universal.cli.options import Source, takes_values
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name")
 @takes_values
-@takes_cluster
+@functools.partial(takes_cluster, or_file=True)
 @click.option("--out", "plan_file", metavar="FILE", help="Save the plan, for 'ks-universal deploy --plan FILE'.")
 @click.option(
     "--migrate",
@@ -46,6 +47,8 @@ def command(  # noqa: PLR0913 - one for each option
     from ks_universal.targets.kubernetes.target import Options
 
     values = source.load_valid(name, cluster.find_namespace())
+    if output not in FORMATS:
+        plan_file, output = output, "text"
 
     async def work(target: "KubernetesTarget") -> int:
         preview = await api.preview(values, target, migrate=migrate, force=force)
