@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import click
@@ -11,14 +12,6 @@ import click
 from ks_universal.diagnostics import Problem, Severity
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
-
-_CONTROLS = re.compile(
-    r"^[^\n]*\r(?=[^\r\n])"  # what is written over
-    r"|(\x1b\[[\d;:]*m)"  # colours, which stay
-    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?"  # all other sequences (ECMA-48)
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]",
-    re.MULTILINE,
-)
 
 
 def write_result(text: str) -> None:
@@ -40,7 +33,19 @@ def write_result(text: str) -> None:
 
 def remove_controls(text: str) -> str:
     """Take out what moves a terminal's cursor, rings its bell or switches its letters; colours stay."""
-    return text if text.isprintable() else _CONTROLS.sub(r"\1", text)
+    return text if text.isprintable() else _compile_controls().sub(r"\1", text)
+
+
+@cache
+def _compile_controls() -> re.Pattern[str]:
+    """Compile when the first text needs it, not at each start."""
+    return re.compile(
+        r"^[^\n]*\r(?=[^\r\n])"  # what is written over
+        r"|(\x1b\[[\d;:]*m)"  # colours, which stay
+        r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?"  # all else of ECMA-48
+        r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]",
+        re.MULTILINE,
+    )
 
 
 def discard_output() -> None:
