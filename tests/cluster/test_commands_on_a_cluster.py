@@ -318,6 +318,24 @@ def test_migrate_runs_the_migrations_and_changes_nothing_else(ksu: Invoke, names
     assert settings["data"] == {"COLOUR": "blue"}
 
 
+def test_migrate_is_no_version_to_go_back_to_and_leaves_what_runs(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    ksu("migrate", "shop", "-f", write(tmp_path, BLUE))
+    assert "my-app: revision 1 ran afterwards" in ksu("status", "shop").out
+    failed = ksu("migrate", "shop", "-f", write(tmp_path, BROKEN))
+    assert failed.status == 3
+    assert "my-app: revision 1 serves on" in failed.out
+    deploy(ksu, tmp_path, BLUE)
+    assert ["only migrated: " in line for line in ksu("history", "shop").out.splitlines()] == [
+        *(False, True, True, False)
+    ]
+    back = ksu("rollback", "shop")
+    settings = get(namespace, CONFIG_MAP, "settings")
+    assert "goes back to revision 1" in back.out
+    assert settings is not None
+    assert settings["data"] == {"COLOUR": "red"}
+
+
 def test_record_is_readable_after_jobs_and_pods_are_gone(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
     deploy(ksu, tmp_path, VALUES)
     deploy(ksu, tmp_path, BROKEN)

@@ -16,7 +16,8 @@ def format_history(revisions: Iterable[Revision]) -> Iterator[str]:
         outcome = "did not end" if is_dead else revision.outcome
         took = "" if revision.ended is None else f", {_duration(revision)}"
         steps = ", ".join(f"{step.id} {step.outcome}" for step in revision.steps) or "no migrations"
-        yield f"{revision.number:>4}  {_time(revision.started)}  {outcome:<16} {revision.by}{took}; {steps}"
+        only = "only migrated: " if revision.only_migrates else ""
+        yield f"{revision.number:>4}  {_time(revision.started)}  {outcome:<16} {revision.by}{took}; {only}{steps}"
 
 
 def format_revision(revision: Revision) -> Iterator[str]:

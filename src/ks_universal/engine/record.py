@@ -94,6 +94,7 @@ class Record:
             runs=dict(self._running),
             failures=tuple(self._failures),
             jobs=dict(self._jobs),
+            only_migrates=self._plan.only_migrates,
         )
 
     def close(self, outcome: Outcome, now: datetime) -> Revision:
@@ -163,10 +164,11 @@ def _record_step(step: Migrate, mask: Mask) -> StepRecord:
 
 
 def _find_running(plan: Plan, state: State) -> dict[str, int]:
-    """Find which revisions run: those of the record whose Deployment is live."""
+    """Find which revisions run: those of the record whose Deployment is live, and does not leave with this plan."""
     before = state.revisions[-1].runs if state.revisions else {}
-    deployments = {s.application: identity(s.body) for s in plan.steps if isinstance(s, RollOut)}
-    return {name: number for name, number in before.items() if deployments.get(name) in state.objects}
+    leaving = {step.identity for step in plan.steps if isinstance(step, Delete)}
+    live = {s.name for s in state.objects if s.kind == "Deployment" and s not in leaving}
+    return {name: number for name, number in before.items() if name in live}
 
 
 def _makes(step: Step) -> Iterator[Identity]:

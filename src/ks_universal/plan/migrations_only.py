@@ -27,6 +27,7 @@ def keep_migrations(plan: Plan, state: State) -> Plan:
         skipped=(*plan.skipped, *(_skip(step) for step in left)),
         digests={name: digest for name, digest in digests.items() if digest is not None},
         objects=tuple(dict.fromkeys((*(latest.objects if latest else ()), *map(_made_by, steps)))),
+        only_migrates=True,
     )
 
 

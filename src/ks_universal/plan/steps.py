@@ -91,3 +91,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The identities of all objects of the release once the plan is done: the inventory."""
     warnings: tuple[Problem, ...] = ()
     """What the plan cannot promise for these values."""
+    only_migrates: bool = False
+    """True: the plan brings no version up, it prepares the database for one (`ks-universal migrate`)."""

@@ -35,8 +35,9 @@ def name_job(record: StepRecord) -> str:
 
 
 def find_earlier(revisions: Sequence[Revision]) -> Revision | None:
-    """Find the revision to go back to where none is named: the last one that succeeded before the latest."""
-    return next((r for r in reversed(revisions[:-1]) if r.outcome is Outcome.SUCCEEDED), None)
+    """Find the revision to go back to where none is named: the last version that came up before the latest run."""
+    up = (r for r in reversed(revisions[:-1]) if r.outcome is Outcome.SUCCEEDED and not r.only_migrates)
+    return next(up, None)
 
 
 def find_passed(revisions: Sequence[Revision], target: int) -> tuple[Passed, ...]:

@@ -1,5 +1,7 @@
 from datetime import UTC, datetime
 
+import msgspec
+
 from ks_universal.model.migrations import Phase
 from ks_universal.plan.records import Outcome, Revision, StepRecord
 from ks_universal.plan.undo import find_earlier, find_passed, name_job
@@ -66,6 +68,11 @@ def test_the_revision_to_go_back_to_is_the_last_good_one_before_the_latest() -> 
     assert earlier is not None
     assert earlier.number == 1
     assert find_earlier(runs[:1]) is None
+
+
+def test_a_run_that_only_migrated_is_nothing_to_go_back_to() -> None:
+    deployed, migrated, latest = revisions(step("one"), step("two"), step("three"))
+    assert find_earlier((deployed, msgspec.structs.replace(migrated, only_migrates=True), latest)) == deployed
 
 
 def test_the_job_of_a_step_is_known_from_its_record() -> None:

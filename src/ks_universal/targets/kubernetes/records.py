@@ -129,7 +129,9 @@ class Records:
         kept = (
             {revision.number for revision in revisions[-(self._history_max - 1) :]} if self._history_max > 1 else set()
         )
-        kept.update([revision.number for revision in revisions if revision.outcome is Outcome.SUCCEEDED][-1:])
+        succeeded = [revision for revision in revisions if revision.outcome is Outcome.SUCCEEDED]
+        versions = [revision for revision in succeeded if not revision.only_migrates]
+        kept.update(revision.number for revision in (*succeeded[-1:], *versions[-1:]))
         await self._remove({revision.number for revision in revisions} - kept - {number})
 
     async def _remove(self, numbers: Iterable[int]) -> None:

@@ -35,7 +35,7 @@ class WayBack(msgspec.Struct, frozen=True):
 
 
 async def read_way_back(target: "KubernetesTarget", number: int | None, *, migrate_down: bool) -> WayBack:
-    """Read the way back to a revision (None: the last one that succeeded before the latest).
+    """Read the way back to a revision (None: the last version before the latest that succeeded).
 
     Raises InputError where the record has no such revision.
     """
