@@ -336,6 +336,16 @@ def test_migrate_is_no_version_to_go_back_to_and_leaves_what_runs(ksu: Invoke, n
     assert settings["data"] == {"COLOUR": "red"}
 
 
+@pytest.mark.parametrize("command", ["deploy", "plan", "migrate"])
+def test_values_that_make_nothing_remove_nothing(ksu: Invoke, namespace: str, tmp_path: Path, command: str) -> None:
+    """An empty file is what a command leaves that has failed: `sops -d values.enc.yaml | ks-universal deploy -f -`."""
+    deploy(ksu, tmp_path, VALUES)
+    refused = ksu(command, "shop", "-f", write(tmp_path, ""))
+    assert refused.status == 1
+    assert refused.err.startswith("error[request/nothing]")
+    assert get(namespace, DEPLOYMENT, "my-app") is not None
+
+
 def test_record_is_readable_after_jobs_and_pods_are_gone(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
     deploy(ksu, tmp_path, VALUES)
     deploy(ksu, tmp_path, BROKEN)

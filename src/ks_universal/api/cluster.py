@@ -189,4 +189,9 @@ def _no_record(target: KubernetesTarget) -> Problem:
 def _render_for_run(values: Values, target: KubernetesTarget) -> Rendered:
     if problems := check_for_run(values):
         raise InputError(problems)
-    return render(values, target.release, target.namespace)
+    rendered = render(values, target.release, target.namespace)
+    if not rendered.objects and not rendered.migrations:
+        # An empty file is the output of a command that failed more often than the wish to have a release removed.
+        hint = f"'ks-universal uninstall {target.release}' removes a release"
+        raise InputError([Problem("request/nothing", "these values make no object; nothing was changed", hint=hint)])
+    return rendered
