@@ -346,6 +346,28 @@ def test_values_that_make_nothing_remove_nothing(ksu: Invoke, namespace: str, tm
     assert get(namespace, DEPLOYMENT, "my-app") is not None
 
 
+def test_json_says_on_standard_output_what_is_wrong(ksu: Invoke, tmp_path: Path) -> None:
+    """One line each: a release that is not there, values with errors, a server that does not know the user."""
+    token = {"name": "u", "user": {"token": "expired"}}
+    config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
+    context = {**config["contexts"][0], "context": {**config["contexts"][0]["context"], "user": "u"}}
+    stranger = tmp_path / "stranger"
+    stranger.write_text(yaml.safe_dump({**config, "users": [token], "contexts": [context]}))
+    told = [
+        (done.status, [json.loads(line)["code"] for line in done.out.splitlines()], done.err)
+        for done in (
+            ksu("status", "shop", "-o", "json"),
+            ksu("deploy", "shop", "-o", "json", "-f", write(tmp_path, VALUES + "\nwhat: {}\nelse: {}\n")),
+            ksu("plan", "shop", "-o", "json", "-f", write(tmp_path, VALUES), "--kubeconfig", str(stranger)),
+        )
+    ]
+    assert told == [
+        (1, ["release/unknown"], ""),
+        (1, ["values/unknown-key", "values/unknown-key"], ""),
+        (1, ["kubernetes/unauthorized"], ""),
+    ]
+
+
 def test_record_is_readable_after_jobs_and_pods_are_gone(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
     deploy(ksu, tmp_path, VALUES)
     deploy(ksu, tmp_path, BROKEN)

@@ -13,8 +13,9 @@ import msgspec
 
 from ks_universal.cli.event_view import JsonView, TextView, View
 from ks_universal.cli.interruption import Interruption
-from ks_universal.cli.statuses import INTERRUPTED, find_run_status
+from ks_universal.cli.statuses import INTERRUPTED, find_run_status, find_status, list_problems
 from ks_universal.diagnostics import Problem
+from ks_universal.errors import KsUniversalError
 from ks_universal.model.durations import parse_duration
 
 if TYPE_CHECKING:
@@ -60,11 +61,18 @@ def takes_cluster(function: Callable[..., Any], *, or_file: bool = False) -> Cal
     """Give a command `-n`, `--context`, `--kubeconfig` (as the argument `cluster`) and `-o` (as `output`).
 
     With `or_file`, `-o` takes the name of a file, too.
+    With `-o json` what is wrong is on standard output, too, where the program that reads it looks.
     """
 
     @functools.wraps(function)
     def wrapper(namespace: str | None, context: str | None, kubeconfig: str | None, **given: Any) -> Any:
-        return function(cluster=Cluster(namespace, context, kubeconfig), **given)
+        try:
+            return function(cluster=Cluster(namespace, context, kubeconfig), **given)
+        except KsUniversalError as error:
+            if given["output"] != "json":
+                raise
+            open_view("json").show(list_problems(error))
+            return find_status(error)
 
     options = (
         click.option("-n", "--namespace", help="The namespace; without it the context's."),

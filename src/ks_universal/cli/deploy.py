@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ks_universal.cli.cluster import Cluster, change_cluster, name_user, open_view, takes_cluster
-from ks_universal.cli.console import show_problems
 from ks_universal.cli.options import Source, takes_values
 from ks_universal.cli.run_options import takes_run
 
@@ -51,8 +50,8 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, **given
     migrate = saved.migrate if saved else given["migrate"] or "auto"
     force = saved.force if saved else given["force"]
     values = source.load_valid(name, cluster.find_namespace())
-    show_problems([problem for problem in values.problems if problem.severity == "warning"])
     view = open_view(output)
+    view.show([problem for problem in values.problems if problem.severity == "warning"])
 
     async def work(target: "KubernetesTarget") -> int:
         agreement = Agreement(target, view, migrate=migrate, force=force, yes=given["yes"], saved=saved)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
-from ks_universal.cli.console import show_problems, write_result
+from ks_universal.cli.cluster import Cluster, open_view, read_from_cluster, takes_cluster
+from ks_universal.cli.console import write_result
 from ks_universal.cli.statuses import LOCKED
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import LockedError
@@ -27,7 +27,7 @@ def command(name: str, cluster: Cluster, *, output: str, force: bool) -> int:
             holder = await target.break_lock(force=force)
         except LockedError as error:
             hint = "'ks-universal status' says what it does; --force breaks the lock, and that run writes nothing more"
-            show_problems([Problem("release/locked", str(error), hint=hint)])
+            open_view(output).show([Problem("release/locked", str(error), hint=hint)])
             return LOCKED
         if output == "json":
             write_result(msgspec.json.encode({"release": name, "broken": holder}).decode() + "\n")
