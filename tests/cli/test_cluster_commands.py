@@ -1,5 +1,9 @@
 """The arguments of the commands that talk to a cluster: what is refused before any cluster is asked."""
 
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -80,6 +84,11 @@ def test_a_duration_that_is_none_is_wrong_usage(ksu: Invoke, write: Write) -> No
             ' "skipped": [], "changes": [], "problems": [], "digest": "d"}',
             "plan.json is a plan of other, not of shop",
         ),
+        (
+            '{"release": "shop", "namespace": "a", "revision": 1, "migrate": "now", "force": false, "migrations": [],'
+            ' "skipped": [], "changes": [], "problems": [], "digest": "d"}',
+            "plan.json is not a plan of this version",
+        ),
     ],
 )
 def test_what_is_no_plan_of_this_release_is_refused(ksu: Invoke, write: Write, content: str, message: str) -> None:
@@ -137,6 +146,67 @@ def test_a_file_that_is_no_kubeconfig_is_a_finding_that_quotes_nothing_of_it(
     assert result.err.startswith("error[kubernetes/configuration]")
     assert message in result.err
     assert "hunter2" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("cluster", "user", "message"),
+    [
+        ({"certificate-authority": "gone"}, {}, "gone, which the kubeconfig names, cannot be read: No such file"),
+        ({}, {"client-certificate": "gone", "client-key": "gone"}, "gone, which the kubeconfig names, cannot be read"),
+        ({}, {"tokenFile": "/nowhere/token"}, "/nowhere/token, which the kubeconfig names, cannot be read"),
+        ({}, {"token": "hunter2\n"}, "the token of this context holds a line break"),
+        ({"server": "https://[::1:6443"}, {}, "the server of this context is no address"),
+        ({"server": "hunter2:6443"}, {}, "the server of this context is no address that begins with https://"),
+    ],
+)
+def test_what_a_kubeconfig_names_and_is_not_there_is_a_finding_that_names_it(
+    ksu: Invoke, write: Write, cluster: dict[str, str], user: dict[str, str], message: str
+) -> None:
+    write(
+        {
+            "config": {
+                "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1", **cluster}}],
+                "contexts": [{"name": "one", "context": {"cluster": "c", "user": "u"}}],
+                "current-context": "one",
+                "users": [{"name": "u", "user": user}],
+            }
+        }
+    )
+    result = ksu("status", "shop", "--kubeconfig", "config")
+    assert result.status == 1
+    assert result.err.startswith("error[kubernetes/configuration]")
+    assert message in result.err
+    assert "hunter2" not in result.err
+
+
+@pytest.mark.parametrize("page", [(200, {"Content-Type": "text/html"}), (302, {"Location": "/login"})])
+@pytest.mark.parametrize("name", ["status", "unlock"])
+def test_what_answers_and_is_no_api_server_is_a_finding(
+    ksu: Invoke, write: Write, name: str, page: tuple[int, dict[str, str]]
+) -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(page[0])
+            for header in ({**page[1], "Content-Length": "6"}).items():
+                self.send_header(*header)
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        write({"config": KUBECONFIG.replace("https://127.0.0.1:1", address).replace("{exec", "{token: t, exec")})
+        result = ksu(name, "shop", "--kubeconfig", "config")
+        server.shutdown()
+    assert result.status == 1
+    assert f"what answers is no API server: it sent a page, or the way to one (HTTP {page[0]})" in result.err
+
+
+@pytest.mark.parametrize(("arguments", "status"), [("schema", 0), ("status shop --kubeconfig gone -o json", 1)])
+def test_a_closed_standard_output_changes_no_exit_status(arguments: str, status: int) -> None:
+    command = f"exec {sys.executable} -m ks_universal {arguments} >&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (status, "")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from ks_universal.plan.changes import ObjectChange, strip
 from ks_universal.plan.digest import digest
 from ks_universal.plan.records import State
 from ks_universal.plan.steps import Migrate, Plan, Skipped
+from ks_universal.plan.when import MigratePolicy
 
 FORMAT = 1
 
@@ -27,7 +28,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     release: str
     namespace: str
     revision: int
-    migrate: str
+    migrate: MigratePolicy
     force: bool
     migrations: tuple[PlannedMigration, ...]
     skipped: tuple[Skipped, ...]
@@ -50,7 +51,7 @@ def build_preview(
         release=plan.release,
         namespace=plan.namespace,
         revision=plan.revision,
-        migrate=migrate,
+        migrate=MigratePolicy(migrate),
         force=force,
         migrations=tuple(_sum_up(step) for step in plan.steps if isinstance(step, Migrate)),
         skipped=plan.skipped,

@@ -17,7 +17,14 @@ import msgspec
 from ks_universal.targets.kubernetes.clock import now_s
 from ks_universal.targets.kubernetes.connection import Connection
 from ks_universal.targets.kubernetes.kinds import Kind, Kinds, read_discovery
-from ks_universal.targets.kubernetes.refusals import Refusal, is_schema_error, is_untrusted, refuse, unreachable
+from ks_universal.targets.kubernetes.refusals import (
+    Refusal,
+    is_schema_error,
+    is_untrusted,
+    misunderstood,
+    refuse,
+    unreachable,
+)
 
 Json = dict[str, Any]
 Parameters = Mapping[str, str | int | None]
@@ -205,7 +212,7 @@ class Client:
 
         Raises:
             Refusal: the server refused, or did not stop answering 429 or 5xx.
-            TargetError: it did not answer within a minute.
+            TargetError: it did not answer within a minute, or what answers is no API server.
             LockedError: the lock is lost.
         """
         request = self._line.http.build_request(
@@ -227,6 +234,8 @@ class Client:
                     raise unreachable(error, what or path) from error
                 pause_s = _pause_s(tries)
             else:
+                if _is_page(response):
+                    raise misunderstood(response.status_code, what or path)
                 self._line.has_answered = True
                 if response.status_code < 400:
                     return response
@@ -271,6 +280,12 @@ async def _split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 def _given(parameters: Parameters) -> dict[str, str | int]:
     return {name: value for name, value in parameters.items() if value is not None}
+
+
+def _is_page(response: httpx2.Response) -> bool:
+    """Tell whether something else than an API server answers; the pages of a proxy that is busy (429, 5xx) pass."""
+    html: bool = response.headers.get("Content-Type", "").startswith("text/html")
+    return response.status_code < 500 and response.status_code != 429 and (response.has_redirect_location or html)
 
 
 def _is_passing(response: httpx2.Response, tries: int) -> bool:

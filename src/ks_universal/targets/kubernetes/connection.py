@@ -35,6 +35,7 @@ def connect(kubeconfig: str | None = None, context: str | None = None) -> Connec
     """
     try:
         config = _find_config(kubeconfig, context)
+        _check(config)
         parameters = ConnectionParams(timeout=_TIMEOUT).httpx_params(config)
     except (ConfigError, OSError, KeyError, ValueError) as error:
         raise TargetError(_no_configuration(error)) from error
@@ -99,6 +100,29 @@ def _one(config: KubeConfig, context: str | None) -> SingleConfig:
     if found is None:
         raise ConfigError("No current context set")
     return found if found.user else found._replace(user=User())
+
+
+def _check(config: SingleConfig) -> None:
+    """Find what would fail later, in the words of a library: some of them quote credentials, others name no file."""
+    cluster, user = config.cluster, config.user or User()
+    relative = (
+        cluster.certificate_auth,
+        None if user.client_cert_data else user.client_cert,
+        None if user.client_key_data else user.client_key,
+    )
+    for file in [*(config.abs_file(name) for name in relative if name), *filter(None, [user.token_file])]:
+        try:
+            Path(file).open("rb").close()
+        except OSError as error:
+            raise ConfigError(f"{file}, which the kubeconfig names, cannot be read: {error.strerror}") from None
+    if user.token and not user.token.isprintable():
+        raise ConfigError("the token of this context holds a line break, or another character that no token has")
+    try:
+        scheme = httpx2.URL(cluster.server).scheme
+    except httpx2.InvalidURL:
+        scheme = ""
+    if scheme not in {"http", "https"}:
+        raise ConfigError("the server of this context is no address that begins with https://")
 
 
 def _no_configuration(error: Exception) -> Problem:

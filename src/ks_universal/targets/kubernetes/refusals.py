@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import httpx2
 import msgspec
 
 from ks_universal.diagnostics import Problem
@@ -80,8 +81,25 @@ def unreachable(error: Exception, what: str) -> TargetError:
         )
     else:
         code = "kubernetes/unreachable"
-        message = f"the API server does not answer: {str(error) or 'no answer came in time'}"
+        message = f"the API server does not answer: {_describe_silence(error)}"
     return TargetError(Problem(code, f"{what}: {message}", hint=_NEXT_STEPS[code]))
+
+
+def misunderstood(code: int, what: str) -> TargetError:
+    """The finding for an answer that no API server gives: a login page, say, or that of a proxy."""
+    message = f"{what}: what answers is no API server: it sent a page, or the way to one (HTTP {code})"
+    return TargetError(Problem("kubernetes/unreachable", message, hint=_NEXT_STEPS["kubernetes/unreachable"]))
+
+
+def _describe_silence(error: Exception) -> str:
+    """Say why there is no answer. What httpx refuses to send is not quoted: it may be a credential."""
+    match error:
+        case httpx2.LocalProtocolError():
+            return "the request cannot be sent as it is; is there a line break in the token?"
+        case httpx2.NetworkError():
+            return str(error) or "the connection broke before an answer came; does the server want https?"
+        case _:
+            return str(error) or "no answer came in time"
 
 
 def _status(answer: bytes) -> Json:

@@ -1,3 +1,4 @@
+import httpx2
 import msgspec
 import pytest
 
@@ -68,6 +69,15 @@ def test_a_field_conflict_names_managers_and_fields() -> None:
 def test_an_object_that_does_not_fit_its_schema_is_not_a_passing_error() -> None:
     assert is_schema_error(answer("failed to create typed patch object (a/b; apps/v1): .spec.foo: ..."))
     assert not is_schema_error(answer("etcdserver: leader changed"))
+
+
+def test_a_request_that_cannot_be_sent_is_not_quoted_for_it_holds_credentials() -> None:
+    error = httpx2.LocalProtocolError("Illegal header value b'Bearer hunter2\\n'")
+    assert "hunter2" not in str(unreachable(error, "the lock").problem)
+
+
+def test_a_connection_that_broke_is_no_silence() -> None:
+    assert "the connection broke before an answer came" in unreachable(httpx2.ReadError(""), "").problem.message
 
 
 @pytest.mark.parametrize(
