@@ -385,7 +385,10 @@ def test_record_is_readable_after_jobs_and_pods_are_gone(ksu: Invoke, namespace:
     assert ksu("logs", "shop", "nothing").status == 1
 
 
-def test_logs_follows_a_migration_that_runs_to_its_end(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_logs_follows_a_migration_that_runs_to_its_end(
+    ksu: Invoke, namespace: str, tmp_path: Path, output: str
+) -> None:
     talking = VALUES.replace(
         "echo migrating", "for i in 1 2 3 4 5 6; do echo $i $PASSWORD; sleep 0.5; done; echo migrating"
     )
@@ -394,11 +397,17 @@ def test_logs_follows_a_migration_that_runs_to_its_end(ksu: Invoke, namespace: s
     try:
         assert process.stdout is not None
         assert any("AttemptStarted" in line for line in process.stdout)
-        followed = ksu("logs", "shop", "-f")
+        followed = ksu("logs", "shop", "-f", "-o", output)
     finally:
         process.communicate(timeout=60)
+    said = [*(f"{number} ***" for number in range(1, 7)), "migrating red with ***"]
+    lines = followed.out.splitlines()
     assert followed.status == 0
-    assert followed.out.splitlines() == [*(f"{number} ***" for number in range(1, 7)), "migrating red with ***"]
+    if output == "text":
+        assert lines == said
+    else:
+        event = {"type": "LogWritten", "source": "my-app/migrations"}
+        assert [json.loads(line) for line in lines] == [{**event, "line": line} for line in said]
 
 
 def test_logs_follows_all_migrations_that_run_each_line_under_its_name(

@@ -1,7 +1,8 @@
 """`ks-universal logs`: what the migrations of a release said, also when their pods are gone."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ import msgspec
 from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
 from ks_universal.cli.console import write_result
 from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import LogWritten
 from ks_universal.errors import InputError
 from ks_universal.plan.records import Attempt, Outcome, Revision, StepRecord
 
@@ -32,9 +34,8 @@ def command(name: str, step: str | None, cluster: Cluster, *, output: str, attem
         revisions = await read_revisions(target)
         running = [record for record in _select(revisions[-1:], step) if record.outcome is Outcome.RUNNING]
         if follow and running:
-            names = [f"{record.id} | " for record in running] if len(running) > 1 else [""]
-            followed = (follow_migration(target, *each) for each in zip(running, map(_write_after, names), strict=True))
-            await asyncio.gather(*followed)
+            write = _write_event if output == "json" else _write_line if len(running) == 1 else _write_named
+            await asyncio.gather(*(follow_migration(target, each, partial(write, each.id)) for each in running))
             return 0
         chosen = [(record, _choose(record, attempt)) for record in _find_last(revisions, step)]
         if output == "json":
@@ -48,8 +49,16 @@ def command(name: str, step: str | None, cluster: Cluster, *, output: str, attem
     return read_from_cluster(cluster, name, work)
 
 
-def _write_after(prefix: str) -> Callable[[str], None]:
-    return lambda line: write_result(f"{prefix}{line}\n")
+def _write_line(step: str, line: str) -> None:  # noqa: ARG001 - as the others
+    write_result(f"{line}\n")
+
+
+def _write_named(step: str, line: str) -> None:
+    write_result(f"{step} | {line}\n")
+
+
+def _write_event(step: str, line: str) -> None:
+    write_result(msgspec.json.encode(LogWritten(source=step, line=line)).decode() + "\n")
 
 
 def _find_last(revisions: Sequence[Revision], step: str | None) -> list[StepRecord]:
