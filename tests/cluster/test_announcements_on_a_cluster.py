@@ -75,3 +75,13 @@ def test_a_failure_beside_a_running_application_is_a_warning_on_its_deployment(n
     messages = kubectl(namespace, "get", "events", "-o", "jsonpath={.items[*].message}")
     assert "migrations/data failed: " in messages
     assert "swordfish" not in messages
+
+
+def test_a_migration_that_is_stopped_is_a_warning(namespace: str, tmp_path: Path) -> None:
+    deploy(namespace, APP, tmp_path)
+    slow = write(tmp_path, APP.replace("echo version-1", "trap 'exit 1' TERM; sleep 300 & wait"))
+    assert cli.run(["deploy", "shop", "-f", slow, "-n", namespace, "--timeout", "8s"]) == 3
+    assert announced(namespace)[4:] == [
+        *on_deployment(*SCHEMA, "MigrationStarted"),
+        ("Warning", "MigrationStopped", "Deployment", "my-app"),
+    ]

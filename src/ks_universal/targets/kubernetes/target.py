@@ -151,6 +151,9 @@ class KubernetesTarget:
             codes = ", ".join(dict.fromkeys(cause.code for cause in failure.causes))
             self._announce(step, run, "MigrationFailed", f"failed: {codes}", is_warning=True)
             raise
+        except asyncio.CancelledError:
+            self._announce(step, run, "MigrationStopped", "was stopped before its end", is_warning=True)
+            raise
         self._announce(step, run, "MigrationSucceeded", f"succeeded, {len(attempts)} attempt(s)")
         return attempts
 
