@@ -209,6 +209,13 @@ def test_a_closed_standard_output_changes_no_exit_status(arguments: str, status:
     assert (done.returncode, done.stderr) == (status, "")
 
 
+def test_events_that_a_full_disk_does_not_take_are_missed_aloud() -> None:
+    command = f"exec {sys.executable} -m ks_universal status shop --kubeconfig gone -o json >/dev/full"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "the output cannot be written any more: no space left on device; what runs goes on\n"
+
+
 @pytest.mark.parametrize(
     ("program", "message"),
     [

@@ -1,5 +1,6 @@
 """Writes results to standard output, and findings to standard error."""
 
+import errno
 import os
 import re
 import sys
@@ -25,22 +26,22 @@ def write_result(text: str) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        discard_output()
+    except BrokenPipeError as error:
+        discard_output(error)
     except OSError as error:
         raise click.ClickException(f"the output cannot be written: {os.strerror(error.errno or 0).lower()}") from error
 
 
 def remove_controls(text: str) -> str:
     """Take out what moves a terminal's cursor, rings its bell or switches its letters; colours stay."""
-    return text if text.isprintable() else _compile_controls().sub(r"\1", text)
+    return text if text.isprintable() else _compile_controls().sub(r"\1\2", text)
 
 
 @cache
 def _compile_controls() -> re.Pattern[str]:
     """Compile when the first text needs it, not at each start."""
     return re.compile(
-        r"^[^\n]*\r(?=[^\r\n])"  # what is written over
+        r"^(\S* +\| )?[^\n]*\r(?=[^\r\n])"  # what is written over; not what stands before the lines of a log
         r"|(\x1b\[[\d;:]*m)"  # colours, which stay
         r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?"  # all else of ECMA-48
         r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]",
@@ -48,8 +49,14 @@ def _compile_controls() -> re.Pattern[str]:
     )
 
 
-def discard_output() -> None:
-    """Send what standard output still holds, and all that follows, to nowhere: its reader has gone."""
+def discard_output(error: OSError) -> None:
+    """Send what standard output still holds, and all that follows, to nowhere: it took no more, and the run goes on.
+
+    That its reader or the terminal has gone (EPIPE, EIO) is nothing to say to anybody; a full disk is.
+    """
+    if error.errno not in {errno.EPIPE, errno.EIO}:
+        reason = os.strerror(error.errno or 0).lower()
+        click.echo(f"the output cannot be written any more: {reason}; what runs goes on", err=True)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -198,8 +198,8 @@ class TextView:
             else:
                 sys.stdout.write(f"{text.plain}\n")  # five times as fast, which tells with long logs
             sys.stdout.flush()
-        except OSError:  # the reader, or the terminal, is gone
-            discard_output()
+        except OSError as error:  # the reader, or the terminal, is gone, or the disk is full
+            discard_output(error)
 
 
 View = JsonView | TextView
@@ -213,5 +213,5 @@ def _write(line: str) -> None:
     try:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
-    except OSError:  # the reader, or the terminal, is gone
-        discard_output()
+    except OSError as error:  # the reader, or the terminal, is gone, or the disk is full
+        discard_output(error)

@@ -15,6 +15,7 @@ from ks_universal.cli.console import remove_controls
         ("\x1b]8;;https://example.com\x1b\\link\x1b]8;;\x1b\\", "link"),
         ("bell\x07, other letters\x0e\x1b(0, \x9b31m", "bell, other letters, 31m"),
         ("10 %\r55 %\r100 %\r\nnext", "100 %\nnext"),
+        ("  | 10 %\r100 %\n    | 1\r2", "  | 100 %\n    | 2"),
         ("ends in \x1b", "ends in "),
     ],
 )
