@@ -16,6 +16,7 @@ from lightkube.config.kubeconfig import KubeConfig
 
 from cluster_release import LEASE_S, RELEASE, Events
 from deploying import deploy, get, write
+from ks_universal.api.cluster import follow_migration, open_cluster, read_revisions
 from ks_universal.api.values import load, render
 from ks_universal.engine.events import AttemptStarted, Event, LogWritten
 from ks_universal.engine.run import run
@@ -176,6 +177,35 @@ def test_errors_throttling_and_cut_connections_only_delay_a_deploy(
     assert events.lines() == [f"line {number}" for number in range(1, 21)]
     assert len(events.of(AttemptStarted)) == 1
     assert all(faulty.faults[fault] for fault in ("429", "500", "503", "lost", "cut"))
+
+
+def test_cut_connections_take_no_line_from_who_follows_a_migration(
+    namespace: str, kubeconfig: str, tmp_path: Path
+) -> None:
+    lines: list[str] = []
+
+    async def main() -> None:
+        connection, faulty = connect_through(Faulty, kubeconfig)
+        onlooker = KubernetesTarget(Client(connection, namespace), RELEASE, Options())
+        deployer = open_cluster(RELEASE, namespace=namespace, kubeconfig=kubeconfig)
+        speaking = asyncio.Event()
+
+        def notice(event: Event) -> None:
+            if isinstance(event, LogWritten):
+                speaking.set()
+
+        rendered = render(load([write(tmp_path, VALUES)]), RELEASE, namespace)
+        async with asyncio.TaskGroup() as group:
+            deploying = group.create_task(run(rendered, deployer, notice, by="tests"))
+            await speaking.wait()
+            latest = (await read_revisions(onlooker))[-1]
+            await follow_migration(onlooker, latest.steps[0], lines.append)
+            await deploying
+        assert faulty.faults["cut"]
+        await asyncio.gather(onlooker.close(), deployer.close())
+
+    asyncio.run(main())
+    assert lines == [f"line {number}" for number in range(1, 21)]
 
 
 def test_what_became_of_the_pods_is_told_also_where_the_end_of_their_job_is_seen_before(

@@ -1,5 +1,6 @@
 """The log of a migration that runs now, for whoever looks on; the values of the release's Secrets are masked."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,6 +10,7 @@ from ks_universal.engine.masking import Mask
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import POD, SECRET
 from ks_universal.targets.kubernetes.live import read_secrets
+from ks_universal.targets.kubernetes.logs import LogReader
 from ks_universal.targets.kubernetes.observer import Observer, Topic
 from ks_universal.targets.kubernetes.ownership import INSTANCE
 from ks_universal.targets.kubernetes.pods import created, is_finished
@@ -16,6 +18,8 @@ from ks_universal.targets.kubernetes.refusals import Refusal
 from ks_universal.targets.kubernetes.staging import may_run
 
 Json = dict[str, Any]
+
+_PAUSE_S = 0.5
 
 
 class LiveLog:
@@ -27,7 +31,8 @@ class LiveLog:
         self._job = job
         self._take = take
         self._mask = Mask(())
-        self._seen: set[str] = set()
+        self._logs: dict[str, LogReader] = {}
+        self._done: set[str] = set()
 
     async def follow(self, release: str) -> bool:
         """Give the lines until the Job has ended; False where there is no such Job. Raises Refusal."""
@@ -45,26 +50,36 @@ class LiveLog:
                     return True
                 await changed.wait()
                 self._observer.check()
-        return bool(self._seen)
+        return bool(self._logs)
 
     async def _follow_pods(self, pods: Iterable[Json]) -> None:
         for pod in pods:
             name = pod["metadata"]["name"]
-            if name not in self._seen and await self._follow_pod(pod):
-                self._seen.add(name)
+            if name not in self._done and await self._follow_pod(pod) and is_finished(pod):
+                self._done.add(name)
 
     async def _follow_pod(self, pod: Json) -> bool:
-        """Give the lines of the container that migrates; False where it has not begun, and may."""
-        parameters = {"container": pod["spec"]["containers"][0]["name"], "follow": "true"}
-        path = POD.path(self._client.namespace, pod["metadata"]["name"], "log")
-        try:
-            async with self._client.stream(path, parameters) as lines:
-                async for line in lines:
-                    self._take(self._mask.text(line.decode(errors="replace")))
-        except Refusal as refusal:
-            if refusal.code in {401, 403}:
-                raise
-            return is_finished(pod)
-        except httpx2.TransportError:
-            return True
-        return True
+        """Give the lines of the container that migrates; False where it has not begun, and may.
+
+        It goes on where it was: a stream also ends with the kubelet's or the API server's restart.
+        """
+        name = pod["metadata"]["name"]
+        container = pod["spec"]["containers"][0]["name"]
+        log = self._logs.get(name) or LogReader(self._client, name, container, self._show)
+        while True:
+            try:
+                await log.follow()
+            except Refusal as refusal:
+                if refusal.code in {401, 403}:
+                    raise
+                return is_finished(pod)
+            except httpx2.TransportError:
+                self._logs[name] = log
+                self._observer.check()
+                await asyncio.sleep(_PAUSE_S)
+            else:
+                self._logs[name] = log
+                return True
+
+    def _show(self, line: str) -> None:
+        self._take(self._mask.text(line))

@@ -1,6 +1,7 @@
 """Reads containers' logs: followed as they are written, across dropped connections, without a line twice or missing."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 
@@ -17,53 +18,31 @@ TAIL_LINES = 50
 _PAUSE_S = 0.5
 
 
-class LogTail:
-    """The lines of one container. Begins to follow at once; `finish` brings the rest when the container has ended."""
+class LogReader:
+    """The lines of one container: each reading goes on where the one before ended."""
 
     def __init__(self, client: Client, pod: str, container: str, take: Callable[[str], None]) -> None:
-        self.lines: deque[str] = deque(maxlen=TAIL_LINES)
         self._client = client
         self._path = POD.path(client.namespace, pod, "log")
         self._container = container
         self._take = take
         self._last = ""
         self._seen_at_last = 0
-        self._task = asyncio.create_task(self._follow())
 
-    async def finish(self) -> None:
-        """Stop following, and read what has been written since; nothing where the pod is gone."""
-        await self.stop()
-        try:
-            answer = await self._client.request("GET", self._path, parameters=self._parameters())
-        except TargetError:
-            return
-        take = self._resume()
-        for line in filter(None, answer.content.rstrip(b"\n").split(b"\n")):
-            take(line)
-
-    async def stop(self) -> None:
-        """Stop following."""
-        self._task.cancel()
-        await asyncio.wait([self._task])
-
-    async def _follow(self) -> None:
-        """Follow until stopped: the stream also ends with the kubelet's or the API server's restart."""
-        while True:
-            try:
-                await self._read()
-            except Refusal as refusal:
-                if refusal.code == 404:
-                    return
-            except httpx2.TransportError:
-                pass
-            await asyncio.sleep(_PAUSE_S)
-
-    async def _read(self) -> None:
+    async def follow(self) -> None:
+        """Read until the stream ends. Raises Refusal, and httpx2.TransportError where the connection breaks."""
         parameters = {**self._parameters(), "follow": "true"}
         take = self._resume()
         async with self._client.stream(self._path, parameters) as lines:
             async for line in lines:
                 take(line)
+
+    async def read(self) -> None:
+        """Read what has been written by now. Raises TargetError."""
+        answer = await self._client.request("GET", self._path, parameters=self._parameters())
+        take = self._resume()
+        for line in filter(None, answer.content.rstrip(b"\n").split(b"\n")):
+            take(line)
 
     def _parameters(self) -> dict[str, str | None]:
         """Ask for the lines from the second in which the last one was written: finer the API cannot be asked."""
@@ -89,8 +68,44 @@ class LogTail:
     def _keep(self, stamp: str, text: str) -> None:
         self._seen_at_last = self._seen_at_last + 1 if stamp == self._last else 1
         self._last = stamp
-        self.lines.append(text.rstrip("\r"))
         self._take(text.rstrip("\r"))
+
+
+class LogTail:
+    """A log's last lines. Begins to follow at once; `finish` brings the rest when the container has ended."""
+
+    def __init__(self, client: Client, pod: str, container: str, take: Callable[[str], None]) -> None:
+        self.lines: deque[str] = deque(maxlen=TAIL_LINES)
+        self._take = take
+        self._log = LogReader(client, pod, container, self._keep)
+        self._task = asyncio.create_task(self._follow())
+
+    async def finish(self) -> None:
+        """Stop following, and read what has been written since; nothing where the pod is gone."""
+        await self.stop()
+        with contextlib.suppress(TargetError):
+            await self._log.read()
+
+    async def stop(self) -> None:
+        """Stop following."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _follow(self) -> None:
+        """Follow until stopped: the stream also ends with the kubelet's or the API server's restart."""
+        while True:
+            try:
+                await self._log.follow()
+            except Refusal as refusal:
+                if refusal.code == 404:
+                    return
+            except httpx2.TransportError:
+                pass
+            await asyncio.sleep(_PAUSE_S)
+
+    def _keep(self, line: str) -> None:
+        self.lines.append(line)
+        self._take(line)
 
 
 async def read_log(client: Client, pod: str, container: str, *, lines: int, previous: bool = False) -> tuple[str, ...]:
