@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster_release import RELEASE, Events, api, release
+from cluster_release import RELEASE, Events, Json, api, release
 from deploying import deploy, get, kubectl, write
 from ks_universal.api.values import load, render
 from ks_universal.engine.run import run
@@ -160,16 +160,21 @@ def test_a_lock_is_broken_only_when_its_holder_is_proven_dead(namespace: str) ->
     asyncio.run(main())
 
 
-def test_the_smallest_role_is_enough_for_a_deploy(namespace: str, kubeconfig: str, tmp_path: Path) -> None:
-    rendered = render(load([write(tmp_path, VALUES)]), RELEASE, namespace)
+def deploy_with_role(namespace: str, kubeconfig: str, folder: Path, without: str = "") -> tuple[Revision, Events]:
+    """Deploy as a ServiceAccount that has the smallest role, but for one resource."""
+    rendered = render(load([write(folder, VALUES)]), RELEASE, namespace)
 
-    async def role() -> object:
+    async def build_role() -> Json:
         async with release(namespace) as (target, _):
             (role,) = await target.build_roles(rendered)
             return role
 
+    role = asyncio.run(build_role())
+    for rule in role["rules"]:
+        rule["resources"] = [resource for resource in rule["resources"] if resource != without]
+    role["rules"] = [rule for rule in role["rules"] if rule["resources"]]
     kubectl(namespace, "create", "serviceaccount", "deployer")
-    kubectl(namespace, "apply", "-f", "-", text=json.dumps(asyncio.run(role())))
+    kubectl(namespace, "apply", "-f", "-", text=json.dumps(role))
     kubectl(
         namespace,
         "create",
@@ -181,15 +186,31 @@ def test_the_smallest_role_is_enough_for_a_deploy(namespace: str, kubeconfig: st
     token = kubectl(namespace, "create", "token", "deployer").strip()
     own = json.loads(Path(kubeconfig).read_text())
     own["users"][0]["user"] = {"token": token}
-    limited = tmp_path / "kubeconfig"
+    limited = folder / "kubeconfig"
     limited.write_text(json.dumps(own))
+    events = Events()
 
     async def main() -> Revision:
-        events = Events()
         target = KubernetesTarget(Client(connect(str(limited)), namespace), RELEASE, Options())
         try:
             return await run(rendered, target, events.append, by="deployer")
         finally:
             await target.close()
 
-    assert asyncio.run(main()).outcome is Outcome.SUCCEEDED
+    return asyncio.run(main()), events
+
+
+def test_the_smallest_role_is_enough_for_a_deploy(namespace: str, kubeconfig: str, tmp_path: Path) -> None:
+    revision, events = deploy_with_role(namespace, kubeconfig, tmp_path)
+    assert revision.outcome is Outcome.SUCCEEDED
+    assert events.lines() == ["done"]
+
+
+def test_a_role_that_may_not_read_logs_is_told_so_in_the_logs_place(
+    namespace: str, kubeconfig: str, tmp_path: Path
+) -> None:
+    revision, events = deploy_with_role(namespace, kubeconfig, tmp_path, without="pods/log")
+    assert revision.outcome is Outcome.SUCCEEDED
+    (said,) = events.lines()
+    assert said.startswith("[its log may not be read: ")
+    assert revision.steps[0].attempts[0].log_tail == (said,)

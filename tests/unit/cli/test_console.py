@@ -17,6 +17,7 @@ from ks_universal.cli.console import remove_controls
         ("10 %\r55 %\r100 %\r\nnext", "100 %\nnext"),
         ("  | 10 %\r100 %\n    | 1\r2", "  | 100 %\n    | 2"),
         ("ends in \x1b", "ends in "),
+        ("my-app/migrations | 10 %\r100 %", "my-app/migrations | 100 %"),
     ],
 )
 def test_only_text_and_colours_reach_a_terminal(said: str, shown: str | None) -> None:

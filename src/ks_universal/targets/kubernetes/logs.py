@@ -97,7 +97,9 @@ class LogTail:
             try:
                 await self._log.follow()
             except Refusal as refusal:
-                if refusal.code == 404:
+                if refusal.code == 403:
+                    self._keep(f"[its log may not be read: {refusal.problem.message}]")
+                if refusal.code in {403, 404}:
                     return
             except httpx2.TransportError:
                 pass
