@@ -57,6 +57,13 @@ def test_early_truth_a_crashing_version_is_named_with_its_last_words_and_what_se
     assert events.lines()
 
 
+def test_a_corrected_version_is_not_judged_by_the_pods_of_the_one_that_crashed(namespace: str) -> None:
+    failure, _ = run(namespace, roll_out(sh("exit 1", readinessProbe={"exec": {"command": ["true"]}})))
+    assert failure is not None
+    failure, _ = run(namespace, roll_out(serve("corrected"), replicas=2))  # scaled, too: the controller does that first
+    assert failure is None
+
+
 def test_early_truth_a_version_without_a_probe_that_crashes_soon_is_not_taken_for_ready(namespace: str) -> None:
     failure, events = run(namespace, roll_out(serve()), roll_out(sh("sleep 1; echo boom; exit 3")))
     assert failure is not None

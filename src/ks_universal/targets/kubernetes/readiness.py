@@ -9,7 +9,8 @@ from ks_universal.targets.kubernetes.pods import condition, is_finished, is_read
 
 Json = dict[str, Any]
 
-_REVISION = "deployment.kubernetes.io/revision"
+_HASH = "pod-template-hash"
+"""The label by which the Deployment's controller tells the ReplicaSets of its templates apart."""
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -68,8 +69,19 @@ def old_pods(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> li
 
 
 def _newest(deployment: Json, replica_sets: list[Json]) -> Json | None:
-    revision = deployment["metadata"].get("annotations", {}).get(_REVISION)
-    return next((r for r in replica_sets if r["metadata"].get("annotations", {}).get(_REVISION) == revision), None)
+    """Find the ReplicaSet of the current template, as the controller does: the oldest one that has it.
+
+    Not by the revision's annotation: until the controller has seen a new template, that still names the version before.
+    """
+    wanted = _read_template(deployment)
+    return next((replica_set for replica_set in replica_sets if _read_template(replica_set) == wanted), None)
+
+
+def _read_template(owner: Json) -> Json:
+    template = owner["spec"]["template"]
+    metadata = template.get("metadata") or {}
+    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != _HASH}
+    return {"labels": labels, "annotations": metadata.get("annotations") or {}, "spec": template["spec"]}
 
 
 def _too_slow(deployment: Json, progressing: Json) -> Problem:

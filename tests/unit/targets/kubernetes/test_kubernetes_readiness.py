@@ -1,19 +1,26 @@
 from typing import Any
 
-from ks_universal.targets.kubernetes.readiness import read_progress
+from ks_universal.targets.kubernetes.readiness import new_pods, old_pods, read_progress
 
 Json = dict[str, Any]
 REVISION = "deployment.kubernetes.io/revision"
 
 
-def deployment(*, replicas: int = 2, paused: bool = False, **status: Any) -> Json:
+def template(revision: str, **labels: str) -> Json:
+    spec = {"containers": [{"name": "main", "image": f"app:{revision}"}]}
+    return {"metadata": {"labels": {"app": "app", **labels}}, "spec": spec}
+
+
+def deployment(*, replicas: int = 2, paused: bool = False, revision: str = "2", **status: Any) -> Json:
     metadata = {"name": "app", "uid": "d", "generation": 2, "annotations": {REVISION: "2"}}
     settled = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
-    return {"metadata": metadata, "spec": {"replicas": replicas, "paused": paused}, "status": {**settled, **status}}
+    spec = {"replicas": replicas, "paused": paused, "template": template(revision)}
+    return {"metadata": metadata, "spec": spec, "status": {**settled, **status}}
 
 
 def replica_set(revision: str) -> Json:
-    return {"metadata": {"name": f"app-{revision}", "uid": f"r{revision}", "annotations": {REVISION: revision}}}
+    metadata = {"name": f"app-{revision}", "uid": f"r{revision}", "annotations": {REVISION: revision}}
+    return {"metadata": metadata, "spec": {"template": template(revision, **{"pod-template-hash": f"h{revision}"})}}
 
 
 def pod(revision: str, phase: str = "Running") -> Json:
@@ -31,6 +38,16 @@ def test_done_when_all_pods_are_new_and_available() -> None:
 
 def test_a_spec_that_the_controller_has_not_seen_is_not_done() -> None:
     assert read_progress(deployment(observedGeneration=1), SETS, []).waits_for == "the Deployment's controller"
+
+
+def test_pods_of_the_version_before_are_not_taken_for_new_ones_until_the_controller_has_seen_the_new_template() -> None:
+    unseen = deployment(revision="3", observedGeneration=1)  # its annotation names the second one still
+    assert new_pods(unseen, SETS, [pod("2")]) == []
+    assert old_pods(unseen, SETS, [pod("2")]) == [pod("2")]
+
+
+def test_pods_of_a_template_that_was_there_before_are_new_ones_when_it_comes_back() -> None:
+    assert new_pods(deployment(revision="1"), SETS, [pod("1"), pod("2")]) == [pod("1")]
 
 
 def test_new_pods_that_are_not_available_are_counted() -> None:
