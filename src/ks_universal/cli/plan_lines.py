@@ -41,7 +41,7 @@ def _change_lines(change: ObjectChange, home: str) -> Iterator[str]:
     if change.change == "unchanged":
         return
     place = "" if change.identity.namespace in ("", home) else f" in {change.identity.namespace}"
-    note = " (its data stays; --delete-data removes it)" if change.change == "kept" else ""
+    note = " (its data stays; 'uninstall --delete-data' removes it)" if change.change == "kept" else ""
     yield f"  {_SIGNS[change.change]} {change.identity}{place}{note}"
     yield from (f"      {_format_field(field)}" for field in change.fields)
 

@@ -51,7 +51,7 @@ class Waited(_Event, frozen=True, kw_only=True):
 
 
 class ObjectChanged(_Event, frozen=True, kw_only=True):
-    """An object was `created`, `changed`, `deleted` or found `unchanged`."""
+    """An object was `created`, `changed`, `deleted`, found `unchanged`, or `kept` (left the values, but holds data)."""
 
     step: str
     identity: Identity

@@ -42,6 +42,7 @@ class Record:
         self._jobs = {} if latest is None else dict(latest.jobs)
         self._begun: dict[str, Step] = {}
         self._succeeded: set[str] = set()
+        self._kept: list[Identity] = []
         self._failures: list[Failure] = []
 
     def begin(self, step: Step) -> None:
@@ -65,6 +66,10 @@ class Record:
         """Note that a step has failed."""
         self._failures.append(failure)
         self._end(failure.step, failure.outcome)
+
+    def keep(self, subject: Identity) -> None:
+        """Note that an object that left the values was kept: it stays the release's, to be found by an uninstall."""
+        self._kept.append(subject)
 
     @property
     def outcome(self) -> Outcome:
@@ -105,7 +110,7 @@ class Record:
             ended=now,
             steps=tuple(map(self._close_step, self._steps.values())),
             digests=self._find_digests(outcome),
-            objects=self._plan.objects if outcome is Outcome.SUCCEEDED else self._list_made(),
+            objects=(*self._plan.objects, *self._kept) if outcome is Outcome.SUCCEEDED else self._list_made(),
         )
 
     def _note_job(self, step: Step) -> None:
@@ -135,7 +140,8 @@ class Record:
         """List what was there and what this run has made, or begun to make, without what it has deleted."""
         made = [subject for step in self._begun.values() for subject in _makes(step)]
         deleted = {s.identity for s in self._begun.values() if isinstance(s, Delete) and s.id in self._succeeded}
-        return tuple(s for s in dict.fromkeys((*self._inventory, *made)) if s not in deleted)
+        gone = deleted.difference(self._kept)
+        return tuple(s for s in dict.fromkeys((*self._inventory, *made)) if s not in gone)
 
 
 def _begin_steps(plan: Plan, resumed: Revision | None, mask: Mask) -> dict[str, StepRecord]:

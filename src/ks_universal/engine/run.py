@@ -14,6 +14,7 @@ from ks_universal.engine.events import (
     AttemptEnded,
     Emit,
     Event,
+    ObjectChanged,
     RunEnded,
     RunStarted,
     StepFailed,
@@ -173,13 +174,18 @@ class _Execution:
             case Apply():
                 await self._target.apply(step, self._emit)
             case Delete():
-                await self._target.delete(step, self._emit)
+                await self._target.delete(step, self._emit_of_deletion)
             case RollOut():
                 await self._target.roll_out(step, self._emit)
             case Migrate():
                 await self._target.migrate(step, self._emit_of_migration)
             case _:
                 assert_never(step)
+
+    def _emit_of_deletion(self, event: Event) -> None:
+        if isinstance(event, ObjectChanged) and event.change == "kept":
+            self._record.keep(event.identity)
+        self._emit(event)
 
     def _emit_of_migration(self, event: Event) -> None:
         if isinstance(event, AttemptEnded):

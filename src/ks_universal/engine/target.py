@@ -33,7 +33,10 @@ class Target(Protocol):
         """Make the object exist as given; emits ObjectChanged."""
 
     async def delete(self, step: Delete, emit: Emit) -> None:
-        """Remove the object, if it is there; returns when it is gone."""
+        """Remove the object, if it is there; returns when it is gone, or where it holds data and is `kept`.
+
+        Emits ObjectChanged.
+        """
 
     async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
         """Run the migration with its retries, or take up the running one of the same digest.
