@@ -24,6 +24,19 @@ deployments:
         readinessProbe: {exec: {command: ["true"]}, periodSeconds: 1}
 """
 
+
+def migrating(version: str, undo: str = "exit 0") -> str:
+    """Values of a version with a migration that can be undone."""
+    app = VALUES.replace("sleep 600", f"sleep 600; : {version}")
+    return f"""{app}
+    migrations:
+      enabled: true
+      backoffLimit: 0
+      command: [sh, -c, "echo migrating to {version}"]
+      rollback: {{command: [sh, -c, "echo undoing {version}; {undo}"]}}
+"""
+
+
 Call = Callable[..., Outcome]
 
 
@@ -53,3 +66,31 @@ def test_a_claim_that_left_the_values_is_kept_until_an_uninstall_with_its_data(k
     assert live_claims(namespace) == ["data"]
     assert "- PersistentVolumeClaim/data" in ksu("uninstall", "--delete-data").out
     assert live_claims(namespace) == []
+
+
+def test_a_rollback_that_failed_goes_on_to_the_same_revision_when_it_is_called_again(ksu: Call) -> None:
+    assert ksu("deploy", values=migrating("v1")).status == 0
+    assert ksu("deploy", values=migrating("v2", undo="exit 7")).status == 0
+    assert ksu("rollback", "--migrate-down").status == 3
+    again = ksu("rollback")
+    assert again.status == 0
+    assert "this goes back to revision 1" in again.out
+    assert "rollback to revision 1; no migrations" in ksu("history").out
+
+
+def test_a_rollback_goes_past_the_run_that_only_migrated(ksu: Call) -> None:
+    assert ksu("deploy", values=migrating("v1")).status == 0
+    assert ksu("migrate", values=migrating("v2")).status == 0
+    assert ksu("deploy", values=migrating("v2")).status == 0
+    assert "this goes back to revision 1" in ksu("rollback").out
+    assert "migrations only; my-app/migrations succeeded" in ksu("history").out
+
+
+def test_a_rollback_to_a_version_whose_migrations_were_undone_says_so(ksu: Call) -> None:
+    for version in ("v1", "v2"):
+        assert ksu("deploy", values=migrating(version)).status == 0
+    assert ksu("rollback", "--migrate-down").status == 0
+    forth = ksu("rollback", "2")
+    assert "warning[rollback/migrations-undone]" in forth.err
+    assert "my-app/migrations (revision 2)" in forth.err
+    assert "does not run" not in ksu("deploy", values=migrating("v2")).out

@@ -111,7 +111,7 @@ async def rollback(
     migrate_down: bool = False,
     **options: Unpack[RunOptions],
 ) -> Revision:
-    """Bring a release back to an earlier revision (None: the last version before the latest run that succeeded).
+    """Bring a release back to the objects of an earlier revision (None: see `plan.undo.find_earlier`).
 
     With `migrate_down` the `rollback` steps of later migrations run first, latest first, each with the image and the
     configuration of its own revision; migrations that stay are a warning. Raises InputError where there is no such

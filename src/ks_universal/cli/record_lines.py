@@ -16,14 +16,16 @@ def format_history(revisions: Iterable[Revision]) -> Iterator[str]:
         outcome = "did not end" if is_dead else revision.outcome
         took = "" if revision.ended is None else f", {_duration(revision)}"
         steps = ", ".join(f"{step.id} {step.outcome}" for step in revision.steps) or "no migrations"
-        only = "only migrated: " if revision.only_migrates else ""
-        yield f"{revision.number:>4}  {_time(revision.started)}  {outcome:<16} {revision.by}{took}; {only}{steps}"
+        kind = _name_kind(revision)
+        yield f"{revision.number:>4}  {_time(revision.started)}  {outcome:<16} {revision.by}{took}; {kind}{steps}"
 
 
 def format_revision(revision: Revision) -> Iterator[str]:
     """Say all that the record knows of a run: outcome, causes, each migration with its attempts, what ran after it."""
     yield f"revision {revision.number} of {revision.release} in {revision.namespace}: {revision.outcome}"
     yield f"  by {revision.by} at {_time(revision.started)}" + (f", {_duration(revision)}" if revision.ended else "")
+    if kind := _name_kind(revision):
+        yield f"  {kind.removesuffix('; ')}"
     for failure in revision.failures:
         yield f"  failed step: {failure.step}"
         yield from (f"    {line}" for cause in failure.causes for line in str(cause).splitlines())
@@ -46,6 +48,13 @@ def _format_step(step: StepRecord) -> Iterator[str]:
     yield f"  {step.id}: {step.outcome}"
     yield f"    {step.image}: {' '.join(step.command) or 'its own command'}"
     yield from (f"    {format_attempt(attempt, attempt.reason)}" for attempt in step.attempts)
+
+
+def _name_kind(revision: Revision) -> str:
+    """Name the run where it is no deploy."""
+    if revision.back_to is not None:
+        return f"rollback to revision {revision.back_to}; "
+    return "migrations only; " if revision.only_migrates else ""
 
 
 def _duration(revision: Revision) -> str:

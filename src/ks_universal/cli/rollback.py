@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def command(
     name: str, revision: int | None, cluster: Cluster, *, output: str, migrate_down: bool, yes: bool, **given: Any
 ) -> int:
-    """Bring the release NAME back to REVISION, or to the last one that succeeded before the latest."""
+    """Bring the release NAME back to REVISION, or to the last version that came up before the latest.
+
+    Where the latest run is a rollback that did not succeed, this continues it.
+    """
     from ks_universal.api import cluster as api
     from ks_universal.cli.agreement import Agreement
     from ks_universal.cli.statuses import find_run_status

@@ -99,6 +99,7 @@ class Record:
             runs=dict(self._running),
             failures=tuple(self._failures),
             jobs=dict(self._jobs),
+            back_to=self._plan.back_to,
             only_migrates=self._plan.only_migrates,
         )
 

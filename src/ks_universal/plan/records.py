@@ -88,8 +88,10 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """The steps that failed, in the order in which they did."""
     jobs: dict[str, str] = {}
     """The Jobs of the values that were made, in this run or an earlier one, to the digest of what they run."""
+    back_to: int | None = None
+    """The revision that a rollback goes back to; None: this is none."""
     only_migrates: bool = False
-    """True: it was to bring no version up (`ks-universal migrate`), so that there is none of it to go back to."""
+    """True: a run of `ks-universal migrate`, after which nothing of its values serves: nothing to go back to."""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):

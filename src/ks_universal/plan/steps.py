@@ -91,5 +91,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The identities of all objects of the release once the plan is done: the inventory."""
     warnings: tuple[Problem, ...] = ()
     """What the plan cannot promise for these values."""
+    back_to: int | None = None
+    """The revision that a rollback goes back to."""
     only_migrates: bool = False
-    """True: the plan brings no version up, it prepares the database for one (`ks-universal migrate`)."""
+    """True: its versions are not rolled out (`ks-universal migrate`)."""

@@ -35,9 +35,15 @@ def name_job(record: StepRecord) -> str:
 
 
 def find_earlier(revisions: Sequence[Revision]) -> Revision | None:
-    """Find the revision to go back to where none is named: the last version that came up before the latest run."""
-    up = (r for r in reversed(revisions[:-1]) if r.outcome is Outcome.SUCCEEDED and not r.only_migrates)
-    return next(up, None)
+    """Find the revision to go back to where none is named: the last version that came up before the latest.
+
+    A rollback that did not succeed is taken up: it is the way to its own revision, not a version to go back from.
+    """
+    latest = revisions[-1] if revisions else None
+    if latest is not None and latest.back_to is not None and latest.outcome is not Outcome.SUCCEEDED:
+        return next((r for r in revisions if r.number == latest.back_to), None)
+    earlier = (r for r in reversed(revisions[:-1]) if not r.only_migrates)
+    return next((r for r in earlier if r.outcome is Outcome.SUCCEEDED), None)
 
 
 def find_passed(revisions: Sequence[Revision], target: int) -> tuple[Passed, ...]:
@@ -46,14 +52,14 @@ def find_passed(revisions: Sequence[Revision], target: int) -> tuple[Passed, ...
     One that ran again unchanged (same image, same command) changed nothing the second time: it counts once, and not at
     all where it had run in or before `target`.
     """
-    applied: dict[_Applied, Passed] = {}
-    for revision in revisions:
-        for key in _list_undone(revision):
-            applied = {what: one for what, one in applied.items() if _place(one.revision, one.record) != key}
-        for record in revision.steps:
-            if record.outcome is Outcome.SUCCEEDED and _UNDO not in record.id:
-                applied.setdefault((record.id, record.image, record.command), Passed(revision.number, record))
+    applied, _ = _follow(revisions)
     return tuple(one for one in reversed(applied.values()) if one.revision > target)
+
+
+def find_undone(revisions: Sequence[Revision], target: int) -> tuple[Passed, ...]:
+    """Find the migrations that `target` ran on, and that were undone after it and not applied again since."""
+    _, undone = _follow(revisions)
+    return tuple(one for one, by in undone.values() if one.revision <= target < by)
 
 
 def build_undo(passed: Iterable[Passed], rendered: Mapping[int, Rendered]) -> dict[str, list[Migrate]]:
@@ -77,6 +83,16 @@ def find_lasting(passed: Iterable[Passed], rendered: Mapping[int, Rendered]) -> 
     return tuple(one for one in passed if not list(_list_undo(one, rendered)))
 
 
+def warn_of_undone(undone: Sequence[Passed], target: int) -> tuple[Problem, ...]:
+    """Warn of the migrations that a revision needs and that the database no longer has."""
+    if not undone:
+        return ()
+    names = ", ".join(f"{one.record.id} (revision {one.revision})" for one in undone)
+    message = f"revision {target} will run on a database in which its migrations were undone: {names}"
+    hint = "deploy its values instead: that applies them again"
+    return (Problem("rollback/migrations-undone", message, hint=hint, severity=Severity.WARNING),)
+
+
 def warn_of_lasting(lasting: Sequence[Passed], target: int, *, down: bool) -> tuple[Problem, ...]:
     """Warn of the migrations that stay in the database while the older version runs on it."""
     if not lasting:
@@ -86,6 +102,23 @@ def warn_of_lasting(lasting: Sequence[Passed], target: int, *, down: bool) -> tu
     more = "these have no 'rollback' in the values" if down else "'--migrate-down' runs their 'rollback'"
     message = f"revision {target} will run on a database to which later migrations were applied: {names}"
     return (Problem("rollback/migrations-stay", message, hint=f"{hint}; {more}", severity=Severity.WARNING),)
+
+
+def _follow(revisions: Sequence[Revision]) -> tuple[dict[_Applied, Passed], dict[_Applied, tuple[Passed, int]]]:
+    """Follow what was applied, and what was undone (with the number of the revision that did it), to what holds now."""
+    applied: dict[_Applied, Passed] = {}
+    undone: dict[_Applied, tuple[Passed, int]] = {}
+    for revision in revisions:
+        places = _list_undone(revision)
+        for what, one in tuple(applied.items()):
+            if _place(one.revision, one.record) in places:
+                undone[what] = applied.pop(what), revision.number
+        for record in revision.steps:
+            if record.outcome is Outcome.SUCCEEDED and _UNDO not in record.id:
+                what = (record.id, record.image, record.command)
+                undone.pop(what, None)
+                applied.setdefault(what, Passed(revision.number, record))
+    return applied, undone
 
 
 def _list_undone(revision: Revision) -> set[_Place]:

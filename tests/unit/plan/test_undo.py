@@ -4,7 +4,7 @@ import msgspec
 
 from ks_universal.model.migrations import Phase
 from ks_universal.plan.records import Outcome, Revision, StepRecord
-from ks_universal.plan.undo import find_earlier, find_passed, name_job
+from ks_universal.plan.undo import find_earlier, find_passed, find_undone, name_job
 
 
 def step(args: str, id_: str = "app/migrations", outcome: Outcome = Outcome.SUCCEEDED) -> StepRecord:
@@ -70,9 +70,29 @@ def test_the_revision_to_go_back_to_is_the_last_good_one_before_the_latest() -> 
     assert find_earlier(runs[:1]) is None
 
 
-def test_a_run_that_only_migrated_is_nothing_to_go_back_to() -> None:
-    deployed, migrated, latest = revisions(step("one"), step("two"), step("three"))
-    assert find_earlier((deployed, msgspec.structs.replace(migrated, only_migrates=True), latest)) == deployed
+def earlier(*revisions: Revision) -> int | None:
+    found = find_earlier(revisions)
+    return None if found is None else found.number
+
+
+def test_a_rollback_that_failed_goes_on_to_its_own_revision() -> None:
+    one, two, back = revisions(step("one"), step("two"), step("undo", outcome=Outcome.MIGRATION_FAILED))
+    assert earlier(one, two, msgspec.structs.replace(back, back_to=1)) == 1
+    assert earlier(one, two, msgspec.structs.replace(back, back_to=1, outcome=Outcome.INTERRUPTED)) == 1
+    assert earlier(two, msgspec.structs.replace(back, back_to=1)) is None
+    assert earlier(one, two, msgspec.structs.replace(back, back_to=1, outcome=Outcome.SUCCEEDED)) == 2
+
+
+def test_runs_that_only_migrated_are_nothing_to_go_back_to() -> None:
+    one, two, three = revisions(step("one"), step("two"), step("two"))
+    assert earlier(one, msgspec.structs.replace(two, only_migrates=True), three) == 1
+
+
+def test_migrations_of_a_revision_that_were_undone_after_it_are_found_until_they_are_applied_again() -> None:
+    undo = step("undo", "app/undo/app-migrations-undo/2")
+    runs = revisions(step("one"), step("two"), undo, step("two"))
+    assert [one.record.command for one in find_undone(runs[:3], 2)] == [("two",)]
+    assert find_undone(runs[:3], 1) == find_undone(runs[:3], 3) == find_undone(runs, 2) == ()
 
 
 def test_the_job_of_a_step_is_known_from_its_record() -> None:

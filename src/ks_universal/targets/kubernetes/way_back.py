@@ -9,7 +9,15 @@ from ks_universal.errors import InputError
 from ks_universal.plan.build import build_rollback
 from ks_universal.plan.records import Revision, State
 from ks_universal.plan.steps import Plan
-from ks_universal.plan.undo import build_undo, find_earlier, find_lasting, find_passed, warn_of_lasting
+from ks_universal.plan.undo import (
+    build_undo,
+    find_earlier,
+    find_lasting,
+    find_passed,
+    find_undone,
+    warn_of_lasting,
+    warn_of_undone,
+)
 from ks_universal.resources.objects import Rendered
 
 if TYPE_CHECKING:
@@ -31,11 +39,12 @@ class WayBack(msgspec.Struct, frozen=True):
         lasting = find_lasting(passed, self.later) if self.migrate_down else passed
         plan = build_rollback(rendered, state, undo, f"this goes back to revision {self.number}")
         warnings = warn_of_lasting(lasting, self.number, down=self.migrate_down)
-        return msgspec.structs.replace(plan, warnings=(*plan.warnings, *warnings))
+        warnings += warn_of_undone(find_undone(state.revisions, self.number), self.number)
+        return msgspec.structs.replace(plan, warnings=(*plan.warnings, *warnings), back_to=self.number)
 
 
 async def read_way_back(target: "KubernetesTarget", number: int | None, *, migrate_down: bool) -> WayBack:
-    """Read the way back to a revision (None: the last version before the latest that succeeded).
+    """Read the way back to a revision (None: see `find_earlier`).
 
     Raises InputError where the record has no such revision.
     """
