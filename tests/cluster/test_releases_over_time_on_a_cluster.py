@@ -94,3 +94,19 @@ def test_a_rollback_to_a_version_whose_migrations_were_undone_says_so(ksu: Call)
     assert "warning[rollback/migrations-undone]" in forth.err
     assert "my-app/migrations (revision 2)" in forth.err
     assert "does not run" not in ksu("deploy", values=migrating("v2")).out
+
+
+def test_a_deploy_after_migrate_runs_only_what_comes_after_the_new_version(ksu: Call) -> None:
+    values = f"""{VALUES}
+    migrations:
+      enabled: true
+      steps:
+        - {{name: expand, command: [sh, -c, "echo expanding"]}}
+        - {{name: contract, phase: post, command: [sh, -c, "echo contracting"]}}
+"""
+    for _ in range(2):
+        assert ksu("migrate", values=values).status == 0
+    deployed = ksu("deploy", values=values)
+    assert "my-app/migrations/expand does not run: succeeded already in revision 1" in deployed.out
+    assert "| contracting" in deployed.out
+    assert "contract does not run: nothing changed" in ksu("deploy", values=values).out

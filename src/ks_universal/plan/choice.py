@@ -9,7 +9,7 @@ from ks_universal.plan.records import Outcome, Revision
 from ks_universal.plan.release import Release
 from ks_universal.plan.staging import stage
 from ks_universal.plan.steps import Migrate, Skipped
-from ks_universal.plan.when import MigratePolicy, decide
+from ks_universal.plan.when import MigratePolicy, decide, find_migrated
 from ks_universal.resources.objects import Migration
 
 
@@ -28,16 +28,24 @@ def choose(
     policy: MigratePolicy,
     resumed: Revision | None,
 ) -> Choice:
-    """Choose the migrations of all applications. Those that succeeded in the run that is continued are skipped."""
-    done = {(r.id, r.digest) for r in (resumed.steps if resumed else ()) if r.outcome is Outcome.SUCCEEDED}
+    """Choose the migrations of all applications.
+
+    Those that succeeded in the run that is continued, or in one of `ks-universal migrate` just before, are skipped.
+    """
     steps: dict[str, tuple[Migrate, ...]] = {}
     skipped: list[Skipped] = []
     for member in release.members.values():
         verdict = decide(member, digests[member.name], revisions, policy)
+        may_be_done = verdict.run and policy is MigratePolicy.AUTO
+        migrated = find_migrated(member, digests[member.name], revisions) if may_be_done else None
+        done = _find_done(migrated) | _find_done(resumed)
         open_ = []
         for step in (build_migrate(migration, release, verdict.why) for migration in member.migrations):
             if (step.id, step.digest) in done:
-                skipped.append(_skip(step.migration, "succeeded already in this revision", succeeded=True))
+                number = done[step.id, step.digest]
+                this = resumed is not None and number == resumed.number
+                why = f"succeeded already in {'this revision' if this else f'revision {number}'}"
+                skipped.append(_skip(step.migration, why, succeeded=True))
             else:
                 open_.append(step)
         if verdict.run:
@@ -45,6 +53,12 @@ def choose(
         else:
             skipped += [_skip(step.migration, verdict.why) for step in open_]
     return Choice(steps, tuple(skipped))
+
+
+def _find_done(revision: Revision | None) -> dict[tuple[str, str], int]:
+    if revision is None:
+        return {}
+    return {(step.id, step.digest): revision.number for step in revision.steps if step.outcome is Outcome.SUCCEEDED}
 
 
 def build_migrate(migration: Migration, release: Release, why: str) -> Migrate:

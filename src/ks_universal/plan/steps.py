@@ -75,7 +75,7 @@ class Skipped(msgspec.Struct, frozen=True):
     phase: Phase
     why: str
     succeeded: bool = False
-    """True: it succeeded already in the interrupted run of this same revision."""
+    """True: it succeeded already, in the interrupted run of this same revision or in a `migrate` of the same values."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

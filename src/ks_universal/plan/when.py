@@ -45,6 +45,17 @@ def decide(member: Member, fingerprint: str, revisions: Sequence[Revision], poli
     return Verdict(True, f"{name_changes(last.planned[member.name], fingerprint)} changed")
 
 
+def find_migrated(member: Member, fingerprint: str, revisions: Sequence[Revision]) -> Revision | None:
+    """Find the run of `ks-universal migrate` whose migrations of an application this plan need not repeat.
+
+    It left those out that come after the new version, so that the application is not known as unchanged.
+    """
+    last = next((r for r in reversed(revisions) if member.name in r.planned), None)
+    if last is None or not last.migrates_only or last.outcome is not Outcome.SUCCEEDED:
+        return None
+    return last if last.planned[member.name] == fingerprint and not any(_moving_images(member)) else None
+
+
 def find_refusals(members: Iterable[Member], revisions: Sequence[Revision]) -> tuple[Problem, ...]:
     """Say for which applications migrations cannot be left out: those whose last run did not succeed."""
     return tuple(
