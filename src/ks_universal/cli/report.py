@@ -38,7 +38,7 @@ class RunReport:
         self._verdicts = {**_VERDICTS, Outcome.SUCCEEDED: succeeded}
         self._attempts: dict[str, list[Attempt]] = {}
         self._failures: list[StepFailed] = []
-        self._skipped: list[str] = []
+        self._skipped: list[StepSkipped] = []
         self._at_work: dict[str, str] = {}
 
     @property
@@ -67,14 +67,14 @@ class RunReport:
                 self._at_work.pop(event.step, None)
                 self._failures.append(event)
             case StepSkipped():
-                self._skipped.append(event.step)
+                self._skipped.append(event)
             case _:
                 pass
 
     def lines(self, end: RunEnded) -> Iterator[str]:
         """Say how the run ended: the verdict, each failed step in the order of failing, and what runs now."""
         duration = format_duration(end.duration_s)
-        yield f"{end.release}, revision {end.revision}: {self._verdicts[end.outcome]} (after {duration})"
+        yield f"{end.release}, revision {end.revision}: {self._judge(end.outcome)} (after {duration})"
         for failure in self._failures:
             yield ""
             yield from self._failure_lines(failure)
@@ -84,10 +84,15 @@ class RunReport:
             yield from _attempt_lines(self._attempts.get(step, []))
         if self._skipped:
             yield ""
-            yield f"not started: {', '.join(self._skipped)}"
+            yield f"not started: {', '.join(skipped.step for skipped in self._skipped)}"
         if end.outcome is not Outcome.SUCCEEDED:
             yield ""
             yield from _running_lines(end)
+
+    def _judge(self, outcome: Outcome) -> str:
+        if outcome is Outcome.ROLLOUT_FAILED and any(skipped.kind == "migrate" for skipped in self._skipped):
+            return "the new version did not come up; migrations that come after it did not run"
+        return self._verdicts[outcome]
 
     def _failure_lines(self, failure: StepFailed) -> Iterator[str]:
         yield f"failed step: {failure.step}"

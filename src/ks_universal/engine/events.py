@@ -111,9 +111,10 @@ class StepFailed(_Event, frozen=True, kw_only=True):
 
 
 class StepSkipped(_Event, frozen=True, kw_only=True):
-    """The step did not start because `because` (a step's id) did not succeed."""
+    """The step, of this kind as in StepStarted, did not start because `because` (a step's id) did not succeed."""
 
     step: str
+    kind: str
     because: str
 
 

@@ -120,6 +120,7 @@ class _Execution:
         self._mask = mask
         self._emit = mask.wrap(emit)
         self._schedule = Schedule(plan.steps)
+        self._kinds = {step.id: type(step).__name__.lower() for step in plan.steps}
         self._saving = asyncio.Lock()
         self._places = asyncio.Semaphore(MIGRATIONS_AT_ONCE)
         self._asked = self._saved = 0
@@ -156,7 +157,7 @@ class _Execution:
     async def _carry_out(self, step: Step, group: asyncio.TaskGroup) -> None:
         """Carry a step out, then start what waited for it, or skip what needs it."""
         began_s = _now_s()
-        self._emit(StepStarted(step=step.id, kind=type(step).__name__.lower()))
+        self._emit(StepStarted(step=step.id, kind=self._kinds[step.id]))
         self._record.begin(step)
         try:
             await self._perform(step)
@@ -202,7 +203,7 @@ class _Execution:
             await self._save_after(step)
         self._emit(StepFailed(step=step.id, causes=failure.causes, outcome=failure.outcome))
         for lost in self._schedule.fail(step.id):
-            self._emit(StepSkipped(step=lost, because=step.id))
+            self._emit(StepSkipped(step=lost, kind=self._kinds[lost], because=step.id))
 
     async def _save_after(self, step: Step) -> None:
         """Save what a next run has to know if this one is killed; what else Apply and Delete did shows by itself."""

@@ -8,7 +8,15 @@ import pytest
 from ks_universal.cli.event_lines import format_duration, format_event
 from ks_universal.cli.report import RunReport
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.events import AttemptEnded, RunEnded, RunStarted, StepFailed, StepStarted, StepSucceeded
+from ks_universal.engine.events import (
+    AttemptEnded,
+    RunEnded,
+    RunStarted,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+    StepSucceeded,
+)
 from ks_universal.plan.records import Attempt, Outcome
 
 STEP = "shop/migrate/schema"
@@ -54,6 +62,20 @@ def test_the_first_failure_comes_first_with_its_cause_hint_and_log() -> None:
 def test_what_does_not_run_is_said() -> None:
     lines = list(failed_run().lines(ended(Outcome.MIGRATION_FAILED, {"shop": None})))
     assert lines[-1] == "shop: nothing of it runs"
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict"),
+    [
+        ("migrate", "the new version did not come up; migrations that come after it did not run"),
+        ("apply", "the migrations succeeded, but the new version did not come up"),
+    ],
+)
+def test_migrations_that_did_not_run_are_not_said_to_have_succeeded(kind: str, verdict: str) -> None:
+    report = RunReport()
+    report.take(StepFailed(step="database/rollout", causes=(CAUSE,), outcome=Outcome.ROLLOUT_FAILED))
+    report.take(StepSkipped(step="next", kind=kind, because="database/rollout"))
+    assert next(report.lines(ended(Outcome.ROLLOUT_FAILED, {}))) == f"shop, revision 2: {verdict} (after 3.2 s)"
 
 
 def stopped_run(*kinds: str) -> RunReport:
