@@ -1,11 +1,13 @@
 """Releases whose values change over time: what a later run has to know of the earlier ones."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from deploying import items, write
+from deploying import items, kubectl, write
 from ks_universal.cli import run
 from ks_universal.targets.kubernetes.kinds import Kind
 from shell import Outcome
@@ -27,7 +29,7 @@ deployments:
 
 def migrating(version: str, undo: str = "exit 0") -> str:
     """Values of a version with a migration that can be undone."""
-    app = VALUES.replace("sleep 600", f"sleep 600; : {version}")
+    app = VALUES.replace("sleep 600", f": {version}; sleep 600")
     return f"""{app}
     migrations:
       enabled: true
@@ -76,6 +78,34 @@ def test_a_rollback_that_failed_goes_on_to_the_same_revision_when_it_is_called_a
     assert again.status == 0
     assert "this goes back to revision 1" in again.out
     assert "rollback to revision 1; no migrations" in ksu("history").out
+
+
+def test_resume_a_rollback_that_was_killed_undoes_each_migration_once(ksu: Call, namespace: str) -> None:
+    for version in ("v1", "v2", "v3"):
+        assert ksu("deploy", values=migrating(version)).status == 0
+    command = [
+        sys.executable,
+        "-m",
+        "ks_universal",
+        "rollback",
+        "shop",
+        "1",
+        "--migrate-down",
+        "-n",
+        namespace,
+        "--yes",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "| undoing v2" in line)
+        process.kill()
+    kubectl(namespace, "wait", "--for=condition=complete", "job/my-app-migrations-undo", "--timeout=60s")
+    again = ksu("rollback", "--migrate-down")
+    assert again.status == 0
+    assert "undoing" not in again.out.partition("migrations to run")[2]
+    history = ksu("history").out
+    assert "rollback to revision 1; " in history
+    assert [history.count(f"undo/{number} succeeded") for number in (3, 2)] == [1, 1]
 
 
 def test_a_rollback_goes_past_the_run_that_only_migrated(ksu: Call) -> None:

@@ -149,7 +149,8 @@ def _begin_steps(plan: Plan, resumed: Revision | None, mask: Mask) -> dict[str, 
     """Begin the records of the steps; those of a run that is continued stay where they were, done or not."""
     before = resumed.steps if resumed else ()
     done = {(s.application, s.step) for s in plan.skipped if s.succeeded}
-    records = {record.id: record for record in before if (record.application, record.step) in done}
+    undone = {r.id for r in before if r.outcome is Outcome.SUCCEEDED} if plan.back_to is not None else set()
+    records = {r.id: r for r in before if (r.application, r.step) in done or r.id in undone}
     records |= {step.id: _record_step(step, mask) for step in plan.steps if isinstance(step, Migrate)}
     order = dict.fromkeys((*(record.id for record in before), *records))
     return {step: records[step] for step in order if step in records}

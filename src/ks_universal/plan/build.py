@@ -44,17 +44,19 @@ def build_plan(
     return _assemble(rendered, release, state, choice, digests, _number(state, resumed))
 
 
-def build_rollback(rendered: Rendered, state: State, undo: Mapping[str, Sequence[Migrate]], why: str) -> Plan:
-    """Build the plan that brings a release back to an earlier revision, which `rendered` is.
+def build_rollback(rendered: Rendered, state: State, undo: Mapping[str, Sequence[Migrate]], back_to: int) -> Plan:
+    """Build the plan that brings a release back to the revision `back_to`, which `rendered` is.
 
-    Its migrations do not run (`why` says it); `undo` has the steps by application that run before its old version.
-    Raises InputError as `build_plan` does.
+    Its migrations do not run; `undo` has the steps by application that run before its old version. A rollback to the
+    same revision that was interrupted is continued. Raises InputError as `build_plan` does.
     """
+    why = f"this goes back to revision {back_to}"
     release = Release(rendered)
     digests = {name: fingerprint(member, release) for name, member in release.members.items()}
-    plan = _assemble(rendered, release, state, choose_undo(release, undo, why), digests, _number(state, None))
+    resumed = _find_resumed(state, digests, back_to)
+    plan = _assemble(rendered, release, state, choose_undo(release, undo, why), digests, _number(state, resumed))
     jobs = [identity(step.migration.body) for steps in undo.values() for step in steps]
-    return msgspec.structs.replace(plan, objects=tuple(dict.fromkeys((*plan.objects, *jobs))))
+    return msgspec.structs.replace(plan, objects=tuple(dict.fromkeys((*plan.objects, *jobs))), back_to=back_to)
 
 
 def _assemble(
@@ -171,12 +173,12 @@ class _Steps:
                     yield self._release.step_id(subject)
 
 
-def _find_resumed(state: State, digests: dict[str, str]) -> Revision | None:
-    """Find the run of the same values that was interrupted or killed, if that was the last one."""
+def _find_resumed(state: State, digests: dict[str, str], back_to: int | None = None) -> Revision | None:
+    """Find the run of the same values, to the same end, that was interrupted or killed, if that was the last one."""
     latest = state.revisions[-1] if state.revisions else None
     if latest is None or latest.outcome not in (Outcome.RUNNING, Outcome.INTERRUPTED):
         return None
-    return latest if latest.planned == digests else None
+    return latest if (latest.planned, latest.back_to) == (digests, back_to) else None
 
 
 def _number(state: State, resumed: Revision | None) -> int:

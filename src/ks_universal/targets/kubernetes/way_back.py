@@ -37,10 +37,10 @@ class WayBack(msgspec.Struct, frozen=True):
         passed = find_passed(state.revisions, self.number)
         undo = build_undo(passed, self.later) if self.migrate_down else {}
         lasting = find_lasting(passed, self.later) if self.migrate_down else passed
-        plan = build_rollback(rendered, state, undo, f"this goes back to revision {self.number}")
+        plan = build_rollback(rendered, state, undo, self.number)
         warnings = warn_of_lasting(lasting, self.number, down=self.migrate_down)
         warnings += warn_of_undone(find_undone(state.revisions, self.number), self.number)
-        return msgspec.structs.replace(plan, warnings=(*plan.warnings, *warnings), back_to=self.number)
+        return msgspec.structs.replace(plan, warnings=(*plan.warnings, *warnings))
 
 
 async def read_way_back(target: "KubernetesTarget", number: int | None, *, migrate_down: bool) -> WayBack:
