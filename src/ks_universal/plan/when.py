@@ -51,7 +51,7 @@ def find_migrated(member: Member, fingerprint: str, revisions: Sequence[Revision
     It left those out that come after the new version, so that the application is not known as unchanged.
     """
     last = next((r for r in reversed(revisions) if member.name in r.planned), None)
-    if last is None or not last.migrates_only or last.outcome is not Outcome.SUCCEEDED:
+    if last is None or not last.only_migrates or last.outcome is not Outcome.SUCCEEDED:
         return None
     return last if last.planned[member.name] == fingerprint and not any(_moving_images(member)) else None
 
