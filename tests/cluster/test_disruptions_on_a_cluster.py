@@ -17,7 +17,7 @@ from ks_universal.targets.kubernetes.kinds import JOB, POD
 SCRIPT = """
 [ -e /mark/$1 ] && echo second && exit 0
 touch /mark/$1
-trap 'exit 143' TERM
+trap 'exit ${2:-143}' TERM
 echo first
 while :; do sleep 0.1; done
 """
@@ -71,6 +71,24 @@ def test_a_pod_ended_from_outside_is_replaced_when_it_is_gone_without_a_retry(na
     assert events.lines() == ["first", "second"]
     assert [event.attempt.exit_code for event in events.of(AttemptEnded)] == [143, 0]
     assert events.of(AttemptEnded)[0].attempt.reason == "disrupted"
+
+
+def test_gate_a_deleted_pod_that_ends_with_0_when_it_is_told_to_stop_has_not_migrated(namespace: str) -> None:
+    main = sh(SCRIPT, args=["sh", namespace, "0"], volumeMounts=[{"name": "mark", "mountPath": "/mark"}])
+    step = migrate(main, volumes=[{"name": "mark", "hostPath": {"path": "/tmp", "type": "Directory"}}], retries=0)
+
+    async def body() -> Events:
+        async with release(namespace) as (target, events), api(namespace) as client:
+            task = asyncio.create_task(target.migrate(step, events.append))
+            while "first" not in events.lines():
+                await asyncio.sleep(0.05)
+            await delete(client, (await client.list(POD)).items[0]["metadata"]["name"])
+            await task
+            return events
+
+    events = asyncio.run(body())
+    assert events.lines() == ["first", "second"]
+    assert [event.attempt.reason for event in events.of(AttemptEnded)] == ["disrupted", None]
 
 
 def test_a_job_that_somebody_deletes_is_not_waited_for(namespace: str) -> None:

@@ -118,6 +118,19 @@ def test_a_timeout_ends_the_migration_and_says_what_it_waited_for(namespace: str
     assert any(event.waits_for == "init container wait-for-db" for event in events.of(Waited))
 
 
+@pytest.mark.parametrize("answer", ["exit 0", "exit 1", ":"])
+def test_gate_a_migration_that_is_told_to_stop_at_its_timeout_has_failed_whatever_it_ends_with(
+    namespace: str, answer: str
+) -> None:
+    step = migrate(sh(f"trap 'echo bye; {answer}' TERM; echo at work; while :; do sleep 0.1; done"), timeout_s=3)
+    failure, events = run(namespace, step)
+    assert isinstance(failure, MigrationFailed)
+    assert [cause.code for cause in failure.causes] == ["migrations/timeout"]
+    assert [attempt.reason for attempt in attempts(events)] == ["timeout"]
+    assert any("told to stop" in event.waits_for for event in events.of(Waited))
+    assert events.lines() == ["at work", "bye"]
+
+
 @pytest.mark.parametrize("ended", [False, True])
 def test_resume_a_job_of_the_same_digest_is_taken_up(namespace: str, *, ended: bool) -> None:
     step = migrate(sh("echo began; sleep 2; echo ended"))

@@ -103,7 +103,7 @@ class PodAttempt:
             duration_s=max(0.0, (finished - started).total_seconds()),
             exit_code=exit_code,
             reason=reason or ("disrupted" if disrupted else self._name_failure(failure)),
-            causes=() if succeeded else self._causes(trouble),
+            causes=() if succeeded else self._causes(trouble, told_to_stop=disrupted),
             log_tail=self.last_lines(),
         )
 
@@ -112,10 +112,12 @@ class PodAttempt:
             return "one of fatalExitCodes: no retry"
         return None if failure is None else failure.reason or None
 
-    def _causes(self, trouble: Problem | None) -> tuple[Problem, ...]:
+    def _causes(self, trouble: Problem | None, *, told_to_stop: bool) -> tuple[Problem, ...]:
         if trouble is not None:
             return (trouble,)
         failure = find_failure(self.pod)
+        if told_to_stop:  # its exit code is the answer to a signal, and no cause
+            return () if failure is None else diagnose(self.last_lines())
         if failure is None:
             return ()
         told = describe_end(failure, self.pod)
@@ -170,6 +172,11 @@ class Attempts:
     def retries_left(self) -> int:
         """How many retries are left; negative when the last has failed. Pods ended from outside don't count."""
         return self._step.migration.retries - self._count_failures()
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether the last attempt was told to stop from outside, so that its end says nothing about its work."""
+        return self.last is not None and is_disrupted(self.last.pod)
 
     @property
     def awaits_retry(self) -> bool:

@@ -137,7 +137,7 @@ class JobRun:
                 if any(_is_true(job, kind) for kind in _ENDS):
                     await self._catch_up(job)
                 if _is_true(job, "Complete") or _is_true(job, "SuccessCriteriaMet"):
-                    return True
+                    return not self._attempts.was_interrupted
                 if _is_true(job, "Failed"):
                     if self._is_excused(job):
                         return False
@@ -153,9 +153,10 @@ class JobRun:
     async def _look(self, job: Json, pods: list[Json]) -> None:
         """Take in what the pods have become: attempts begin and end, waits are told, hopeless ones given up."""
         await self._attempts.update(pods, resumed=self._resumed, stopped=_find_stop(job))
-        if condition(job, "Failed") or condition(job, "FailureTarget") or condition(job, "Complete"):
-            return
         running = [pod for pod in pods if not is_finished(pod)]
+        if condition(job, "Failed") or condition(job, "FailureTarget") or condition(job, "Complete"):
+            self._say(next((describe_wait(pod) for pod in running if "deletionTimestamp" in pod["metadata"]), ""))
+            return
         troubles = [find_trouble(pod, self._observer.events(pod)) for pod in running]
         if self._step.migration.timeout_s is None:
             troubles += self._attempts.find_vain_waits()

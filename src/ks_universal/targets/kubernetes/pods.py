@@ -1,12 +1,14 @@
 """Reads pods: whose they are, which containers run, how they ended. Pure functions of a pod as the API returns it."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 Json = dict[str, Any]
+
+_DEFAULT_GRACE_S = 30
 
 
 class ContainerEnd(msgspec.Struct, frozen=True):
@@ -78,12 +80,36 @@ def read_end(state: ContainerState) -> ContainerEnd | None:
 
 
 def has_succeeded(pod: Json) -> bool:
-    """Tell whether a run-to-the-end pod has done its work; true before its phase says so, when sidecars still stop."""
-    if pod.get("status", {}).get("phase") == "Succeeded":
-        return True
+    """Tell whether a run-to-the-end pod has done its work; true before its phase says so, when sidecars still stop.
+
+    A program that is told to stop may end with 0, too: such an end says nothing about its work.
+    """
     wanted = {container["name"] for container in pod["spec"]["containers"]}
     ends = {state.name: read_end(state) for state in read_containers(pod) if state.kind == "main"}
-    return wanted <= ends.keys() and all(end is not None and end.exit_code == 0 for end in ends.values())
+    if not wanted <= ends.keys():
+        return bool(pod.get("status", {}).get("phase") == "Succeeded")
+    told = _told_to_stop(pod)
+    return all(end is not None and end.exit_code == 0 and not _ended_since(end, told) for end in ends.values())
+
+
+def _told_to_stop(pod: Json) -> datetime | None:
+    """The earliest that the pod can have been told to stop; None where nobody has deleted it.
+
+    `deletionTimestamp` is the end of the grace period, until the kubelet deletes what has ended once more, without one:
+    from then on nobody can read when it began.
+    """
+    ends_at = read_time(pod["metadata"].get("deletionTimestamp"))
+    grace_s = pod["metadata"].get("deletionGracePeriodSeconds") or _longest_grace_s(pod)
+    return None if ends_at is None else ends_at - timedelta(seconds=grace_s)
+
+
+def _longest_grace_s(pod: Json) -> int:
+    return max(pod["spec"].get("terminationGracePeriodSeconds") or 0, _DEFAULT_GRACE_S)
+
+
+def _ended_since(end: ContainerEnd, told: datetime | None) -> bool:
+    """Tell whether a container ended when it had been told to; times are whole seconds, and the same one counts."""
+    return told is not None and end.finished is not None and end.finished >= told
 
 
 def is_finished(pod: Json) -> bool:

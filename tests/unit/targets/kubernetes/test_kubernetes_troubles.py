@@ -163,7 +163,28 @@ def test_a_deleted_pod_is_disrupted_unless_it_had_succeeded() -> None:
     assert not is_disrupted(done)
 
 
+@pytest.mark.parametrize(
+    ("finished", "deletion", "grace_s", "succeeded"),
+    [
+        ("12:00:09", "12:00:40", 30, True),
+        ("12:00:10", "12:00:40", 30, False),
+        ("12:00:11", "12:00:12", 0, False),  # the kubelet has deleted it once more, as it had ended
+        ("11:59:30", "12:00:12", 0, True),
+    ],
+)
+def test_gate_an_end_with_0_is_no_success_once_the_pod_was_told_to_stop(
+    finished: str, deletion: str, grace_s: int, *, succeeded: bool
+) -> None:
+    done = pod(ended(0, finishedAt=f"2026-01-01T{finished}Z"), phase="Succeeded")
+    done["metadata"] |= {"deletionTimestamp": f"2026-01-01T{deletion}Z", "deletionGracePeriodSeconds": grace_s}
+    assert has_succeeded(done) == succeeded
+    assert is_disrupted(done) != succeeded
+
+
 def test_a_wait_is_told_in_a_clause() -> None:
     assert describe_wait(pod(waiting("PodInitializing"), init=(runs("wait-for-db"),))) == "init container wait-for-db"
     assert describe_wait(pod(waiting("ContainerCreating"))) == "container main to be created"
     assert describe_wait(pod(runs())) == "container main to end"
+    told = pod(runs())
+    told["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:30Z", "deletionGracePeriodSeconds": 30}
+    assert describe_wait(told) == "its pod to end, which was told to stop and has 30 s"
