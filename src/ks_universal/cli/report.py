@@ -27,7 +27,7 @@ _VERDICTS = {
     Outcome.SKIPPED: "was not run",
 }
 _TAIL_LINES = 12
-_EXIT_CODE = "process/exit-code"
+_EXIT_CODE, _SERVING = "process/exit-code", "kubernetes/serving"
 
 
 class RunReport:
@@ -87,7 +87,7 @@ class RunReport:
             yield f"not started: {', '.join(skipped.step for skipped in self._skipped)}"
         if end.outcome is not Outcome.SUCCEEDED:
             yield ""
-            yield from _running_lines(end)
+            yield from self._running_lines(end)
 
     def _judge(self, outcome: Outcome) -> str:
         if outcome is Outcome.ROLLOUT_FAILED and any(skipped.kind == "migrate" for skipped in self._skipped):
@@ -104,6 +104,18 @@ class RunReport:
         known = {cause for attempt in attempts for cause in attempt.causes}
         yield from _problem_lines([cause for cause in failure.causes if cause not in causes and cause not in known])
 
+    def _running_lines(self, end: RunEnded) -> Iterator[str]:
+        """Say what runs now; of a rollout that failed in the middle only a look at the pods can tell."""
+        seen = {
+            failure.step.partition("/")[0]: cause.message
+            for failure in self._failures
+            for cause in failure.causes
+            if cause.code == _SERVING
+        }
+        for application, revision in end.runs.items():
+            now = "nothing of it runs" if revision is None else f"revision {revision} serves on"
+            yield f"{application}: {seen.get(application, now)}"
+
 
 def _attempt_lines(attempts: list[Attempt], causes: tuple[Problem, ...] = ()) -> Iterator[str]:
     """Say how each attempt ended, with its reason where the causes don't; and the last words of the first failure."""
@@ -118,7 +130,9 @@ def _attempt_lines(attempts: list[Attempt], causes: tuple[Problem, ...] = ()) ->
 
 
 def _find_first_failure(attempts: Iterable[Attempt]) -> Attempt | None:
-    return next((attempt for attempt in attempts if attempt.exit_code != 0), None)
+    """One that was ended from outside has no causes, and is the first failure only where nothing else failed."""
+    failed = [attempt for attempt in attempts if attempt.exit_code != 0]
+    return next((attempt for attempt in failed if attempt.causes), next(iter(failed), None))
 
 
 def _telling(causes: tuple[Problem, ...]) -> tuple[Problem, ...]:
@@ -128,9 +142,3 @@ def _telling(causes: tuple[Problem, ...]) -> tuple[Problem, ...]:
 
 def _problem_lines(problems: Iterable[Problem]) -> Iterator[str]:
     return (f"  {line}" for problem in problems for line in str(problem).splitlines())
-
-
-def _running_lines(end: RunEnded) -> Iterator[str]:
-    for application, revision in end.runs.items():
-        now = "nothing of it runs" if revision is None else f"revision {revision} serves on"
-        yield f"{application}: {now}"

@@ -7,7 +7,7 @@ import pytest
 
 from ks_universal.cli.event_lines import format_duration, format_event
 from ks_universal.cli.report import RunReport
-from ks_universal.diagnostics import Problem
+from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import (
     AttemptEnded,
     RunEnded,
@@ -76,6 +76,25 @@ def test_migrations_that_did_not_run_are_not_said_to_have_succeeded(kind: str, v
     report.take(StepFailed(step="database/rollout", causes=(CAUSE,), outcome=Outcome.ROLLOUT_FAILED))
     report.take(StepSkipped(step="next", kind=kind, because="database/rollout"))
     assert next(report.lines(ended(Outcome.ROLLOUT_FAILED, {}))) == f"shop, revision 2: {verdict} (after 3.2 s)"
+
+
+def test_what_serves_beside_a_rollout_that_failed_is_what_was_seen() -> None:
+    report = RunReport()
+    seen = Problem("kubernetes/serving", "nothing of the version before serves", severity=Severity.WARNING)
+    causes = (Problem("kubernetes/crash-loop", "it ended 4 times"), seen)
+    report.take(StepFailed(step="shop/rollout", causes=causes, outcome=Outcome.ROLLOUT_FAILED))
+    lines = list(report.lines(ended(Outcome.ROLLOUT_FAILED, {"shop": 1, "web": 1})))
+    assert lines[-2:] == ["shop: nothing of the version before serves", "web: revision 1 serves on"]
+
+
+def test_an_attempt_that_was_ended_from_outside_is_not_the_first_failure() -> None:
+    report = RunReport()
+    report.take(AttemptEnded(step=STEP, attempt=msgspec.structs.replace(attempt(1, 143), reason="disrupted")))
+    report.take(AttemptEnded(step=STEP, attempt=attempt(2, 1, CAUSE)))
+    report.take(StepFailed(step=STEP, causes=(CAUSE,), outcome=Outcome.MIGRATION_FAILED))
+    lines = list(report.lines(ended(Outcome.MIGRATION_FAILED, {"shop": 1})))
+    assert "    | line of attempt 2" in lines
+    assert "    | line of attempt 1" not in lines
 
 
 def stopped_run(*kinds: str) -> RunReport:
