@@ -21,6 +21,12 @@ _LINE = 76
 """Characters of a line of base64(1)."""
 _SHORTEST = 4
 """Characters. What is shorter (`1`, `yes`) would mask half of every log and hide nothing that cannot be guessed."""
+_SHORTEST_INSIDE = 8
+"""Characters of base64 that are a value inside of a longer text; fewer could be anything."""
+_CONTROLS = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?"  # ECMA-48's sequences
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
 
 
 class Mask:
@@ -35,8 +41,15 @@ class Mask:
         self._pattern = re.compile(alternatives) if values else None
 
     def text(self, text: str) -> str:
-        """Mask a text."""
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        """Mask a text. Where colours stand between the characters of a value, they go, too."""
+        if self._pattern is None:
+            return text
+        masked = self._pattern.sub(MASK, text)
+        if masked.isprintable():
+            return masked
+        plain = _CONTROLS.sub("", masked)
+        found = self._pattern.sub(MASK, plain)
+        return masked if found == plain else found
 
     def problem(self, problem: Problem) -> Problem:
         """Mask a finding."""
@@ -115,8 +128,21 @@ def _forms(value: str) -> Iterator[str]:
     yield stripped
     yield msgspec.json.encode(stripped).decode()[1:-1]
     yield "".join(map(_quote, stripped))
+    yield "".join(character if character == "/" else _quote(character) for character in stripped)  # as in a path
+    yield from _inside_base64(stripped)
     yield from _wrap(_encode(f"{stripped}\n"))  # as `echo "$PASSWORD" | base64` writes it
     yield from (line.strip() for line in value.splitlines())
+
+
+def _inside_base64(value: str) -> Iterator[str]:
+    """Give what base64 makes of a value inside of a longer text (`user:password`), and its form for URLs."""
+    plain = value.encode()
+    for before, lost in ((0, 0), (1, 2), (2, 3)):  # bytes of what stands before; characters that hold bits of it
+        encoded = binascii.b2a_base64(bytes(before) + plain, newline=False).decode()
+        for form in (encoded[lost:], encoded[lost : (before + len(plain)) * 8 // 6]):  # at the end, and in the middle
+            if len(form) >= _SHORTEST_INSIDE:
+                yield form
+                yield form.replace("+", "-").replace("/", "_")
 
 
 def _wrap(encoded: str) -> Iterator[str]:

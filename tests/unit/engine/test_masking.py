@@ -1,4 +1,4 @@
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,6 +30,13 @@ def secret(**values: str) -> dict[str, Any]:
         ("hunter22", f"echoed {b64encode(b'hunter22' + NEWLINE).decode()}", "echoed ***"),
         ("x" * 60 + "hunter22", b64encode(b"x" * 60 + b"hunter22").decode()[:76], "***"),
         ("x" * 60 + "hunter22", b64encode(b"x" * 60 + b"hunter22").decode()[76:], "***"),
+        ("hunter22?>", f"Authorization: Basic {b64encode(b'me:hunter22?>').decode()}", "Authorization: Basic bWU6***"),
+        ("hunter22?>", f"Basic {b64encode(b'you:hunter22?>').decode()}", "Basic eW91Om***"),
+        ("hunter22", f"{b64encode(b'you:hunter22@db').decode()}", "eW91Om***QGRi"),
+        ("hunter22?>", f"for URLs {urlsafe_b64encode(b'hunter22?>').decode()}", "for URLs ***"),
+        ("p@ss/word", "s3://bucket/p%40ss/word", "s3://bucket/***"),
+        ("hunter22", "\x1b[1mhunt\x1b[0mer\x1b[36m22\x1b[0m is it", "*** is it"),
+        ("hunter22", "\x1b[1mhunter22\x1b[0m in \x1b[36mbold\x1b[0m", "\x1b[1m***\x1b[0m in \x1b[36mbold\x1b[0m"),
         ("abc", "abc is too short to hide", "abc is too short to hide"),
         ("a.c+", "a.c+ abcc", "*** abcc"),
         ("pässwörd", "pässwörd", "***"),
