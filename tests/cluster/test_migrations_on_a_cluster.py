@@ -105,6 +105,7 @@ def test_real_stop_a_cancelled_migration_has_no_job_and_no_pod_when_it_returns(n
     assert pods == []
     assert job is None
     assert attempts(events)[0].log_tail[0] == "at work"
+    assert events.of(Waited)[-1].waits_for == "its pod to end, which is told to stop"
 
 
 def test_a_timeout_ends_the_migration_and_says_what_it_waited_for(namespace: str) -> None:

@@ -71,6 +71,16 @@ def test_early_truth_a_version_without_a_probe_that_crashes_soon_is_not_taken_fo
     assert "boom" in events.lines()
 
 
+def test_early_truth_a_version_without_a_probe_that_its_liveness_probe_kills_is_not_taken_for_ready(
+    namespace: str,
+) -> None:
+    probe = {"exec": {"command": ["sh", "-c", "echo dead; exit 1"]}, "periodSeconds": 1, "failureThreshold": 2}
+    step = roll_out(sh("trap 'exit 0' TERM; while :; do sleep 0.1; done", livenessProbe=probe))
+    failure, _ = run(namespace, roll_out(serve()), step)
+    assert failure is not None
+    assert "kubernetes/crash-loop" in [cause.code for cause in failure.causes]
+
+
 def test_early_truth_a_version_that_is_never_ready_says_what_its_probe_said(namespace: str) -> None:
     probe = {"exec": {"command": ["sh", "-c", "echo no database; exit 1"]}, "periodSeconds": 1}
     step = roll_out(sh("trap 'exit 0' TERM; echo serving; sleep 300 & wait", readinessProbe=probe))

@@ -211,6 +211,7 @@ class JobRun:
         """Delete the Job and see its pods gone; their logs are kept in the attempts."""
         job = await self._client.get(JOB, self._name)
         if job is not None:
+            self._say("its pod to end, which is told to stop")
             await remove_job(self._client, self._observer, job)
         await self._attempts.end(reason="stopped")
 

@@ -40,6 +40,7 @@ class Rollout:
         self._patience = Patience()
         self._said = ""
         self._up_since_s: float | None = None
+        self._restarts = 0
         self._known_events: dict[str, int] = {}
         self._troubles: list[Problem] = []
         self._init_log = InitLog(client, self._take_line)
@@ -63,8 +64,11 @@ class Rollout:
         settling_s = None if self._up_since_s is None else max(0.0, self._up_since_s + _SETTLING_S - now_s())
         return min((left_s for left_s in (settling_s, self._patience.left_s()) if left_s is not None), default=None)
 
-    def _has_settled(self, deployment: Json) -> bool:
-        self._up_since_s = now_s() if self._up_since_s is None else self._up_since_s
+    def _has_settled(self, deployment: Json, fresh: list[Json]) -> bool:
+        """Whether the pods have stayed up; a restart begins it anew: it may be over before the pod was seen unready."""
+        restarts = sum(state.restarts for pod in fresh for state in read_containers(pod))
+        if self._up_since_s is None or restarts != self._restarts:
+            self._up_since_s, self._restarts = now_s(), restarts
         return proves_itself(deployment) or now_s() - self._up_since_s >= _SETTLING_S
 
     async def _is_done(self) -> bool:
@@ -76,7 +80,7 @@ class Rollout:
         fresh = new_pods(deployment, replica_sets, pods)
         await self._init_log.look(fresh)
         if progress.done:
-            return self._has_settled(deployment)
+            return self._has_settled(deployment, fresh)
         self._up_since_s = None
         if progress.failure is not None:
             raise await self._fail(progress.failure, deployment)
