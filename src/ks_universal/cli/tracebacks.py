@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 _FRAME = re.compile(r'^(?P<indent>\s+)File "(?P<file>[^"]+)", line \d+')
-_LIBRARY = re.compile(r"/(?:site|dist)-packages/|/lib/python3[^/]*/|^<|/bin/[^/]+$")
+_LIBRARY = re.compile(r"/(?:site|dist)-packages/|/lib/python3[^/]*/|^<(?!string>|stdin>)|/bin/[^/]+$")
 
 
 class TracebackFold:

@@ -18,6 +18,11 @@ def test_frames_of_libraries_are_counted_and_own_ones_kept() -> None:
     ]  # fmt: skip
 
 
+def test_what_was_given_as_text_is_own_code_and_what_python_froze_is_not() -> None:
+    own, frozen = '  File "<string>", line 4, in <module>', '  File "<frozen runpy>", line 198, in run'
+    assert fold_tracebacks([START, frozen, own, END]) == [START, "  ... 1 of libraries left out", own, END]
+
+
 def test_a_tail_that_begins_within_a_traceback_is_folded_too() -> None:
     assert fold_tracebacks(["    self.run(", *LIBRARY]) == ["    self.run(", "  ... 1 of libraries left out"]
 

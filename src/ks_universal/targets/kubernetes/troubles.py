@@ -32,6 +32,7 @@ _NO_SUCH_IMAGE = re.compile(
     r"|no match for platform|invalid reference format",
     re.IGNORECASE,
 )
+_NO_COMMAND = re.compile(r"exec: .*(no such file or directory|executable file not found|permission denied)", re.I)
 _PASSING_CONFIG_ERROR = re.compile(r"timed out|failed to sync|connection refused", re.IGNORECASE)
 _MISSING_VOLUME = re.compile(
     r"(secret|configmap) \"[^\"]+\" not found|references non-existent (secret|config) key", re.I
@@ -72,8 +73,7 @@ def describe_end(end: ContainerEnd, pod: Json) -> Problem | None:
         message = f"container {end.container} was killed for using more memory than it may{limit}"
         return Problem("kubernetes/oom-killed", message, hint="raise resources.limits.memory, or use less of it")
     if end.reason in {"StartError", "ContainerCannotRun"}:
-        message = f"container {end.container} cannot start: {_shorten(end.message)}"
-        return Problem("kubernetes/command", message, hint="check command and args; the image must contain the program")
+        return _no_command(end.container, end.message)
     return None
 
 
@@ -99,6 +99,8 @@ def _waiting_trouble(state: ContainerState) -> Iterator[Trouble]:
         case "CreateContainerConfigError":
             passing = _PASSING_CONFIG_ERROR.search(message)
             yield Trouble(_missing(f"container {state.name}: {_shorten(message)}"), 30.0 if passing else 0.0)
+        case "RunContainerError" if _NO_COMMAND.search(message):
+            yield Trouble(_no_command(state.name, message))
         case "CreateContainerError" | "RunContainerError":
             problem = Problem("kubernetes/container", f"container {state.name} cannot start: {_shorten(message)}")
             yield Trouble(problem, 30.0 if "deadline exceeded" in message else 0.0)
@@ -123,12 +125,18 @@ def _missing(message: str) -> Problem:
     return Problem("kubernetes/missing-reference", message, hint=hint)
 
 
+def _no_command(container: str, message: str) -> Problem:
+    text = f"container {container} cannot start: {_shorten(message)}"
+    return Problem("kubernetes/command", text, hint="check command and args; the image must contain the program")
+
+
 def _crash_loop(state: ContainerState) -> Trouble:
     code = state.last_end.get("exitCode")
     oom = ", killed for using too much memory" if state.last_end.get("reason") == "OOMKilled" else ""
     often = f"{state.restarts + 1} times, the last time with" if state.restarts else "once, with"
     message = f"container {state.name} ended {often} exit code {code}{oom}"
-    return Trouble(Problem("kubernetes/crash-loop", message), 0.0 if state.restarts >= 3 or oom else 60.0)
+    hint = "raise resources.limits.memory, or use less of it" if oom else None
+    return Trouble(Problem("kubernetes/crash-loop", message, hint=hint), 0.0 if state.restarts >= 3 or oom else 60.0)
 
 
 def _unschedulable(pod: Json, events: list[Json]) -> Iterator[Trouble]:
@@ -140,6 +148,8 @@ def _unschedulable(pod: Json, events: list[Json]) -> Iterator[Trouble]:
         hint = (
             "see why its claims are not bound (kubectl describe pvc): the StorageClass, its provisioner, free volumes"
         )
+    if _LASTING_SCHEDULING.search(message):
+        hint = "create the PersistentVolumeClaim, or correct its name"
     problem = Problem("kubernetes/unschedulable", f"no node takes the pod: {_shorten(message)}", hint=hint)
     yield Trouble(problem, 2.0 if _LASTING_SCHEDULING.search(message) else 60.0 if _FULL.search(message) else 10.0)
 

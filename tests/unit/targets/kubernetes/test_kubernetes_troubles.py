@@ -50,6 +50,8 @@ def runs(name: str = "main") -> Json:
         (waiting("CreateContainerConfigError", "failed to sync secret cache: timed out"), "missing-reference", False),
         (waiting("CreateContainerError", "no command specified"), "container", True),
         (waiting("CreateContainerError", "context deadline exceeded"), "container", False),
+        (waiting("RunContainerError", "runc create failed: cgroup is gone"), "container", True),
+        (waiting("RunContainerError", 'exec: "/no": stat /no: no such file or directory'), "command", True),
         (waiting("CrashLoopBackOff", restartCount=1), "crash-loop", False),
         (waiting("CrashLoopBackOff", restartCount=3), "crash-loop", True),
     ],
@@ -96,6 +98,23 @@ def test_a_pod_whose_claims_are_not_bound_is_told_to_look_at_storage() -> None:
     trouble = find_trouble(waits, ())
     assert trouble is not None
     assert "StorageClass" in str(trouble.problem.hint)
+
+
+def test_a_pod_whose_claim_does_not_exist_is_told_to_create_it() -> None:
+    waits = unschedulable()
+    waits["status"]["conditions"][0]["message"] = '0/1 nodes: persistentvolumeclaim "data" not found.'
+    trouble = find_trouble(waits, ())
+    assert trouble is not None
+    assert trouble.problem.hint == "create the PersistentVolumeClaim, or correct its name"
+
+
+def test_a_crash_loop_for_want_of_memory_says_what_to_do() -> None:
+    state = waiting(
+        "CrashLoopBackOff", restartCount=1, lastState={"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+    )
+    trouble = find_trouble(pod(state), ())
+    assert trouble is not None
+    assert "resources.limits.memory" in str(trouble.problem.hint)
 
 
 def test_a_volume_of_a_missing_secret_is_found_in_the_events() -> None:
