@@ -155,7 +155,7 @@ def _unschedulable(pod: Json, events: list[Json]) -> Iterator[Trouble]:
 
 
 def _refused_pod(message: str) -> Trouble:
-    text = _shorten(message.removeprefix("Error creating: "))
+    text = _shorten(message.removeprefix("(combined from similar events): ").removeprefix("Error creating: "))
     if "error looking up service account" in message:
         return Trouble(Problem("kubernetes/service-account", f"its pod cannot be created: {text}"), 2.0)
     if is_quota(message):

@@ -145,6 +145,13 @@ def test_a_refused_pod_is_named_by_who_refused_it(message: str, code: str) -> No
     assert message in trouble.problem.message
 
 
+def test_a_refusal_that_was_repeated_is_quoted_without_the_words_around_it() -> None:
+    message = '(combined from similar events): Error creating: pods "a-x" is forbidden: exceeded quota: q'
+    trouble = find_creation_trouble([{"reason": "FailedCreate", "message": message}])
+    assert trouble is not None
+    assert trouble.problem.message == 'its pod cannot be created: pods "a-x" is forbidden: exceeded quota: q'
+
+
 def test_an_end_by_memory_names_the_limit() -> None:
     killed = pod(ended(137, reason="OOMKilled"))
     end = find_failure(killed)
