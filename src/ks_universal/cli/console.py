@@ -2,14 +2,13 @@
 
 import errno
 import os
-import re
 import sys
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import click
 
+from ks_universal.controls import keep_colours
 from ks_universal.diagnostics import Problem, Severity
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
@@ -22,7 +21,7 @@ def write_result(text: str) -> None:
     """
     try:
         if sys.stdout.isatty():
-            text = remove_controls(text)
+            text = keep_colours(text)
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
         sys.stdout.buffer.flush()
@@ -30,23 +29,6 @@ def write_result(text: str) -> None:
         discard_output(error)
     except OSError as error:
         raise click.ClickException(f"the output cannot be written: {os.strerror(error.errno or 0).lower()}") from error
-
-
-def remove_controls(text: str) -> str:
-    """Take out what moves a terminal's cursor, rings its bell or switches its letters; colours stay."""
-    return text if text.isprintable() else _compile_controls().sub(r"\1\2", text)
-
-
-@cache
-def _compile_controls() -> re.Pattern[str]:
-    """Compile when the first text needs it, not at each start."""
-    return re.compile(
-        r"^(\S* +\| )?[^\n]*\r(?=[^\r\n])"  # what is written over; not what stands before the lines of a log
-        r"|(\x1b\[[\d;:]*m)"  # colours, which stay
-        r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?"  # all else of ECMA-48
-        r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]",
-        re.MULTILINE,
-    )
 
 
 def discard_output(error: OSError) -> None:
@@ -65,7 +47,7 @@ def discard_output(error: OSError) -> None:
 def show_problems(problems: Sequence[Problem]) -> None:
     """Write findings to standard error, in the order given."""
     for problem in problems:
-        click.echo(remove_controls(format_problem(problem, colour=wants_colour(sys.stderr.isatty()))), err=True)
+        click.echo(keep_colours(format_problem(problem, colour=wants_colour(sys.stderr.isatty()))), err=True)
 
 
 def format_problem(problem: Problem, *, colour: bool) -> str:

@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from ks_universal.cli.console import describe_problem, discard_output, remove_controls, show_problems
+from ks_universal.cli.console import describe_problem, discard_output, show_problems
 from ks_universal.cli.event_lines import PROGRAM, Line, format_event
 from ks_universal.cli.repetitions import RepetitionFold
 from ks_universal.cli.report import RunReport
 from ks_universal.cli.tracebacks import TracebackFold
+from ks_universal.controls import keep_colours
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import (
     Event,
@@ -179,7 +180,7 @@ class TextView:
         self._width = min(max(self._width, len(line.source)), _WIDEST)
         prefix = (f"{line.source:<{self._width}} | ", _colour(line.source))
         # A program's own colours stay, but nothing that moves the cursor or clears the screen.
-        text = Text.from_ansi(remove_controls(line.text))
+        text = Text.from_ansi(keep_colours(line.text))
         text.stylize(line.style)
         self._write(Text.assemble(prefix, text))
 
@@ -188,7 +189,7 @@ class TextView:
         head, *rest = self.report.lines(end)
         self._write(Text(f"\n{head}", style=style))
         for line in rest:
-            self._write(Text.from_ansi(remove_controls(line)))
+            self._write(Text.from_ansi(keep_colours(line)))
         self._write(Text(""))
 
     def _write(self, text: Text) -> None:

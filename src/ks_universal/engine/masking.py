@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ks_universal.controls import remove_controls
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import AttemptEnded, Emit, Event, LogWritten, StepFailed, Waited
 from ks_universal.plan.records import Attempt, State
@@ -23,10 +24,6 @@ _SHORTEST = 4
 """Characters. What is shorter (`1`, `yes`) would mask half of every log and hide nothing that cannot be guessed."""
 _SHORTEST_INSIDE = 8
 """Characters of base64 that are a value inside of a longer text; fewer could be anything."""
-_CONTROLS = re.compile(
-    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?"  # ECMA-48's sequences
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-)
 
 
 class Mask:
@@ -47,7 +44,7 @@ class Mask:
         masked = self._pattern.sub(MASK, text)
         if masked.isprintable():
             return masked
-        plain = _CONTROLS.sub("", masked)
+        plain = remove_controls(masked)
         found = self._pattern.sub(MASK, plain)
         return masked if found == plain else found
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ks_universal.cli.console import remove_controls
+from ks_universal.controls import keep_colours, remove_controls
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,8 @@ from ks_universal.cli.console import remove_controls
     ],
 )
 def test_only_text_and_colours_reach_a_terminal(said: str, shown: str | None) -> None:
-    assert remove_controls(said) == (said if shown is None else shown)
+    assert keep_colours(said) == (said if shown is None else shown)
+
+
+def test_where_only_words_count_colours_go_too() -> None:
+    assert remove_controls("sword\x1b[1;31mfish\x1b[0m\tand \x07more") == "swordfish\tand more"
