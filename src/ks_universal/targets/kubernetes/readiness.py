@@ -50,6 +50,23 @@ def proves_itself(deployment: Json) -> bool:
     return any("readinessProbe" in container for container in spec["template"]["spec"]["containers"])
 
 
+def may_shrink(deployment: Json) -> bool:
+    """Tell whether the rollout may end old pods before new ones are ready (as the API resolves `maxUnavailable`)."""
+    spec = deployment["spec"]
+    strategy = spec.get("strategy") or {}
+    if strategy.get("type") == "Recreate":
+        return True
+    limits = strategy.get("rollingUpdate") or {}
+    replicas = spec.get("replicas", 1)
+    unavailable = _resolve(limits.get("maxUnavailable", "25%"), replicas)
+    return unavailable >= 1 or _resolve(limits.get("maxSurge", "25%"), replicas) == 0
+
+
+def _resolve(limit: int | str, replicas: int) -> float:
+    """Give a number of pods, of a share not yet rounded: down for `maxUnavailable`, up for `maxSurge`."""
+    return limit if isinstance(limit, int) else replicas * float(limit.removesuffix("%")) / 100
+
+
 def is_settled(deployment: Json) -> bool:
     """Tell by a Deployment alone whether all of its pods are of its current template and available."""
     return read_progress(deployment, [], []).done

@@ -16,7 +16,7 @@ from ks_universal.targets.kubernetes.logs import read_log
 from ks_universal.targets.kubernetes.observer import Observer, Topic
 from ks_universal.targets.kubernetes.patience import Patience
 from ks_universal.targets.kubernetes.pods import is_ready, read_containers
-from ks_universal.targets.kubernetes.readiness import new_pods, old_pods, proves_itself, read_progress
+from ks_universal.targets.kubernetes.readiness import may_shrink, new_pods, old_pods, proves_itself, read_progress
 from ks_universal.targets.kubernetes.troubles import find_creation_trouble, find_trouble, find_unreadiness
 
 Json = dict[str, Any]
@@ -83,19 +83,23 @@ class Rollout:
             return self._has_settled(deployment, fresh)
         self._up_since_s = None
         if progress.failure is not None:
-            raise await self._fail(progress.failure, deployment)
-        hopeless = self._judge(deployment, replica_sets, fresh)
+            raise await self._fail(progress.failure, deployment, *self._troubles)
+        hopeless = self._judge(deployment, replica_sets, pods)
         if hopeless is not None:
             raise await self._fail(hopeless, deployment)
         self._say(progress.waits_for + self._describe_unready(fresh))
         return False
 
-    def _judge(self, deployment: Json, replica_sets: list[Json], fresh: list[Json]) -> Problem | None:
+    def _judge(self, deployment: Json, replica_sets: list[Json], pods: list[Json]) -> Problem | None:
+        """Judge what keeps the new pods; not a quota where old ones end before: that goes on, slowly."""
+        fresh = new_pods(deployment, replica_sets, pods)
+        goes_on = bool(pods) and may_shrink(deployment)
         troubles = [find_trouble(pod, self._observer.events(pod)) for pod in fresh]
         if len(fresh) < deployment["spec"].get("replicas", 1):
             troubles += [find_creation_trouble(self._new_events(replica_set)) for replica_set in replica_sets[-1:]]
-        self._troubles = [trouble.problem for trouble in troubles if trouble is not None]
-        return self._patience.judge([trouble for trouble in troubles if trouble is not None])
+        found = [trouble for trouble in troubles if trouble is not None]
+        self._troubles = [trouble.problem for trouble in found]
+        return self._patience.judge([t for t in found if not goes_on or t.problem.code != "kubernetes/quota"])
 
     def _new_events(self, replica_set: Json) -> list[Json]:
         """The events that happened since the rollout began: a ReplicaSet may have been used before."""
@@ -123,13 +127,14 @@ class Rollout:
             self._emit(Waited(step=self._step.id, waits_for=reason))
         self._said = reason
 
-    async def _fail(self, problem: Problem, deployment: Json) -> RolloutFailed:
+    async def _fail(self, problem: Problem, deployment: Json, *before: Problem) -> RolloutFailed:
+        """Give the causes: what the containers told, what was there `before` the problem, the problem, what serves."""
         replica_sets, pods = self._observer.replica_sets(deployment), self._observer.pods(self._topic)
         told: list[Problem] = []
         for pod in sorted(new_pods(deployment, replica_sets, pods), key=is_ready)[:1]:
             told = await self._read_causes(pod)
         serving = sum(is_ready(pod) for pod in old_pods(deployment, replica_sets, pods))
-        return RolloutFailed(self._step.id, tuple(dict.fromkeys((*told, problem, _what_runs(serving)))))
+        return RolloutFailed(self._step.id, tuple(dict.fromkeys((*told, *before, problem, _what_runs(serving)))))
 
     async def _read_causes(self, pod: Json) -> list[Problem]:
         """Show the last words of the containers that are not ready, and find the causes in them."""

@@ -1,6 +1,8 @@
 from typing import Any
 
-from ks_universal.targets.kubernetes.readiness import new_pods, old_pods, read_progress
+import pytest
+
+from ks_universal.targets.kubernetes.readiness import may_shrink, new_pods, old_pods, read_progress
 
 Json = dict[str, Any]
 REVISION = "deployment.kubernetes.io/revision"
@@ -82,3 +84,19 @@ def test_no_replicas_wanted_is_done_when_all_have_gone() -> None:
     none = deployment(replicas=0, replicas_=0, updatedReplicas=0, availableReplicas=0)
     none["status"]["replicas"] = 0
     assert read_progress(none, SETS, []).done
+
+
+@pytest.mark.parametrize(
+    ("replicas", "strategy", "expected"),
+    [
+        (1, {}, False),
+        (4, {}, True),
+        (3, {"rollingUpdate": {"maxUnavailable": "34%"}}, True),
+        (1, {"rollingUpdate": {"maxUnavailable": 1}}, True),
+        (4, {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}, False),
+        (4, {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": "0%"}}, True),
+        (1, {"type": "Recreate"}, True),
+    ],
+)
+def test_old_pods_may_end_before_new_ones_are_ready(replicas: int, strategy: Json, expected: bool) -> None:
+    assert may_shrink({"spec": {"replicas": replicas, "strategy": strategy}}) is expected
