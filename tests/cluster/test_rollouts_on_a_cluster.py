@@ -75,7 +75,7 @@ def test_early_truth_a_version_without_a_probe_that_crashes_soon_is_not_taken_fo
 def test_early_truth_a_version_without_a_probe_that_its_liveness_probe_kills_is_not_taken_for_ready(
     namespace: str,
 ) -> None:
-    probe = {"exec": {"command": ["sh", "-c", "echo dead; exit 1"]}, "periodSeconds": 1, "failureThreshold": 2}
+    probe = {"exec": {"command": ["sh", "-c", "echo dead; exit 1"]}, "periodSeconds": 1, "failureThreshold": 1}
     step = roll_out(sh("trap 'exit 0' TERM; while :; do sleep 0.1; done", livenessProbe=probe))
     failure, _ = run(namespace, roll_out(serve()), step)
     assert failure is not None
