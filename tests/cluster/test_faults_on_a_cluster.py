@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,9 +22,11 @@ from ks_universal.api.values import load, render
 from ks_universal.engine.events import AttemptStarted, Event, LogWritten
 from ks_universal.engine.run import run
 from ks_universal.plan.records import Outcome, Revision
+from ks_universal.resources.objects import identity
+from ks_universal.targets.kubernetes.announcements import Announcement, Announcer
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.connection import Connection
-from ks_universal.targets.kubernetes.kinds import DEPLOYMENT
+from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, EVENT, SERVICE_ACCOUNT
 from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
 
 NODE = Path(__file__).parent / "node" / "cluster"
@@ -141,7 +144,24 @@ class Late(httpx2.AsyncBaseTransport):
         await self._transport.aclose()
 
 
-T = TypeVar("T", Faulty, Late, Outdated)
+class Busy(httpx2.AsyncBaseTransport):
+    """Refuses the first Event that is to be written, for a second."""
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport) -> None:
+        self.refused = 0
+        self._transport = transport
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.method == "POST" and request.url.path.endswith("/events") and not self.refused:
+            self.refused += 1
+            return httpx2.Response(429, headers={"Retry-After": "1"})
+        return await self._transport.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+T = TypeVar("T", Busy, Faulty, Late, Outdated)
 
 
 def connect_through(stand_in: Callable[[httpx2.AsyncBaseTransport], T], kubeconfig: str) -> tuple[Connection, T]:
@@ -216,6 +236,25 @@ def test_what_became_of_the_pods_is_told_also_where_the_end_of_their_job_is_seen
     assert late.held_up
     assert [attempt.exit_code for attempt in revision.steps[0].attempts] == [0]
     assert events.lines() == [f"line {number}" for number in range(1, 21)]
+
+
+def test_events_about_a_migration_are_written_in_their_order(namespace: str, kubeconfig: str) -> None:
+    connection, busy = connect_through(Busy, kubeconfig)
+
+    async def main() -> list[str]:
+        client = Client(connection, namespace)
+        announcer = Announcer(client)
+        about = await client.get(SERVICE_ACCOUNT, "default")
+        assert about is not None
+        for reason in ("MigrationStarted", "MigrationSucceeded"):
+            announcer.announce(identity(about), about, Announcement(reason, "said", datetime.now(UTC)))
+        await announcer.close()
+        written = sorted((await client.list(EVENT)).items, key=lambda event: int(event["metadata"]["resourceVersion"]))
+        await client.close()
+        return [event["reason"] for event in written if event["involvedObject"]["uid"] == about["metadata"]["uid"]]
+
+    assert asyncio.run(main()) == ["MigrationStarted", "MigrationSucceeded"]
+    assert busy.refused
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class Announcer:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._kept: dict[Identity, list[Announcement]] = {}
-        self._writing: set[asyncio.Task[None]] = set()
+        self._writers: dict[Identity, asyncio.Task[None]] = {}
 
     def announce(self, deployment: Identity, live: Json | None, announcement: Announcement) -> None:
         """Write an Event on a Deployment, where it is live; else keep it."""
@@ -46,11 +46,8 @@ class Announcer:
 
     def write_kept(self, deployment: Identity, about: Json) -> None:
         """Write on `about`, the Deployment or what stands for it, what was kept for the Deployment."""
-        kept = self._kept.pop(deployment, [])
-        if kept:
-            writing = asyncio.create_task(_write(self._client.of(about), about, kept))
-            self._writing.add(writing)
-            writing.add_done_callback(self._writing.discard)
+        if deployment in self._kept and deployment not in self._writers:
+            self._writers[deployment] = asyncio.create_task(self._write(deployment, about))
 
     async def close(self) -> None:
         """Write what is still kept, and wait a little for all that is being written."""
@@ -58,15 +55,19 @@ class Announcer:
             job = next((said.job for said in reversed(kept) if said.job is not None), None)
             if job is not None:
                 self.write_kept(deployment, job)
-        if self._writing:
-            await asyncio.wait(self._writing, timeout=_LAST_WORDS_S)
+        if self._writers:
+            await asyncio.wait(self._writers.values(), timeout=_LAST_WORDS_S)
 
-
-async def _write(client: Client, about: Json, announcements: list[Announcement]) -> None:
-    """Write Events in their order; a role that may not write Events writes none."""
-    with contextlib.suppress(KsUniversalError):
-        for announcement in announcements:
-            await client.create(EVENT, _make_event(client.namespace, about, announcement))
+    async def _write(self, deployment: Identity, about: Json) -> None:
+        """Write Events one by one, so that they keep their order; a role that may not write Events writes none."""
+        client = self._client.of(about)
+        try:
+            with contextlib.suppress(KsUniversalError):
+                while kept := self._kept.pop(deployment, []):
+                    for announcement in kept:
+                        await client.create(EVENT, _make_event(client.namespace, about, announcement))
+        finally:
+            del self._writers[deployment]
 
 
 def _make_event(namespace: str, about: Json, announcement: Announcement) -> Json:
