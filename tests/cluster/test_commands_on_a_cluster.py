@@ -211,6 +211,8 @@ def test_unlock_frees_a_release_of_a_living_holder_only_by_force(ksu: Invoke, na
 
 def test_plan_shows_every_change_and_changes_nothing(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
     deploy(ksu, tmp_path, VALUES)
+    # A Job's success is read from its pod, a moment before the Job itself says it.
+    kubectl(namespace, "wait", "job", "--all", "--for=condition=complete", "--timeout=60s")
     before = get(namespace, DEPLOYMENT, "my-app"), get(namespace, SECRET, "db"), items(namespace, JOB)
     shown = ksu("plan", "shop", "-f", write(tmp_path, BLUE.replace("replicas: 1", "replicas: 2")))
     after = get(namespace, DEPLOYMENT, "my-app"), get(namespace, SECRET, "db"), items(namespace, JOB)
