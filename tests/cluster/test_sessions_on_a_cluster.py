@@ -19,7 +19,7 @@ SHOP = Path(__file__).parents[2] / "examples" / "shop"
 CONNECT = """
 import os, signal, time, psycopg
 signal.signal(signal.SIGTERM, lambda *_: os._exit(1))
-connection = psycopg.connect(application_name="migration", options="-c client_connection_check_interval=100ms")
+connection = psycopg.connect(application_name="migration")
 """
 IN_TRANSACTION = """
 connection.execute("CREATE TABLE half_done ()")
@@ -47,8 +47,23 @@ def _image(make_image: Callable[[str, Path], None]) -> None:
     make_image("shop:1.0.0", SHOP / "app")
 
 
-def values(port: int, script: str) -> str:
-    """An application whose migration is a Python script with a connection to the database."""
+SERVER_LOOKS = "env: [{name: PGOPTIONS, value: -c client_connection_check_interval=100ms}]"
+TOOL_IS_TOLD = "lifecycle: {preStop: {exec: {command: [sh, -c, 'kill -INT 1; sleep 20']}}}"
+HOOK_ENDS_IT = """lifecycle:
+        preStop:
+          exec:
+            command:
+              - python
+              - -c
+              - |
+                import psycopg
+                end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s"
+                with psycopg.connect() as connection:
+                    connection.execute(end, ["migration"])"""
+
+
+def values(port: int, script: str, more: str = "") -> str:
+    """An application whose migration is a Python script with a connection to the database, and says `more`."""
     program = textwrap.indent(CONNECT + script, " " * 12)
     return f"""
 configs:
@@ -65,6 +80,7 @@ deployments:
       command: [python, -c]
       args:
         - |{program}
+      {more}
     containers:
       main:
         image: shop
@@ -81,15 +97,23 @@ def sessions(port: int) -> int:
     return len(rows)
 
 
-@pytest.mark.parametrize("script", [IN_TRANSACTION, IN_STATEMENT], ids=["in a transaction", "in a statement"])
+@pytest.mark.parametrize(
+    ("script", "more"),
+    [
+        pytest.param(IN_TRANSACTION, "", id="between two statements"),
+        pytest.param(IN_STATEMENT, SERVER_LOOKS, id="in a statement, and the server looks after its client"),
+        pytest.param(IN_STATEMENT, TOOL_IS_TOLD, id="in a statement, and the tool cancels it when it is interrupted"),
+        pytest.param(IN_STATEMENT, HOOK_ENDS_IT, id="in a statement, and a hook ends the session"),
+    ],
+)
 def test_real_stop_the_session_in_the_database_is_gone_before_the_lock_is(
-    namespace: str, tmp_path: Path, database: int, script: str
+    namespace: str, tmp_path: Path, database: int, script: str, more: str
 ) -> None:
     async def await_lock() -> int:
         async with release(namespace) as (target, events), target.lock(events.append, wait=True):
             return sessions(database)
 
-    with start(namespace, values(database, script), tmp_path) as process:
+    with start(namespace, values(database, script, more), tmp_path) as process:
         assert process.stdout is not None
         assert any('"line":"at work"' in line for line in process.stdout)
         assert sessions(database) == 1

@@ -122,6 +122,18 @@ def test_a_sidecar_runs_beside_the_migration_and_ends_after_it(tmp_path: Path) -
     assert not group_is_alive(int((tmp_path / "pgid").read_text()))
 
 
+def test_a_migration_is_stopped_after_its_hook(tmp_path: Path) -> None:
+    hook = {"preStop": {"exec": {"command": ["sh", "-c", "echo hook >>order"]}}}
+    script = "trap 'echo end >>order; exit 1' TERM; while :; do sleep 0.02; done"
+    run(tmp_path, migrate(sh(script, lifecycle=hook), timeout_s=0.5))
+    assert (tmp_path / "order").read_text().splitlines() == ["hook", "end"]
+
+
+def test_a_migration_that_has_ended_runs_no_hook(tmp_path: Path) -> None:
+    run(tmp_path, migrate(sh("true", lifecycle={"preStop": {"exec": {"command": ["touch", "hook"]}}})))
+    assert not (tmp_path / "hook").exists()
+
+
 def test_cancelling_stops_the_migration_for_real(tmp_path: Path) -> None:
     async def main() -> int:
         async with release(tmp_path) as (target, events):

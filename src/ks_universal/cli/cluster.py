@@ -155,7 +155,7 @@ async def _run_interruptibly(work: Awaitable[int], view: View, timeout_s: float 
     with interruption.cancelling(task):
         await asyncio.wait([task])
     if task.cancelled():
-        view.say("is stopped: no migration of it runs any more")
+        view.say("is stopped: no pod of its migrations runs any more")
         return INTERRUPTED
     return task.result()
 

@@ -27,7 +27,10 @@ _VERDICTS = {
     Outcome.SKIPPED: "was not run",
 }
 _TAIL_LINES = 12
-_EXIT_CODE, _SERVING = "process/exit-code", "kubernetes/serving"
+_EXIT_CODE, _SERVING, _TIMEOUT = "process/exit-code", "kubernetes/serving", "migrations/timeout"
+_MAY_GO_ON = (
+    "  it is gone; a statement that it had sent may still be at work in its database (pg_stat_activity shows it)"
+)
 
 
 class RunReport:
@@ -79,9 +82,12 @@ class RunReport:
             yield ""
             yield from self._failure_lines(failure)
         for step in self._at_work:
+            attempts = self._attempts.get(step, [])
             yield ""
             yield f"stopped: {step}"
-            yield from _attempt_lines(self._attempts.get(step, []))
+            yield from _attempt_lines(attempts)
+            if attempts:
+                yield _MAY_GO_ON
         if self._skipped:
             yield ""
             yield f"not started: {', '.join(skipped.step for skipped in self._skipped)}"
@@ -103,6 +109,8 @@ class RunReport:
         yield from _attempt_lines(attempts, causes)
         known = {cause for attempt in attempts for cause in attempt.causes}
         yield from _problem_lines([cause for cause in failure.causes if cause not in causes and cause not in known])
+        if any(cause.code == _TIMEOUT for cause in failure.causes):
+            yield _MAY_GO_ON
 
     def _running_lines(self, end: RunEnded) -> Iterator[str]:
         """Say what runs now; of a rollout that failed in the middle only a look at the pods can tell."""

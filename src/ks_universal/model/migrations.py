@@ -57,6 +57,8 @@ class MigrationSettings(Format, frozen=True, kw_only=True):
     resources: Annotated[Json, Kubernetes("ResourceRequirements")] | None = None
     security_context: Annotated[Json, Kubernetes("AnySecurityContext")] | None = None
     """The container's; a key that only a PodSecurityContext knows (`fsGroup`) goes to the pod."""
+    lifecycle: Annotated[Json, Kubernetes("Lifecycle")] | None = None
+    """The migration's own: a `preStop` runs before it is stopped, and can end its database session."""
     service_account: str | None = None
     volumes: tuple[Annotated[Json, Kubernetes("Volume")], ...] = ()
     volume_mounts: tuple[Annotated[Json, Kubernetes("VolumeMount")], ...] = ()

@@ -130,6 +130,8 @@ def _find_timeout_s(step: Step) -> float | None:
 def _build_pod(subject: Subject, step: Step, name: str, container: Container) -> Json:
     scope, deployment = subject.scope, subject.deployment
     main = build_process(name, container, subject.groups)
+    if step.lifecycle:
+        main["lifecycle"] = step.lifecycle
     main = add_passed_through(main, _without(container.kubernetes, _NOT_FOR_JOBS))
     init_containers = [
         *_build_sidecars(subject, step),

@@ -20,6 +20,7 @@ from ks_universal.targets.local.attempts import JobFolder, Run
 from ks_universal.targets.local.containers import ContainerRequest, PodRequest, is_sidecar
 from ks_universal.targets.local.durable import DurableProcess, Ending, start_durably, take_up
 from ks_universal.targets.local.exit_codes import explain_exit
+from ks_universal.targets.local.probes import run_pre_stop
 
 _Begin = Callable[[ContainerRequest], Awaitable[None]]
 LOG_TAIL_LINES = 50
@@ -107,11 +108,16 @@ class JobRun:
             # The run is given up: the next one begins anew, even if we are killed now.
             if time_left_s is None or time_left_s > 0:
                 self._folder.settle()
-            await finish(process.stop(self._pod.grace_s))
+            await finish(self._stop(container, process))
             raise
         finally:
             if waiting:
                 waiting.cancel()
+
+    async def _stop(self, container: ContainerRequest, process: DurableProcess) -> None:
+        if not process.has_ended:
+            await run_pre_stop(container, self._pod.grace_s)
+        await process.stop(self._pod.grace_s)
 
     async def _open(self, number: int, container: ContainerRequest) -> DurableProcess:
         folder = self._folder.container(number, container.name)

@@ -181,7 +181,12 @@ class PostgresServer:
     async def _is_launched(self, programs: Programs, port: int) -> bool:
         """Start the server on a port; False when it ended instead of becoming ready."""
         write_durably(self._folder / "port", str(port).encode())
-        options = (f"listen_addresses={_HOST}", "unix_socket_directories=", "max_connections=200")
+        options = (
+            f"listen_addresses={_HOST}",
+            "unix_socket_directories=",
+            "max_connections=200",
+            "client_connection_check_interval=1s",  # what a stopped migration had asked for ends with it
+        )
         words = [word for option in options for word in ("-c", option)]
         log = self._folder / "log"
         self._process = await _spawn(programs, "postgres", "-D", str(self._data), "-p", str(port), *words, log=log)

@@ -105,10 +105,13 @@ def find_probe(container: ContainerRequest, kind: str) -> Probe | None:
     return Probe(spec, container) if spec else None
 
 
-async def run_hook(container: ContainerRequest, hook: str) -> bool:
-    """Run a container's `preStop` or `postStart` command to its end, if it has one; tell whether all went well."""
-    handler = ((container.spec.get("lifecycle") or {}).get(hook) or {}).get("exec")
-    return not handler or await _run(handler.get("command") or (), container.process)
+async def run_pre_stop(container: ContainerRequest, grace_s: float) -> None:
+    """Run a container's `preStop` command, if it has one, to its end or for as long as the grace lasts."""
+    handler = ((container.spec.get("lifecycle") or {}).get("preStop") or {}).get("exec")
+    if handler:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await _run(handler.get("command") or (), container.process)
 
 
 async def _run(command: tuple[str, ...] | list[str], container: ProcessRequest) -> bool:

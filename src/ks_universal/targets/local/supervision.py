@@ -1,7 +1,6 @@
 """One container, kept running: started, probed, and started again with a growing pause whenever it ends."""
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Coroutine
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 from ks_universal.engine.events import ContainerEnded, Emit, LogWritten, ProbePassed
 from ks_universal.engine.finishing import finish
 from ks_universal.targets.local.containers import ContainerRequest
-from ks_universal.targets.local.probes import find_probe, run_hook
+from ks_universal.targets.local.probes import find_probe, run_pre_stop
 from ks_universal.targets.local.processes import Process, start
 
 FIRST_PAUSE_S = 1.0
@@ -101,9 +100,7 @@ class SupervisedContainer:
 
     async def _end(self, process: Process) -> None:
         if process.is_running:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._grace_s):
-                    await run_hook(self.container, "preStop")
+            await run_pre_stop(self.container, self._grace_s)
         await process.stop(self._grace_s if process.is_running else 0)
 
     async def _pump(self, process: Process) -> None:
