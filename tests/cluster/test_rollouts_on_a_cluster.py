@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from cluster_release import Events, Json, api, release, roll_out, serve, sh
 from deploying import kubectl
 from ks_universal.engine.events import LogWritten, ObjectChanged, Waited
@@ -123,35 +125,30 @@ def test_what_an_init_container_said_before_its_end_is_shown(namespace: str) -> 
     assert events.lines() == ["step 1", "step 2", "step 3", "last"]
 
 
-def with_quota(namespace: str, pods: int, replicas: int, rolling: Json) -> tuple[list[str], list[str]]:
-    """Roll a second version out where no pod more may be made; gives causes, and waits of the first 12 s."""
-    kubectl(namespace, "create", "quota", "q", f"--hard=pods={pods}")
-    kubectl(namespace, "wait", "quota/q", "--for=jsonpath={.status.hard}", "--timeout=20s")
-
-    async def main() -> tuple[list[str], list[str]]:
-        async with release(namespace) as (target, events):
-            old = serve("old", lifecycle={"preStop": {"exec": {"command": ["sleep", "8"]}}})
-            await target.roll_out(roll_out(old, replicas=replicas, terminationGracePeriodSeconds=20), events.append)
-            step = roll_out(serve("new"), replicas=replicas)
-            step.body["spec"]["strategy"] = {"rollingUpdate": rolling}
-            try:
-                async with asyncio.timeout(12):
-                    await target.roll_out(step, events.append)
-            except RolloutFailed as failure:
-                return [cause.code for cause in failure.causes], []
-            except TimeoutError:
-                pass
-            return [], [event.waits_for for event in events.of(Waited)]
-
-    return asyncio.run(main())
+def with_quota(namespace: str, replicas: int, rolling: Json, *, again: bool = False) -> tuple[list[str], list[str]]:
+    """Roll a version out, `again` or for the first time, where no pods more may be made; gives causes, and waits."""
+    slow_end = {"preStop": {"exec": {"command": ["sleep", "8"]}}}
+    old = roll_out(serve("old", lifecycle=slow_end), replicas=replicas, terminationGracePeriodSeconds=20)
+    new = roll_out(serve("new"), replicas=replicas)
+    new.body["spec"]["strategy"] = {"rollingUpdate": rolling}
+    failure, _ = run(namespace, *([new] if again else []), old)
+    assert failure is None
+    kubectl(namespace, "create", "quota", "q", f"--hard=pods={replicas}")
+    kubectl(namespace, "wait", "quota/q", f"--for=jsonpath={{.status.used.pods}}={replicas}", "--timeout=20s")
+    failure, events = run(namespace, new)
+    causes = [] if failure is None else [cause.code for cause in failure.causes]
+    return causes, [event.waits_for for event in events.of(Waited)]
 
 
-def test_early_truth_a_quota_that_lets_no_new_pod_beside_the_old_one_is_named_at_once(namespace: str) -> None:
-    causes, _ = with_quota(namespace, 1, 1, {"maxUnavailable": 0, "maxSurge": 1})
-    assert causes == ["kubernetes/quota", "kubernetes/serving"]
+@pytest.mark.parametrize("again", [False, True], ids=["a new version", "a version that was there before"])
+def test_early_truth_a_quota_that_lets_no_new_pod_beside_the_old_one_is_named_at_once(
+    namespace: str, *, again: bool
+) -> None:
+    causes, waits = with_quota(namespace, 1, {"maxUnavailable": 0, "maxSurge": 1}, again=again)
+    assert causes == ["kubernetes/quota", "kubernetes/serving"], waits
 
 
 def test_a_quota_that_makes_a_rollout_slow_is_no_failure(namespace: str) -> None:
-    causes, waits = with_quota(namespace, 2, 2, {"maxUnavailable": 1, "maxSurge": 1})
+    causes, waits = with_quota(namespace, 2, {"maxUnavailable": 1, "maxSurge": 1})
     assert causes == []
-    assert any("exceeded quota" in said for said in waits)
+    assert any("exceeded quota" in said for said in waits), waits

@@ -72,26 +72,26 @@ def is_settled(deployment: Json) -> bool:
     return read_progress(deployment, [], []).done
 
 
-def new_pods(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> list[Json]:
-    """The pods of the Deployment's current template."""
-    newest = _newest(deployment, replica_sets)
-    return [pod for pod in pods if newest and owner(pod)[2] == newest["metadata"]["uid"]]
-
-
-def old_pods(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> list[Json]:
-    """The pods of earlier templates that are still there, those that are ending included."""
-    current = _newest(deployment, replica_sets)
-    uids = {r["metadata"]["uid"] for r in replica_sets if r is not current}
-    return [pod for pod in pods if owner(pod)[2] in uids and not is_finished(pod)]
-
-
-def _newest(deployment: Json, replica_sets: list[Json]) -> Json | None:
+def find_current(deployment: Json, replica_sets: list[Json]) -> Json | None:
     """Find the ReplicaSet of the current template, as the controller does: the oldest one that has it.
 
     Not by the revision's annotation: until the controller has seen a new template, that still names the version before.
     """
     wanted = _read_template(deployment)
     return next((replica_set for replica_set in replica_sets if _read_template(replica_set) == wanted), None)
+
+
+def new_pods(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> list[Json]:
+    """The pods of the Deployment's current template."""
+    current = find_current(deployment, replica_sets)
+    return [pod for pod in pods if current and owner(pod)[2] == current["metadata"]["uid"]]
+
+
+def old_pods(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> list[Json]:
+    """The pods of earlier templates that are still there, those that are ending included."""
+    current = find_current(deployment, replica_sets)
+    uids = {r["metadata"]["uid"] for r in replica_sets if r is not current}
+    return [pod for pod in pods if owner(pod)[2] in uids and not is_finished(pod)]
 
 
 def _read_template(owner: Json) -> Json:

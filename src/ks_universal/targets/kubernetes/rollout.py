@@ -16,7 +16,14 @@ from ks_universal.targets.kubernetes.logs import read_log
 from ks_universal.targets.kubernetes.observer import Observer, Topic
 from ks_universal.targets.kubernetes.patience import Patience
 from ks_universal.targets.kubernetes.pods import is_ready, read_containers
-from ks_universal.targets.kubernetes.readiness import may_shrink, new_pods, old_pods, proves_itself, read_progress
+from ks_universal.targets.kubernetes.readiness import (
+    find_current,
+    may_shrink,
+    new_pods,
+    old_pods,
+    proves_itself,
+    read_progress,
+)
 from ks_universal.targets.kubernetes.troubles import find_creation_trouble, find_trouble, find_unreadiness
 
 Json = dict[str, Any]
@@ -96,7 +103,8 @@ class Rollout:
         goes_on = bool(pods) and may_shrink(deployment)
         troubles = [find_trouble(pod, self._observer.events(pod)) for pod in fresh]
         if len(fresh) < deployment["spec"].get("replicas", 1):
-            troubles += [find_creation_trouble(self._new_events(replica_set)) for replica_set in replica_sets[-1:]]
+            current = find_current(deployment, replica_sets)
+            troubles += [find_creation_trouble(self._new_events(current))] if current is not None else []
         found = [trouble for trouble in troubles if trouble is not None]
         self._troubles = [trouble.problem for trouble in found]
         return self._patience.judge([t for t in found if not goes_on or t.problem.code != "kubernetes/quota"])
