@@ -67,6 +67,22 @@ def test_a_corrected_version_is_not_judged_by_the_pods_of_the_one_that_crashed(n
     assert failure is None
 
 
+def test_what_crashed_for_want_of_something_outside_is_not_judged_by_that_when_it_is_deployed_again(
+    namespace: str,
+) -> None:
+    step = roll_out(serve())
+    [container] = step.body["spec"]["template"]["spec"]["containers"]
+    container["command"][-1] = f'test -n "$WANTED" || exit 1; {container["command"][-1]}'
+    container["envFrom"] = [{"configMapRef": {"name": "wanted", "optional": True}}]
+    step.body["spec"]["progressDeadlineSeconds"] = 30
+    failure, _ = run(namespace, step)
+    assert failure is not None
+    kubectl(namespace, "wait", "deployment/app", "--for=condition=Progressing=false", "--timeout=60s")
+    kubectl(namespace, "create", "configmap", "wanted", "--from-literal=WANTED=it")
+    failure, _ = run(namespace, step)
+    assert failure is None
+
+
 def test_early_truth_a_version_without_a_probe_that_crashes_soon_is_not_taken_for_ready(namespace: str) -> None:
     failure, events = run(namespace, roll_out(serve()), roll_out(sh("sleep 1; echo boom; exit 3")))
     assert failure is not None

@@ -24,7 +24,13 @@ from ks_universal.targets.kubernetes.readiness import (
     proves_itself,
     read_progress,
 )
-from ks_universal.targets.kubernetes.troubles import find_creation_trouble, find_trouble, find_unreadiness
+from ks_universal.targets.kubernetes.troubles import (
+    LONGEST_BACK_OFF_S,
+    Trouble,
+    find_creation_trouble,
+    find_trouble,
+    find_unreadiness,
+)
 
 Json = dict[str, Any]
 
@@ -50,6 +56,8 @@ class Rollout:
         self._restarts = 0
         self._known_events: dict[str, int] = {}
         self._troubles: list[Problem] = []
+        self._restarts_before: dict[str, dict[str, int]] = {}
+        self._was_overdue: bool | None = None
         self._init_log = InitLog(client, self._take_line)
 
     async def follow(self) -> None:
@@ -89,25 +97,40 @@ class Rollout:
         if progress.done:
             return self._has_settled(deployment, fresh)
         self._up_since_s = None
-        if progress.failure is not None:
+        if self._was_overdue is None:
+            self._was_overdue = progress.failure is not None
+        if progress.failure is not None and not self._was_overdue:
             raise await self._fail(progress.failure, deployment, *self._troubles)
-        hopeless = self._judge(deployment, replica_sets, pods)
+        hopeless = self._judge(deployment, replica_sets, pods, progress.failure)
         if hopeless is not None:
             raise await self._fail(hopeless, deployment)
         self._say(progress.waits_for + self._describe_unready(fresh))
         return False
 
-    def _judge(self, deployment: Json, replica_sets: list[Json], pods: list[Json]) -> Problem | None:
-        """Judge what keeps the new pods; not a quota where old ones end before: that goes on, slowly."""
+    def _judge(
+        self, deployment: Json, replica_sets: list[Json], pods: list[Json], overdue: Problem | None
+    ) -> Problem | None:
+        """Judge what keeps the new pods; not a quota where old ones end before: that goes on, slowly.
+
+        Where this changes nothing, the pods may have crashed and their time may have been over before: what they wanted
+        may be there now, so they have the time for another start. `overdue` is said of such a time.
+        """
         fresh = new_pods(deployment, replica_sets, pods)
         goes_on = bool(pods) and may_shrink(deployment)
-        troubles = [find_trouble(pod, self._observer.events(pod)) for pod in fresh]
+        troubles = [find_trouble(pod, self._observer.events(pod), self._count_before(pod)) for pod in fresh]
         if len(fresh) < deployment["spec"].get("replicas", 1):
             current = find_current(deployment, replica_sets)
             troubles += [find_creation_trouble(self._new_events(current))] if current is not None else []
+        if overdue is not None:
+            troubles.append(Trouble(overdue, LONGEST_BACK_OFF_S))
         found = [trouble for trouble in troubles if trouble is not None]
         self._troubles = [trouble.problem for trouble in found]
         return self._patience.judge([t for t in found if not goes_on or t.problem.code != "kubernetes/quota"])
+
+    def _count_before(self, pod: Json) -> dict[str, int]:
+        """Count the restarts of a pod's containers from before it was first seen here."""
+        restarts = {state.name: state.restarts for state in read_containers(pod)}
+        return self._restarts_before.setdefault(pod["metadata"]["uid"], restarts)
 
     def _new_events(self, replica_set: Json) -> list[Json]:
         """The events that happened since the rollout began: a ReplicaSet may have been used before."""

@@ -5,7 +5,7 @@ one that cannot has none.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -43,9 +43,16 @@ _FULL = re.compile(r"Too many pods")
 """The nodes have as many pods as they take, among them those of other migrations, which end."""
 
 
-def find_trouble(pod: Json, events: Iterable[Json]) -> Trouble | None:
-    """Find what keeps a pod from its work; None when nothing is known to. The least patient one is returned."""
-    found = list(_find_all(pod, list(events)))
+LONGEST_BACK_OFF_S = 330.0
+"""The kubelet's longest pause between two starts of a container, five minutes, and time for the start."""
+
+
+def find_trouble(pod: Json, events: Iterable[Json], before: Mapping[str, int] | None = None) -> Trouble | None:
+    """Find what keeps a pod from its work; None when nothing is known to. The least patient one is returned.
+
+    `before` are the restarts of its containers that are not to be judged: what they died of may be gone.
+    """
+    found = list(_find_all(pod, list(events), before or {}))
     return min(found, key=lambda trouble: trouble.patience_s, default=None)
 
 
@@ -77,10 +84,10 @@ def describe_end(end: ContainerEnd, pod: Json) -> Problem | None:
     return None
 
 
-def _find_all(pod: Json, events: list[Json]) -> Iterator[Trouble]:
+def _find_all(pod: Json, events: list[Json], before: Mapping[str, int]) -> Iterator[Trouble]:
     for state in read_containers(pod):
         if state.state == "waiting":
-            yield from _waiting_trouble(state)
+            yield from _waiting_trouble(state, before.get(state.name, 0))
     if condition(pod, "PodScheduled").get("reason") == "Unschedulable":
         yield from _unschedulable(pod, events)
     for event in events:
@@ -89,7 +96,7 @@ def _find_all(pod: Json, events: list[Json]) -> Iterator[Trouble]:
             yield Trouble(_missing(_shorten(message)))
 
 
-def _waiting_trouble(state: ContainerState) -> Iterator[Trouble]:
+def _waiting_trouble(state: ContainerState, restarts_before: int) -> Iterator[Trouble]:
     reason, message = state.detail.get("reason", ""), state.detail.get("message", "")
     match str(reason):
         case "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable":
@@ -105,7 +112,7 @@ def _waiting_trouble(state: ContainerState) -> Iterator[Trouble]:
             problem = Problem("kubernetes/container", f"container {state.name} cannot start: {_shorten(message)}")
             yield Trouble(problem, 30.0 if "deadline exceeded" in message else 0.0)
         case "CrashLoopBackOff":
-            yield _crash_loop(state)
+            yield _crash_loop(state, restarts_before)
         case _:
             return
 
@@ -130,13 +137,17 @@ def _no_command(container: str, message: str) -> Problem:
     return Problem("kubernetes/command", text, hint="check command and args; the image must contain the program")
 
 
-def _crash_loop(state: ContainerState) -> Trouble:
+def _crash_loop(state: ContainerState, restarts_before: int) -> Trouble:
     code = state.last_end.get("exitCode")
     oom = ", killed for using too much memory" if state.last_end.get("reason") == "OOMKilled" else ""
     often = f"{state.restarts + 1} times, the last time with" if state.restarts else "once, with"
     message = f"container {state.name} ended {often} exit code {code}{oom}"
     hint = "raise resources.limits.memory, or use less of it" if oom else None
-    return Trouble(Problem("kubernetes/crash-loop", message, hint=hint), 0.0 if state.restarts >= 3 or oom else 60.0)
+    if restarts_before:  # its next end tells whether it still does
+        patience_s = 0.0 if state.restarts > restarts_before else LONGEST_BACK_OFF_S
+    else:
+        patience_s = 0.0 if state.restarts >= 3 or oom else 60.0
+    return Trouble(Problem("kubernetes/crash-loop", message, hint=hint), patience_s)
 
 
 def _unschedulable(pod: Json, events: list[Json]) -> Iterator[Trouble]:

@@ -108,6 +108,13 @@ def test_a_pod_whose_claim_does_not_exist_is_told_to_create_it() -> None:
     assert trouble.problem.hint == "create the PersistentVolumeClaim, or correct its name"
 
 
+@pytest.mark.parametrize(("restarts", "lasts"), [(7, False), (8, True)])
+def test_a_container_that_crashed_before_is_judged_by_its_next_end(restarts: int, *, lasts: bool) -> None:
+    trouble = find_trouble(pod(waiting("CrashLoopBackOff", restartCount=restarts)), (), {"main": 7})
+    assert trouble is not None
+    assert (trouble.patience_s == 0) is lasts
+
+
 def test_a_crash_loop_for_want_of_memory_says_what_to_do() -> None:
     state = waiting(
         "CrashLoopBackOff", restartCount=1, lastState={"terminated": {"reason": "OOMKilled", "exitCode": 137}}
