@@ -1,5 +1,6 @@
 """Small projects of real migration tools; each command returns the tool's output, standard error included."""
 
+import json
 import os
 import subprocess
 import sys
@@ -58,14 +59,22 @@ class Migration(migrations.Migration):
     operations = [migrations.RunSQL({statements!r})]
 """
 
+KNEX_MIGRATION = """\
+exports.up = async (knex) => {
+  for (const statement of STATEMENTS) await knex.raw(statement);
+};
+exports.down = async () => {};
+"""
+
 Connection = Mapping[str, str]
 
 
 class Alembic:
     """A project whose revisions are lists of SQL statements."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, driver: str = "postgresql+psycopg") -> None:
         self.folder = folder
+        self.driver = driver
         (folder / "migrations" / "versions").mkdir(parents=True)
         (folder / "alembic.ini").write_text(ALEMBIC_INI)
         (folder / "migrations" / "env.py").write_text(ALEMBIC_ENV)
@@ -78,7 +87,7 @@ class Alembic:
 
     def run(self, connection: Connection, *arguments: str) -> str:
         """Run `alembic ARGUMENTS`."""
-        url = f"postgresql+psycopg://{_url(connection)}"
+        url = f"{self.driver}://{_url(connection)}"
         return output([sys.executable, "-m", "alembic", *arguments], self.folder, {"DATABASE_URL": url})
 
 
@@ -136,19 +145,73 @@ class GolangMigrate:
 
     def _command(self, connection: Connection, arguments: Iterable[str]) -> list[str]:
         url = f"postgres://{_url({'sslmode': 'disable', **connection})}"
+        if "tcp" in connection:
+            url = f"mysql://{_go_dsn(connection)}&multiStatements=true"
         return [str(self.binary), "-path", ".", "-database", url, *arguments]
+
+
+class Goose:
+    """A folder of goose's SQL files; `binary` is goose."""
+
+    def __init__(self, folder: Path, binary: Path) -> None:
+        self.folder = folder
+        self.binary = binary
+
+    def write(self, name: str, statements: Iterable[str]) -> None:
+        """Write one migration, `NNNN_title`."""
+        lines = "".join(f"{statement};\n" for statement in statements) or "SELECT 1;\n"
+        (self.folder / f"{name}.sql").write_text(f"-- +goose Up\n{lines}")
+
+    def run(self, connection: Connection, *arguments: str) -> str:
+        """Run `goose ARGUMENTS`."""
+        database = ("postgres", f"postgres://{_url({'sslmode': 'disable', **connection})}")
+        if "tcp" in connection:
+            database = ("mysql", _go_dsn(connection))
+        return output([str(self.binary), *database, *arguments], self.folder, {})
+
+
+class Knex:
+    """A project of Knex; `modules` is a `node_modules` with knex, pg and mysql2."""
+
+    def __init__(self, folder: Path, modules: Path) -> None:
+        self.folder = folder
+        (folder / "migrations").mkdir()
+        (folder / "node_modules").symlink_to(modules)
+
+    def write(self, name: str, statements: Iterable[str]) -> None:
+        """Write one migration, `NNNN_title`."""
+        text = KNEX_MIGRATION.replace("STATEMENTS", json.dumps(list(statements)))
+        (self.folder / "migrations" / f"{name}.js").write_text(text)
+
+    def run(self, connection: Connection, *arguments: str, ok: bool = False) -> str:
+        """Run `knex ARGUMENTS`; with `ok` it may succeed."""
+        mine = {key: connection[key] for key in ("host", "port", "user", "password")} | {"database": connection["dbname"]}
+        if connection.get("sslmode") == "require":
+            mine["ssl"] = {"rejectUnauthorized": False}
+        if "connect_timeout" in connection:
+            name = "connectTimeout" if "tcp" in connection else "connectionTimeoutMillis"
+            mine[name] = 1000 * int(connection["connect_timeout"])
+        client = "mysql2" if "tcp" in connection else "pg"
+        config = json.dumps({"client": client, "connection": mine})
+        (self.folder / "knexfile.js").write_text(f"module.exports = {config};\n")
+        return output(["node_modules/.bin/knex", *arguments], self.folder, {}, ok=ok)
+
+
+def _go_dsn(connection: Connection) -> str:
+    timeout = f"&timeout={s}s&readTimeout={s}s" if (s := connection.get("connect_timeout")) else ""
+    return "{user}:{password}@tcp({host}:{port})/{dbname}?parseTime=true".format(**connection) + timeout
 
 
 def _url(connection: Connection) -> str:
     rest = {
-        key: value for key, value in connection.items() if key not in {"host", "port", "dbname", "user", "password"}
+        key: value for key, value in connection.items() if key not in {"host", "port", "dbname", "user", "password", "tcp"}
     }
     address = "{user}:{password}@{host}:{port}/{dbname}".format(**connection)
     return f"{address}?{urlencode(rest)}" if rest else address
 
 
-def output(command: list[str], folder: Path, env: Mapping[str, str]) -> str:
-    """Run a command that is to fail; returns what it wrote."""
+def output(command: list[str], folder: Path, env: Mapping[str, str], *, ok: bool = False) -> str:
+    """Run a command that is to fail (or, with `ok`, may succeed); returns what it wrote."""
     done = subprocess.run(
         command,
         cwd=folder,
@@ -157,7 +220,8 @@ def output(command: list[str], folder: Path, env: Mapping[str, str]) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
+        timeout=60,
     )
-    if done.returncode == 0:
+    if done.returncode == 0 and not ok:
         raise RuntimeError(f"{command} did not fail:\n{done.stdout}")
     return done.stdout

@@ -20,7 +20,7 @@ UNREACHED = (
             r"Temporary failure in name resolution",
             r"nodename nor servname",
             r"UnknownHostException",
-            r"Unknown MySQL server host",
+            r"Unknown (?:MySQL )?server host",
             r"\bbad address '",
         ),
     ),
@@ -33,7 +33,7 @@ UNREACHED = (
             r"ECONNREFUSED",
             r"Error: P1001\b",
             r"Can't reach database server",
-            r"Can't connect to (?:local )?MySQL",
+            r"Can't connect to (?:local )?(?:MySQL |server\b)",
             r"Is the server running locally",
         ),
     ),
@@ -47,6 +47,7 @@ UNREACHED = (
             r"timeout expired",
             r"ETIMEDOUT",
             r"i/o timeout",
+            r"Lost connection to (?:MySQL )?server at 'handshake: .*system error: 110\b",
             r"Error: P1002\b",
             r"SocketTimeoutException: [Cc]onnect",
         ),
@@ -138,6 +139,7 @@ SESSION = (
             r"remaining connection slots are reserved",
             r"too many connections for",
             r"Too many connections",
+            r"has exceeded the 'max_user_connections' resource",
         ),
         (
             "53300",
@@ -154,7 +156,7 @@ SESSION = (
             r"server closed the connection unexpectedly",
             r"SSL connection has been closed unexpectedly",
             r"driver: bad connection",
-            r"Lost connection to MySQL server",
+            r"Lost connection to (?:MySQL )?server",
             r"server has gone away",
             r"Connection terminated unexpectedly",
             r"connection reset by peer",
@@ -191,6 +193,7 @@ RESOURCES = (
         (
             r"canceling statement due to statement timeout",
             r"maximum statement execution time exceeded",
+            r"max_statement_time exceeded",
         ),
     ),
     Rule(
@@ -241,6 +244,7 @@ RESOURCES = (
             r"permission denied (?:for|to)\b",
             r"must be (?:owner of|superuser)",
             r"command denied to user",
+            r"Access denied; you need ",
             r"Access denied for user '[^']*'@'[^']*' to database",
         ),
         (

@@ -1,6 +1,6 @@
 """What migration tools say of their own state, what it means, and what to do next: data only.
 
-Sources: the tools' own messages and documentation (Alembic, Django, Flyway, Liquibase, golang-migrate, Prisma, Rails).
+Sources: the tools' own messages and documentation (Alembic, Django, Flyway, Liquibase, golang-migrate, Knex, Prisma, Rails).
 """
 
 from ks_universal.engine.database_errors.rule import Rule
@@ -28,6 +28,7 @@ STATES = (
             r"Detected applied migration not resolved locally",
             r"No migration with version number",
             r"UnknownMigrationVersionError",
+            r"migration directory is corrupt, the following files are missing",
         ),
     ),
     Rule(
@@ -67,9 +68,10 @@ STATES = (
         "migrations/locked",
         "the migration tool's own lock is held by another run",
         "see that no other migration runs; a lock left by a dead one ends with its database session, or for "
-        "Liquibase with `liquibase release-locks`",
+        "Liquibase with `liquibase release-locks`, for Knex with `knex migrate:unlock`",
         (
             r"ould not acquire change log lock",
+            r"Migration table is already locked",
             r"can't acquire (?:database )?lock",
             r"try lock failed",
             r"Timed out trying to acquire a postgres advisory lock",
