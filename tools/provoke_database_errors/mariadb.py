@@ -207,7 +207,7 @@ def having_run(*statements: str) -> World:
 MARIADB_CONNECTION: tuple[MariaCase, ...] = (
     MariaCase("database.host-unknown", (), connecting(host="mariadb")),  # type: ignore[arg-type]
     MariaCase("database.connection-refused", (), nobody_listening),  # type: ignore[arg-type]
-        MariaCase("database.authentication-failed", (), connecting(password="wr0ng")),  # type: ignore[arg-type]
+    MariaCase("database.authentication-failed", (), connecting(password="wr0ng")),  # type: ignore[arg-type]
     MariaCase("database.authentication-failed.host", (), connecting(user="elsewhere")),  # type: ignore[arg-type]
     MariaCase("database.missing", (), connecting(dbname="nowhere")),  # type: ignore[arg-type]
     MariaCase("database.permission-denied.database", (), connecting(dbname="others")),  # type: ignore[arg-type]
@@ -233,7 +233,7 @@ MARIADB_STATEMENTS = (
     MariaCase("database.read-only", ("CREATE TABLE a (id int)",), read_only),
     MariaCase("database.connection-lost", ("KILL CONNECTION_ID()",)),
     MariaCase("database.unique-violation", (*SHOP, "ALTER TABLE products ADD UNIQUE (name)")),
-    MariaCase("database.not-null-violation", (*SHOP, "ALTER TABLE products MODIFY name varchar(40) NOT NULL")),
+    MariaCase("database.invalid-value.null", (*SHOP, "ALTER TABLE products MODIFY name varchar(40) NOT NULL")),
     MariaCase("database.not-null-violation.insert", (*SHOP, "INSERT INTO categories VALUES (NULL, 'a')")),
     MariaCase(
         "database.foreign-key-violation",
@@ -242,7 +242,9 @@ MARIADB_STATEMENTS = (
     MariaCase("database.check-violation", (*SHOP, "ALTER TABLE products ADD CONSTRAINT positive CHECK (price > 0)")),
     MariaCase("database.already-exists", (*SHOP, "CREATE TABLE products (id integer)")),
     MariaCase("database.already-exists.column", (*SHOP, "ALTER TABLE products ADD price integer")),
-    MariaCase("database.already-exists.index", (*SHOP, "CREATE INDEX a ON products (name)", "CREATE INDEX a ON products (id)")),
+    MariaCase(
+        "database.already-exists.index", (*SHOP, "CREATE INDEX a ON products (name)", "CREATE INDEX a ON products (id)")
+    ),
     MariaCase("database.does-not-exist", ("ALTER TABLE orders ADD total integer",)),
     MariaCase("database.does-not-exist.drop", ("DROP TABLE orders",)),
     MariaCase("database.does-not-exist.column", (*SHOP, "ALTER TABLE products DROP sku")),

@@ -59,7 +59,12 @@ def neutral(text: str, folder: str, server: Server | MariaServer) -> str:
     """Replace what only this machine has: folders, ports, versions of its own."""
     library = str(Path(os.__file__).parent)
     port = "3306" if isinstance(server, MariaServer) else "5432"
-    for here, there in ((folder, "/app"), (sys.prefix, "/venv"), (library, "/usr/lib/python3.11"), (str(server.port), port)):
+    for here, there in (
+        (folder, "/app"),
+        (sys.prefix, "/venv"),
+        (library, "/usr/lib/python3.11"),
+        (str(server.port), port),
+    ):
         text = text.replace(here, there)
     text = re.sub(r"/[^\s()]*/node_modules/", "/app/node_modules/", text)
     text = re.sub(r"lookup (\w+) on \S+:53", r"lookup \1 on 10.0.0.10:53", text)
@@ -143,7 +148,9 @@ def knex_locked(tools: Path) -> Run:
         project = Knex(folder, tools / "node" / "node_modules")
         project.write("0001_initial", ("SELECT 1",))
         project.run(connection, "migrate:latest", ok=True)
-        with psycopg.connect("{}://{user}:{password}@{host}:{port}/{dbname}".format("postgresql", **connection)) as session:
+        with psycopg.connect(
+            "{}://{user}:{password}@{host}:{port}/{dbname}".format("postgresql", **connection)
+        ) as session:
             session.execute("UPDATE knex_migrations_lock SET is_locked = 1")
         project.write("0002_price", ("SELECT 1",))
         return project.run(connection, "migrate:latest")

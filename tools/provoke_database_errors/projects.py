@@ -185,7 +185,9 @@ class Knex:
 
     def run(self, connection: Connection, *arguments: str, ok: bool = False) -> str:
         """Run `knex ARGUMENTS`; with `ok` it may succeed."""
-        mine = {key: connection[key] for key in ("host", "port", "user", "password")} | {"database": connection["dbname"]}
+        mine = {key: connection[key] for key in ("host", "port", "user", "password")} | {
+            "database": connection["dbname"]
+        }
         if connection.get("sslmode") == "require":
             mine["ssl"] = {"rejectUnauthorized": False}
         if "connect_timeout" in connection:
@@ -204,7 +206,9 @@ def _go_dsn(connection: Connection) -> str:
 
 def _url(connection: Connection) -> str:
     rest = {
-        key: value for key, value in connection.items() if key not in {"host", "port", "dbname", "user", "password", "tcp"}
+        key: value
+        for key, value in connection.items()
+        if key not in {"host", "port", "dbname", "user", "password", "tcp"}
     }
     address = "{user}:{password}@{host}:{port}/{dbname}".format(**connection)
     return f"{address}?{urlencode(rest)}" if rest else address

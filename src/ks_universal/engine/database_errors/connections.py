@@ -156,6 +156,7 @@ SESSION = (
             r"server closed the connection unexpectedly",
             r"SSL connection has been closed unexpectedly",
             r"driver: bad connection",
+            r"Connection was killed",
             r"Lost connection to (?:MySQL )?server",
             r"server has gone away",
             r"Connection terminated unexpectedly",

@@ -1,6 +1,7 @@
 """What migration tools say of their own state, what it means, and what to do next: data only.
 
-Sources: the tools' own messages and documentation (Alembic, Django, Flyway, Liquibase, golang-migrate, Knex, Prisma, Rails).
+Sources: the tools' own messages and documentation (Alembic, Django, Flyway, Liquibase, golang-migrate, Knex, Prisma,
+Rails).
 """
 
 from ks_universal.engine.database_errors.rule import Rule

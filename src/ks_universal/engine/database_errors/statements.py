@@ -28,6 +28,7 @@ STATEMENTS = (
         (
             r'column "[^"]*" (?:of relation "[^"]*" )?contains null values',
             r"violates not-null constraint",
+            r"Column '[^']*' cannot be null",
         ),
         (
             "23502",
@@ -40,7 +41,7 @@ STATEMENTS = (
         "repair or delete them first, or add the key NOT VALID and validate it later",
         (
             r"violates foreign key constraint",
-            r"a foreign key constraint fails",
+            r"(?<!parent row: )a foreign key constraint fails",
         ),
         (
             "23503",
@@ -55,6 +56,7 @@ STATEMENTS = (
             r'check constraint "[^"]*" .*is violated by some row',
             r"violates check constraint",
             r"Check constraint '.*' is violated",
+            r"CONSTRAINT `[^`]*` failed for `",
         ),
         (
             "23514",
@@ -100,7 +102,9 @@ STATEMENTS = (
             r"(?:relation|table|column|type|constraint|index|schema|function|operator|sequence|view|trigger|"
             r"role) \S.* does not exist",
             r"Table '.*' doesn't exist",
-            r"Unknown column '",
+            r"Unknown (?:column|table) '",
+            r"(?:FUNCTION|PROCEDURE) \S+ does not exist",
+            r"Key column '[^']*' doesn't exist in table",
             r"Can't DROP ",
         ),
         (
@@ -120,7 +124,10 @@ STATEMENTS = (
         "database/dependent-objects",
         "other objects depend on what the migration drops",
         "drop or change those first; DETAIL names them",
-        (r"because other objects depend on it",),
+        (
+            r"because other objects depend on it",
+            r"Cannot delete or update a parent row",
+        ),
         (
             "2BP01",
             "DependentObjectsStillExist",
@@ -147,6 +154,9 @@ STATEMENTS = (
             r"invalid input (?:syntax|value) for ",
             r"value too long for type",
             r"Data too long for column",
+            r"Data truncated for column",
+            r"Out of range value for column",
+            r"Truncated incorrect \w+ value: ",
             r"cannot be cast automatically",
             r"Incorrect \w+ value: ",
             r"value out of range",
