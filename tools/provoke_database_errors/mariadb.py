@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pymysql
-from cases import as_it_is, connecting, nobody_listening
+from cases import as_it_is, connecting, nobody_listening, silent_server
 from server import free_port
 
 SETTINGS = (
@@ -186,7 +186,7 @@ def _lock_product_in_turn(server: MariaServer, cursor: "pymysql.cursors.Cursor")
     with server.connect() as observer, observer.cursor() as look:
         end = time.monotonic() + 10
         while not look.execute("SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"):
-            time.sleep(0.01)
+            time.sleep(0.2)  # what it shows is renewed only if nobody has read it for 0.1 s
             if time.monotonic() > end:
                 return
     cursor.execute("UPDATE products SET name = 'b' WHERE id = 1")
@@ -207,6 +207,7 @@ def having_run(*statements: str) -> World:
 MARIADB_CONNECTION: tuple[MariaCase, ...] = (
     MariaCase("database.host-unknown", (), connecting(host="mariadb")),  # type: ignore[arg-type]
     MariaCase("database.connection-refused", (), nobody_listening),  # type: ignore[arg-type]
+    MariaCase("database.connection-timeout", (), silent_server),  # type: ignore[arg-type]
     MariaCase("database.authentication-failed", (), connecting(password="wr0ng")),  # type: ignore[arg-type]
     MariaCase("database.authentication-failed.host", (), connecting(user="elsewhere")),  # type: ignore[arg-type]
     MariaCase("database.missing", (), connecting(dbname="nowhere")),  # type: ignore[arg-type]
