@@ -1,6 +1,5 @@
 """A release on a cluster: each function joins the packages below it, and decides nothing itself."""
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Unpack
@@ -13,12 +12,13 @@ from ks_universal.engine.run import RunOptions, run_planned
 from ks_universal.errors import InputError
 from ks_universal.plan.build import MigratePolicy, build_plan
 from ks_universal.plan.migrations_only import keep_migrations
-from ks_universal.plan.records import Outcome, Revision, StepRecord
+from ks_universal.plan.records import Outcome, Revision, StepRecord, tell_killed
 from ks_universal.plan.saved import Preview, build_preview
 from ks_universal.plan.undo import name_job
 from ks_universal.resources.objects import Identity, Rendered
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.connection import connect
+from ks_universal.targets.kubernetes.lease import Holder
 from ks_universal.targets.kubernetes.state import ReleaseState
 from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
 from ks_universal.targets.kubernetes.way_back import read_way_back
@@ -150,11 +150,10 @@ async def uninstall(
 async def read_revisions(target: KubernetesTarget, number: int | None = None) -> tuple[Revision, ...]:
     """Read a release's runs, the oldest first, or only the one of a number; a read-only role is enough.
 
-    Raises InputError where there is no such run in the record.
+    Those that were killed are DID_NOT_END, the latest one where the role may read the lock. Raises InputError where
+    there is no such run in the record.
     """
-    revisions = await target.read_revisions()
-    if not revisions:
-        raise InputError([_no_record(target)])
+    revisions, _, _ = await _read_told(target)
     chosen = tuple(revision for revision in revisions if number in (None, revision.number))
     if not chosen:
         kept = ", ".join(str(revision.number) for revision in revisions)
@@ -174,11 +173,28 @@ async def follow_migration(target: KubernetesTarget, step: StepRecord, take: Cal
 
 async def read_status(target: KubernetesTarget) -> ReleaseState:
     """Read what runs, how the last run ended, and who is at work. Raises InputError where there is no record."""
-    latest = (await read_revisions(target))[-1]
-    workloads, lock = await asyncio.gather(target.read_workloads(latest), target.read_lock_if_allowed())
+    revisions, is_known, lock = await _read_told(target)
+    latest = revisions[-1]
     return ReleaseState(
-        release=target.release, namespace=target.namespace, latest=latest, workloads=workloads, lock=lock
+        release=target.release,
+        namespace=target.namespace,
+        latest=latest,
+        workloads=await target.read_workloads(latest),
+        lock=lock,
+        lock_hidden=not is_known,
     )
+
+
+async def _read_told(target: KubernetesTarget) -> tuple[tuple[Revision, ...], bool, Holder | None]:
+    """Read the runs as readers are to see them; whether the role may read the lock; and who holds it."""
+    revisions = await target.read_revisions()
+    is_known, lock = await target.read_lock_if_allowed()
+    is_dead = is_known and (lock is None or lock.left_s == 0)
+    if is_dead and revisions and revisions[-1].outcome is Outcome.RUNNING:
+        revisions = await target.read_revisions()  # a run writes its end before it gives the lock back
+    if not revisions:
+        raise InputError([_no_record(target)])
+    return tell_killed(revisions, is_dead=is_dead), is_known, lock
 
 
 def _no_record(target: KubernetesTarget) -> Problem:

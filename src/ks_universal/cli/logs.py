@@ -37,13 +37,16 @@ def command(name: str, step: str | None, cluster: Cluster, *, output: str, attem
             write = _write_event if output == "json" else _write_line if len(running) == 1 else _write_named
             await asyncio.gather(*(follow_migration(target, each, partial(write, each.id)) for each in running))
             return 0
-        chosen = [(record, _choose(record, attempt)) for record in _find_last(revisions, step)]
+        revision, tried = _find_last(revisions, step)
+        chosen = [(record, _choose(record, attempt)) for record in tried]
         if output == "json":
             entries = [{"step": record.id, "attempts": attempts} for record, attempts in chosen]
             write_result(msgspec.json.format(msgspec.json.encode(entries)).decode() + "\n")
             return 0
-        lines = [line for record, attempts in chosen for line in format_log(record, attempts)]
+        lines = [line for record, attempts in chosen for line in format_log(revision, record, attempts)]
         write_result("".join(f"{line}\n" for line in lines))
+        for record in running:
+            click.echo(f"{record.id} of revision {revisions[-1].number} has not ended: -f follows it", err=True)
         return 0
 
     return read_from_cluster(cluster, name, work)
@@ -61,12 +64,12 @@ def _write_event(step: str, line: str) -> None:
     write_result(msgspec.json.encode(LogWritten(source=step, line=line)).decode() + "\n")
 
 
-def _find_last(revisions: Sequence[Revision], step: str | None) -> list[StepRecord]:
-    """Find the steps of the last run that tried any of them."""
+def _find_last(revisions: Sequence[Revision], step: str | None) -> tuple[Revision, list[StepRecord]]:
+    """Find the last run that tried any of the steps, and those that it tried."""
     for revision in reversed(revisions):
         tried = [record for record in _select((revision,), step) if record.attempts]
         if tried:
-            return tried
+            return revision, tried
     if step is None:
         raise InputError([Problem("release/no-logs", "no migration of this release has ended yet; see also -f")])
     known = dict.fromkeys(record.id for revision in revisions for record in revision.steps)

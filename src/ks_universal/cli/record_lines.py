@@ -5,19 +5,16 @@ from datetime import datetime
 
 from ks_universal.cli.event_lines import format_attempt, format_duration
 from ks_universal.cli.tracebacks import fold_tracebacks
-from ks_universal.plan.records import Attempt, Outcome, Revision, StepRecord
+from ks_universal.plan.records import Attempt, Revision, StepRecord
 
 
 def format_history(revisions: Iterable[Revision]) -> Iterator[str]:
-    """List runs, one a line, the oldest first, as given. Of an older one that has no end nothing runs any more."""
-    revisions = tuple(revisions)
+    """List runs, one a line, in the order given."""
     for revision in revisions:
-        is_dead = revision.outcome is Outcome.RUNNING and revision is not revisions[-1]
-        outcome = "did not end" if is_dead else revision.outcome
         took = "" if revision.ended is None else f", {_duration(revision)}"
         steps = ", ".join(f"{step.id} {step.outcome}" for step in revision.steps) or "no migrations"
-        kind = _name_kind(revision)
-        yield f"{revision.number:>4}  {_time(revision.started)}  {outcome:<16} {revision.by}{took}; {kind}{steps}"
+        head = f"{revision.number:>4}  {_time(revision.started)}  {revision.outcome:<16} {revision.by}"
+        yield f"{head}{took}; {_name_kind(revision)}{steps}"
 
 
 def format_revision(revision: Revision) -> Iterator[str]:
@@ -33,14 +30,14 @@ def format_revision(revision: Revision) -> Iterator[str]:
         yield from _format_step(step)
     for application, digest in revision.planned.items():
         number = revision.runs.get(application)
-        runs = "nothing of it ran" if number is None else f"revision {number} ran"
-        yield f"  {application}: {runs} afterwards; configuration digest {digest}"
+        runs = "nothing of it ran" if number is None else f"revision {number} was rolled out last"
+        yield f"  {application}: {runs}; configuration digest {digest}"
 
 
-def format_log(step: StepRecord, attempts: Iterable[Attempt]) -> Iterator[str]:
-    """Give what attempts of a migration said last, under a line that says how each ended."""
+def format_log(revision: Revision, step: StepRecord, attempts: Iterable[Attempt]) -> Iterator[str]:
+    """Give what attempts of a migration said last, under a line that says of which run each was and how it ended."""
     for attempt in attempts:
-        yield f"{step.id}, {format_attempt(attempt, attempt.reason)}"
+        yield f"revision {revision.number}, {step.id}, {format_attempt(attempt, attempt.reason)}"
         yield from (f"  | {line}" for line in fold_tracebacks(attempt.log_tail))
 
 

@@ -9,6 +9,7 @@ import msgspec
 from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
 from ks_universal.cli.console import write_result
 from ks_universal.cli.record_lines import format_revision
+from ks_universal.plan.records import Outcome
 
 if TYPE_CHECKING:
     from ks_universal.targets.kubernetes.state import ReleaseState
@@ -28,16 +29,22 @@ def command(name: str, cluster: Cluster, *, output: str) -> int:
         if output == "json":
             write_result(msgspec.json.format(msgspec.json.encode(state)).decode() + "\n")
         else:
-            write_result("".join(f"{line}\n" for line in _format(state)))
+            write_result("".join(f"{line}\n" for line in format_state(state)))
         return 0
 
     return read_from_cluster(cluster, name, work)
 
 
-def _format(state: "ReleaseState") -> Iterator[str]:
+def format_state(state: "ReleaseState") -> Iterator[str]:
+    """Say who is at work, how the last run ended, and what runs."""
     if state.lock is not None:
-        dead = "; it is dead: 'ks-universal unlock' frees the release" if state.lock.left_s == 0 else ""
+        dead = ", who is dead: the next run does not wait for it" if state.lock.left_s == 0 else ""
         yield f"locked by {state.lock}{dead}"
+    if state.latest.outcome is Outcome.RUNNING and state.lock_hidden:
+        yield "whether it is still at work your role may not see: that is in the Lease"
+    if state.latest.outcome is Outcome.DID_NOT_END:
+        yield "the last run was killed; what it calls running may be at work still"
+        yield "  the same command again takes that up and goes on; another one stops it first"
     yield from format_revision(state.latest)
     missing = state.latest.runs.keys() - {workload.name for workload in state.workloads}
     yield from (f"{application}: its Deployment is not there" for application in sorted(missing))

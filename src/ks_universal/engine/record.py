@@ -48,6 +48,7 @@ class Record:
     def begin(self, step: Step) -> None:
         """Note that a step begins."""
         self._begun[step.id] = step
+        self._turn(step.id, Outcome.RUNNING)
 
     def add_attempt(self, step: str, attempt: Attempt) -> None:
         """Note an attempt of a migration that has ended."""
@@ -57,7 +58,7 @@ class Record:
     def succeed(self, step: Step) -> None:
         """Note that a step has succeeded."""
         self._succeeded.add(step.id)
-        self._end(step.id, Outcome.SUCCEEDED)
+        self._turn(step.id, Outcome.SUCCEEDED)
         if isinstance(step, RollOut) and step.application is not None:
             self._running[step.application] = self._plan.revision
         self._note_job(step)
@@ -65,7 +66,7 @@ class Record:
     def fail(self, failure: Failure) -> None:
         """Note that a step has failed."""
         self._failures.append(failure)
-        self._end(failure.step, failure.outcome)
+        self._turn(failure.step, failure.outcome)
 
     def keep(self, subject: Identity) -> None:
         """Note that an object that left the values was kept: it stays the release's, to be found by an uninstall."""
@@ -121,15 +122,13 @@ class Record:
         elif isinstance(step, Apply) and (digest := find_job_digest(step.body)) is not None:
             self._jobs[name_job(identity(step.body))] = digest
 
-    def _end(self, step: str, outcome: Outcome) -> None:
+    def _turn(self, step: str, outcome: Outcome) -> None:
         if step in self._steps:
             self._steps[step] = msgspec.structs.replace(self._steps[step], outcome=outcome)
 
     def _close_step(self, record: StepRecord) -> StepRecord:
-        if record.outcome is not Outcome.RUNNING:
-            return record
-        outcome = Outcome.INTERRUPTED if record.id in self._begun else Outcome.SKIPPED
-        return msgspec.structs.replace(record, outcome=outcome)
+        ends = {Outcome.PENDING: Outcome.SKIPPED, Outcome.RUNNING: Outcome.INTERRUPTED}
+        return msgspec.structs.replace(record, outcome=ends.get(record.outcome, record.outcome))
 
     def _find_digests(self, outcome: Outcome) -> dict[str, str]:
         failed = {failure.step for failure in self._failures}
@@ -167,7 +166,7 @@ def _record_step(step: Migrate, mask: Mask) -> StepRecord:
         digest=step.digest,
         image=container["image"],
         command=mask.command((*container.get("command", ()), *container.get("args", ()))),
-        outcome=Outcome.RUNNING,
+        outcome=Outcome.PENDING,
     )
 
 

@@ -160,6 +160,8 @@ class _Execution:
         self._emit(StepStarted(step=step.id, kind=self._kinds[step.id]))
         self._record.begin(step)
         try:
+            if isinstance(step, Migrate):
+                await self._save()
             await self._perform(step)
             self._record.succeed(step)
             await self._save_after(step)

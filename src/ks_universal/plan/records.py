@@ -1,5 +1,6 @@
 """What a target remembers of a release: the runs (revisions) and the objects that are live."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -14,8 +15,12 @@ Json = dict[str, Any]
 
 
 class Outcome(StrEnum):
-    """How a step or a run ended; RUNNING also stands in the record of a run that was killed."""
+    """How a step or a run ended; RUNNING also stands in the record of a run that was killed.
 
+    PENDING is a step that has not begun. DID_NOT_END is what readers are told of a killed run; see `tell_killed`.
+    """
+
+    PENDING = "pending"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     MIGRATION_FAILED = "migration-failed"
@@ -23,6 +28,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     SKIPPED = "skipped"
+    DID_NOT_END = "did-not-end"
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +79,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     ended: datetime | None = None
     outcome: Outcome = Outcome.RUNNING
     steps: tuple[StepRecord, ...] = ()
-    """The migration steps of the plan. A step of a killed run is RUNNING, whether it had begun or not."""
+    """The migration steps of the plan. A step is RUNNING from before its Job is made; in a killed run it stays so."""
     planned: dict[str, str] = {}
     """Application to digest, as the plan had them: tells whether a killed run was of the same values."""
     digests: dict[str, str] = {}
@@ -104,3 +110,23 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"State(revisions={self.revisions!r}, objects={[str(subject) for subject in self.objects]})"
+
+
+def tell_killed(revisions: Sequence[Revision], *, is_dead: bool) -> tuple[Revision, ...]:
+    """Give runs, oldest first, as readers are to see them: those that were killed as such.
+
+    `is_dead`: the latest one holds no lock any more. What it calls RUNNING may be at work still; of an older one
+    nothing is, for the run after it has stopped that or taken it up.
+    """
+    *older, latest = revisions
+    is_killed = is_dead and latest.outcome is Outcome.RUNNING
+    told = msgspec.structs.replace(latest, outcome=Outcome.DID_NOT_END) if is_killed else latest
+    return (*map(_tell_older, older), told)
+
+
+def _tell_older(revision: Revision) -> Revision:
+    if revision.outcome is not Outcome.RUNNING:
+        return revision
+    ends = {Outcome.RUNNING: Outcome.DID_NOT_END, Outcome.PENDING: Outcome.SKIPPED}
+    steps = tuple(msgspec.structs.replace(s, outcome=ends.get(s.outcome, s.outcome)) for s in revision.steps)
+    return msgspec.structs.replace(revision, outcome=Outcome.DID_NOT_END, steps=steps)

@@ -25,6 +25,8 @@ from ks_universal.resources.objects import Identity, Rendered, identity
 Json = dict[str, Any]
 Pause = Callable[[], Awaitable[object]]
 
+_NOT_ENDED = (Outcome.PENDING, Outcome.RUNNING, Outcome.SKIPPED)
+
 
 class Killed(BaseException):
     """The process was killed: no code of it runs on, whatever it catches."""
@@ -211,7 +213,7 @@ class MemoryTarget:
         self._switch.pass_moment()
         self._world.revisions[revision.number] = revision
         self._world.note("saved", str(revision.number))
-        ended = {(s.id, s.digest) for s in revision.steps if s.outcome not in (Outcome.RUNNING, Outcome.SKIPPED)}
+        ended = {(s.id, s.digest) for s in revision.steps if s.outcome not in _NOT_ENDED}
         for job in self._world.jobs.values():
             job.settled = job.settled or (job.step, job.digest) in ended
         self._switch.pass_moment()

@@ -40,7 +40,7 @@ class Records:
         self._history_max = history_max
         self._writing = asyncio.Lock()
         self._pending: Revision | None = None
-        self._shown: tuple[int, Outcome] | None = None
+        self._shown: tuple[int, tuple[Outcome, ...]] | None = None
         self._begun: int | None = None
 
     async def read(self) -> tuple[Revision, ...]:
@@ -107,10 +107,11 @@ class Records:
             await self._client.apply(SECRET, body, force=True)
 
     async def _show(self, revision: Revision) -> None:
-        """Write the ConfigMap: when the run begins, and when its outcome is known."""
-        if self._shown == (revision.number, revision.outcome):
+        """Write the ConfigMap: when the run begins, a migration begins or ends, and the run's outcome is known."""
+        outcomes = (revision.number, (revision.outcome, *(step.outcome for step in revision.steps)))
+        if self._shown == outcomes:
             return
-        self._shown = revision.number, revision.outcome
+        self._shown = outcomes
         metadata = {"name": self._name(revision.number), "labels": self._labels(revision.number, "outcome")}
         data = {"revision.json": _as_text(revision)}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}

@@ -8,10 +8,11 @@ from ks_universal.targets.kubernetes.workloads import Workload
 
 
 class ReleaseState(msgspec.Struct, frozen=True, kw_only=True):
-    """`lock` is None where nobody holds the release, or where the role may not read who does."""
+    """`lock` is None where nobody holds the release, or where the role may not read who does (`lock_hidden`)."""
 
     release: str
     namespace: str
     latest: Revision
     workloads: tuple[Workload, ...]
     lock: Holder | None
+    lock_hidden: bool = False

@@ -194,14 +194,14 @@ class KubernetesTarget:
         """Read who holds the release; None when nobody does."""
         return await read_lock(self._client, self._release)
 
-    async def read_lock_if_allowed(self) -> Holder | None:
-        """Read who holds the release; None also where the role may not read Leases."""
+    async def read_lock_if_allowed(self) -> tuple[bool, Holder | None]:
+        """Tell whether the role may read Leases, and who holds the release."""
         try:
-            return await self.read_lock()
+            return True, await self.read_lock()
         except Refusal as refusal:
             if refusal.code != 403:
                 raise
-            return None
+            return False, None
 
     async def follow_log(self, job: Identity, take: Callable[[str], None]) -> bool:
         """Give the lines of a Job's pods, masked, as they come, until it has ended; False: there is none."""

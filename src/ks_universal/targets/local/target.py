@@ -30,6 +30,8 @@ from ks_universal.targets.local.state import StateFolder, make_private
 
 Json = dict[str, Any]
 
+_NOT_ENDED = (Outcome.PENDING, Outcome.RUNNING, Outcome.SKIPPED)
+
 
 class LocalTarget:
     """Runs one release here. What it starts lives until `close`, or the next version, or `delete`."""
@@ -144,7 +146,7 @@ class LocalTarget:
         """Keep the record. The attempts of a step whose outcome it has are not taken up again."""
         await self._begin()
         self._state.write_revision(revision)
-        ended = [step for step in revision.steps if step.outcome not in (Outcome.RUNNING, Outcome.SKIPPED)]
+        ended = [step for step in revision.steps if step.outcome not in _NOT_ENDED]
         settle_recorded(self._state, {step.id: step.digest for step in ended})
 
     async def close(self) -> None:
