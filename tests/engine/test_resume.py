@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from ks_universal.engine.events import AttemptStarted
-from ks_universal.engine.run import run
-from ks_universal.plan.records import Outcome, Revision
+from ks_universal.engine.run import run, run_planned
+from ks_universal.plan.build import build_plan
+from ks_universal.plan.migrations_only import keep_migrations
+from ks_universal.plan.records import Outcome, Revision, State
+from ks_universal.plan.steps import Plan
 from ks_universal.plan.when import MigratePolicy
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.memory import Killed, KillSwitch, MemoryTarget, Try, World
@@ -205,3 +208,34 @@ def test_nothing_orphaned_what_a_killed_run_made_leaves_with_other_values() -> N
     for at, world in kills(upgradable, more):
         deploy(FIRST, world)
         assert (at, world.objects) == (at, expected)
+
+
+def migrate_only(world: World, rendered: Rendered) -> None:
+    """Run the migrations before the new version, as `ks-universal migrate` does."""
+
+    def plan(rendered: Rendered, state: State) -> Plan:
+        return keep_migrations(build_plan(rendered, state), state)
+
+    asyncio.run(run_planned(rendered, MemoryTarget(world), Events(), plan, by="migrate"))
+
+
+def migrated() -> World:
+    world = upgradable()
+    migrate_only(world, SECOND)
+    assert world.count("attempt-started") == {"api/migrations/schema": 1, "web/migrations/data": 1}
+    return world
+
+
+def test_resume_of_a_deploy_after_migrate_does_not_repeat_what_migrate_has_done() -> None:
+    expected = undisturbed(migrated, SECOND)
+    assert set(expected["attempts"].values()) == {1}
+    for at, world in kills(migrated, SECOND):
+        assert (at, resume(world, SECOND)) == (at, expected)
+
+
+def test_resume_of_a_deploy_after_migrate_runs_what_it_was_asked_to_run_again() -> None:
+    for at, world in kills(migrated, SECOND, migrate=MigratePolicy.ALWAYS):
+        if 3 in world.revisions and world.revisions[3].ended is None:
+            deploy(SECOND, world)
+            assert (at, world.count("attempt-started")["web/migrations/data"]) == (at, 2)
+            assert not any(job.running for job in world.jobs.values()), at

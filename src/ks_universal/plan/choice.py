@@ -30,15 +30,19 @@ def choose(
 ) -> Choice:
     """Choose the migrations of all applications.
 
-    Those that succeeded in the run that is continued, or in one of `ks-universal migrate` just before, are skipped.
+    Those that succeeded in the run that is continued, or in one of `ks-universal migrate` just before, are skipped;
+    the latter not where the run that is continued has planned them again.
     """
+    before = revisions if resumed is None else revisions[:-1]
+    planned = set() if resumed is None else {step.id for step in resumed.steps}
     steps: dict[str, tuple[Migrate, ...]] = {}
     skipped: list[Skipped] = []
     for member in release.members.values():
         verdict = decide(member, digests[member.name], revisions, policy)
         may_be_done = verdict.run and policy is MigratePolicy.AUTO
-        migrated = find_migrated(member, digests[member.name], revisions) if may_be_done else None
-        done = _find_done(migrated) | _find_done(resumed)
+        migrated = find_migrated(member, digests[member.name], before) if may_be_done else None
+        earlier = {key: number for key, number in _find_done(migrated).items() if key[0] not in planned}
+        done = earlier | _find_done(resumed)
         open_ = []
         for step in (build_migrate(migration, release, verdict.why) for migration in member.migrations):
             if (step.id, step.digest) in done:
