@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 
 from ks_universal.api.values import Values, load, render
-from ks_universal.engine.events import Event
-from ks_universal.engine.run import run
+from ks_universal.engine.events import AttemptStarted, Event
+from ks_universal.engine.run import Planner, run, run_planned
+from ks_universal.plan.build import build_plan
 from ks_universal.plan.records import Revision
 from ks_universal.resources.objects import Rendered
-from ks_universal.targets.memory import KillSwitch, MemoryTarget, World
+from ks_universal.targets.memory import Killed, KillSwitch, MemoryTarget, Try, World
 
 Json = dict[str, Any]
 
@@ -82,3 +83,38 @@ def deploy(rendered: Rendered, world: World, **words: Any) -> tuple[Revision, Ev
     """Run a release in a world, to its end."""
     events = Events()
     return asyncio.run(run(rendered, MemoryTarget(world), events, by="tests", **words)), events
+
+
+def kill_during(world: World, step: str, rendered: Rendered, planner: Planner = build_plan) -> Revision:
+    """Kill a run when a migration step's attempt has begun, which goes on; gives the record that it leaves."""
+    world.scripts[step] = (Try(pause=asyncio.Event().wait),)
+    switch = KillSwitch()
+
+    async def main() -> None:
+        events = Events()
+        target = MemoryTarget(world, switch=switch)
+        task = asyncio.create_task(run_planned(rendered, target, events, planner, by="killed"))
+        async with asyncio.timeout(10):
+            while step not in events.steps(AttemptStarted):
+                await asyncio.sleep(0)
+        switch.kill()
+        task.cancel()
+        await asyncio.wait([task])
+        assert isinstance(task.exception(), Killed)
+
+    asyncio.run(main())
+    del world.scripts[step]
+    return world.revisions[max(world.revisions)]
+
+
+def kill_before_anything_changes(world: World, rendered: Rendered) -> None:
+    """Run, and be killed when the record is written and nothing else is."""
+    known = len(world.revisions)
+    for at in range(1, 100):
+        switch = KillSwitch(at)
+        try:
+            asyncio.run(run(rendered, MemoryTarget(world, switch=switch), Events(switch), by="killed"))
+        except (Killed, BaseExceptionGroup):
+            if len(world.revisions) > known:
+                return
+    raise AssertionError("no record was written")

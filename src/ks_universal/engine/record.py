@@ -140,7 +140,7 @@ class Record:
         """List what was there and what this run has made, or begun to make, without what it has deleted."""
         made = [subject for step in self._begun.values() for subject in _makes(step)]
         deleted = {s.identity for s in self._begun.values() if isinstance(s, Delete) and s.id in self._succeeded}
-        gone = deleted.difference(self._kept)
+        gone = deleted.difference(self._kept, made)  # a Job that was stopped may have been made anew
         return tuple(s for s in dict.fromkeys((*self._inventory, *made)) if s not in gone)
 
 

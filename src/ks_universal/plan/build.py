@@ -4,7 +4,7 @@ The `jobs` and `cronJobs` of the values need what their pods use, and come after
 they belong to none, and what they do to a database may need the schema of any (see `find_users`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -20,6 +20,7 @@ from ks_universal.plan.order import Circle
 from ks_universal.plan.records import Outcome, Revision, State
 from ks_universal.plan.release import RUN_PODS, Member, Release, is_rolled_out
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
+from ks_universal.plan.unfinished import find_outdated
 from ks_universal.plan.when import MigratePolicy, find_refusals
 from ks_universal.resources.objects import Identity, Json, Rendered, Resource, identity
 
@@ -63,9 +64,12 @@ def _assemble(
     rendered: Rendered, release: Release, state: State, choice: Choice, digests: dict[str, str], number: int
 ) -> Plan:
     inventory = _list_inventory(rendered)
+    is_resumed = bool(state.revisions) and state.revisions[-1].number == number
+    outdated = find_outdated(state.revisions, choice.steps, is_resumed=is_resumed)
     steps = _Steps(release, state)
     warnings = steps.add_all(choice)
-    steps.add_deletes(inventory)
+    steps.add_deletes({*inventory, *outdated})
+    steps.add_stops(outdated)
     return Plan(
         release=rendered.release,
         namespace=rendered.namespace,
@@ -104,17 +108,22 @@ class _Steps:
         gated = {s: users for s, users in self._users.items() if self._changes(s)}
         return close_gates(self.graph, self._release, gated, last)
 
-    def add_deletes(self, inventory: tuple[Identity, ...]) -> None:
-        """Remove what left the values, after all else: what runs first, then what it used."""
+    def add_deletes(self, kept: Collection[Identity]) -> None:
+        """Remove what left the values, after all else: what runs first, then what it used. Without those `kept`."""
         before = self._state.revisions[-1].objects if self._state.revisions else ()
-        gone = dict.fromkeys(before)
-        for subject in inventory:
-            gone.pop(subject, None)
-        deletes = [Delete(id=f"delete {self._release.step_id(subject)}", identity=subject) for subject in gone]
+        deletes = [self._delete(subject) for subject in dict.fromkeys(before) if subject not in kept]
         last = self.graph.find_last()
         workloads = [step.id for step in deletes if step.identity.kind in RUN_PODS]
         for step in deletes:
             self.graph.add(step, last if step.identity.kind in RUN_PODS else (*last, *workloads))
+
+    def add_stops(self, jobs: Iterable[Identity]) -> None:
+        """Stop what a killed run has left at work, before all else."""
+        for subject in jobs:
+            self.graph.add_first(self._delete(subject))
+
+    def _delete(self, subject: Identity) -> Delete:
+        return Delete(id=f"delete {self._release.step_id(subject)}", identity=subject)
 
     def _changes(self, subject: Identity) -> bool:
         body = self._release.objects[subject].body

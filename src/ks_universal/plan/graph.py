@@ -20,6 +20,12 @@ class Graph:
         self._steps[step.id] = step
         self._needs[step.id] = dict.fromkeys(needs)
 
+    def add_first(self, step: Step) -> None:
+        """Add a step for which all those wait that are there."""
+        for needs in self._needs.values():
+            needs[step.id] = None
+        self.add(step)
+
     def require(self, step: str, need: str) -> None:
         """Have a step wait for another one."""
         self._needs[step][need] = None

@@ -1,0 +1,38 @@
+"""Migrations that a killed run may have left at work, and that have to be stopped before a plan does anything else."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ks_universal.model.migrations import Phase
+from ks_universal.plan.records import Outcome, Revision
+from ks_universal.plan.steps import Migrate
+from ks_universal.plan.undo import name_job
+from ks_universal.resources.objects import Identity, identity
+
+
+def find_outdated(
+    revisions: Sequence[Revision], chosen: Mapping[str, Sequence[Migrate]], *, is_resumed: bool
+) -> tuple[Identity, ...]:
+    """Find the Jobs to stop: those that may run, and that the first migration of an application does not see to.
+
+    `chosen` are the migrations of the plan by application, in their order. One that comes first takes the running Job
+    of its name up, or stops it; what comes later would let the old one run beside those before it.
+    """
+    first = [steps[0] for steps in chosen.values() if steps]
+    seen_to = {identity(s.migration.body) for s in first if is_resumed or s.migration.phase is Phase.PRE}
+    return tuple(subject for subject in _find_running(revisions) if subject not in seen_to)
+
+
+def _find_running(revisions: Sequence[Revision]) -> Iterator[Identity]:
+    """Find the Jobs whose end nobody has noted. A deploy or rollback that succeeded has left none."""
+    known: set[Identity] = set()
+    for revision in reversed(revisions):
+        if revision.outcome is Outcome.SUCCEEDED and not revision.only_migrates:
+            return
+        jobs = {subject.name: subject for subject in revision.objects if subject.kind == "Job"}
+        for step in revision.steps:
+            subject = jobs.get(name_job(step))
+            if subject is None or subject in known or step.outcome in (Outcome.PENDING, Outcome.SKIPPED):
+                continue
+            known.add(subject)
+            if step.outcome is Outcome.RUNNING:
+                yield subject
