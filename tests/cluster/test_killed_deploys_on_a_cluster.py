@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from cluster_release import new_namespace, release
 from deploying import deploy, get, items, start
-from ks_universal.engine.events import ObjectChanged
+from ks_universal.engine.events import AttemptStarted, Event, ObjectChanged, StepStarted
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, LEASE, POD
 from ks_universal.targets.kubernetes.pods import has_succeeded, is_finished, owner
@@ -172,6 +173,52 @@ def test_resume_with_other_values_the_old_migration_is_really_stopped_first(name
     notes = read_effects(namespace)["second"]
     assert [word for word, _ in notes] in (["begin", "begin", "end"], ["begin", "end", "begin", "end"])
     assert all(earlier <= later for (_, earlier), (_, later) in pairwise(notes))
+
+
+LONG = """
+deployments:
+  my-app:
+    migrations:
+      enabled: true
+      steps: [{name: schema, args: ["-c", "trap 'exit 1' TERM; echo at work; sleep 300 & wait"]}]
+    containers:
+      main:
+        image: busybox
+        imageTag: local
+        command: [sh]
+        args: ["-c", "trap 'exit 0' TERM; httpd -f -p 8080 -h /tmp & wait"]
+        readinessProbe: {exec: {command: ["true"]}, periodSeconds: 1}
+"""
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        LONG.replace("enabled: true", "enabled: false"),
+        LONG.replace("schema", "other").replace("sleep 300", "sleep 1").replace("exit 1", "exit 0"),
+    ],
+    ids=["no migrations", "other steps"],
+)
+def test_resume_with_other_steps_or_none_the_old_migration_is_really_stopped_first(
+    namespace: str, tmp_path: Path, other: str
+) -> None:
+    left: list[int] = []
+
+    def look(event: Event) -> None:
+        is_rollout = isinstance(event, StepStarted) and event.kind == "rollout"
+        if is_rollout or isinstance(event, AttemptStarted):
+            pods = [pod for pod in items(namespace, POD) if owner(pod)[1] == "my-app-migrations-schema"]
+            left.append(len(pods) + (get(namespace, JOB, "my-app-migrations-schema") is not None))
+
+    with start(namespace, LONG, tmp_path) as process:
+        read_until(process, '"line":"at work"')
+        process.kill()
+    assert get(namespace, JOB, "my-app-migrations-schema") is not None
+    with ThreadPoolExecutor(1) as thread:
+        revision, _ = deploy(namespace, other, tmp_path, disturb=lambda event: thread.submit(look, event).result())
+    assert revision.outcome is Outcome.SUCCEEDED
+    assert left
+    assert not any(left)
 
 
 def test_one_at_a_time_two_deploys_started_together_follow_one_another(namespace: str, tmp_path: Path) -> None:
