@@ -79,7 +79,8 @@ def test_gate_what_restarts_in_the_middle_of_a_failing_migration_gets_the_old_co
             if how == "pod deleted":
                 kubectl(namespace, "delete", "pod", old)
             else:
-                kubectl(namespace, "exec", old, "--", "kill", "1")
+                # Not at once: the end of the container would be that of the command in it, too.
+                kubectl(namespace, "exec", old, "--", "sh", "-c", "(sleep 0.3; kill 1) >/dev/null 2>&1 &")
                 wait_until(lambda: restarts(namespace, old) == 1)
             kubectl(namespace, "wait", "--for=condition=Available", "deployment/my-app", "--timeout=60s")
             restarted = kubectl(namespace, "logs", "deployment/my-app")

@@ -323,7 +323,7 @@ def test_migrate_runs_the_migrations_and_changes_nothing_else(ksu: Invoke, names
 def test_migrate_is_no_version_to_go_back_to_and_leaves_what_runs(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
     deploy(ksu, tmp_path, VALUES)
     ksu("migrate", "shop", "-f", write(tmp_path, BLUE))
-    assert "my-app: revision 1 ran afterwards" in ksu("status", "shop").out
+    assert "my-app: revision 1 was rolled out last" in ksu("status", "shop").out
     failed = ksu("migrate", "shop", "-f", write(tmp_path, BROKEN))
     assert failed.status == 3
     assert "my-app: revision 1 serves on" in failed.out
@@ -377,7 +377,7 @@ def test_record_is_readable_after_jobs_and_pods_are_gone(ksu: Invoke, namespace:
     status, logs = ksu("status", "shop"), ksu("logs", "shop")
     assert "migration-failed" in status.out
     assert "my-app: 1 of 1 ready" in status.out
-    assert logs.out == "my-app/migrations, attempt 1: " + logs.out.partition(": ")[2]
+    assert logs.out == "revision 2, my-app/migrations, attempt 1: " + logs.out.partition(": ")[2]
     assert "  | no ***" in logs.out
     assert [run["outcome"] for run in json.loads(ksu("history", "shop", "-o", "json").out)] == [
         "succeeded",
