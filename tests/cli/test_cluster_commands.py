@@ -67,6 +67,26 @@ deployments:
     assert ksu("template", "shop", "-f", "values.yaml", "-n", "here").status == 0
 
 
+FOREIGN = """\
+deployments:
+  app:
+    containers:
+      main: {image: "app:1", envFrom: [{type: secret, configName: elsewhere}]}
+"""
+
+
+@pytest.mark.parametrize("name", ["deploy", "migrate"])
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_warnings_about_the_values_are_said_before_a_cluster_is_asked(
+    ksu: Invoke, write: Write, name: str, output: str
+) -> None:
+    write({"values.yaml": FOREIGN})
+    result = ksu(name, "shop", "-f", "values.yaml", "-n", "here", "-o", output)
+    warned, refused = (result.out if output == "json" else result.err).partition("kubernetes/configuration")[::2]
+    assert "references/unknown-config" in warned
+    assert refused
+
+
 def test_a_duration_that_is_none_is_wrong_usage(ksu: Invoke, write: Write) -> None:
     write(VALUES)
     result = ksu("deploy", "shop", "-f", "values.yaml", "--timeout", "soon")

@@ -240,6 +240,23 @@ def test_plan_shows_what_taking_over_a_field_would_change(ksu: Invoke, namespace
     assert "~ spec.template.spec.containers.0.image: busybox:hotfix -> busybox:local" in refused.out
 
 
+def test_plan_says_what_is_wrong_with_the_values_in_json_and_in_the_file_too(
+    ksu: Invoke, namespace: str, tmp_path: Path
+) -> None:
+    kubectl(namespace, "create", "configmap", "elsewhere", "--from-literal=a=b")
+    values = VALUES + "          - {type: configMap, configName: elsewhere}\n"
+    file = tmp_path / "plan.json"
+    shown = ksu("plan", "shop", "-o", "json", "--out", str(file), "-f", write(tmp_path, values))
+    assert shown.status == 0
+    for plan in (shown.out, file.read_text()):
+        (found,) = json.loads(plan)["problems"]
+        assert (found["code"], found["severity"]) == ("references/unknown-config", "warning")
+        assert found["where"]["line"] == len(values.splitlines())
+    done = deploy(ksu, tmp_path, values, "--plan", str(file))
+    assert done.status == 0
+    assert done.err.count("references/unknown-config") == 1
+
+
 def test_a_namespace_that_is_missing_is_said_once(
     namespace: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -441,7 +458,7 @@ def test_rollback_brings_the_old_objects_back_and_names_the_migrations_that_stay
     back = ksu("rollback", "shop")
     settings, secret = get(namespace, CONFIG_MAP, "settings"), get(namespace, SECRET, "db")
     assert back.status == 0
-    assert "rollback/migrations-stay" in back.err
+    assert back.err.count("rollback/migrations-stay") == 1
     assert "my-app/migrations (revision 2)" in back.err
     assert settings is not None
     assert secret is not None

@@ -73,13 +73,14 @@ async def preview(
 ) -> Preview:
     """Say what `deploy` would do, by a dry run of every change on the server; nothing is changed, nothing locked.
 
-    What is in the way is among `problems`. Raises as `render` and `build_plan` do, and TargetError.
+    What is in the way is among `problems`, after the warnings about the values. Raises as `render` and `build_plan` do,
+    and TargetError.
     """
     rendered = _render_for_run(values, target)
     state = await target.read(rendered)
     planned = build_plan(rendered, state, migrate=MigratePolicy(migrate), force=force)
     mask = build_mask(rendered, state, planned)
-    problems = mask.problems((*planned.warnings, *await target.check(planned)))
+    problems = mask.problems((*values.problems, *planned.warnings, *await target.check(planned)))
     asked = MigratePolicy(migrate).value
     return mask.preview(build_preview(planned, state, target.changes, problems, migrate=asked, force=force))
 

@@ -51,7 +51,7 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, **given
     force = saved.force if saved else given["force"]
     values = source.load_valid(name, cluster.find_namespace())
     view = open_view(output)
-    view.show([problem for problem in values.problems if problem.severity == "warning"])
+    view.show(values.problems)
 
     async def work(target: "KubernetesTarget") -> int:
         agreement = Agreement(target, view, migrate=migrate, force=force, yes=given["yes"], saved=saved)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ks_universal.cli.console import describe_problem, discard_output, show_problems
 from ks_universal.cli.event_lines import PROGRAM, Line, format_event
+from ks_universal.cli.plan_lines import describe_plan
 from ks_universal.cli.repetitions import RepetitionFold
 from ks_universal.cli.report import RunReport
 from ks_universal.cli.tracebacks import TracebackFold
@@ -61,7 +62,7 @@ class JsonView:
 
     def show_plan(self, preview: Preview, lines: Iterable[str]) -> None:  # noqa: ARG002 - as the other view
         """Write a plan."""
-        _write(msgspec.json.encode({"type": "Plan", **msgspec.to_builtins(preview)}).decode())
+        _write(msgspec.json.encode({"type": "Plan", **describe_plan(preview)}).decode())
 
     def close(self) -> None:
         """Nothing is open."""
@@ -95,9 +96,10 @@ class TextView:
         elif not self._is_shown_otherwise(event) and (line := format_event(event)):
             self._print(line)
         if isinstance(event, RunStarted):
-            for planned in event.plan if not self._plan_shown else ():
-                self._print(Line(PROGRAM, planned, "bold"))
-            self.show(event.warnings)
+            if not self._plan_shown:
+                for planned in event.plan:
+                    self._print(Line(PROGRAM, planned, "bold"))
+                self.show(event.warnings)
             self._plan_shown = False
         if isinstance(event, RunEnded):
             self._print_report(event)
@@ -111,9 +113,9 @@ class TextView:
         self._stop_status()
         show_problems(problems)
 
-    def show_plan(self, preview: Preview, lines: Iterable[str]) -> None:  # noqa: ARG002 - as the other view
-        """Show a plan, in more detail than the run's first event does."""
-        self._stop_status()
+    def show_plan(self, preview: Preview, lines: Iterable[str]) -> None:
+        """Show a plan and what was found, before anybody is asked, in more detail than the run's first event does."""
+        self.show(preview.problems)
         self._plan_shown = True
         for text in lines:
             self._write(Text(text, style=_PLAN_STYLES.get(text.lstrip()[:2], "")))

@@ -33,6 +33,7 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, migrate
 
     values = source.load_valid(name, cluster.find_namespace())
     view = open_view(output, "the migrations succeeded")
+    view.show(values.problems)
 
     async def work(target: "KubernetesTarget") -> int:
         revision = await api.migrate(

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from ks_universal.cli.cluster import FORMATS, Cluster, open_view, read_from_cluster, takes_cluster
-from ks_universal.cli.console import show_problems, write_result
+from ks_universal.cli.console import write_result
 from ks_universal.cli.files import write_privately
 from ks_universal.cli.options import Source, takes_values
 
@@ -42,7 +42,7 @@ def command(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Show what 'deploy' would do to the release NAME: nothing is changed. Exits 1 where something is in the way."""
     from ks_universal.api import cluster as api
-    from ks_universal.cli.plan_lines import format_plan
+    from ks_universal.cli.plan_lines import describe_plan, format_plan
     from ks_universal.diagnostics import has_errors
     from ks_universal.targets.kubernetes.target import Options
 
@@ -54,11 +54,10 @@ def command(  # noqa: PLR0913 - one for each option
         preview = await api.preview(values, target, migrate=migrate, force=force)
         failed = has_errors(preview.problems)
         if plan_file and not failed:
-            write_privately(plan_file, msgspec.json.encode(preview))
+            write_privately(plan_file, msgspec.json.encode(describe_plan(preview)))
         if output == "json":
-            write_result(msgspec.json.format(msgspec.json.encode(preview)).decode() + "\n")
+            write_result(msgspec.json.format(msgspec.json.encode(describe_plan(preview))).decode() + "\n")
         else:
-            show_problems([*values.problems, *preview.problems])
             open_view(output).show_plan(preview, format_plan(preview))
         return int(failed)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from ks_universal.cli.console import describe_problem
 from ks_universal.plan.changes import FieldChange, ObjectChange, Operation
 from ks_universal.plan.saved import PlannedMigration, Preview
 
@@ -25,6 +26,11 @@ def format_plan(preview: Preview) -> Iterator[str]:
         step = f"/{skipped.step}" if skipped.step else ""
         yield f"  . {skipped.application}/migrations{step} does not run: {skipped.why}"
     yield count_changes(preview)
+
+
+def describe_plan(preview: Preview) -> dict[str, Any]:
+    """Give a plan for JSON, and for a file that `deploy --plan` reads; its findings as they are everywhere."""
+    return {**msgspec.to_builtins(preview), "problems": [describe_problem(problem) for problem in preview.problems]}
 
 
 def count_changes(preview: Preview) -> str:
