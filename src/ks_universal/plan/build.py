@@ -106,7 +106,7 @@ class _Steps:
             if migration is not None:
                 last[name] = migration
         gated = {s: users for s, users in self._users.items() if self._changes(s)}
-        return close_gates(self.graph, self._release, gated, last)
+        return close_gates(self.graph, self._release, users=gated, migrations=last, state=self._state)
 
     def add_deletes(self, kept: Collection[Identity]) -> None:
         """Remove what left the values, after all else: what runs first, then what it used. Without those `kept`."""

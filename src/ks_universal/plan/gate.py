@@ -10,7 +10,7 @@ from ks_universal.diagnostics import Problem, Severity
 from ks_universal.plan.graph import Graph
 from ks_universal.plan.records import State
 from ks_universal.plan.release import CONFIGURATION, FOUNDATIONS, Member, Release, content_of, is_rolled_out
-from ks_universal.resources.objects import Identity, Json, Resource
+from ks_universal.resources.objects import Identity, Json, Resource, identity
 
 
 def find_users(release: Release) -> dict[Identity, tuple[str, ...]]:
@@ -31,11 +31,17 @@ def find_users(release: Release) -> dict[Identity, tuple[str, ...]]:
 
 
 def close_gates(
-    graph: Graph, release: Release, users: Mapping[Identity, Iterable[str]], migrations: Mapping[str, str]
+    graph: Graph,
+    release: Release,
+    *,
+    users: Mapping[Identity, Iterable[str]],
+    migrations: Mapping[str, str],
+    state: State,
 ) -> tuple[Problem, ...]:
     """Have each object wait for the migrations of its users; gives a warning for each gate that stays open.
 
-    `migrations`: application to the id of its last migration before the new version.
+    `migrations`: application to the id of its last migration before the new version. Where nothing of the application
+    runs yet, nothing can see a change too early.
     """
     warnings = []
     for subject, names in users.items():
@@ -44,10 +50,10 @@ def close_gates(
             migration = migrations.get(user)
             if migration is None:
                 continue
-            if graph.waits_for(migration, step):
-                warnings.append(_open_gate(step, user))
-            else:
+            if not graph.waits_for(migration, step):
                 graph.require(step, migration)
+            elif _is_deployed(release.members[user], state):
+                warnings.append(_open_gate(step, user))
     return tuple(warnings)
 
 
@@ -56,6 +62,10 @@ def is_live(subject: Identity, release: Release, state: State) -> bool:
     live = state.objects.get(subject)
     wanted = release.objects[subject].body
     return live is not None and subject.kind in CONFIGURATION and content_of(live) == content_of(wanted)
+
+
+def _is_deployed(member: Member, state: State) -> bool:
+    return member.deployment is not None and identity(member.deployment) in state.objects
 
 
 def _users(resource: Resource, release: Release) -> tuple[str, ...]:
