@@ -240,6 +240,28 @@ def test_plan_shows_what_taking_over_a_field_would_change(ksu: Invoke, namespace
     assert "~ spec.template.spec.containers.0.image: busybox:hotfix -> busybox:local" in refused.out
 
 
+def test_plan_shows_what_the_server_refuses_as_what_it_was_to_be(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
+    deploy(ksu, tmp_path, VALUES)
+    kubectl(namespace, "patch", "configmap", "settings", "-p", '{"immutable": true}')
+    kubectl(namespace, "create", "quota", "one", "--hard=count/persistentvolumeclaims=1")
+    kubectl(namespace, "wait", "quota/one", "--for=jsonpath={.status.used}", "--timeout=20s")
+    more = "  more: {accessModes: [ReadWriteOnce], size: 1Gi}\ndeployments:"
+    wanted = write(tmp_path, VALUES.replace("red", "blue").replace("deployments:", more))
+    text, plan = ksu("plan", "shop", "-f", wanted), ksu("plan", "shop", "-f", wanted, "-o", "json")
+    assert (text.status, plan.status) == (1, 1)
+    assert "  ~ ConfigMap/settings (refused)\n" in text.out
+    assert "  + PersistentVolumeClaim/more (refused)\n" in text.out
+    assert "1 to create, 2 to change, 0 to delete, 2 unchanged" in text.out
+    changes = {each["identity"]["name"]: (each["change"], each["refused"]) for each in json.loads(plan.out)["changes"]}
+    assert changes == {
+        "settings": ("changed", True),
+        "more": ("created", True),
+        "my-app": ("changed", False),
+        "data": ("unchanged", False),
+        "db": ("unchanged", False),
+    }
+
+
 def test_plan_says_what_is_wrong_with_the_values_in_json_and_in_the_file_too(
     ksu: Invoke, namespace: str, tmp_path: Path
 ) -> None:

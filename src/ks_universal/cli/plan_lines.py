@@ -47,9 +47,14 @@ def _change_lines(change: ObjectChange, home: str) -> Iterator[str]:
     if change.change == "unchanged":
         return
     place = "" if change.identity.namespace in ("", home) else f" in {change.identity.namespace}"
-    note = " (its data stays; 'uninstall --delete-data' removes it)" if change.change == "kept" else ""
-    yield f"  {_SIGNS[change.change]} {change.identity}{place}{note}"
+    yield f"  {_SIGNS[change.change]} {change.identity}{place}{_note(change)}"
     yield from (f"      {_format_field(field)}" for field in change.fields)
+
+
+def _note(change: ObjectChange) -> str:
+    if change.refused:
+        return " (refused)"
+    return " (its data stays; 'uninstall --delete-data' removes it)" if change.change == "kept" else ""
 
 
 def _migration_lines(migration: PlannedMigration) -> Iterator[str]:

@@ -34,11 +34,15 @@ class FieldChange(NamedTuple):
 
 
 class ObjectChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of an object: `created`, `changed` (then `fields` say what), `deleted`, `kept` or `unchanged`."""
+    """What becomes of an object: `created`, `changed` (then `fields` say what), `deleted`, `kept` or `unchanged`.
+
+    `refused`: it was to become so, and the target refuses that; nobody knows the fields then.
+    """
 
     identity: Identity
     change: str
     fields: tuple[FieldChange, ...] = ()
+    refused: bool = False
 
 
 def compare_objects(subject: Identity, old: Json | None, new: Json) -> ObjectChange:

@@ -10,8 +10,10 @@ from ks_universal.cli.plan_lines import describe_plan, format_plan
 from ks_universal.diagnostics import Position, Problem, Severity
 from ks_universal.engine.events import RunStarted
 from ks_universal.plan.build import build_plan
+from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import State
 from ks_universal.plan.saved import Preview, build_preview
+from ks_universal.resources.objects import Identity
 from releases import app, release
 
 WARNING = Problem(
@@ -52,3 +54,14 @@ def test_a_plan_in_json_has_findings_as_validate_writes_them_and_can_be_read_aga
     ]
     saved = msgspec.json.decode(msgspec.json.encode(describe_plan(preview)), type=Preview)
     assert (saved.digest, saved.problems[0].code) == (preview.digest, "plan/open-gate")
+
+
+def test_what_the_server_refuses_is_listed_and_counted_as_what_it_was_to_be() -> None:
+    new, old = (Identity("ConfigMap", "ns", name) for name in ("new", "old"))
+    refused = (
+        ObjectChange(identity=new, change="created", refused=True),
+        ObjectChange(identity=old, change="changed", refused=True),
+    )
+    lines = list(format_plan(msgspec.structs.replace(build(), changes=refused)))
+    assert lines[1:3] == ["  + ConfigMap/new (refused)", "  ~ ConfigMap/old (refused)"]
+    assert lines[-1].startswith("1 to create, 1 to change, 0 to delete, 0 unchanged")

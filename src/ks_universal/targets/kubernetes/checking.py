@@ -81,10 +81,11 @@ async def _try_change(client: Client, marked: Json, existing: Json | None, *, fo
         tried = await _try(client, marked, force=force)
     if isinstance(tried, Problem):
         # What others have set is shown as it would be changed: that is what --take-ownership is about.
-        conflict = tried.code == "kubernetes/field-conflict"
-        forced = await _try(client, marked, force=True) if conflict else tried
-        wanted = existing or marked if isinstance(forced, Problem) else forced
-        return Trial(compare_objects(subject, existing, wanted), tried)
+        forced = await _try(client, marked, force=True) if tried.code == "kubernetes/field-conflict" else tried
+        if not isinstance(forced, Problem):
+            return Trial(compare_objects(subject, existing, forced), tried)
+        was_to_be = "created" if existing is None else "changed"
+        return Trial(ObjectChange(identity=subject, change=was_to_be, refused=True), tried)
     if existing is not None and replaced:
         return Trial(compare_objects(subject, without_identity(existing), without_identity(tried)))
     return Trial(compare_objects(subject, existing, tried))
