@@ -1,5 +1,6 @@
 """The commands as a user calls them, on a real cluster: what they print, what they exit with, what they leave."""
 
+import asyncio
 import contextlib
 import itertools
 import json
@@ -14,6 +15,8 @@ import pytest
 import yaml
 
 from deploying import get, items, kubectl, write
+from ks_universal.api.cluster import open_cluster, preview
+from ks_universal.api.values import load
 from ks_universal.cli import run
 from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, LEASE, SECRET, Kind
 from shell import Invoke, Outcome
@@ -277,6 +280,59 @@ def test_plan_says_what_is_wrong_with_the_values_in_json_and_in_the_file_too(
     done = deploy(ksu, tmp_path, values, "--plan", str(file))
     assert done.status == 0
     assert done.err.count("references/unknown-config") == 1
+
+
+def test_early_truth_what_pods_need_and_nobody_has_made_is_a_warning_before_anything_changes(
+    ksu: Invoke, namespace: str, tmp_path: Path
+) -> None:
+    kubectl(namespace, "create", "secret", "generic", "theirs", "--from-literal=USER=me")
+    needy = (
+        VALUES.replace("    replicas: 1", "    replicas: 1\n    serviceAccountName: nobody")
+        + """
+        env:
+          - {name: A, secretKeyRef: {name: theirs, key: USER}}
+          - {name: B, secretKeyRef: {name: theirs, key: TOKEN}}
+          - {name: C, secretKeyRef: {name: gone, key: TOKEN}}
+          - {name: D, secretKeyRef: {name: perhaps, key: TOKEN, optional: true}}
+"""
+    )
+    shown = ksu("plan", "shop", "-f", write(tmp_path, needy))
+    assert shown.status == 0
+    assert [line for line in shown.err.splitlines() if line.startswith("warning[kubernetes/")] == [
+        f"warning[kubernetes/{code}; the pods of Job/my-app-migrations, Deployment/my-app need it"
+        for code in (
+            f"missing-reference]: Secret {namespace}/theirs has no key TOKEN",
+            f"missing-reference]: Secret {namespace}/gone does not exist",
+            f"service-account]: ServiceAccount {namespace}/nobody does not exist",
+        )
+    ]
+    # What was made in the meantime stops nobody.
+    kubectl(namespace, "create", "secret", "generic", "gone", "--from-literal=TOKEN=t")
+    kubectl(namespace, "patch", "secret", "theirs", "-p", '{"stringData": {"TOKEN": "t"}}')
+    kubectl(namespace, "create", "serviceaccount", "nobody")
+    done = deploy(ksu, tmp_path, needy)
+    assert done.status == 0
+    assert "warning[kubernetes/" not in done.err
+
+
+def test_what_pods_need_is_not_looked_for_where_nothing_changes(ksu: Invoke, namespace: str, tmp_path: Path) -> None:
+    kubectl(namespace, "create", "configmap", "elsewhere", "--from-literal=a=b")
+    kubectl(namespace, "create", "serviceaccount", "somebody")
+    needy = VALUES.replace("    replicas: 1", "    replicas: 1\n    serviceAccountName: somebody")
+    needy += "          - {type: configMap, configName: elsewhere}\n"
+
+    async def count_requests(file: str) -> int:
+        target = open_cluster("shop", namespace=namespace)
+        found = await preview(load([file]), target)
+        await target.close()
+        assert {change.change for change in found.changes} == {"unchanged"}
+        return target.requests
+
+    counts = []
+    for values in (needy, VALUES):
+        assert deploy(ksu, tmp_path, values).status == 0
+        counts.append(asyncio.run(count_requests(write(tmp_path, values))))
+    assert counts[0] == counts[1]
 
 
 def test_a_namespace_that_is_missing_is_said_once(

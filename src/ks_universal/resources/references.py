@@ -30,6 +30,19 @@ def read_references(pod: Json) -> tuple[Reference, ...]:
     return tuple(dict.fromkeys((kind, holder[key]) for holder, key, kind in _places(pod)))
 
 
+def read_needs(pod: Json) -> dict[Reference, tuple[str, ...]]:
+    """Give what a PodSpec cannot start without, each with the keys that it names of it.
+
+    Not what is optional, nor pull secrets: nodes do without those.
+    """
+    needs: dict[Reference, dict[str, None]] = {}
+    for holder, name, kind in _places({key: value for key, value in pod.items() if key != "imagePullSecrets"}):
+        if not holder.get("optional"):
+            keys = [holder["key"]] if "key" in holder else [item["key"] for item in holder.get("items", ())]
+            needs.setdefault((kind, holder[name]), {}).update(dict.fromkeys(keys))
+    return {reference: tuple(keys) for reference, keys in needs.items()}
+
+
 def read_restart_references(pod: Json) -> tuple[Reference, ...]:
     """List the configuration that running containers don't see change: read as environment or mounted by `subPath`."""
     volumes = _sub_path_volumes(pod)

@@ -10,7 +10,7 @@ from ks_universal.model.workloads import Deployment
 from ks_universal.resources.build import build_objects
 from ks_universal.resources.metadata import CONFIG_DIGEST
 from ks_universal.resources.objects import Json, Rendered, identity
-from ks_universal.resources.references import read_references, rename_references
+from ks_universal.resources.references import read_needs, read_references, rename_references
 
 Render = Callable[[str], Rendered]
 
@@ -101,6 +101,33 @@ def test_every_place_of_a_pod_that_names_an_object_is_known() -> None:
     renamed = rename_references(pod, {reference: reference[1].upper() for reference in references})
     assert [name for _, name in read_references(renamed)] == list("ABCDEFGHI")
     assert [name for _, name in read_references(pod)] == list("abcdefghi")
+
+
+def test_what_a_pod_cannot_start_without_comes_with_its_keys_and_without_what_is_optional() -> None:
+    def variable(kind: str, **source: object) -> object:
+        return {"name": "X", "valueFrom": {f"{kind}KeyRef": source}}
+
+    container = {
+        "env": [
+            variable("secret", name="a", key="one"),
+            variable("secret", name="a", key="two"),
+            variable("configMap", name="b", key="k", optional=True),
+        ],
+        "envFrom": [{"secretRef": {"name": "a"}}, {"configMapRef": {"name": "c"}}],
+    }
+    volumes = [
+        {"name": "1", "configMap": {"name": "d", "items": [{"key": "three", "path": "x"}]}},
+        {"name": "2", "secret": {"secretName": "e", "optional": True}},
+        {"name": "3", "projected": {"sources": [{"secret": {"name": "f"}}]}},
+    ]
+    pod = {"containers": [container], "volumes": volumes, "imagePullSecrets": [{"name": "g"}]}
+    assert read_needs({**pod, "serviceAccountName": "h"}) == {
+        ("Secret", "a"): ("one", "two"),
+        ("ConfigMap", "c"): (),
+        ("ConfigMap", "d"): ("three",),
+        ("Secret", "f"): (),
+        ("ServiceAccount", "h"): (),
+    }
 
 
 def test_constraints_of_spreading_count_the_workloads_own_pods_unless_they_say_others(render: Render) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from ks_universal.resources.objects import Identity, identity
 from ks_universal.resources.places import WORKLOADS, read_template
 from ks_universal.targets.kubernetes.adoption import adopt
 from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.missing_references import find_missing
 from ks_universal.targets.kubernetes.one_off_jobs import is_replaced, without_identity
 from ks_universal.targets.kubernetes.ownership import Owner, belongs_to, find_foreign, is_as_applied, mark
 from ks_universal.targets.kubernetes.refusals import Refusal
@@ -37,15 +39,27 @@ class Trial(msgspec.Struct, frozen=True):
 async def try_plan(
     client: Client, plan: Plan, live: dict[Identity, Json], owner: Owner, *, force: bool
 ) -> tuple[Trial, ...]:
-    """Try the plan's changes without effect; return what comes of them, in the plan's order, unknown kinds first.
+    """Try the plan's changes without effect; return what comes of them, in the plan's order.
 
-    `live` are the objects that exist. With `force`, other owners' objects and fields are no hindrance.
+    First come unknown kinds, and what pods need that is not there. `live` are the objects that exist. With `force`,
+    other owners' objects and fields are no hindrance.
     """
     bodies = [step.body for step in plan.steps if isinstance(step, Apply | RollOut)]
     unknown = await find_unknown_kinds(client, bodies)
     known = [step for step in plan.steps if _name_kind(step) not in unknown]
     trials = await asyncio.gather(*(_try_step(client, step, live, owner, force=force) for step in known))
-    return (*(Trial(problem=problem) for problem in unknown.values()), *trials)
+    missing = await find_missing(client, plan, _list_starting(known, trials), live)
+    return (*(Trial(problem=problem) for problem in (*unknown.values(), *missing)), *trials)
+
+
+def _list_starting(steps: Iterable[Step], trials: Iterable[Trial]) -> Iterator[Json]:
+    """List the workloads that start pods: those of what does not change have started."""
+    for step, trial in zip(steps, trials, strict=True):
+        changes = trial.change is not None and trial.change.change != "unchanged"
+        if trial.problem is None and isinstance(step, Migrate):
+            yield step.migration.body
+        elif trial.problem is None and isinstance(step, Apply | RollOut) and changes and step.body["kind"] in WORKLOADS:
+            yield step.body
 
 
 def _name_kind(step: Step) -> KindName | None:

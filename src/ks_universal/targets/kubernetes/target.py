@@ -69,6 +69,7 @@ class KubernetesTarget:
         self._records = Records(client, release, history_max=options.history_max)
         self._observers: dict[str, Observer] = {}
         self._live: dict[Identity, Json] = {}
+        self._secrets: tuple[Json, ...] = ()
         self._rendered: Rendered | None = None
         self._run = 0
         self._recorded: set[str] = set()
@@ -101,15 +102,16 @@ class KubernetesTarget:
         wanted = [identity(body) for body in _list_bodies(rendered)]
         self._live = await read_live(self._client, self._release, dict.fromkeys((*wanted, *inventory)))
         self._rendered = rendered
-        secrets = await read_secrets(self._client, _list_bodies(rendered), known=self._live)
-        return State(revisions=revisions, objects=self._live, secrets=secrets)
+        self._secrets = await read_secrets(self._client, _list_bodies(rendered), known=self._live)
+        return State(revisions=revisions, objects=self._live, secrets=self._secrets)
 
     async def check(self, plan: Plan) -> tuple[Problem, ...]:
         """Try everything that would change on the API server, without effect; find what other owners have.
 
         `changes` says afterwards what would.
         """
-        trials = await try_plan(self._client, plan, self._live, self._owner, force=self._options.take_ownership)
+        live = {**self._live, **{identity(body): body for body in self._secrets}}
+        trials = await try_plan(self._client, plan, live, self._owner, force=self._options.take_ownership)
         self.changes = tuple(self._keep_data(trial.change) for trial in trials if trial.change is not None)
         helm = warn_of_helm(self._live.values(), self._owner) if self._options.take_ownership else ()
         return tuple(dict.fromkeys((*helm, *(trial.problem for trial in trials if trial.problem is not None))))

@@ -84,6 +84,15 @@ def describe_end(end: ContainerEnd, pod: Json) -> Problem | None:
     return None
 
 
+def describe_missing(message: str, kind: str = "") -> Problem:
+    """Say that pods need what is not there; `kind` is that of the object, where it is known."""
+    if kind == "ServiceAccount":
+        hint = "create the ServiceAccount, or correct serviceAccountName"
+        return Problem("kubernetes/service-account", message, hint=hint)
+    hint = "create the Secret or ConfigMap with this key, or correct the reference"
+    return Problem("kubernetes/missing-reference", message, hint=hint)
+
+
 def _find_all(pod: Json, events: list[Json], before: Mapping[str, int]) -> Iterator[Trouble]:
     for state in read_containers(pod):
         if state.state == "waiting":
@@ -93,7 +102,7 @@ def _find_all(pod: Json, events: list[Json], before: Mapping[str, int]) -> Itera
     for event in events:
         message = event.get("message", "")
         if event.get("reason") == "FailedMount" and _MISSING_VOLUME.search(message):
-            yield Trouble(_missing(_shorten(message)))
+            yield Trouble(describe_missing(_shorten(message)))
 
 
 def _waiting_trouble(state: ContainerState, restarts_before: int) -> Iterator[Trouble]:
@@ -105,7 +114,7 @@ def _waiting_trouble(state: ContainerState, restarts_before: int) -> Iterator[Tr
             yield Trouble(Problem("kubernetes/image", f"container {state.name}: {reason}: {_shorten(message)}"))
         case "CreateContainerConfigError":
             passing = _PASSING_CONFIG_ERROR.search(message)
-            yield Trouble(_missing(f"container {state.name}: {_shorten(message)}"), 30.0 if passing else 0.0)
+            yield Trouble(describe_missing(f"container {state.name}: {_shorten(message)}"), 30.0 if passing else 0.0)
         case "RunContainerError" if _NO_COMMAND.search(message):
             yield Trouble(_no_command(state.name, message))
         case "CreateContainerError" | "RunContainerError":
@@ -125,11 +134,6 @@ def _image(container: str, message: str) -> Trouble:
         hint="check the image's name and tag, and the pull secrets",
     )
     return Trouble(problem, 0.0 if lasting else 60.0)
-
-
-def _missing(message: str) -> Problem:
-    hint = "create the Secret or ConfigMap with this key, or correct the reference"
-    return Problem("kubernetes/missing-reference", message, hint=hint)
 
 
 def _no_command(container: str, message: str) -> Problem:
