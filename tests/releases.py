@@ -1,7 +1,7 @@
 """Releases for tests of the plan and the engine: values as data, rendered; and runs of them in memory."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -107,14 +107,53 @@ def kill_during(world: World, step: str, rendered: Rendered, planner: Planner = 
     return world.revisions[max(world.revisions)]
 
 
+def kill(world: World, rendered: Rendered, at: int, planner: Planner = build_plan) -> bool:
+    """Run, and be killed at a moment (from 1); tells whether that moment came."""
+    switch = KillSwitch(at)
+    target = MemoryTarget(world, switch=switch)
+    try:
+        asyncio.run(run_planned(rendered, target, Events(switch), planner, by="killed"))
+    except (Killed, BaseExceptionGroup):
+        assert switch.dead
+    return switch.dead
+
+
+def list_stopped(stop: Callable[[World, int], bool], make: Callable[[], World]) -> list[tuple[int, World]]:
+    """Make worlds in which a run is stopped, one for each of its moments, until `stop` tells that there is no more."""
+    worlds: list[tuple[int, World]] = []
+    for at in range(1, 1000):
+        world = make()
+        if not stop(world, at):
+            return worlds
+        worlds.append((at, world))
+    raise AssertionError("it never ends")
+
+
+def interrupt(world: World, rendered: Rendered, at: int, planner: Planner = build_plan) -> bool:
+    """Run, and be interrupted, as by Ctrl-C, at the event number `at` (from 1); tells whether it came to that."""
+
+    async def main() -> bool:
+        task: asyncio.Task[Revision]
+
+        class Interrupting(Events):
+            def __call__(self, event: Event) -> None:
+                super().__call__(event)
+                if len(self) == at:
+                    task.cancel()
+
+        events = Interrupting()
+        task = asyncio.create_task(run_planned(rendered, MemoryTarget(world), events, planner, by="interrupted"))
+        await asyncio.wait([task])
+        return len(events) >= at
+
+    return asyncio.run(main())
+
+
 def kill_before_anything_changes(world: World, rendered: Rendered) -> None:
     """Run, and be killed when the record is written and nothing else is."""
     known = len(world.revisions)
     for at in range(1, 100):
-        switch = KillSwitch(at)
-        try:
-            asyncio.run(run(rendered, MemoryTarget(world, switch=switch), Events(switch), by="killed"))
-        except (Killed, BaseExceptionGroup):
-            if len(world.revisions) > known:
-                return
+        assert kill(world, rendered, at)
+        if len(world.revisions) > known:
+            return
     raise AssertionError("no record was written")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from ks_universal.plan.records import Outcome, Revision, State
 from ks_universal.plan.steps import Plan
 from ks_universal.plan.when import MigratePolicy
 from ks_universal.resources.objects import Rendered
-from ks_universal.targets.memory import Killed, KillSwitch, MemoryTarget, Try, World
-from releases import Events, app, config, deploy, release, secret
+from ks_universal.targets.memory import KillSwitch, MemoryTarget, Try, World
+from releases import Events, app, config, deploy, kill, list_stopped, release, secret
 
 
 def build(version: str, **more: Any) -> Rendered:
@@ -43,13 +44,7 @@ def upgradable() -> World:
 
 def run_until_killed(world: World, rendered: Rendered, at: int, **words: Any) -> bool:
     """Run, and be killed at a moment; tells whether that moment came."""
-    switch = KillSwitch(at)
-    target = MemoryTarget(world, switch=switch)
-    try:
-        asyncio.run(run(rendered, target, Events(switch), by="first", **words))
-    except (Killed, BaseExceptionGroup):
-        assert switch.dead
-    return switch.dead
+    return kill(world, rendered, at, partial(build_plan, **words))
 
 
 def summary(world: World, revision: Revision) -> dict[str, Any]:
@@ -78,19 +73,13 @@ def undisturbed(make: Callable[[], World], rendered: Rendered, **words: Any) -> 
 def resume(world: World, rendered: Rendered) -> dict[str, Any]:
     """Run again, unless the killed run had come to its end but for saying so: a run after that is a new one."""
     latest = world.revisions[max(world.revisions)] if world.revisions else None
-    over = latest is not None and latest.ended is not None and latest.by == "first"
+    over = latest is not None and latest.ended is not None and latest.by == "killed"
     return summary(world, latest if over and latest else deploy(rendered, world)[0])
 
 
 def kills(make: Callable[[], World], rendered: Rendered, **words: Any) -> list[tuple[int, World]]:
     """Worlds in which a run was killed, one for each of its moments."""
-    killed: list[tuple[int, World]] = []
-    for at in range(1, 1000):
-        world = make()
-        if not run_until_killed(world, rendered, at, **words):
-            return killed
-        killed.append((at, world))
-    raise AssertionError("it never ends")
+    return list_stopped(lambda world, at: run_until_killed(world, rendered, at, **words), make)
 
 
 @pytest.mark.parametrize("make", [World, upgradable], ids=["first deploy", "upgrade"])

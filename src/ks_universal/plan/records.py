@@ -56,6 +56,11 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     attempts: tuple[Attempt, ...] = ()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it may have had an effect."""
+        return self.outcome not in (Outcome.PENDING, Outcome.SKIPPED)
+
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """A step (its id in the plan) that ended without success; `causes`, the one that tells most first."""

@@ -21,10 +21,14 @@ _Place = tuple[int, str, str | None]
 
 
 class Passed(msgspec.Struct, frozen=True):
-    """A migration that succeeded after the earlier revision, and the number of the revision that ran it."""
+    """A migration that succeeded after the earlier revision, and the number of the revision that ran it.
+
+    `undo` are the ids of the steps that undo it, as far as any was planned since, and whether each has succeeded.
+    """
 
     revision: int
     record: StepRecord
+    undo: dict[str, bool] = {}
 
 
 def name_job(record: StepRecord) -> str:
@@ -65,15 +69,17 @@ def find_undone(revisions: Sequence[Revision], target: int) -> tuple[Passed, ...
 def build_undo(passed: Iterable[Passed], rendered: Mapping[int, Rendered]) -> dict[str, list[Migrate]]:
     """Build the steps that undo migrations, by application, in their order. `rendered`: the revisions' own objects.
 
-    They run with the image, the command and the configuration of the revision that migrated. A migration without
-    `rollback` has none; see `find_lasting`.
+    They run with the image, the command and the configuration of the revision that migrated. Those that have succeeded
+    are left out: what undoes may do more the second time. A migration without `rollback` has none; see `find_lasting`.
     """
     steps: dict[str, list[Migrate]] = {}
     for one in passed:
         for migration in _list_undo(one, rendered):
+            name = f"{migration.application}{_UNDO}{migration.body['metadata']['name']}/{one.revision}"
+            if one.undo.get(name):
+                continue
             release = Release(rendered[one.revision])
             step = build_migrate(migration, release, f"undoes {one.record.id} of revision {one.revision}")
-            name = f"{migration.application}{_UNDO}{migration.body['metadata']['name']}/{one.revision}"
             steps.setdefault(migration.application, []).append(msgspec.structs.replace(step, id=name))
     return steps
 
@@ -105,13 +111,20 @@ def warn_of_lasting(lasting: Sequence[Passed], target: int, *, down: bool) -> tu
 
 
 def _follow(revisions: Sequence[Revision]) -> tuple[dict[_Applied, Passed], dict[_Applied, tuple[Passed, int]]]:
-    """Follow what was applied, and what was undone (with the number of the revision that did it), to what holds now."""
+    """Follow what was applied, and what was undone (with the number of the revision that did it), to what holds now.
+
+    A migration is undone when all steps that undo it have succeeded, in whatever runs. Once another one of its
+    application has begun, which may bring back what they have undone, they count no more.
+    """
     applied: dict[_Applied, Passed] = {}
     undone: dict[_Applied, tuple[Passed, int]] = {}
     for revision in revisions:
-        places = _list_undone(revision)
+        undo = _list_undo_records(revision)
+        migrating = {r.application for r in revision.steps if _UNDO not in r.id and r.has_begun}
         for what, one in tuple(applied.items()):
-            if _place(one.revision, one.record) in places:
+            known = {} if one.record.application in migrating else one.undo | undo.get(_place(one), {})
+            applied[what] = msgspec.structs.replace(one, undo=known)
+            if known and all(known.values()):
                 undone[what] = applied.pop(what), revision.number
         for record in revision.steps:
             if record.outcome is Outcome.SUCCEEDED and _UNDO not in record.id:
@@ -121,18 +134,18 @@ def _follow(revisions: Sequence[Revision]) -> tuple[dict[_Applied, Passed], dict
     return applied, undone
 
 
-def _list_undone(revision: Revision) -> set[_Place]:
-    """List what a revision has undone: all steps that undo it succeeded."""
-    undo = [record for record in revision.steps if _UNDO in record.id]
-    places = {_place(int(record.id.rpartition("/")[2]), record) for record in undo}
-    failed = {
-        _place(int(record.id.rpartition("/")[2]), record) for record in undo if record.outcome is not Outcome.SUCCEEDED
-    }
-    return places - failed
+def _list_undo_records(revision: Revision) -> dict[_Place, dict[str, bool]]:
+    """List the steps of a run that undo, by what they undo, and whether each has succeeded."""
+    found: dict[_Place, dict[str, bool]] = {}
+    for record in revision.steps:
+        if _UNDO in record.id:
+            place = (int(record.id.rpartition("/")[2]), record.application, record.step)
+            found.setdefault(place, {})[record.id] = record.outcome is Outcome.SUCCEEDED
+    return found
 
 
-def _place(revision: int, record: StepRecord) -> _Place:
-    return revision, record.application, record.step
+def _place(passed: Passed) -> _Place:
+    return passed.revision, passed.record.application, passed.record.step
 
 
 def _list_undo(passed: Passed, rendered: Mapping[int, Rendered]) -> Iterator[Migration]:

@@ -31,7 +31,7 @@ def _find_running(revisions: Sequence[Revision]) -> Iterator[Identity]:
         jobs = {subject.name: subject for subject in revision.objects if subject.kind == "Job"}
         for step in revision.steps:
             subject = jobs.get(name_job(step))
-            if subject is None or subject in known or step.outcome in (Outcome.PENDING, Outcome.SKIPPED):
+            if subject is None or subject in known or not step.has_begun:
                 continue
             known.add(subject)
             if step.outcome is Outcome.RUNNING:

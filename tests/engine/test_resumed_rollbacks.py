@@ -1,0 +1,139 @@
+"""Resume of `rollback --migrate-down`: what a stopped or killed one has undone is not undone a second time."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from ks_universal.engine.run import Planner, run_planned
+from ks_universal.plan.records import Outcome, Revision
+from ks_universal.plan.undo import find_passed
+from ks_universal.resources.objects import Rendered
+from ks_universal.targets.kubernetes.way_back import WayBack
+from ks_universal.targets.memory import MemoryTarget, Try, World
+from releases import Events, app, deploy, interrupt, kill, list_stopped, release
+
+Json = dict[str, Any]
+Stop = Callable[[World, Rendered, int, Planner], bool]
+
+
+def undoable(name: str, tag: str, *undo: str) -> Json:
+    """A migration that several steps undo, or a single one that has no name."""
+    steps = [{"name": step, "args": [step, tag]} for step in undo]
+    return {"name": name, "args": [name, tag], "rollback": {"steps": steps} if undo else {"args": ["down", tag]}}
+
+
+def version(tag: str) -> Rendered:
+    return release(web=app(undoable("schema", tag, "views", "tables"), undoable("data", tag), tag=tag))
+
+
+FIRST, SECOND, THIRD = version("1.0"), version("2.0"), version("3.0")
+UNDONE = [
+    f"web/undo/web-migrations-{job}/{number}"
+    for number in (3, 2)
+    for job in ("data-undo", "schema-undo-views", "schema-undo-tables")
+]
+"""The steps that undo the second and the third version, in their order."""
+
+
+def upgraded() -> World:
+    world = World()
+    for rendered in (FIRST, SECOND, THIRD):
+        deploy(rendered, world)
+    world.history.clear()
+    world.jobs.clear()
+    return world
+
+
+def way(*, down: bool = True) -> WayBack:
+    return WayBack(1, FIRST, {2: SECOND, 3: THIRD}, down)
+
+
+def rollback(world: World, *, down: bool = True) -> Revision:
+    planner = way(down=down).plan
+    return asyncio.run(run_planned(FIRST, MemoryTarget(world), Events(), planner, by="tests"))
+
+
+def stop_rollback(how: Stop, world: World, at: int) -> bool:
+    return how(world, FIRST, at, way().plan)
+
+
+kill_rollback = partial(stop_rollback, kill)
+
+
+def latest(world: World) -> Revision:
+    return world.revisions[max(world.revisions)]
+
+
+def resume(world: World) -> Revision:
+    """Roll back again, unless the run that was stopped had come to its end but for saying so."""
+    return latest(world) if latest(world).outcome is Outcome.SUCCEEDED and latest(world).back_to else rollback(world)
+
+
+def effects(world: World) -> list[str]:
+    """The steps that ran to their end, in order."""
+    return [change.subject for change in world.history if change.what == "attempt-ended"]
+
+
+def is_all_undone(world: World) -> bool:
+    return find_passed(tuple(world.revisions.values()), 1) == ()
+
+
+def test_a_rollback_undoes_each_step_of_each_migration() -> None:
+    world = upgraded()
+    revision = rollback(world)
+    assert revision.outcome is Outcome.SUCCEEDED
+    assert effects(world) == UNDONE
+    assert is_all_undone(world)
+
+
+@pytest.mark.parametrize("how", [kill, interrupt])
+def test_resume_a_rollback_stopped_at_any_moment_undoes_each_step_once(how: Stop) -> None:
+    worlds = list_stopped(partial(stop_rollback, how), upgraded)
+    assert len(worlds) > 25
+    for at, world in worlds:
+        revision = resume(world)
+        assert (at, revision.number, revision.outcome) == (at, 4, Outcome.SUCCEEDED)
+        assert (at, effects(world)) == (at, UNDONE)
+        assert (at, [(s.id, s.outcome) for s in revision.steps]) == (at, [(s, Outcome.SUCCEEDED) for s in UNDONE])
+        assert max(world.most_at_once.values(), default=1) == 1
+        assert is_all_undone(world)
+
+
+def test_resume_a_rollback_survives_a_second_kill() -> None:
+    for first, _ in list_stopped(kill_rollback, upgraded)[::6]:
+
+        def make(first: int = first) -> World:
+            world = upgraded()
+            kill_rollback(world, first)
+            return world
+
+        for second, world in list_stopped(kill_rollback, make):
+            resume(world)
+            assert (first, second, effects(world)) == (first, second, UNDONE)
+
+
+def test_an_undo_step_that_failed_is_begun_again_and_not_those_before_it() -> None:
+    world = upgraded()
+    world.scripts[UNDONE[2]] = (Try(exit_code=1),)
+    assert rollback(world).outcome is Outcome.MIGRATION_FAILED
+    world.scripts.clear()
+    assert rollback(world).outcome is Outcome.SUCCEEDED
+    assert effects(world) == [*UNDONE[:3], *UNDONE[2:]]
+    assert is_all_undone(world)
+
+
+def test_a_migration_that_was_half_undone_and_applied_again_is_undone_as_a_whole() -> None:
+    world = upgraded()
+    world.scripts[UNDONE[2]] = (Try(exit_code=1),)
+    rollback(world)
+    world.scripts.clear()
+    deploy(THIRD, world)
+    world.history.clear()
+    planner = WayBack(1, FIRST, {2: SECOND, 3: THIRD, 5: THIRD}, True).plan
+    asyncio.run(run_planned(FIRST, MemoryTarget(world), Events(), planner, by="tests"))
+    assert {step.rpartition("/")[0] for step in effects(world)} == {step.rpartition("/")[0] for step in UNDONE}
+    assert len(effects(world)) == len(UNDONE)
+    assert is_all_undone(world)
