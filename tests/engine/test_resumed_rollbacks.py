@@ -137,3 +137,15 @@ def test_a_migration_that_was_half_undone_and_applied_again_is_undone_as_a_whole
     assert {step.rpartition("/")[0] for step in effects(world)} == {step.rpartition("/")[0] for step in UNDONE}
     assert len(effects(world)) == len(UNDONE)
     assert is_all_undone(world)
+
+
+def test_resume_without_undoing_more_does_not_call_undone_what_is_half_undone() -> None:
+    for at, world in list_stopped(kill_rollback, upgraded):
+        if latest(world).outcome is Outcome.SUCCEEDED or not latest(world).back_to:
+            continue
+        rollback(world, down=False)
+        known = [step.id for step in latest(world).steps if step.outcome is Outcome.SUCCEEDED]
+        assert (at, is_all_undone(world)) == (at, known == UNDONE)
+        world.history.clear()
+        rollback(world)
+        assert (at, effects(world)) == (at, UNDONE[len(known) :])

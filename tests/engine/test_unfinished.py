@@ -1,18 +1,34 @@
 """Resume: with other values, or another command, the migration that a killed run left at work is stopped first."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.run import run_planned
-from ks_universal.plan.build import MigratePolicy
-from ks_universal.plan.records import Outcome, Revision, State
+from ks_universal.engine.events import Emit, StepStarted
+from ks_universal.engine.run import Planner, run_planned
+from ks_universal.plan.build import MigratePolicy, build_plan
+from ks_universal.plan.records import Outcome, Revision, State, tell_killed
+from ks_universal.plan.steps import Delete
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.kubernetes.way_back import WayBack
 from ks_universal.targets.memory import MemoryTarget, World
-from releases import Events, app, deploy, kill_before_anything_changes, kill_during, release
+from releases import (
+    Events,
+    app,
+    deploy,
+    interrupt,
+    kill,
+    kill_before_anything_changes,
+    kill_during,
+    list_stopped,
+    release,
+)
+
+Stop = Callable[[World, Rendered, int, Planner], bool]
 
 
 def version(tag: str, *steps: Any) -> Rendered:
@@ -106,3 +122,81 @@ def test_a_job_that_was_stopped_and_made_anew_stays_in_the_inventory() -> None:
     revision, _ = deploy(version("3.0", "schema", "data"), world)
     assert revision.outcome is Outcome.ROLLOUT_FAILED
     assert "Job/web-migrations-data" in {str(subject) for subject in revision.objects}
+
+
+COMMANDS: dict[str, tuple[Rendered, Planner]] = {
+    "the same": (SECOND, build_plan),
+    "the same without migrations": (SECOND, partial(build_plan, migrate=MigratePolicy.NEVER, force=True)),
+    "a rollback": (FIRST, way(down=False).plan),
+    "other values": (version("3.0", "other"), build_plan),
+}
+
+
+@pytest.mark.parametrize("how", [kill, interrupt])
+@pytest.mark.parametrize("between", COMMANDS)
+def test_what_was_left_is_stopped_whatever_was_stopped_in_between(how: Stop, between: str) -> None:
+    rendered, planner = COMMANDS[between]
+
+    def stop(world: World, at: int) -> bool:
+        return how(world, rendered, at, planner)
+
+    worlds = list_stopped(stop, partial(leave_at_work, "web/migrations/data"))
+    for at, world in worlds:
+        running = [job.step for job in world.jobs.values() if job.running]
+        world.history.clear()
+        deploy(release(web=app(tag="4.0")), world)
+        assert (at, changes(world)[: len(running)]) == (at, [("attempt-stopped", step) for step in running])
+
+
+def test_what_a_killed_rollback_has_left_is_stopped_also_when_the_next_one_that_undoes_no_more_was_killed() -> None:
+    def make() -> World:
+        world = World()
+        deploy(FIRST, world)
+        deploy(SECOND, world)
+        kill_during(world, "web/undo/web-migrations-schema-undo/2", FIRST, way(down=True).plan)
+        return world
+
+    def stop(world: World, at: int) -> bool:
+        return kill(world, FIRST, at, way(down=False).plan)
+
+    for at, world in list_stopped(stop, make):
+        running = [job.step for job in world.jobs.values() if job.running]
+        world.history.clear()
+        deploy(release(web=app(tag="4.0")), world)
+        assert (at, changes(world)[: len(running)]) == (at, [("attempt-stopped", step) for step in running])
+
+
+class Slow(MemoryTarget):
+    """Does not come to an end with deleting."""
+
+    async def delete(self, step: Delete, emit: Emit) -> None:  # noqa: ARG002 - it never begins
+        await asyncio.Event().wait()
+
+
+def test_what_was_left_is_stopped_also_when_the_next_run_was_interrupted_before_it_could() -> None:
+    world = leave_at_work("web/migrations/data")
+    planner = partial(build_plan, migrate=MigratePolicy.NEVER, force=True)
+
+    async def main() -> None:
+        events = Events()
+        task = asyncio.create_task(run_planned(SECOND, Slow(world), events, planner, by="interrupted"))
+        while not events.of(StepStarted):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(main())
+    interrupted = world.revisions[2]
+    assert (interrupted.outcome, interrupted.steps[1].outcome) == (Outcome.INTERRUPTED, Outcome.RUNNING)
+    deploy(release(web=app(tag="4.0")), world)
+    assert changes(world)[0] == ("attempt-stopped", "web/migrations/data")
+    (earlier, _) = tell_killed([interrupted, world.revisions[3]], is_dead=True)
+    assert (earlier.outcome, earlier.steps[1].outcome) == (Outcome.INTERRUPTED, Outcome.DID_NOT_END)
+
+
+def test_a_run_that_leaves_the_migrations_out_says_what_became_of_those_that_it_stopped() -> None:
+    rendered = version("2.0", "schema", "data", "more")
+    world = leave_at_work("web/migrations/data", rendered)
+    revision, _ = deploy(rendered, world, migrate=MigratePolicy.NEVER, force=True)
+    assert (revision.number, revision.outcome) == (2, Outcome.SUCCEEDED)
+    assert [s.outcome for s in revision.steps] == [Outcome.SUCCEEDED, Outcome.INTERRUPTED, Outcome.SKIPPED]

@@ -14,6 +14,7 @@ from ks_universal.engine.masking import Mask
 from ks_universal.plan.one_off_jobs import find_job_digest, name_job
 from ks_universal.plan.records import Attempt, Failure, Outcome, Revision, State, StepRecord
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
+from ks_universal.plan.undo import name_job as name_migration_job
 from ks_universal.resources.objects import Identity, identity
 
 _LONGEST_LINE = 2000
@@ -27,7 +28,7 @@ def shorten_log(attempt: Attempt) -> Attempt:
 
 
 class Record:
-    """What has become of a plan so far. Of a revision that is continued, what succeeded before is in it, too."""
+    """What has become of a plan so far. Of a revision that is continued, what had begun before is in it, too."""
 
     def __init__(self, plan: Plan, state: State, mask: Mask, *, by: str, now: datetime) -> None:
         latest = state.revisions[-1] if state.revisions else None
@@ -48,7 +49,8 @@ class Record:
     def begin(self, step: Step) -> None:
         """Note that a step begins."""
         self._begun[step.id] = step
-        self._turn(step.id, Outcome.RUNNING)
+        if step.id in self._steps:
+            self._steps[step.id] = msgspec.structs.replace(self._steps[step.id], outcome=Outcome.RUNNING, attempts=())
 
     def add_attempt(self, step: str, attempt: Attempt) -> None:
         """Note an attempt of a migration that has ended."""
@@ -61,6 +63,8 @@ class Record:
         self._turn(step.id, Outcome.SUCCEEDED)
         if isinstance(step, RollOut) and step.application is not None:
             self._running[step.application] = self._plan.revision
+        if isinstance(step, Delete) and step.identity.kind == "Job":
+            self._note_stop(step.identity.name)
         self._note_job(step)
 
     def fail(self, failure: Failure) -> None:
@@ -115,6 +119,12 @@ class Record:
             objects=(*self._plan.objects, *self._kept) if outcome is Outcome.SUCCEEDED else self._list_made(),
         )
 
+    def _note_stop(self, job: str) -> None:
+        """Note that what a killed run had left at work is stopped."""
+        for record in self._steps.values():
+            if record.outcome is Outcome.RUNNING and name_migration_job(record) == job:
+                self._turn(record.id, Outcome.INTERRUPTED)
+
     def _note_job(self, step: Step) -> None:
         """Note a Job of the values that was made, or that has left them."""
         if isinstance(step, Delete):
@@ -124,11 +134,14 @@ class Record:
 
     def _turn(self, step: str, outcome: Outcome) -> None:
         if step in self._steps:
-            self._steps[step] = msgspec.structs.replace(self._steps[step], outcome=outcome)
+            self._steps[step] = _with(self._steps[step], outcome)
 
     def _close_step(self, record: StepRecord) -> StepRecord:
-        ends = {Outcome.PENDING: Outcome.SKIPPED, Outcome.RUNNING: Outcome.INTERRUPTED}
-        return msgspec.structs.replace(record, outcome=ends.get(record.outcome, record.outcome))
+        """Close a record. What a killed run has left at work, and this one did not come to stop, goes on RUNNING."""
+        if record.outcome is Outcome.PENDING:
+            return _with(record, Outcome.SKIPPED)
+        is_stopped = record.outcome is Outcome.RUNNING and record.id in self._begun
+        return _with(record, Outcome.INTERRUPTED) if is_stopped else record
 
     def _find_digests(self, outcome: Outcome) -> dict[str, str]:
         failed = {failure.step for failure in self._failures}
@@ -145,18 +158,26 @@ class Record:
 
 
 def _begin_steps(plan: Plan, resumed: Revision | None, mask: Mask) -> dict[str, StepRecord]:
-    """Begin the records of the steps; those of a run that is continued stay where they were, done or not."""
-    before = resumed.steps if resumed else ()
-    done = {(s.application, s.step) for s in plan.skipped if s.succeeded}
-    undone = {r.id for r in before if r.outcome is Outcome.SUCCEEDED} if plan.back_to is not None else set()
-    records = {r.id: r for r in before if (r.application, r.step) in done or r.id in undone}
-    records |= {step.id: _record_step(step, mask) for step in plan.steps if isinstance(step, Migrate)}
-    order = dict.fromkeys((*(record.id for record in before), *records))
-    return {step: records[step] for step in order if step in records}
+    """Begin the records of the steps. Those of a run that is continued stay, where they were.
+
+    What that run had begun stays as it is until this one begins it anew, also where the plan leaves it out: it has had
+    its effect, or half of it, or is at work still.
+    """
+    before = {record.id: record for record in resumed.steps} if resumed else {}
+    records = {r.id: r if r.has_begun else _with(r, Outcome.SKIPPED) for r in before.values()}
+    for step in plan.steps:
+        if isinstance(step, Migrate):
+            records[step.id] = _record_step(step, mask, before.get(step.id))
+    return records
 
 
-def _record_step(step: Migrate, mask: Mask) -> StepRecord:
+def _with(record: StepRecord, outcome: Outcome) -> StepRecord:
+    return msgspec.structs.replace(record, outcome=outcome)
+
+
+def _record_step(step: Migrate, mask: Mask, before: StepRecord | None) -> StepRecord:
     migration = step.migration
+    half = before if before is not None and before.has_begun and before.outcome is not Outcome.SUCCEEDED else None
     container = migration.body["spec"]["template"]["spec"]["containers"][0]
     return StepRecord(
         id=step.id,
@@ -166,7 +187,8 @@ def _record_step(step: Migrate, mask: Mask) -> StepRecord:
         digest=step.digest,
         image=container["image"],
         command=mask.command((*container.get("command", ()), *container.get("args", ()))),
-        outcome=Outcome.PENDING,
+        outcome=Outcome.PENDING if half is None else half.outcome,
+        attempts=() if half is None else half.attempts,
     )
 
 

@@ -84,7 +84,11 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     ended: datetime | None = None
     outcome: Outcome = Outcome.RUNNING
     steps: tuple[StepRecord, ...] = ()
-    """The migration steps of the plan. A step is RUNNING from before its Job is made; in a killed run it stays so."""
+    """The migration steps of the plan, and those of the run that it continues.
+
+    A step is RUNNING from before its Job is made; in a killed run it stays so, and in those that continue it until
+    they take it up or stop it.
+    """
     planned: dict[str, str] = {}
     """Application to digest, as the plan had them: tells whether a killed run was of the same values."""
     digests: dict[str, str] = {}
@@ -130,8 +134,7 @@ def tell_killed(revisions: Sequence[Revision], *, is_dead: bool) -> tuple[Revisi
 
 
 def _tell_older(revision: Revision) -> Revision:
-    if revision.outcome is not Outcome.RUNNING:
-        return revision
     ends = {Outcome.RUNNING: Outcome.DID_NOT_END, Outcome.PENDING: Outcome.SKIPPED}
     steps = tuple(msgspec.structs.replace(s, outcome=ends.get(s.outcome, s.outcome)) for s in revision.steps)
-    return msgspec.structs.replace(revision, outcome=Outcome.DID_NOT_END, steps=steps)
+    outcome = ends.get(revision.outcome, revision.outcome)
+    return msgspec.structs.replace(revision, outcome=outcome, steps=steps)
