@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     type=click.Choice(["auto", "always", "never"]),
     help="Whether migrations run; auto (the default): where something of their application changed.",
 )
-@click.option("--force", is_flag=True, help="With '--migrate never': also after a migration that failed.")
+@click.option(
+    "--force", is_flag=True, help="With '--migrate never': also after migrations that failed or were stopped."
+)
 @click.option(
     "--history-max",
     type=click.IntRange(min=1),

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Whether migrations are to run.",
 )
-@click.option("--force", is_flag=True, help="With '--migrate never': also after a migration that failed.")
+@click.option(
+    "--force", is_flag=True, help="With '--migrate never': also after migrations that failed or were stopped."
+)
 @click.option("--take-ownership", is_flag=True, help="Plan to take over objects and fields of others.")
 def command(  # noqa: PLR0913 - one for each option
     name: str,

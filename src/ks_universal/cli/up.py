@@ -33,7 +33,9 @@ _POLICIES = ("auto", "always", "never")
 @click.option(
     "--migrate", type=click.Choice(_POLICIES), default="auto", show_default=True, help="Whether migrations run."
 )
-@click.option("--force", is_flag=True, help="With '--migrate never': also after a migration that failed.")
+@click.option(
+    "--force", is_flag=True, help="With '--migrate never': also after migrations that failed or were stopped."
+)
 @click.option(
     "--wait-lock/--no-wait-lock",
     "wait_for_lock",

@@ -11,6 +11,8 @@ from ks_universal.plan.records import Outcome, Revision
 from ks_universal.plan.release import Member, pod_of
 from ks_universal.resources.objects import Json
 
+_FAILURES = frozenset((Outcome.MIGRATION_FAILED, Outcome.FAILED))
+
 
 class MigratePolicy(StrEnum):
     """What the user asks for: AUTO runs migrations where anything of their application changed."""
@@ -57,15 +59,16 @@ def find_migrated(member: Member, fingerprint: str, revisions: Sequence[Revision
 
 
 def find_refusals(members: Iterable[Member], revisions: Sequence[Revision]) -> tuple[Problem, ...]:
-    """Say for which applications migrations cannot be left out: those whose last run did not succeed."""
+    """Say for which applications migrations cannot be left out: those whose last run failed, or ran a part of them."""
     return tuple(
         Problem(
             "plan/migrations-unfinished",
-            f"the last migrations of {member.name} (revision {revision.number}) did not succeed: they must run",
+            f"the last migrations of {member.name} (revision {number}) {what}: they must run",
             hint="leave out '--migrate never', or insist with --force",
         )
         for member in members
-        if member.migrations and (revision := _last_unfinished(member.name, revisions)) is not None
+        if member.migrations
+        for number, what in _find_unfinished(member.name, revisions)
     )
 
 
@@ -81,12 +84,19 @@ def _decide_unchanged(member: Member, fingerprint: str, revisions: Sequence[Revi
     return Verdict(False, f"nothing changed since revision {since}")
 
 
-def _last_unfinished(application: str, revisions: Sequence[Revision]) -> Revision | None:
+def _find_unfinished(application: str, revisions: Sequence[Revision]) -> Iterator[tuple[int, str]]:
+    """Find the last run that began migrations of an application, if these did not all succeed, and say so.
+
+    Those of a phase belong together: where only the rollout failed, those before it have succeeded.
+    """
     for revision in reversed(revisions):
-        outcomes = {s.outcome for s in revision.steps if s.application == application} - {Outcome.SKIPPED}
+        steps = [step for step in revision.steps if step.application == application]
+        begun = {step.phase for step in steps if step.has_begun}
+        outcomes = {step.outcome for step in steps if step.phase in begun}
+        if outcomes - {Outcome.SUCCEEDED}:
+            yield revision.number, "did not succeed" if outcomes & _FAILURES else "did not all run to their end"
         if outcomes:
-            return None if outcomes == {Outcome.SUCCEEDED} else revision
-    return None
+            return
 
 
 def _moving_images(member: Member) -> Iterator[str]:
