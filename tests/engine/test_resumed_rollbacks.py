@@ -93,6 +93,9 @@ def test_a_rollback_undoes_each_step_of_each_migration() -> None:
 def test_resume_a_rollback_stopped_at_any_moment_undoes_each_step_once(how: Stop) -> None:
     worlds = list_stopped(partial(stop_rollback, how), upgraded)
     assert len(worlds) > 25
+    undisturbed = upgraded()
+    jobs, objects = undisturbed.jobs.keys(), set(rollback(undisturbed).objects)
+    assert {s.name for s in objects} >= jobs
     for at, world in worlds:
         revision = resume(world)
         assert (at, revision.number, revision.outcome) == (at, 4, Outcome.SUCCEEDED)
@@ -100,6 +103,7 @@ def test_resume_a_rollback_stopped_at_any_moment_undoes_each_step_once(how: Stop
         assert (at, [(s.id, s.outcome) for s in revision.steps]) == (at, [(s, Outcome.SUCCEEDED) for s in UNDONE])
         assert max(world.most_at_once.values(), default=1) == 1
         assert is_all_undone(world)
+        assert (at, world.jobs.keys(), set(revision.objects)) == (at, jobs, objects)
 
 
 def test_resume_a_rollback_survives_a_second_kill() -> None:

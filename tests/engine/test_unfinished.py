@@ -84,6 +84,18 @@ def test_a_rollback_that_undoes_no_more_stops_first_what_a_killed_one_has_left()
     assert changes(world)[0] == ("attempt-stopped", undo)
 
 
+def test_a_rollback_stops_first_an_undoing_whose_job_had_undone_a_later_revision() -> None:
+    third = version("3.0", undoable("3.0"))
+    world = World()
+    for rendered in (FIRST, SECOND, third):
+        deploy(rendered, world)
+    planner = WayBack(1, FIRST, {2: SECOND, 3: third}, True).plan
+    kill_during(world, "web/undo/web-migrations-schema-undo/2", FIRST, planner)
+    world.history.clear()
+    assert rollback(world).outcome is Outcome.SUCCEEDED
+    assert changes(world)[0] == ("attempt-stopped", "web/undo/web-migrations-schema-undo/2")
+
+
 @pytest.mark.parametrize(
     "rendered",
     [version("3.0", "other"), version("3.0", "schema", "data"), release(web=app(tag="3.0"))],

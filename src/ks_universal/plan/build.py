@@ -20,6 +20,7 @@ from ks_universal.plan.order import Circle
 from ks_universal.plan.records import Outcome, Revision, State
 from ks_universal.plan.release import RUN_PODS, Member, Release, is_rolled_out
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
+from ks_universal.plan.undo import list_undo_jobs
 from ks_universal.plan.unfinished import find_outdated
 from ks_universal.plan.when import MigratePolicy, find_refusals
 from ks_universal.resources.objects import Identity, Json, Rendered, Resource, identity
@@ -56,15 +57,16 @@ def build_rollback(rendered: Rendered, state: State, undo: Mapping[str, Sequence
     digests = {name: fingerprint(member, release) for name, member in release.members.items()}
     resumed = _find_resumed(state, digests, back_to)
     plan = _assemble(rendered, release, state, choose_undo(release, undo, why), digests, _number(state, resumed))
-    jobs = [identity(step.migration.body) for steps in undo.values() for step in steps]
-    return msgspec.structs.replace(plan, objects=tuple(dict.fromkeys((*plan.objects, *jobs))), back_to=back_to)
+    return msgspec.structs.replace(plan, back_to=back_to)
 
 
 def _assemble(
     rendered: Rendered, release: Release, state: State, choice: Choice, digests: dict[str, str], number: int
 ) -> Plan:
-    inventory = _list_inventory(rendered)
     is_resumed = bool(state.revisions) and state.revisions[-1].number == number
+    undone = list_undo_jobs(state.revisions[-1]) if is_resumed else ()
+    chosen = [identity(step.migration.body) for steps in choice.steps.values() for step in steps]
+    inventory = tuple(dict.fromkeys((*_list_inventory(rendered), *chosen, *undone)))
     outdated = find_outdated(state.revisions, choice.steps, is_resumed=is_resumed)
     steps = _Steps(release, state)
     warnings = steps.add_all(choice)

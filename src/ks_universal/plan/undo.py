@@ -11,7 +11,7 @@ from ks_universal.plan.choice import build_migrate
 from ks_universal.plan.records import Outcome, Revision, StepRecord
 from ks_universal.plan.release import Release
 from ks_universal.plan.steps import Migrate
-from ks_universal.resources.objects import Json, Migration, Rendered
+from ks_universal.resources.objects import Identity, Json, Migration, Rendered
 
 _UNDO = "/undo/"
 """In the ids of steps that undo: `my-app/undo/my-app-migrations-undo/2`, the number being the revision's."""
@@ -36,6 +36,12 @@ def name_job(record: StepRecord) -> str:
     if _UNDO in record.id:
         return record.id.split("/")[-2]
     return job_name(record.application, record.step)
+
+
+def list_undo_jobs(revision: Revision) -> tuple[Identity, ...]:
+    """List the Jobs of a run that undo: they stay for reading until another one takes the place of the run."""
+    names = {name_job(record) for record in revision.steps if _UNDO in record.id}
+    return tuple(subject for subject in revision.objects if subject.kind == "Job" and subject.name in names)
 
 
 def find_earlier(revisions: Sequence[Revision]) -> Revision | None:

@@ -29,7 +29,7 @@ def _find_running(revisions: Sequence[Revision]) -> Iterator[Identity]:
         if revision.outcome is Outcome.SUCCEEDED and not revision.only_migrates:
             return
         jobs = {subject.name: subject for subject in revision.objects if subject.kind == "Job"}
-        for step in revision.steps:
+        for step in reversed(revision.steps):  # one Job undoes a migration of several revisions, the latest first
             subject = jobs.get(name_job(step))
             if subject is None or subject in known or not step.has_begun:
                 continue
