@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deploying import items, kubectl, write
+from deploying import get, items, kubectl, write
 from ks_universal.cli import run
-from ks_universal.targets.kubernetes.kinds import Kind
+from ks_universal.targets.kubernetes.kinds import JOB, Kind
 from shell import Outcome
 
 CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
@@ -80,25 +80,20 @@ def test_a_rollback_that_failed_goes_on_to_the_same_revision_when_it_is_called_a
     assert "rollback to revision 1; no migrations" in ksu("history").out
 
 
+def kill_rollback(namespace: str, line: str) -> None:
+    """Undo all migrations after the first revision, and be killed when a line was said."""
+    rollback = ("rollback", "shop", "1", "--migrate-down", "-n", namespace, "--yes")
+    command = [sys.executable, "-m", "ks_universal", *rollback]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        next(text for text in process.stdout if f"| {line}" in text)
+        process.kill()
+
+
 def test_resume_a_rollback_that_was_killed_undoes_each_migration_once(ksu: Call, namespace: str) -> None:
     for version in ("v1", "v2", "v3"):
         assert ksu("deploy", values=migrating(version)).status == 0
-    command = [
-        sys.executable,
-        "-m",
-        "ks_universal",
-        "rollback",
-        "shop",
-        "1",
-        "--migrate-down",
-        "-n",
-        namespace,
-        "--yes",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        next(line for line in process.stdout if "| undoing v2" in line)
-        process.kill()
+    kill_rollback(namespace, "undoing v2")
     kubectl(namespace, "wait", "--for=condition=complete", "job/my-app-migrations-undo", "--timeout=60s")
     again = ksu("rollback", "--migrate-down")
     assert again.status == 0
@@ -106,6 +101,40 @@ def test_resume_a_rollback_that_was_killed_undoes_each_migration_once(ksu: Call,
     history = ksu("history").out
     assert "rollback to revision 1; " in history
     assert [history.count(f"undo/{number} succeeded") for number in (3, 2)] == [1, 1]
+
+
+def test_resume_a_rollback_that_was_killed_does_not_repeat_a_step_of_the_migration_that_it_was_undoing(
+    ksu: Call, namespace: str
+) -> None:
+    def stepwise(version: str) -> str:
+        head, _, _ = migrating(version).partition("rollback:")
+        undo = "{name: %s, command: [sh, -c, 'echo undoing %s %s; sleep 3']}"
+        steps = ", ".join(undo % (step, version, step) for step in ("views", "tables", "rest"))
+        return f"{head}rollback: {{steps: [{steps}]}}\n"
+
+    for version in ("v1", "v2", "v3"):
+        assert ksu("deploy", values=stepwise(version)).status == 0
+    kill_rollback(namespace, "undoing v2 tables")
+    at_work = get(namespace, JOB, "my-app-migrations-undo-tables")
+    again = ksu("rollback", "--migrate-down")
+    assert again.status == 0
+    said = [line.partition("| ")[2] for line in again.out.splitlines() if "| undoing" in line]
+    assert said == ["undoing v2 tables", "undoing v2 rest"]
+    now = get(namespace, JOB, "my-app-migrations-undo-tables")
+    assert at_work and now and at_work["metadata"]["uid"] == now["metadata"]["uid"]
+    history = ksu("history").out
+    steps = [f"undo-{step}/{number} succeeded" for number in (3, 2) for step in ("views", "tables", "rest")]
+    assert [history.count(step) for step in steps] == [1] * 6
+
+
+def test_migrations_that_the_same_command_undoes_are_each_undone(ksu: Call) -> None:
+    for version in ("v1", "v2", "v3"):
+        undoing = migrating(version).replace(f"undoing {version}", "undoing in $HOSTNAME")
+        assert ksu("deploy", values=undoing).status == 0
+    back = ksu("rollback", "1", "--migrate-down")
+    assert back.status == 0
+    pods = [line.partition("undoing in ")[2] for line in back.out.splitlines() if "| undoing in" in line]
+    assert len(pods) == len(set(pods)) == 2
 
 
 def test_a_rollback_goes_past_the_run_that_only_migrated(ksu: Call) -> None:

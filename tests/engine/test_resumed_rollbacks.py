@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ks_universal.engine.run import Planner, run_planned
-from ks_universal.plan.records import Outcome, Revision
+from ks_universal.plan.records import Outcome, Revision, State
+from ks_universal.plan.steps import Migrate
 from ks_universal.plan.undo import find_passed
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.kubernetes.way_back import WayBack
@@ -87,6 +88,20 @@ def test_a_rollback_undoes_each_step_of_each_migration() -> None:
     assert revision.outcome is Outcome.SUCCEEDED
     assert effects(world) == UNDONE
     assert is_all_undone(world)
+
+
+def test_what_undoes_two_revisions_in_the_same_way_is_not_taken_for_one() -> None:
+    """A target takes a Job of this run up by its name and digest, also one that has ended."""
+    down = {"name": "schema", "rollback": {"args": ["downgrade", "-1"]}}
+    first, second, third = (release(web=app({**down, "args": ["upgrade", to]})) for to in ("a", "b", "c"))
+    world = World()
+    for rendered in (first, second, third):
+        deploy(rendered, world)
+    known = State(revisions=tuple(world.revisions.values()))
+    plan = WayBack(1, first, {2: second, 3: third}, True).plan(first, known)
+    undo = [step for step in plan.steps if isinstance(step, Migrate)]
+    assert [step.id for step in undo] == [f"web/undo/web-migrations-schema-undo/{number}" for number in (3, 2)]
+    assert len({step.digest for step in undo}) == 2
 
 
 @pytest.mark.parametrize("how", [kill, interrupt])

@@ -8,6 +8,7 @@ from ks_universal.diagnostics import Problem, Severity
 from ks_universal.model.migrations import Phase
 from ks_universal.model.names import job_name
 from ks_universal.plan.choice import build_migrate
+from ks_universal.plan.digest import digest
 from ks_universal.plan.records import Outcome, Revision, StepRecord
 from ks_universal.plan.release import Release
 from ks_universal.plan.steps import Migrate
@@ -86,7 +87,9 @@ def build_undo(passed: Iterable[Passed], rendered: Mapping[int, Rendered]) -> di
                 continue
             release = Release(rendered[one.revision])
             step = build_migrate(migration, release, f"undoes {one.record.id} of revision {one.revision}")
-            steps.setdefault(migration.application, []).append(msgspec.structs.replace(step, id=name))
+            # One command on one image may undo several revisions: the end of one Job is not that of the other.
+            step = msgspec.structs.replace(step, id=name, digest=digest([step.digest, one.revision]))
+            steps.setdefault(migration.application, []).append(step)
     return steps
 
 
