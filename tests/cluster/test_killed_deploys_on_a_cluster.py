@@ -13,7 +13,9 @@ import pytest
 
 from cluster_release import new_namespace, release
 from deploying import deploy, get, items, start
-from ks_universal.engine.events import AttemptStarted, Event, ObjectChanged, StepStarted
+from ks_universal.api.cluster import rollback
+from ks_universal.engine.events import AttemptStarted, Emit, Event, ObjectChanged, StepStarted
+from ks_universal.plan.build import MigratePolicy
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, LEASE, POD
 from ks_universal.targets.kubernetes.pods import has_succeeded, is_finished, owner
@@ -191,16 +193,23 @@ deployments:
 """
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        LONG.replace("enabled: true", "enabled: false"),
-        LONG.replace("schema", "other").replace("sleep 300", "sleep 1").replace("exit 1", "exit 0"),
-    ],
-    ids=["no migrations", "other steps"],
-)
+OLD = LONG.replace("enabled: true", "enabled: false")
+OTHER = LONG.replace("schema", "other").replace("sleep 300", "sleep 1").replace("exit 1", "exit 0")
+
+
+def go_back(namespace: str, disturb: Emit) -> Revision:
+    """Roll back to the revision that succeeded last."""
+
+    async def main() -> Revision:
+        async with release(namespace) as (target, _):
+            return await rollback(target, disturb, by="tests")
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("then", ["no migrations", "other steps", "never", "rollback"])
 def test_resume_with_other_steps_or_none_the_old_migration_is_really_stopped_first(
-    namespace: str, tmp_path: Path, other: str
+    namespace: str, tmp_path: Path, then: str
 ) -> None:
     left: list[int] = []
 
@@ -210,13 +219,26 @@ def test_resume_with_other_steps_or_none_the_old_migration_is_really_stopped_fir
             pods = [pod for pod in items(namespace, POD) if owner(pod)[1] == "my-app-migrations-schema"]
             left.append(len(pods) + (get(namespace, JOB, "my-app-migrations-schema") is not None))
 
+    deploy(namespace, OLD, tmp_path)
     with start(namespace, LONG, tmp_path) as process:
         read_until(process, '"line":"at work"')
         process.kill()
     assert get(namespace, JOB, "my-app-migrations-schema") is not None
     with ThreadPoolExecutor(1) as thread:
-        revision, _ = deploy(namespace, other, tmp_path, disturb=lambda event: thread.submit(look, event).result())
-    assert revision.outcome is Outcome.SUCCEEDED
+
+        def disturb(event: Event) -> None:
+            thread.submit(look, event).result()
+
+        match then:
+            case "rollback":
+                revision = go_back(namespace, disturb)
+            case "never":
+                never = MigratePolicy.NEVER
+                revision, _ = deploy(namespace, LONG, tmp_path, disturb=disturb, migrate=never, force=True)
+            case _:
+                values = OTHER if then == "other steps" else OLD
+                revision, _ = deploy(namespace, values, tmp_path, disturb=disturb)
+    assert (revision.outcome, revision.back_to) == (Outcome.SUCCEEDED, 1 if then == "rollback" else None)
     assert left
     assert not any(left)
 
