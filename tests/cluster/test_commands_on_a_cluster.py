@@ -53,6 +53,13 @@ BLUE = VALUES.replace("red", "blue").replace("correct-horse", "battery-staple").
 BROKEN = VALUES.replace("echo migrating $COLOUR with $PASSWORD", "echo no $PASSWORD; exit 3")
 SLOW = BLUE.replace("echo migrating to", "sleep 300; echo migrating to")
 
+HELD = {
+    "apiVersion": "coordination.k8s.io/v1",
+    "kind": "Lease",
+    "metadata": {"name": "ks-universal.shop"},
+    "spec": {"holderIdentity": "somebody", "leaseDurationSeconds": 600},
+}
+
 
 @pytest.fixture
 def ksu(namespace: str, capfd: pytest.CaptureFixture[str]) -> Invoke:
@@ -189,17 +196,31 @@ def test_a_second_deploy_exits_5_at_once_or_after_the_time_to_wait(ksu: Invoke, 
         assert "Plan" in process.stdout.readline()
         at_once = ksu("deploy", "shop", "-f", file, "--no-wait-lock")
         later = ksu("deploy", "shop", "-f", file, "--wait-lock", "1s")
+        in_time = ksu("deploy", "shop", "-f", file, "--timeout", "1s")
         broken = ksu("unlock", "shop")
         shown = ksu("status", "shop")
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
-    assert (at_once.status, later.status, broken.status) == (5, 5, 5)
+    assert (at_once.status, later.status, in_time.status, broken.status) == (5, 5, 5, 5)
     assert f"pid {process.pid}" in at_once.err
     assert f"pid {process.pid}" in later.out
+    assert f"pid {process.pid}" in in_time.err
     assert f"pid {process.pid}" in broken.err
     assert "--force breaks the lock" in broken.err
     assert f"locked by {os.environ.get('USER', 'root')}" in shown.out
+
+
+def test_whoever_stops_waiting_for_the_lock_is_told_that_nothing_had_begun(namespace: str, tmp_path: Path) -> None:
+    kubectl(namespace, "create", "-f", "-", text=yaml.safe_dump(HELD))
+    command = [sys.executable, "-m", "ks_universal", "deploy", "shop", "-n", namespace, "-f", write(tmp_path, VALUES)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert "waits for somebody" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out.splitlines()[-1] == "ks-universal | is stopped before anything had begun"
 
 
 def test_unlock_frees_a_release_of_a_living_holder_only_by_force(ksu: Invoke, namespace: str, tmp_path: Path) -> None:

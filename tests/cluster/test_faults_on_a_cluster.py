@@ -19,7 +19,8 @@ from cluster_release import LEASE_S, RELEASE, Events
 from deploying import deploy, get, write
 from ks_universal.api.cluster import follow_migration, open_cluster, read_revisions
 from ks_universal.api.values import load, render
-from ks_universal.engine.events import AttemptStarted, Event, LogWritten
+from ks_universal.engine.events import AttemptStarted, Event, LogWritten, StopFailed
+from ks_universal.errors import TargetError
 from ks_universal.engine.run import run
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.resources.objects import identity
@@ -161,7 +162,23 @@ class Busy(httpx2.AsyncBaseTransport):
         await self._transport.aclose()
 
 
-T = TypeVar("T", Busy, Faulty, Late, Outdated)
+class Away(httpx2.AsyncBaseTransport):
+    """Answers nothing more from a moment on."""
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport) -> None:
+        self.is_away = False
+        self._transport = transport
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.is_away:
+            raise httpx2.ConnectError("no route to host")
+        return await self._transport.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+T = TypeVar("T", Away, Busy, Faulty, Late, Outdated)
 
 
 def connect_through(stand_in: Callable[[httpx2.AsyncBaseTransport], T], kubeconfig: str) -> tuple[Connection, T]:
@@ -197,6 +214,38 @@ def test_errors_throttling_and_cut_connections_only_delay_a_deploy(
     assert events.lines() == [f"line {number}" for number in range(1, 21)]
     assert len(events.of(AttemptStarted)) == 1
     assert all(faulty.faults[fault] for fault in ("429", "500", "503", "lost", "cut"))
+
+
+def test_real_stop_what_cannot_be_stopped_is_not_said_to_be_and_the_next_run_takes_it_up(
+    namespace: str, kubeconfig: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, away = connect_through(Away, kubeconfig)
+    rendered = render(load([write(tmp_path, VALUES)]), RELEASE, namespace)
+    events = Events()
+
+    async def main() -> None:
+        target = KubernetesTarget(Client(connection, namespace), RELEASE, Options(lease_s=LEASE_S))
+
+        def interrupt(event: Event) -> None:
+            events.append(event)
+            if isinstance(event, LogWritten) and not away.is_away:
+                away.is_away = True
+                work.cancel()
+
+        work = asyncio.ensure_future(run(rendered, target, interrupt, by="tests"))
+        with pytest.raises((asyncio.CancelledError, TargetError)):
+            await work
+        await target.close()
+
+    monkeypatch.setattr("ks_universal.targets.kubernetes.client._PATIENCE_S", 1)
+    asyncio.run(main())
+    monkeypatch.undo()
+    after, following = deploy(namespace, VALUES, tmp_path)
+    (failed,) = events.of(StopFailed)
+    assert (failed.step, failed.cause.code) == ("my-app/migrations", "migrations/not-stopped")
+    assert "does not answer" in failed.cause.message
+    assert [attempt.resumed for attempt in following.of(AttemptStarted)] == [True]
+    assert after.outcome is Outcome.SUCCEEDED
 
 
 def test_cut_connections_take_no_line_from_who_follows_a_migration(

@@ -13,9 +13,10 @@ import msgspec
 
 from ks_universal.cli.event_view import JsonView, TextView, View
 from ks_universal.cli.interruption import Interruption
+from ks_universal.cli.report import RunReport
 from ks_universal.cli.statuses import INTERRUPTED, find_run_status, find_status, list_problems
 from ks_universal.diagnostics import Problem
-from ks_universal.errors import KsUniversalError
+from ks_universal.errors import KsUniversalError, LockedError, TargetError
 from ks_universal.model.durations import parse_duration
 
 if TYPE_CHECKING:
@@ -149,15 +150,27 @@ async def _run_interruptibly(work: Awaitable[int], view: View, timeout_s: float 
     task = asyncio.ensure_future(_limit(work, view, timeout_s))
     interruption = Interruption(
         view.say,
-        stops="stops this run and its migrations; what serves on the cluster serves on",
+        stops="stops this run; what serves on the cluster serves on",
         waits="waits for the pods of its migrations to be gone; only then is the lock given back",
     )
     with interruption.cancelling(task):
         await asyncio.wait([task])
     if task.cancelled():
-        view.say("is stopped: no pod of its migrations runs any more")
+        view.say(_say_stopped(view.report))
         return INTERRUPTED
-    return task.result()
+    error = task.exception()
+    if not isinstance(error, TargetError) or not view.report.has_begun:
+        return task.result()
+    view.show(list_problems(error))
+    return INTERRUPTED if interruption.requested else find_run_status(view.report.stopped)
+
+
+def _say_stopped(report: RunReport) -> str:
+    if not report.has_begun:
+        return "is stopped before anything had begun"
+    if report.may_run_on:
+        return "is stopped, but not all of its migrations: see above"
+    return "is stopped: no pod of its migrations runs any more"
 
 
 async def _limit(work: Awaitable[int], view: View, timeout_s: float | None) -> int:
@@ -166,6 +179,8 @@ async def _limit(work: Awaitable[int], view: View, timeout_s: float | None) -> i
         async with asyncio.timeout(timeout_s):
             return await work
     except TimeoutError:
+        if not view.report.has_begun and view.report.awaited is not None:
+            raise LockedError(view.report.awaited.release, view.report.awaited.holder) from None
         message = f"it did not end within the {timeout_s:g} s of --timeout; what ran is stopped"
         hint = "run it again with more time: what has succeeded is not done again"
         view.show([Problem("run/timeout", message, hint=hint)])

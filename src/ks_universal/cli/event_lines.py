@@ -46,6 +46,8 @@ def format_event(event: Event) -> Line | None:  # noqa: C901 - one case an event
             return Line(event.step, f"done in {format_duration(event.duration_s)}", "green")
         case events.StepFailed():
             return Line(event.step, "failed", "bold red")
+        case events.StopFailed():
+            return Line(event.step, "could not be stopped", "bold red")
         case events.StepSkipped() | events.RunEnded():
             return None
     assert_never(event)

@@ -8,12 +8,14 @@ from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import (
     AttemptEnded,
     Event,
+    LockAwaited,
     RunEnded,
     RunStarted,
     StepFailed,
     StepSkipped,
     StepStarted,
     StepSucceeded,
+    StopFailed,
 )
 from ks_universal.plan.records import Attempt, Outcome
 
@@ -43,6 +45,14 @@ class RunReport:
         self._failures: list[StepFailed] = []
         self._skipped: list[StepSkipped] = []
         self._at_work: dict[str, str] = {}
+        self._may_run: dict[str, Problem] = {}
+        self.awaited: LockAwaited | None = None
+        self.has_begun = False
+
+    @property
+    def may_run_on(self) -> bool:
+        """Tell whether something that ought to have been stopped may run on."""
+        return bool(self._may_run)
 
     @property
     def stopped(self) -> Outcome:
@@ -55,11 +65,15 @@ class RunReport:
     def take(self, event: Event) -> None:
         """Remember what the report will tell."""
         match event:
+            case LockAwaited():
+                self.awaited = event
             case RunStarted():
+                self.has_begun = True
                 self._attempts.clear()
                 self._failures.clear()
                 self._skipped.clear()
                 self._at_work.clear()
+                self._may_run.clear()
             case StepStarted():
                 self._at_work[event.step] = event.kind
             case StepSucceeded():
@@ -71,6 +85,8 @@ class RunReport:
                 self._failures.append(event)
             case StepSkipped():
                 self._skipped.append(event)
+            case StopFailed():
+                self._may_run[event.step] = event.cause
             case _:
                 pass
 
@@ -84,9 +100,10 @@ class RunReport:
         for step in self._at_work:
             attempts = self._attempts.get(step, [])
             yield ""
-            yield f"stopped: {step}"
+            yield f"{'NOT stopped' if step in self._may_run else 'stopped'}: {step}"
+            yield from _problem_lines(cause for name, cause in self._may_run.items() if name == step)
             yield from _attempt_lines(attempts)
-            if attempts:
+            if attempts and step not in self._may_run:
                 yield _MAY_GO_ON
         if self._skipped:
             yield ""

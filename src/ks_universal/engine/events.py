@@ -118,6 +118,13 @@ class StepSkipped(_Event, frozen=True, kw_only=True):
     because: str
 
 
+class StopFailed(_Event, frozen=True, kw_only=True):
+    """The run ends before its time, and what the step had at work may run on; `cause` says why."""
+
+    step: str
+    cause: Problem
+
+
 class RunEnded(_Event, frozen=True, kw_only=True):
     """The run is over; its lock is given back next. `runs`: application to the revision that runs now (None: none)."""
 
@@ -142,6 +149,7 @@ Event = (
     | StepSucceeded
     | StepFailed
     | StepSkipped
+    | StopFailed
     | RunEnded
 )
 

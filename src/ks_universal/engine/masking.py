@@ -9,7 +9,7 @@ import msgspec
 
 from ks_universal.controls import remove_controls
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.events import AttemptEnded, Emit, Event, LogWritten, StepFailed, Waited
+from ks_universal.engine.events import AttemptEnded, Emit, Event, LogWritten, StepFailed, StopFailed, Waited
 from ks_universal.plan.records import Attempt, State
 from ks_universal.plan.saved import Preview
 from ks_universal.plan.steps import Migrate, Plan
@@ -84,6 +84,8 @@ class Mask:
                 return msgspec.structs.replace(event, waits_for=self.text(event.waits_for))
             case AttemptEnded():
                 return msgspec.structs.replace(event, attempt=self.attempt(event.attempt))
+            case StopFailed():
+                return msgspec.structs.replace(event, cause=self.problem(event.cause))
             case StepFailed():
                 return msgspec.structs.replace(event, causes=self.problems(event.causes))
             case _:

@@ -16,6 +16,7 @@ from ks_universal.engine.events import (
     StepSkipped,
     StepStarted,
     StepSucceeded,
+    StopFailed,
 )
 from ks_universal.plan.records import Attempt, Outcome
 
@@ -118,6 +119,19 @@ def test_what_was_stopped_is_named_with_its_last_words() -> None:
         "  last lines of attempt 1:",
         "    | line of attempt 1",
         "  it is gone; a statement that it had sent may still be at work in its database (pg_stat_activity shows it)",
+        "",
+        "shop: revision 1 serves on",
+    ]
+
+
+def test_what_could_not_be_stopped_is_not_said_to_be() -> None:
+    report = stopped_run("migrate")
+    report.take(StopFailed(step="shop/migrate", cause=Problem("migrations/not-stopped", "it may run on")))
+    assert list(report.lines(ended(Outcome.INTERRUPTED, {"shop": 1}))) == [
+        "shop, revision 2: was interrupted (after 3.2 s)",
+        "",
+        "NOT stopped: shop/migrate",
+        "  error[migrations/not-stopped]: it may run on",
         "",
         "shop: revision 1 serves on",
     ]

@@ -5,9 +5,9 @@ import contextlib
 from typing import Any
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.events import Emit, Event, LogWritten, Waited
+from ks_universal.engine.events import Emit, Event, LogWritten, StopFailed, Waited
 from ks_universal.engine.finishing import finish
-from ks_universal.errors import KsUniversalError, MigrationFailed
+from ks_universal.errors import KsUniversalError, MigrationFailed, TargetError
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.attempts import Attempts, PodAttempt
@@ -77,9 +77,10 @@ class JobRun:
             await finish(self._stop())
             raise MigrationFailed(self._step.id, (*self._attempts.causes, self._timed_out())) from None
         except asyncio.CancelledError:
-            # Whoever has taken the lock over has taken the Job over, too.
-            with contextlib.suppress(KsUniversalError):
+            try:
                 await finish(self._stop())
+            except KsUniversalError as error:  # the cancellation is what counts
+                self._emit(StopFailed(step=self._step.id, cause=self._may_run_on(error)))
             raise
         finally:
             await self._attempts.abandon()
@@ -234,6 +235,12 @@ class JobRun:
         waiting = "" if last is None else _vain_wait(last)
         message = f"it did not end within its timeout of {timeout_s:g} s{waiting}"
         return Problem("migrations/timeout", message, hint="raise 'timeout', or see in its log what it waited for")
+
+    def _may_run_on(self, error: KsUniversalError) -> Problem:
+        """Say why it could not be stopped; whoever has taken the lock over has taken the Job over, too."""
+        why = error.problem.message if isinstance(error, TargetError) else str(error)
+        message = f"Job/{self._name} could not be stopped and may run on: {why}"
+        return Problem("migrations/not-stopped", message, hint="the next run takes it up, or stops it before all else")
 
     def _longest_s(self) -> float | None:
         timeout_s = self._step.migration.timeout_s
