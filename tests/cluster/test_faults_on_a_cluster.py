@@ -20,8 +20,8 @@ from deploying import deploy, get, write
 from ks_universal.api.cluster import follow_migration, open_cluster, read_revisions
 from ks_universal.api.values import load, render
 from ks_universal.engine.events import AttemptStarted, Event, LogWritten, StopFailed
-from ks_universal.errors import TargetError
 from ks_universal.engine.run import run
+from ks_universal.errors import TargetError
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.resources.objects import identity
 from ks_universal.targets.kubernetes.announcements import Announcement, Announcer

@@ -181,7 +181,7 @@ async def _limit(work: Awaitable[int], view: View, timeout_s: float | None) -> i
     except TimeoutError:
         if not view.report.has_begun and view.report.awaited is not None:
             raise LockedError(view.report.awaited.release, view.report.awaited.holder) from None
-        message = f"it did not end within the {timeout_s:g} s of --timeout; what ran is stopped"
+        message = f"it did not end within the {timeout_s:g} s of --timeout, and was stopped"
         hint = "run it again with more time: what has succeeded is not done again"
         view.show([Problem("run/timeout", message, hint=hint)])
         return find_run_status(view.report.stopped)
@@ -189,7 +189,7 @@ async def _limit(work: Awaitable[int], view: View, timeout_s: float | None) -> i
 
 def open_view(output: str, succeeded: str = "is up") -> View:
     """Give what shows events; `succeeded` is the report's verdict on a run that did."""
-    return JsonView() if output == "json" else TextView(succeeded)
+    return JsonView() if output == "json" else TextView(RunReport(succeeded, goes_on=True))
 
 
 def name_user() -> str:

@@ -71,10 +71,10 @@ class JsonView:
 class TextView:
     """Lines with the name of who speaks, and what is being waited for. At the end of a run, its report."""
 
-    def __init__(self, succeeded: str = "is up") -> None:
-        """`succeeded` is the verdict on a run that did."""
+    def __init__(self, report: RunReport | None = None) -> None:
+        """`report` is what is shown at the end of a run, where it is not a usual one."""
         self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-        self.report = RunReport(succeeded)
+        self.report = report or RunReport()
         self._waits: dict[str, str] = {}
         self._folds: dict[str, TracebackFold] = {}
         self._repetitions: dict[str, RepetitionFold] = {}

@@ -33,13 +33,15 @@ _EXIT_CODE, _SERVING, _TIMEOUT = "process/exit-code", "kubernetes/serving", "mig
 _MAY_GO_ON = (
     "  it is gone; a statement that it had sent may still be at work in its database (pg_stat_activity shows it)"
 )
+_GOES_ON = "  the cluster goes on with it; 'ks-universal status' shows how far it is, 'rollback' goes back"
 
 
 class RunReport:
     """Gathers the events of one run; a new run starts it anew."""
 
-    def __init__(self, succeeded: str = _VERDICTS[Outcome.SUCCEEDED]) -> None:
-        """`succeeded` is the verdict on a run that did."""
+    def __init__(self, succeeded: str = _VERDICTS[Outcome.SUCCEEDED], *, goes_on: bool = False) -> None:
+        """`succeeded` is the verdict on a run that did; `goes_on`: a rollout does so without this program."""
+        self._goes_on = goes_on
         self._verdicts = {**_VERDICTS, Outcome.SUCCEEDED: succeeded}
         self._attempts: dict[str, list[Attempt]] = {}
         self._failures: list[StepFailed] = []
@@ -98,13 +100,8 @@ class RunReport:
             yield ""
             yield from self._failure_lines(failure)
         for step in self._at_work:
-            attempts = self._attempts.get(step, [])
             yield ""
-            yield f"{'NOT stopped' if step in self._may_run else 'stopped'}: {step}"
-            yield from _problem_lines(cause for name, cause in self._may_run.items() if name == step)
-            yield from _attempt_lines(attempts)
-            if attempts and step not in self._may_run:
-                yield _MAY_GO_ON
+            yield from self._stopped_lines(step)
         if self._skipped:
             yield ""
             yield f"not started: {', '.join(skipped.step for skipped in self._skipped)}"
@@ -129,6 +126,25 @@ class RunReport:
         if any(cause.code == _TIMEOUT for cause in failure.causes):
             yield _MAY_GO_ON
 
+    def _stopped_lines(self, step: str) -> Iterator[str]:
+        """Say what became of a step that the run's end has cut short; a rollout is the cluster's to go on with."""
+        attempts = self._attempts.get(step, [])
+        if self._is_on_its_way(step):
+            yield f"no longer watched: {step}"
+            yield _GOES_ON
+        elif step in self._may_run:
+            yield f"NOT stopped: {step}"
+            yield from _problem_lines([self._may_run[step]])
+            yield from _attempt_lines(attempts)
+        else:
+            yield f"stopped: {step}"
+            yield from _attempt_lines(attempts)
+            if attempts:
+                yield _MAY_GO_ON
+
+    def _is_on_its_way(self, step: str) -> bool:
+        return self._goes_on and self._at_work[step] == "rollout"
+
     def _running_lines(self, end: RunEnded) -> Iterator[str]:
         """Say what runs now; of a rollout that failed in the middle only a look at the pods can tell."""
         seen = {
@@ -137,8 +153,11 @@ class RunReport:
             for cause in failure.causes
             if cause.code == _SERVING
         }
+        on_its_way = {step.partition("/")[0] for step in self._at_work if self._is_on_its_way(step)}
         for application, revision in end.runs.items():
             now = "nothing of it runs" if revision is None else f"revision {revision} serves on"
+            if application in on_its_way:
+                now = f"on its way to revision {end.revision}" + (f" from revision {revision}" if revision else "")
             yield f"{application}: {seen.get(application, now)}"
 
 

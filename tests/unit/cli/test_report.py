@@ -99,7 +99,7 @@ def test_an_attempt_that_was_ended_from_outside_is_not_the_first_failure() -> No
 
 
 def stopped_run(*kinds: str) -> RunReport:
-    report = RunReport()
+    report = RunReport(goes_on=True)
     report.take(StepStarted(step="ConfigMap/settings", kind="apply"))
     report.take(StepSucceeded(step="ConfigMap/settings", duration_s=0.1))
     for kind in kinds:
@@ -121,6 +121,21 @@ def test_what_was_stopped_is_named_with_its_last_words() -> None:
         "  it is gone; a statement that it had sent may still be at work in its database (pg_stat_activity shows it)",
         "",
         "shop: revision 1 serves on",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "now"), [(1, "on its way to revision 2 from revision 1"), (None, "on its way to revision 2")]
+)
+def test_a_rollout_is_not_said_to_be_stopped(before: int | None, now: str) -> None:
+    assert list(stopped_run("rollout").lines(ended(Outcome.INTERRUPTED, {"shop": before, "web": 1}))) == [
+        "shop, revision 2: was interrupted (after 3.2 s)",
+        "",
+        "no longer watched: shop/rollout",
+        "  the cluster goes on with it; 'ks-universal status' shows how far it is, 'rollback' goes back",
+        "",
+        f"shop: {now}",
+        "web: revision 1 serves on",
     ]
 
 
