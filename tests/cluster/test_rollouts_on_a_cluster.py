@@ -12,16 +12,21 @@ from ks_universal.targets.kubernetes.pods import is_finished
 
 
 def run(namespace: str, *steps: RollOut) -> tuple[RolloutFailed | None, Events]:
-    async def main() -> tuple[RolloutFailed | None, Events]:
-        async with release(namespace) as (target, events):
-            try:
-                for step in steps:
-                    await target.roll_out(step, events.append)
-            except RolloutFailed as failure:
-                return failure, events
-            return None, events
+    """Roll out one after the other, also after a failure; gives the last one's failure, and all events."""
+    last: list[RolloutFailed | None] = [None]
 
-    return asyncio.run(main())
+    async def main() -> Events:
+        async with release(namespace) as (target, events):
+            for step in steps:
+                try:
+                    await target.roll_out(step, events.append)
+                    last.append(None)
+                except RolloutFailed as failure:
+                    last.append(failure)
+            return events
+
+    events = asyncio.run(main())
+    return last[-1], events
 
 
 def running(namespace: str) -> list[Json]:
@@ -109,6 +114,18 @@ def test_early_truth_a_version_that_is_never_ready_says_what_its_probe_said(name
     assert [cause.code for cause in failure.causes][:2] == ["kubernetes/not-ready", "kubernetes/progress-deadline"]
     assert "no database" in failure.causes[0].message
     assert events.lines() == ["serving"]
+
+
+@pytest.mark.parametrize("text", ["old", "corrected"])
+def test_what_follows_a_version_whose_time_was_over_has_a_time_of_its_own(namespace: str, text: str) -> None:
+    probe = {"exec": {"command": ["false"]}, "periodSeconds": 1}
+    late = roll_out(sh("trap 'exit 0' TERM; sleep 300 & wait", readinessProbe=probe))
+    after = roll_out(serve(text))
+    for step in (late, after):
+        step.body["spec"]["progressDeadlineSeconds"] = 10
+    failure, events = run(namespace, roll_out(serve("old")), late, after)
+    assert failure is None
+    assert "" not in [event.waits_for.partition(" (")[0] for event in events.of(Waited)]
 
 
 def test_early_truth_a_version_whose_image_does_not_exist_fails_at_once(namespace: str) -> None:

@@ -14,7 +14,10 @@ _HASH = "pod-template-hash"
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """`done`: the new version is ready and the last old pod gone. Else `waits_for` says in a clause what is missing."""
+    """`done`: the new version is ready and the last old pod gone. Else `waits_for` says in a clause what is missing.
+
+    `failure`: the controller says that it takes too long; after a change that may still be said of the version before.
+    """
 
     done: bool
     waits_for: str = ""
@@ -29,16 +32,15 @@ def read_progress(deployment: Json, replica_sets: list[Json], pods: list[Json]) 
     if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
         return Progress(done=False, waits_for="the Deployment's controller")
     progressing = condition(deployment, "Progressing")
-    if progressing.get("reason") == "ProgressDeadlineExceeded":
-        return Progress(done=False, failure=_too_slow(deployment, progressing))
+    failure = _too_slow(deployment, progressing) if progressing.get("reason") == "ProgressDeadlineExceeded" else None
     wanted = spec.get("replicas", 1)
     available, updated = status.get("availableReplicas", 0), status.get("updatedReplicas", 0)
     ready = sum(is_ready(pod) for pod in new_pods(deployment, replica_sets, pods))
     old = len(old_pods(deployment, replica_sets, pods)) or status.get("replicas", 0) - updated
     if updated < wanted or available < wanted or (old > 0 and ready < wanted):  # old pods count as available, too
-        return Progress(done=False, waits_for=f"its new pods: {ready} of {wanted} ready")
+        return Progress(done=False, waits_for=f"its new pods: {ready} of {wanted} ready", failure=failure)
     if old > 0:
-        return Progress(done=False, waits_for=f"{old} old pod{'s' if old > 1 else ''} to end")
+        return Progress(done=False, waits_for=f"{old} old pod{'s' if old > 1 else ''} to end", failure=failure)
     return Progress(done=True)
 
 

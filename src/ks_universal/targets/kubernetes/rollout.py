@@ -15,7 +15,7 @@ from ks_universal.targets.kubernetes.init_logs import InitLog
 from ks_universal.targets.kubernetes.logs import read_log
 from ks_universal.targets.kubernetes.observer import Observer, Topic
 from ks_universal.targets.kubernetes.patience import Patience
-from ks_universal.targets.kubernetes.pods import is_ready, read_containers
+from ks_universal.targets.kubernetes.pods import condition, is_ready, read_containers
 from ks_universal.targets.kubernetes.readiness import (
     find_current,
     may_shrink,
@@ -57,7 +57,6 @@ class Rollout:
         self._known_events: dict[str, int] = {}
         self._troubles: list[Problem] = []
         self._restarts_before: dict[str, dict[str, int]] = {}
-        self._was_overdue: bool | None = None
         self._init_log = InitLog(client, self._take_line)
 
     async def follow(self) -> None:
@@ -97,9 +96,7 @@ class Rollout:
         if progress.done:
             return self._has_settled(deployment, fresh)
         self._up_since_s = None
-        if self._was_overdue is None:
-            self._was_overdue = progress.failure is not None
-        if progress.failure is not None and not self._was_overdue:
+        if progress.failure is not None and not self._was_said_before(deployment):
             raise await self._fail(progress.failure, deployment, *self._troubles)
         hopeless = self._judge(deployment, replica_sets, pods, progress.failure)
         if hopeless is not None:
@@ -113,7 +110,7 @@ class Rollout:
         """Judge what keeps the new pods; not a quota where old ones end before: that goes on, slowly.
 
         Where this changes nothing, the pods may have crashed and their time may have been over before: what they wanted
-        may be there now, so they have the time for another start. `overdue` is said of such a time.
+        may be there now, so they have the time for another start. `overdue` is said of a time from before this.
         """
         fresh = new_pods(deployment, replica_sets, pods)
         goes_on = bool(pods) and may_shrink(deployment)
@@ -121,11 +118,15 @@ class Rollout:
         if len(fresh) < deployment["spec"].get("replicas", 1):
             current = find_current(deployment, replica_sets)
             troubles += [find_creation_trouble(self._new_events(current))] if current is not None else []
-        if overdue is not None:
-            troubles.append(Trouble(overdue, LONGEST_BACK_OFF_S))
         found = [trouble for trouble in troubles if trouble is not None]
         self._troubles = [trouble.problem for trouble in found]
+        if overdue is not None:
+            found.append(Trouble(overdue, LONGEST_BACK_OFF_S))
         return self._patience.judge([t for t in found if not goes_on or t.problem.code != "kubernetes/quota"])
+
+    def _was_said_before(self, deployment: Json) -> bool:
+        """Tell whether what the controller says of the progress was said before this was applied."""
+        return condition(deployment, "Progressing") == condition(self._applied, "Progressing")
 
     def _count_before(self, pod: Json) -> dict[str, int]:
         """Count the restarts of a pod's containers from before it was first seen here."""

@@ -71,9 +71,10 @@ def test_an_old_pod_that_has_ended_is_not_waited_for() -> None:
 
 def test_too_slow_is_a_failure() -> None:
     condition = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "slow"}
-    failure = read_progress(deployment(conditions=[condition]), SETS, []).failure
-    assert failure is not None
-    assert failure.code == "kubernetes/progress-deadline"
+    progress = read_progress(deployment(conditions=[condition], availableReplicas=1), SETS, [pod("2")])
+    assert progress.failure is not None
+    assert progress.failure.code == "kubernetes/progress-deadline"
+    assert progress.waits_for == "its new pods: 1 of 2 ready"
 
 
 def test_a_paused_deployment_is_as_far_as_it_will_be() -> None:
