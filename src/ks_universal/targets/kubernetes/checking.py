@@ -13,11 +13,11 @@ from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.resources.objects import Identity, identity
 from ks_universal.resources.places import WORKLOADS, read_template
-from ks_universal.targets.kubernetes.adoption import adopt
+from ks_universal.targets.kubernetes.applying import build_applied
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.missing_references import find_missing
 from ks_universal.targets.kubernetes.one_off_jobs import is_replaced, without_identity
-from ks_universal.targets.kubernetes.ownership import Owner, belongs_to, find_foreign, is_as_applied, mark
+from ks_universal.targets.kubernetes.ownership import Owner, belongs_to, find_foreign, is_as_applied
 from ks_universal.targets.kubernetes.refusals import Refusal
 from ks_universal.targets.kubernetes.unknown_kinds import KindName, describe_unknown, find_unknown_kinds
 
@@ -77,8 +77,7 @@ async def _try_step(client: Client, step: Step, live: dict[Identity, Json], owne
     if isinstance(step, Migrate):
         tried = await _try_renamed(client, body, step.digest, force=force)
         return Trial(problem=tried if isinstance(tried, Problem) else await _try_pod(client, body))
-    adopted = adopt(existing, step.body, owner)
-    trial = await _try_change(client, mark(adopted, owner), existing, force=force)
+    trial = await _try_change(client, build_applied(existing, step.body, owner), existing, force=force)
     if trial.problem is None and trial.change is not None and trial.change.change != "unchanged":
         trial = msgspec.structs.replace(trial, problem=await _try_pod(client, body))
     return trial

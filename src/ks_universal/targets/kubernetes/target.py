@@ -16,8 +16,9 @@ from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
-from ks_universal.targets.kubernetes.adoption import adopt, own, warn_of_helm
+from ks_universal.targets.kubernetes.adoption import own, warn_of_helm
 from ks_universal.targets.kubernetes.announcements import Announcement, Announcer
+from ks_universal.targets.kubernetes.applying import build_applied
 from ks_universal.targets.kubernetes.checking import try_plan
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.jobs import JobRun
@@ -27,7 +28,7 @@ from ks_universal.targets.kubernetes.live import read_live, read_secrets
 from ks_universal.targets.kubernetes.live_log import LiveLog
 from ks_universal.targets.kubernetes.observer import Observer
 from ks_universal.targets.kubernetes.one_off_jobs import remove_old_job
-from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, home_of, is_as_applied, mark
+from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, home_of, is_as_applied
 from ks_universal.targets.kubernetes.readiness import is_settled
 from ks_universal.targets.kubernetes.records import Records
 from ks_universal.targets.kubernetes.refusals import Refusal
@@ -244,7 +245,7 @@ class KubernetesTarget:
         key = identity(step.body)
         client = self._client.of(step.body)
         live = self._live.get(key)
-        body = mark(adopt(live, step.body, self._owner), self._owner)
+        body = build_applied(live, step.body, self._owner)
         if live is not None and is_as_applied(live, body):
             emit(ObjectChanged(step=step.id, identity=key, change="unchanged"))
             return live
