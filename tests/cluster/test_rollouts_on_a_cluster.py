@@ -123,7 +123,10 @@ def test_what_follows_a_version_whose_time_was_over_has_a_time_of_its_own(namesp
     after = roll_out(serve(text))
     for step in (late, after):
         step.body["spec"]["progressDeadlineSeconds"] = 10
-    failure, events = run(namespace, roll_out(serve("old")), late, after)
+    failure, _ = run(namespace, roll_out(serve("old")), late, late)  # the second one has another ten seconds
+    assert failure is not None
+    assert "kubernetes/progress-deadline" in [cause.code for cause in failure.causes]
+    failure, events = run(namespace, late, after)
     assert failure is None
     assert "" not in [event.waits_for.partition(" (")[0] for event in events.of(Waited)]
 

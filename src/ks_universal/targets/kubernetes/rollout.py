@@ -110,7 +110,8 @@ class Rollout:
         """Judge what keeps the new pods; not a quota where old ones end before: that goes on, slowly.
 
         Where this changes nothing, the pods may have crashed and their time may have been over before: what they wanted
-        may be there now, so they have the time for another start. `overdue` is said of a time from before this.
+        may be there now, so they have the time for another start, or a time of their own. `overdue` is said of a time
+        from before this.
         """
         fresh = new_pods(deployment, replica_sets, pods)
         goes_on = bool(pods) and may_shrink(deployment)
@@ -121,7 +122,9 @@ class Rollout:
         found = [trouble for trouble in troubles if trouble is not None]
         self._troubles = [trouble.problem for trouble in found]
         if overdue is not None:
-            found.append(Trouble(overdue, LONGEST_BACK_OFF_S))
+            restarts = any(state.restarts for pod in fresh for state in read_containers(pod))
+            limit_s = LONGEST_BACK_OFF_S if restarts else deployment["spec"].get("progressDeadlineSeconds", 600)
+            found.append(Trouble(overdue, min(limit_s, LONGEST_BACK_OFF_S)))
         return self._patience.judge([t for t in found if not goes_on or t.problem.code != "kubernetes/quota"])
 
     def _was_said_before(self, deployment: Json) -> bool:
