@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ks_universal.engine.events import StepStarted
 from ks_universal.engine.run import Planner, run_planned
 from ks_universal.plan.records import Outcome, Revision, State
 from ks_universal.plan.steps import Migrate
@@ -88,6 +89,35 @@ def test_a_rollback_undoes_each_step_of_each_migration() -> None:
     assert revision.outcome is Outcome.SUCCEEDED
     assert effects(world) == UNDONE
     assert is_all_undone(world)
+
+
+def test_migrations_of_an_application_that_leaves_are_undone_before_it_does() -> None:
+    world = World()
+    with_more = release(web=app(undoable("schema", "1.0")), more=app(undoable("tables", "1.0")))
+    before = release(web=app(undoable("schema", "1.0")))
+    for rendered in (before, with_more):
+        deploy(rendered, world)
+    world.history.clear()
+    planner = WayBack(1, before, {2: with_more}, True).plan
+    events = Events()
+    revision = asyncio.run(run_planned(before, MemoryTarget(world), events, planner, by="tests"))
+    assert revision.outcome is Outcome.SUCCEEDED
+    assert effects(world) == ["more/undo/more-migrations-tables-undo/2"]
+    order = events.steps(StepStarted)
+    assert order.index("more/undo/more-migrations-tables-undo/2") < order.index("delete Deployment/more")
+    assert is_all_undone(world)
+
+
+def test_an_application_whose_migrations_cannot_be_undone_stays() -> None:
+    world = World()
+    before, with_more = release(web=app()), release(web=app(), more=app(undoable("tables", "1.0")))
+    for rendered in (before, with_more):
+        deploy(rendered, world)
+    world.scripts["more/undo/more-migrations-tables-undo/2"] = (Try(exit_code=1),)
+    planner = WayBack(1, before, {2: with_more}, True).plan
+    revision = asyncio.run(run_planned(before, MemoryTarget(world), Events(), planner, by="tests"))
+    assert revision.outcome is Outcome.MIGRATION_FAILED
+    assert "Deployment/more" in [str(subject) for subject in world.objects]
 
 
 def test_what_undoes_two_revisions_in_the_same_way_is_not_taken_for_one() -> None:

@@ -107,6 +107,9 @@ class _Steps:
             migration = self._add_application(member, choice.steps.get(name, ()))
             if migration is not None:
                 last[name] = migration
+        for name, undo in choice.steps.items():
+            if name not in self._release.members:
+                self._chain(undo, None)  # of an application that leaves
         gated = {s: users for s, users in self._users.items() if self._changes(s)}
         return close_gates(self.graph, self._release, users=gated, migrations=last, state=self._state)
 

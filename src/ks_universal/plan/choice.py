@@ -80,8 +80,8 @@ def build_migrate(migration: Migration, release: Release, why: str) -> Migrate:
 
 
 def choose_undo(release: Release, undo: Mapping[str, Sequence[Migrate]], why: str) -> Choice:
-    """Choose the steps that undo migrations, by application; the release's own are skipped."""
-    steps = {name: tuple(undo.get(name, ())) for name in release.members}
+    """Choose the steps that undo migrations, by application, also of one that leaves; the own ones are skipped."""
+    steps = {name: tuple(undo.get(name, ())) for name in (*release.members, *undo)}
     skipped = [_skip(migration, why) for member in release.members.values() for migration in member.migrations]
     return Choice(steps, tuple(skipped))
 
