@@ -334,6 +334,9 @@ def test_early_truth_what_pods_need_and_nobody_has_made_is_a_warning_before_anyt
     done = deploy(ksu, tmp_path, needy)
     assert done.status == 0
     assert "warning[kubernetes/" not in done.err
+    without = needy.replace("  settings: {type: configMap, data: {COLOUR: red}}\n", "")
+    left = f"ConfigMap {namespace}/settings left the values and is to be deleted"
+    assert left in ksu("plan", "shop", "-f", write(tmp_path, without)).err
 
 
 def test_what_pods_need_is_not_looked_for_where_nothing_changes(ksu: Invoke, namespace: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.plan.release import pod_of
-from ks_universal.plan.steps import Apply, Migrate, Plan, RollOut
+from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, identity
 from ks_universal.resources.references import read_needs
 from ks_universal.targets.kubernetes.client import Client
@@ -28,9 +28,11 @@ async def find_missing(
 ) -> tuple[Problem, ...]:
     """Find the ConfigMaps, Secrets, keys of these, and ServiceAccounts that pods of the workloads miss; a warning each.
 
-    Not what the plan makes, nor what the role may not read: of that nobody knows. `there` has been read already.
+    Those that the plan deletes are missed at the next start. Not what the plan makes, nor what the role may not read:
+    of that nobody knows. `there` has been read already.
     """
     made = set(_list_made(client, plan))
+    leaving = {_place(client, step.identity) for step in plan.steps if isinstance(step, Delete)}
     users: dict[Identity, dict[str, list[str]]] = {}
     for workload in workloads:
         place = client.of(workload).namespace
@@ -39,8 +41,14 @@ async def find_missing(
             if kind in _KINDS and subject not in made and (kind, name) not in _IN_EACH_NAMESPACE:
                 for key in ("", *keys):
                     users.setdefault(subject, {}).setdefault(key, []).append(str(identity(workload)))
-    found = await asyncio.gather(*(_look_for(client, subject, by_key, there) for subject, by_key in users.items()))
-    return tuple(problem for problems in found for problem in problems)
+    left = [_warn_of_leaving(subject, by_key[""]) for subject, by_key in users.items() if subject in leaving]
+    wanted = ((subject, by_key) for subject, by_key in users.items() if subject not in leaving)
+    found = await asyncio.gather(*(_look_for(client, subject, by_key, there) for subject, by_key in wanted))
+    return (*left, *(problem for problems in found for problem in problems))
+
+
+def _place(client: Client, subject: Identity) -> Identity:
+    return msgspec.structs.replace(subject, namespace=subject.namespace or client.namespace)
 
 
 def _list_made(client: Client, plan: Plan) -> Iterator[Identity]:
@@ -69,6 +77,11 @@ async def _look_for(
         return [_warn(subject, "does not exist", users[""])]
     keys = {"", *(body.get("data") or ()), *(body.get("binaryData") or ())}
     return [_warn(subject, f"has no key {key}", names) for key, names in users.items() if key not in keys]
+
+
+def _warn_of_leaving(subject: Identity, users: Sequence[str]) -> Problem:
+    warning = _warn(subject, "left the values and is to be deleted", users)
+    return msgspec.structs.replace(warning, hint="keep it in the values, or correct the reference")
 
 
 def _warn(subject: Identity, what: str, users: Sequence[str]) -> Problem:
