@@ -14,7 +14,7 @@ from ks_universal.plan.build import MigratePolicy, build_plan
 from ks_universal.plan.migrations_only import keep_migrations
 from ks_universal.plan.records import Outcome, Revision, StepRecord, tell_killed
 from ks_universal.plan.saved import Preview, build_preview
-from ks_universal.plan.undo import name_job
+from ks_universal.plan.undo import name_migration_job
 from ks_universal.resources.objects import Identity, Rendered
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.connection import connect
@@ -166,7 +166,7 @@ async def read_revisions(target: KubernetesTarget, number: int | None = None) ->
 
 async def follow_migration(target: KubernetesTarget, step: StepRecord, take: Callable[[str], None]) -> bool:
     """Give the log of a migration that runs now, line by line, until it has ended; False where its Job is gone."""
-    name = name_job(step)
+    name = name_migration_job(step)
     known = (subject for revision in await target.read_revisions() for subject in revision.objects)
     jobs = [subject for subject in known if (subject.kind, subject.name) == ("Job", name)]
     return await target.follow_log(jobs[-1] if jobs else Identity("Job", target.namespace, name), take)

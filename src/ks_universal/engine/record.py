@@ -14,7 +14,7 @@ from ks_universal.engine.masking import Mask
 from ks_universal.plan.one_off_jobs import find_job_digest, name_job
 from ks_universal.plan.records import Attempt, Failure, Outcome, Revision, State, StepRecord
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
-from ks_universal.plan.undo import name_job as name_migration_job
+from ks_universal.plan.undo import name_migration_job
 from ks_universal.resources.objects import Identity, identity
 
 _LONGEST_LINE = 2000

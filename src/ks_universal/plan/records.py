@@ -61,6 +61,11 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it may have had an effect."""
         return self.outcome not in (Outcome.PENDING, Outcome.SKIPPED)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has begun, and is not at work any more."""
+        return self.has_begun and self.outcome is not Outcome.RUNNING
+
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """A step (its id in the plan) that ended without success; `causes`, the one that tells most first."""

@@ -32,7 +32,7 @@ class Passed(msgspec.Struct, frozen=True):
     undo: dict[str, bool] = {}
 
 
-def name_job(record: StepRecord) -> str:
+def name_migration_job(record: StepRecord) -> str:
     """Name the Job of a step in a record, whether it migrates or undoes."""
     if _UNDO in record.id:
         return record.id.split("/")[-2]
@@ -41,7 +41,7 @@ def name_job(record: StepRecord) -> str:
 
 def list_undo_jobs(revision: Revision) -> tuple[Identity, ...]:
     """List the Jobs of a run that undo: they stay for reading until another one takes the place of the run."""
-    names = {name_job(record) for record in revision.steps if _UNDO in record.id}
+    names = {name_migration_job(record) for record in revision.steps if _UNDO in record.id}
     return tuple(subject for subject in revision.objects if subject.kind == "Job" and subject.name in names)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ks_universal.model.migrations import Phase
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.plan.steps import Migrate
-from ks_universal.plan.undo import name_job
+from ks_universal.plan.undo import name_migration_job
 from ks_universal.resources.objects import Identity, identity
 
 
@@ -30,7 +30,7 @@ def _find_running(revisions: Sequence[Revision]) -> Iterator[Identity]:
             return
         jobs = {subject.name: subject for subject in revision.objects if subject.kind == "Job"}
         for step in reversed(revision.steps):  # one Job undoes a migration of several revisions, the latest first
-            subject = jobs.get(name_job(step))
+            subject = jobs.get(name_migration_job(step))
             if subject is None or subject in known or not step.has_begun:
                 continue
             known.add(subject)

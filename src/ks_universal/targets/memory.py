@@ -18,14 +18,12 @@ from ks_universal.engine.database_errors import diagnose
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, LockAwaited, LogWritten, ObjectChanged
 from ks_universal.engine.retries import find_retry_delay_s
 from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed
-from ks_universal.plan.records import Attempt, Outcome, Revision, State
+from ks_universal.plan.records import Attempt, Revision, State
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
 
 Json = dict[str, Any]
 Pause = Callable[[], Awaitable[object]]
-
-_NOT_ENDED = (Outcome.PENDING, Outcome.RUNNING, Outcome.SKIPPED)
 
 
 class Killed(BaseException):
@@ -213,7 +211,7 @@ class MemoryTarget:
         self._switch.pass_moment()
         self._world.revisions[revision.number] = revision
         self._world.note("saved", str(revision.number))
-        ended = {(s.id, s.digest) for s in revision.steps if s.outcome not in _NOT_ENDED}
+        ended = {(s.id, s.digest) for s in revision.steps if s.has_ended}
         for job in self._world.jobs.values():
             job.settled = job.settled or (job.step, job.digest) in ended
         self._switch.pass_moment()

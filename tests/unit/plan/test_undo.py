@@ -4,7 +4,7 @@ import msgspec
 
 from ks_universal.model.migrations import Phase
 from ks_universal.plan.records import Outcome, Revision, StepRecord
-from ks_universal.plan.undo import find_earlier, find_passed, find_undone, name_job
+from ks_universal.plan.undo import find_earlier, find_passed, find_undone, name_migration_job
 
 
 def step(args: str, id_: str = "app/migrations", outcome: Outcome = Outcome.SUCCEEDED) -> StepRecord:
@@ -96,5 +96,5 @@ def test_migrations_of_a_revision_that_were_undone_after_it_are_found_until_they
 
 
 def test_the_job_of_a_step_is_known_from_its_record() -> None:
-    assert name_job(step("one")) == "app-migrations"
-    assert name_job(step("one", "app/undo/app-migrations-undo/2")) == "app-migrations-undo"
+    assert name_migration_job(step("one")) == "app-migrations"
+    assert name_migration_job(step("one", "app/undo/app-migrations-undo/2")) == "app-migrations-undo"

@@ -15,7 +15,7 @@ from ks_universal.engine.events import Emit, ObjectChanged
 from ks_universal.engine.finishing import finish
 from ks_universal.errors import MigrationFailed, RolloutFailed
 from ks_universal.model.local import Local
-from ks_universal.plan.records import Attempt, Outcome, Revision, State
+from ks_universal.plan.records import Attempt, Revision, State
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.targets.local.attempts import job_folders, open_run, settle_recorded, stop_attempts
@@ -29,8 +29,6 @@ from ks_universal.targets.local.rollout import Applications, Version
 from ks_universal.targets.local.state import StateFolder, make_private
 
 Json = dict[str, Any]
-
-_NOT_ENDED = (Outcome.PENDING, Outcome.RUNNING, Outcome.SKIPPED)
 
 
 class LocalTarget:
@@ -146,7 +144,7 @@ class LocalTarget:
         """Keep the record. The attempts of a step whose outcome it has are not taken up again."""
         await self._begin()
         self._state.write_revision(revision)
-        ended = [step for step in revision.steps if step.outcome not in _NOT_ENDED]
+        ended = [step for step in revision.steps if step.has_ended]
         settle_recorded(self._state, {step.id: step.digest for step in ended})
 
     async def close(self) -> None:
