@@ -5,7 +5,8 @@
     ├── LockedError       another run of the release is at work: wait, or show `holder`, exit 5
     ├── MigrationFailed   a migration failed, the application is as it was: show `failure`, exit 3
     ├── RolloutFailed     migrations succeeded, the new version did not come up: show `failure`, exit 4
-    └── TargetError       the outside world refused (connection, disk, permission): show `problem`, exit 1
+    └── TargetError       the outside world refused (connection, disk, permission): show `problem`; exit 1, or in the
+                          middle of a run by what was at work
 
 Findings about the input are collected as Problems and raised together, once, as an InputError. Anything that is not in
 this tree is a bug and keeps its traceback.
