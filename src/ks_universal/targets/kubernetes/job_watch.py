@@ -12,10 +12,11 @@ from ks_universal.engine.events import Emit, Event, LogWritten, Waited
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.attempts import Attempts
 from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.kinds import POD
+from ks_universal.targets.kubernetes.kinds import JOB, POD
 from ks_universal.targets.kubernetes.observer import Observer, Topic
-from ks_universal.targets.kubernetes.patience import Patience
+from ks_universal.targets.kubernetes.patience import Patience, find_soonest
 from ks_universal.targets.kubernetes.pods import condition, is_finished, owner
+from ks_universal.targets.kubernetes.sight import Sight
 from ks_universal.targets.kubernetes.troubles import Trouble, describe_wait, find_creation_trouble, find_trouble
 
 Json = dict[str, Any]
@@ -66,16 +67,15 @@ class JobWatch:
     async def follow(self, job: Json, *, resumed: bool) -> Ended | Stuck:
         """Follow a Job until it ends or is stuck; `resumed` when it was found at work. Raises TargetError."""
         uid = job["metadata"]["uid"]
-        seen = False
+        sight = Sight(self._client, JOB, job, self._observer.job)
         with self._observer.follow(self._topic) as changed:
             while True:
-                await await_change(changed, self._patience.left_s())
+                await await_change(changed, find_soonest(self._patience.left_s(), sight.left_s()))
                 self._observer.check()
-                current = self._observer.job(self._name)
-                if current is not None and current["metadata"]["uid"] == uid:
-                    seen, job = True, current
-                elif seen:
+                seen = await sight.look()
+                if isinstance(seen, Problem):
                     return Ended(End.GONE, job)
+                job = seen or job
                 pods = [pod for pod in self._observer.pods(self._topic) if owner(pod)[2] == uid]
                 end = await self._look(job, pods, resumed=resumed)
                 if end is not None:

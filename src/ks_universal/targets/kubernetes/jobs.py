@@ -19,6 +19,7 @@ from ks_universal.targets.kubernetes.pods import (
     is_finished,
     read_containers,
 )
+from ks_universal.targets.kubernetes.sight import describe_loss
 from ks_universal.targets.kubernetes.staging import DIGEST, RUN, make_job, may_run, remove_job, start_job
 
 Json = dict[str, Any]
@@ -122,7 +123,7 @@ class JobRun:
             case Ended(End.COMPLETE):
                 return not self._attempts.was_interrupted
             case Ended(End.GONE):
-                raise await self._fail(Problem("kubernetes/job-deleted", f"somebody deleted Job/{self._name}"))
+                raise await self._fail(describe_loss(JOB, self._name))
             case Ended(_, last):
                 if self._is_excused(last):
                     return False
