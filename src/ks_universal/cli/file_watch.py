@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import TargetError
+from ks_universal.targets.local.postgres_binaries import INSTALL_HINT
 
 _DEBOUNCE_MS = 400
 _STEP_MS = 50
@@ -22,8 +23,8 @@ class FileWatch:
         try:
             from watchfiles import awatch
         except ImportError:
-            hint = "pip install 'ks-universal[local]'"
-            raise TargetError(Problem("local/watch", "--watch needs the package watchfiles", hint=hint)) from None
+            problem = Problem("local/watch", "--watch needs the package watchfiles", hint=INSTALL_HINT)
+            raise TargetError(problem) from None
         names = {path.name for file in files for path in _places(file)}
         folders = {path.parent for file in files for path in _places(file) if path.parent.is_dir()}
         self._files = tuple(files)

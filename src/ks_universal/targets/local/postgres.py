@@ -6,21 +6,18 @@ only and asks for passwords. Its Python package is used for its programs alone.
 
 import asyncio
 import contextlib
-import hashlib
 import os
-import pwd
 import secrets
 import shutil
 import signal
 import socket
-import stat
 from pathlib import Path
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.finishing import finish
 from ks_universal.errors import TargetError
 from ks_universal.model.local import LocalPostgres
-from ks_universal.targets.local.postgres_binaries import Programs, choose_programs
+from ks_universal.targets.local.postgres_binaries import Programs, choose_programs, find_nobody
 from ks_universal.targets.local.postgres_setup import SUPERUSER, ServerAddress, create_database, is_same_server
 from ks_universal.targets.local.process_table import read_start
 from ks_universal.targets.local.processes import stop_group
@@ -36,11 +33,11 @@ _LOOK_AGAIN_S = 0.02
 class PostgresServer:
     """Starts, adopts and stops the server. `folder` is the release's; it is made when needed."""
 
-    def __init__(self, settings: LocalPostgres, folder: Path, *, namespaces: bool | None = None) -> None:
-        """Take what is wanted; `namespaces` False does without user namespaces (only root needs them)."""
+    def __init__(self, settings: LocalPostgres, folder: Path) -> None:
+        """Take what is wanted."""
         self._settings = settings
         self._folder = folder
-        self._namespaces = namespaces
+        self._data = folder / "data"
         self._process: asyncio.subprocess.Process | None = None
 
     def read_port(self) -> int:
@@ -72,7 +69,7 @@ class PostgresServer:
             self._wipe()
         make_private(self._folder)
         if not await self._is_up():
-            programs = await choose_programs(self._home, namespaces=self._namespaces)
+            programs = await choose_programs()
             await self._initialise(programs)
             await self._launch(programs)
         await create_database(self._address(), self._settings)
@@ -90,18 +87,6 @@ class PostgresServer:
             await self._process.wait()
             self._process = None
 
-    @property
-    def _home(self) -> Path:
-        """The folder that the server's user can enter: the release's, or for `nobody` one of his own."""
-        if os.getuid() != 0 or self._namespaces is not False:
-            return self._folder
-        name = hashlib.sha256(str(self._folder).encode()).hexdigest()[:16]
-        return Path("/var/tmp") / f"ks-universal-{name}"  # noqa: S108 - checked for its owner before it is used
-
-    @property
-    def _data(self) -> Path:
-        return self._home / "data"
-
     def _address(self) -> ServerAddress:
         password = (self._folder / "superuser").read_text()
         return ServerAddress(host=_HOST, port=self.read_port(), password=password, data=str(self._data))
@@ -114,23 +99,19 @@ class PostgresServer:
         return await is_same_server(self._address())
 
     def _wipe(self) -> None:
-        for folder in {self._folder, self._home}:
-            if folder.is_symlink():
-                raise TargetError(Problem("local/state", f"{folder} is a symbolic link", hint="remove it"))
-            if folder.exists():
-                shutil.rmtree(folder)
+        make_private(self._folder)  # refuses a symbolic link
+        shutil.rmtree(self._folder)
 
     async def _initialise(self, programs: Programs) -> None:
         """Make the data folder, as a whole: a kill in between leaves none."""
-        self._prepare_home(programs)
         if self._data.exists():
+            _hand_over(self._data, programs.owner)
             return
-        aside, password_file = self._home / "data.new", self._home / "password.new"
+        aside, password_file = self._folder / "data.new", self._folder / "password.new"
         shutil.rmtree(aside, ignore_errors=True)
         password = secrets.token_hex(16)
         write_durably(self._folder / "superuser", password.encode())
         write_durably(password_file, password.encode())
-        _give(password_file, programs)
         options = (
             "-D",
             aside,
@@ -155,18 +136,6 @@ class PostgresServer:
             raise self._failure("could not make its data folder")
         password_file.unlink()
         aside.rename(self._data)
-
-    def _prepare_home(self, programs: Programs) -> None:
-        if programs.user is None:
-            return
-        if self._namespaces is None:
-            self._namespaces = False
-        with contextlib.suppress(FileExistsError):
-            self._home.mkdir(mode=0o755)
-            _give(self._home, programs)
-        found = self._home.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, pwd.getpwnam(programs.user).pw_uid):
-            raise TargetError(Problem("local/state", f"{self._home} is not ours", hint="remove it"))
 
     async def _launch(self, programs: Programs) -> None:
         """Start the server. A port that was free may be taken in the meantime: then it is tried with another."""
@@ -221,13 +190,11 @@ class PostgresServer:
 
 async def _spawn(programs: Programs, name: str, *words: str, log: Path) -> asyncio.subprocess.Process:
     """Start a program in a session of its own: the terminal's Ctrl-C is not for it, it is stopped last."""
-    group = pwd.getpwnam(programs.user).pw_gid if programs.user else None
-    groups: list[int] | None = [] if programs.user else None
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         return await asyncio.create_subprocess_exec(
             *programs.command(name), *words, stdin=asyncio.subprocess.DEVNULL, stdout=descriptor, stderr=descriptor,
-            start_new_session=True, cwd="/", user=programs.user, group=group, extra_groups=groups,
+            start_new_session=True, cwd="/",
         )  # fmt: skip
     finally:
         os.close(descriptor)
@@ -248,10 +215,13 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-def _give(path: Path, programs: Programs) -> None:
-    if programs.user:
-        account = pwd.getpwnam(programs.user)
-        os.chown(path, account.pw_uid, account.pw_gid)
+def _hand_over(data: Path, owner: int) -> None:
+    """Give the data to whom root runs the server as now, where it was the other of the two when they were made."""
+    found, nobody = data.stat().st_uid, find_nobody()
+    if os.getuid() != 0 or found == owner or nobody is None or found not in (0, nobody.pw_uid):
+        return
+    for path in (*data.rglob("*"), data):  # the folder itself last: it tells that all is done
+        os.chown(path, owner, -1, follow_symlinks=False)
 
 
 def _read_pid(data: Path) -> int | None:

