@@ -28,6 +28,16 @@ def test_the_steps_run_in_order_and_then_the_application(write: Write, folder: P
     assert processes_in(folder) == []
 
 
+def test_git_sees_nothing_of_the_state(write: Write, folder: Path) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    write({"values.yaml": values(), ".git/info/exclude": "steps\nvalues.yaml\n"})
+    with running() as up:
+        up.read_until("RunEnded")
+        up.interrupt()
+    assert (folder / ".ks-universal" / "web" / "lock").exists()
+    assert subprocess.run(["git", "status", "--porcelain"], capture_output=True, check=True).stdout == b""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_in_a_migration_leaves_no_process(write: Write, folder: Path, number: signal.Signals) -> None:
     write({"values.yaml": values(migration="echo busy; sleep 1000")})

@@ -16,12 +16,12 @@ import msgspec
 from ks_universal.api.values import check_release
 from ks_universal.cli.event_view import View
 from ks_universal.cli.file_watch import FileWatch, watching
-from ks_universal.cli.foreground import Request
+from ks_universal.cli.foreground import STATE, Request
 from ks_universal.cli.interruption import Interruption
 from ks_universal.cli.statuses import INTERRUPTED, REFUSED, find_run_status
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import Event, RunEnded
-from ks_universal.targets.local.state import make_private
+from ks_universal.targets.local.state import make_common, make_private
 
 _Process = subprocess.Popen[bytes]
 
@@ -29,6 +29,7 @@ _Process = subprocess.Popen[bytes]
 async def run_in_background(request: Request, view: View) -> int:
     """Start the release; returns 0 when all is ready, and else the exit status when nothing of it is left."""
     check_release(request.name)
+    make_common(STATE)
     folder = Path(tempfile.mkdtemp(prefix="up-", dir=make_private(request.state)))
     (folder / "events").touch()
     async with watching([str(folder / "events")]) as watch:

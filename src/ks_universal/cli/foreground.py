@@ -17,6 +17,7 @@ from ks_universal.cli.statuses import INTERRUPTED, REFUSED, find_run_status, fin
 from ks_universal.diagnostics import Problem, Severity, has_errors
 from ks_universal.errors import InputError, KsUniversalError, TargetError
 from ks_universal.model.local import LocalPostgres
+from ks_universal.targets.local.state import make_common
 
 if TYPE_CHECKING:
     from ks_universal.targets.local import LocalTarget
@@ -158,7 +159,7 @@ class _Foreground:
 
     def _open_target(self, values: Values) -> "LocalTarget":
         request = self._request
-        return open_local(
+        target = open_local(
             values,
             request.name,
             request.namespace,
@@ -167,6 +168,8 @@ class _Foreground:
             retry_delay_s=request.retry_delay_s,
             fresh=request.fresh,
         )
+        make_common(STATE)
+        return target
 
     def _refuse(self, error: KsUniversalError) -> None:
         """Show what is wrong with a version; without --watch, or where no version could be right, it is the end."""

@@ -45,6 +45,14 @@ def make_private(folder: Path) -> Path:
     return folder
 
 
+def make_common(folder: Path) -> Path:
+    """Make the folder of all releases, for this user only; git is to leave it alone, whose project ever it is in."""
+    make_private(folder)
+    if not (ignore := folder / ".gitignore").exists():
+        write_durably(ignore, b"*\n")
+    return folder
+
+
 class StateFolder:
     """Reads and writes the folder of one release; folders are made when first written to."""
 
