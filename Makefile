@@ -6,8 +6,9 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 READY := .venv/ready
 TOOLS := .venv/tools
+LOWEST := .venv/lowest
 
-.PHONY: demo test test-cluster check fmt bench clean
+.PHONY: demo test test-lowest test-cluster check fmt bench clean
 
 demo: $(READY)  ## the example application: migrated, running, and a second version whose migration fails
 	@$(BIN)/python examples/shop/demo.py
@@ -15,6 +16,12 @@ demo: $(READY)  ## the example application: migrated, running, and a second vers
 test: $(READY)  ## all tests but those that need a cluster; those beside Helm only where it can be fetched
 	@test -x $(TOOLS)/helm || $(BIN)/python tools/get_helm.py >/dev/null || echo "no Helm for this machine: tests beside it are skipped"
 	env -u KUBECONFIG $(BIN)/pytest -n 2
+
+# A dependency that is older than pyproject.toml says fails in the commands, the API, or the client of a cluster.
+test-lowest: $(READY)  ## the quick tests with the lowest versions of dependencies that pyproject.toml allows
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[dev]'
+	env -u KUBECONFIG $(LOWEST)/bin/pytest -n 2 tests/cli tests/engine tests/unit/targets
 
 # Beside three others on two cores a test's patience can run out: what fails then is shown, and has to succeed by itself.
 test-cluster: $(READY)  ## the tests on a real cluster: that of KUBECONFIG, else a node of this machine (Linux, root, Go)
