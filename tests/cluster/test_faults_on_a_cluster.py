@@ -72,6 +72,27 @@ class Cut(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
+class Broken(httpx2.AsyncByteStream):
+    """A stream that ends in the middle of its third line, without an error: as of a proxy that is told to stop."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, faults: Counter[str]) -> None:
+        self._stream = stream
+        self._faults = faults
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        lines = 0
+        async for piece in self._stream:
+            lines += piece.count(b"\n")
+            if lines >= 3:
+                self._faults["broken"] += 1
+                yield piece[:20]
+                return
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
 async def enumerate_pieces(stream: httpx2.AsyncByteStream) -> AsyncIterator[tuple[int, bytes]]:
     number = itertools.count()
     async for piece in stream:
@@ -102,6 +123,25 @@ class Faulty(httpx2.AsyncBaseTransport):
             await response.aread()
             raise httpx2.ReadError("connection reset")
         return response
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+class Breaking(httpx2.AsyncBaseTransport):
+    """Breaks each watch in the middle of a line."""
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport) -> None:
+        self.faults: Counter[str] = Counter()
+        self._transport = transport
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = await self._transport.handle_async_request(request)
+        if "watch=true" not in str(request.url):
+            return response
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        stream = Broken(response.stream, self.faults)
+        return httpx2.Response(response.status_code, headers=response.headers, stream=stream)
 
     async def aclose(self) -> None:
         await self._transport.aclose()
@@ -178,7 +218,7 @@ class Away(httpx2.AsyncBaseTransport):
         await self._transport.aclose()
 
 
-T = TypeVar("T", Away, Busy, Faulty, Late, Outdated)
+T = TypeVar("T", Away, Breaking, Busy, Faulty, Late, Outdated)
 
 
 def connect_through(stand_in: Callable[[httpx2.AsyncBaseTransport], T], kubeconfig: str) -> tuple[Connection, T]:
@@ -214,6 +254,16 @@ def test_errors_throttling_and_cut_connections_only_delay_a_deploy(
     assert events.lines() == [f"line {number}" for number in range(1, 21)]
     assert len(events.of(AttemptStarted)) == 1
     assert all(faulty.faults[fault] for fault in ("429", "500", "503", "lost", "cut"))
+
+
+def test_watches_that_break_in_the_middle_of_a_line_only_delay_a_deploy(
+    namespace: str, kubeconfig: str, tmp_path: Path
+) -> None:
+    connection, breaking = connect_through(Breaking, kubeconfig)
+    revision, events = deploy_over(connection, namespace, tmp_path)
+    assert revision.outcome is Outcome.SUCCEEDED
+    assert events.lines() == [f"line {number}" for number in range(1, 21)]
+    assert breaking.faults["broken"] > 3
 
 
 def test_real_stop_what_cannot_be_stopped_is_not_said_to_be_and_the_next_run_takes_it_up(

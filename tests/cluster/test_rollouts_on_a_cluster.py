@@ -7,7 +7,7 @@ from deploying import kubectl
 from ks_universal.engine.events import LogWritten, ObjectChanged, Waited
 from ks_universal.errors import RolloutFailed
 from ks_universal.plan.steps import RollOut
-from ks_universal.targets.kubernetes.kinds import POD
+from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, POD
 from ks_universal.targets.kubernetes.pods import is_finished
 
 
@@ -188,3 +188,31 @@ def test_a_quota_that_makes_a_rollout_slow_is_no_failure(namespace: str) -> None
     causes, waits = with_quota(namespace, 2, {"maxUnavailable": 1, "maxSurge": 1})
     assert causes == []
     assert any("exceeded quota" in said for said in waits), waits
+
+
+def unready() -> RollOut:
+    return roll_out(sh("trap 'exit 0' TERM; sleep 300 & wait", readinessProbe={"exec": {"command": ["false"]}}))
+
+
+@pytest.mark.parametrize("how", ["deleted", "being deleted", "made anew"])
+def test_a_deployment_that_somebody_deletes_is_not_waited_for(namespace: str, how: str) -> None:
+    async def main() -> RolloutFailed:
+        async with release(namespace) as (target, events), api(namespace) as client:
+            task = asyncio.create_task(target.roll_out(unready(), events.append))
+            while not any("0 of 1 ready" in event.waits_for for event in events.of(Waited)):
+                await asyncio.sleep(0.05)
+            if how == "being deleted":
+                await client.patch(DEPLOYMENT, "app", {"metadata": {"finalizers": ["example.com/hold"]}})
+            await client.delete(DEPLOYMENT, "app")
+            if how == "made anew":
+                await client.create(DEPLOYMENT, unready().body)
+            with pytest.raises(RolloutFailed) as caught:
+                async with asyncio.timeout(10):
+                    await task
+            if how == "being deleted":
+                await client.patch(DEPLOYMENT, "app", {"metadata": {"finalizers": None}})
+            return caught.value
+
+    causes = asyncio.run(main()).causes
+    assert [cause.code for cause in causes] == ["kubernetes/deployment-deleted", "kubernetes/serving"]
+    assert causes[1].message.startswith("its Deployment is ")

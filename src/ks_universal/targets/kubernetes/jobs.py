@@ -1,36 +1,31 @@
 """Migrations: a step's Job, taken up or made anew, followed to its end, really stopped where it must not go on."""
 
 import asyncio
-import contextlib
 from typing import Any
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.events import Emit, Event, LogWritten, StopFailed, Waited
+from ks_universal.engine.events import Emit, StopFailed
 from ks_universal.engine.finishing import finish
 from ks_universal.errors import KsUniversalError, MigrationFailed, TargetError
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
-from ks_universal.targets.kubernetes.attempts import Attempts, PodAttempt
+from ks_universal.targets.kubernetes.attempts import PodAttempt
 from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.kinds import JOB, POD
+from ks_universal.targets.kubernetes.job_watch import End, Ended, JobWatch, Stuck, await_change
+from ks_universal.targets.kubernetes.kinds import JOB
 from ks_universal.targets.kubernetes.observer import Observer, Topic
-from ks_universal.targets.kubernetes.patience import Patience
 from ks_universal.targets.kubernetes.pods import (
     condition,
     is_finished,
-    owner,
     read_containers,
 )
+from ks_universal.targets.kubernetes.sight import describe_loss
 from ks_universal.targets.kubernetes.staging import DIGEST, RUN, make_job, may_run, remove_job, start_job
-from ks_universal.targets.kubernetes.troubles import describe_wait, find_creation_trouble, find_trouble
 
 Json = dict[str, Any]
 
 _GRACE_S = 60.0
 """How much longer than the Job's own deadline the program waits: the pods' grace period, and a slow controller."""
-
-_ENDS = ("Complete", "SuccessCriteriaMet", "Failed")
-"""The conditions of a Job whose outcome is settled."""
 
 
 class JobRun:
@@ -59,9 +54,8 @@ class JobRun:
         self._is_unrecorded = is_unrecorded
         self._name = str(step.migration.body["metadata"]["name"])
         self._topic: Topic = ("Job", self._name)
-        self._attempts = Attempts(client, step, self._tell)
-        self._patience = Patience()
-        self._said = ""
+        self._watch = JobWatch(client, observer, step, emit)
+        self._attempts = self._watch.attempts
         self._resumed = False
 
     async def migrate(self) -> tuple[Attempt, ...]:
@@ -91,7 +85,7 @@ class JobRun:
             self._resumed = True
             return await start_job(self._client, self._step, self._marks, job)
         if job is not None:
-            self._say("the pods of the Job that ran before to be gone")
+            self._watch.say("the pods of the Job that ran before to be gone")
             await remove_job(self._client, self._observer, job)
         await self._await_no_pods()
         return await make_job(self._client, self._step, self._marks)
@@ -108,92 +102,39 @@ class JobRun:
         """Wait until no pod of any Job of this name runs: also not of one that was deleted behind our back."""
         with self._observer.follow(self._topic) as changed:
             while any(not is_finished(pod) for pod in self._observer.pods(self._topic)):
-                self._say("the pods of the Job that ran before to be gone")
-                await _change(changed, None)
+                self._watch.say("the pods of the Job that ran before to be gone")
+                await await_change(changed, None)
                 self._observer.check()
 
     async def _begin_again(self, job: Json) -> Json:
         """Replace a Job that failed because somebody deleted its pods, which is not the migration's failure."""
-        self._say("its pods, which somebody deleted, to be gone")
+        self._watch.say("its pods, which somebody deleted, to be gone")
         await remove_job(self._client, self._observer, job)
         self._resumed = False
         return await make_job(self._client, self._step, self._marks, retries=self._attempts.retries_left)
 
     async def _follow(self, job: Json) -> bool:
         """Follow a Job to its success; False: it ended without, for reasons that are not its own."""
-        uid = job["metadata"]["uid"]
-        seen = False
-        with self._observer.follow(self._topic) as changed:
-            while True:
-                await _change(changed, self._patience.left_s())
-                self._observer.check()
-                current = self._observer.job(self._name)
-                if current is not None and current["metadata"]["uid"] == uid:
-                    seen, job = True, current
-                elif seen:
-                    raise await self._fail(Problem("kubernetes/job-deleted", f"somebody deleted Job/{self._name}"))
-                await self._look(job, [pod for pod in self._observer.pods(self._topic) if owner(pod)[2] == uid])
-                if self._attempts.succeeded >= (job["spec"].get("completions") or 1):
-                    return True  # known by the pods about a second before the Job's condition says so
-                if any(_is_true(job, kind) for kind in _ENDS):
-                    await self._catch_up(job)
-                if _is_true(job, "Complete") or _is_true(job, "SuccessCriteriaMet"):
-                    return not self._attempts.was_interrupted
-                if _is_true(job, "Failed"):
-                    if self._is_excused(job):
-                        return False
-                    raise await self._fail(*self._verdict(job))
-
-    async def _catch_up(self, job: Json) -> None:
-        """Read the pods of a Job that has ended: its end may be observed before theirs, as each kind has its watch."""
-        uid = job["metadata"]["uid"]
-        listing = await self._client.list(POD, labels=f"batch.kubernetes.io/job-name={self._name}")
-        pods = [pod for pod in listing.items if owner(pod)[2] == uid]
-        await self._attempts.update(pods, resumed=self._resumed, stopped=_find_stop(job))
-
-    async def _look(self, job: Json, pods: list[Json]) -> None:
-        """Take in what the pods have become: attempts begin and end, waits are told, hopeless ones given up."""
-        await self._attempts.update(pods, resumed=self._resumed, stopped=_find_stop(job))
-        running = [pod for pod in pods if not is_finished(pod)]
-        if condition(job, "Failed") or condition(job, "FailureTarget") or condition(job, "Complete"):
-            self._say(next((describe_wait(pod) for pod in running if "deletionTimestamp" in pod["metadata"]), ""))
-            return
-        troubles = [find_trouble(pod, self._observer.events(pod)) for pod in running]
-        if self._step.migration.timeout_s is None:
-            troubles += self._attempts.find_vain_waits()
-        if not running:
-            troubles.append(find_creation_trouble(self._observer.events(job)))
-        hopeless = self._patience.judge([trouble for trouble in troubles if trouble is not None])
-        if hopeless is not None:
-            await self._give_up(hopeless)
-        self._tell_wait(running)
+        match await self._watch.follow(job, resumed=self._resumed):
+            case Stuck(trouble):
+                raise await self._give_up(trouble)
+            case Ended(End.DONE):
+                return True
+            case Ended(End.COMPLETE):
+                return not self._attempts.was_interrupted
+            case Ended(End.GONE):
+                raise await self._fail(describe_loss(JOB, self._name))
+            case Ended(_, last):
+                if self._is_excused(last):
+                    return False
+                raise await self._fail(*self._verdict(last))
 
     def _is_excused(self, job: Json) -> bool:
         """Tell whether the Job only failed because its controller counts deleted pods as failures."""
         return condition(job, "Failed").get("reason") == "BackoffLimitExceeded" and self._attempts.retries_left >= 0
 
-    def _tell(self, event: Event) -> None:
-        """Pass an event on; by what an init container says it is known whether it waits in vain."""
-        self._emit(event)
-        if isinstance(event, LogWritten) and event.source != self._step.id:
-            self._observer.wake(self._topic)
-
-    def _tell_wait(self, running: list[Json]) -> None:
-        if running:
-            again = ", which says the same again and again" if self._attempts.repeats_itself else ""
-            self._say(describe_wait(running[-1]) + again)
-        elif self._attempts.awaits_retry:
-            self._say("the next attempt")
-        elif not self._attempts.ended:
-            self._say("its pod to be created")
-
-    def _say(self, reason: str) -> None:
-        if reason and reason != self._said:
-            self._emit(Waited(step=self._step.id, waits_for=reason))
-        self._said = reason
-
-    async def _give_up(self, problem: Problem) -> None:
-        """End a Job that cannot succeed, so that nothing of it runs later, and raise the cause.
+    async def _give_up(self, problem: Problem) -> MigrationFailed:
+        """End a Job that cannot succeed, so that nothing of it runs later; gives the failure.
 
         The Job stays for reading, as failed; its controller removes the pods that never got to work.
         """
@@ -204,15 +145,15 @@ class JobRun:
         await self._client.patch(JOB, self._name, patch)
         with self._observer.follow(self._topic) as changed:
             while any(not is_finished(pod) for pod in self._observer.pods(self._topic)):
-                await _change(changed, None)
+                await await_change(changed, None)
                 self._observer.check()
-        raise await self._fail(problem, trouble=problem)
+        return await self._fail(problem, trouble=problem)
 
     async def _stop(self) -> None:
         """Delete the Job and see its pods gone; their logs are kept in the attempts."""
         job = await self._client.get(JOB, self._name)
         if job is not None:
-            self._say("its pod to end, which is told to stop")
+            self._watch.say("its pod to end, which is told to stop")
             await remove_job(self._client, self._observer, job)
         await self._attempts.end(reason="stopped")
 
@@ -255,21 +196,3 @@ def _vain_wait(attempt: PodAttempt) -> str:
             last = attempt.last_lines()[-1:]
             return f": init container {state.name} waited in vain" + (f", last saying: {last[0]}" if last else "")
     return ""
-
-
-def _find_stop(job: Json) -> str | None:
-    """Say why the controller ends the Job's pods before their time; None where it does not."""
-    reasons = {condition(job, kind).get("reason") for kind in ("Failed", "FailureTarget")}
-    return "timeout" if "DeadlineExceeded" in reasons else None
-
-
-def _is_true(job: Json, kind: str) -> bool:
-    return bool(condition(job, kind).get("status") == "True")
-
-
-async def _change(changed: asyncio.Event, at_most_s: float | None) -> None:
-    """Wait for a change, or until somebody's patience ends."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(at_most_s):
-            await changed.wait()
-    changed.clear()

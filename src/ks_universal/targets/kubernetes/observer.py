@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ks_universal.errors import KsUniversalError
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, EVENT, JOB, POD, REPLICA_SET
 from ks_universal.targets.kubernetes.pods import created, owner
@@ -25,7 +24,7 @@ class Observer:
         self._events: dict[str, dict[str, Json]] = defaultdict(dict)
         self._pods: dict[Topic, dict[str, Json]] = defaultdict(dict)
         self._tasks: list[asyncio.Task[None]] = []
-        self._failure: KsUniversalError | None = None
+        self._failure: BaseException | None = None
         self._starting = asyncio.Lock()
         selector = f"app.kubernetes.io/instance={release}"
         self._jobs = Mirror(client, JOB, self._tell, labels=selector, fields=None)
@@ -41,7 +40,9 @@ class Observer:
                 return
             mirrors = (self._jobs, self._deployments, self._replica_sets, self._all_pods, self._all_events)
             await asyncio.gather(*(mirror.fill() for mirror in mirrors))
-            self._tasks = [asyncio.create_task(self._run(mirror)) for mirror in mirrors]
+            self._tasks = [asyncio.create_task(mirror.run()) for mirror in mirrors]
+            for task in self._tasks:
+                task.add_done_callback(self._note_end)
 
     async def stop(self) -> None:
         """Stop observing."""
@@ -91,13 +92,13 @@ class Observer:
         """Read the events about an object, in the order in which they last happened."""
         return sorted(self._events[item["metadata"]["uid"]].values(), key=_last_seen)
 
-    async def _run(self, mirror: Mirror) -> None:
-        try:
-            await mirror.run()
-        except KsUniversalError as failure:
-            self._failure = failure
-            for followers in self._changed.values():
-                _wake(followers)
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        """Tell all who follow what ended the observation: they would wait for ever."""
+        if task.cancelled():
+            return
+        self._failure = task.exception()
+        for followers in self._changed.values():
+            _wake(followers)
 
     def _tell(self, item: Json) -> None:
         topic = _topic(item)

@@ -26,3 +26,8 @@ class Patience:
     def left_s(self) -> float | None:
         """Seconds until the least patient trouble has lasted too long; None when there is none."""
         return None if self._ends_at is None else max(0.0, self._ends_at - now_s())
+
+
+def find_soonest(*left_s: float | None) -> float | None:
+    """The first of the moments at which time alone makes a difference; None: it makes none."""
+    return min((each for each in left_s if each is not None), default=None)

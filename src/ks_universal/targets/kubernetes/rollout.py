@@ -12,9 +12,10 @@ from ks_universal.plan.steps import RollOut
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.clock import now_s
 from ks_universal.targets.kubernetes.init_logs import InitLog
+from ks_universal.targets.kubernetes.kinds import DEPLOYMENT
 from ks_universal.targets.kubernetes.logs import read_log
 from ks_universal.targets.kubernetes.observer import Observer, Topic
-from ks_universal.targets.kubernetes.patience import Patience
+from ks_universal.targets.kubernetes.patience import Patience, find_soonest
 from ks_universal.targets.kubernetes.pods import condition, is_ready, read_containers
 from ks_universal.targets.kubernetes.readiness import (
     find_current,
@@ -24,6 +25,7 @@ from ks_universal.targets.kubernetes.readiness import (
     proves_itself,
     read_progress,
 )
+from ks_universal.targets.kubernetes.sight import Sight, describe_loss
 from ks_universal.targets.kubernetes.troubles import (
     LONGEST_BACK_OFF_S,
     Trouble,
@@ -58,6 +60,7 @@ class Rollout:
         self._troubles: list[Problem] = []
         self._restarts_before: dict[str, dict[str, int]] = {}
         self._init_log = InitLog(client, self._take_line)
+        self._sight = Sight(client, DEPLOYMENT, applied, observer.deployment)
 
     async def follow(self) -> None:
         """Wait until it is done. Raises RolloutFailed as soon as it is known that it will not be."""
@@ -76,7 +79,7 @@ class Rollout:
     def _left_s(self) -> float | None:
         """Seconds until a trouble has lasted too long, or the new pods have stayed up for long enough."""
         settling_s = None if self._up_since_s is None else max(0.0, self._up_since_s + _SETTLING_S - now_s())
-        return min((left_s for left_s in (settling_s, self._patience.left_s()) if left_s is not None), default=None)
+        return find_soonest(settling_s, self._patience.left_s(), self._sight.left_s())
 
     def _has_settled(self, deployment: Json, fresh: list[Json]) -> bool:
         """Whether the pods have stayed up; a restart begins it anew: it may be over before the pod was seen unready."""
@@ -86,8 +89,8 @@ class Rollout:
         return proves_itself(deployment) or now_s() - self._up_since_s >= _SETTLING_S
 
     async def _is_done(self) -> bool:
-        deployment = self._observer.deployment(self._name)
-        if deployment is None or not _is_as_new(deployment, self._applied):
+        deployment = await self._find_deployment()
+        if deployment is None:
             return False
         replica_sets, pods = self._observer.replica_sets(deployment), self._observer.pods(self._topic)
         progress = read_progress(deployment, replica_sets, pods)
@@ -103,6 +106,16 @@ class Rollout:
             raise await self._fail(hopeless, deployment)
         self._say(progress.waits_for + self._describe_unready(fresh))
         return False
+
+    async def _find_deployment(self) -> Json | None:
+        """Find the Deployment as it is since this was applied; None: that is yet to be observed."""
+        found = await self._sight.look()
+        if isinstance(found, Problem):
+            raise RolloutFailed(self._step.id, (found, _say_what_runs("its Deployment is not there any more")))
+        if found is not None and "deletionTimestamp" in found["metadata"]:  # its controller does nothing more for it
+            deleted = describe_loss(DEPLOYMENT, self._name, "is deleting")
+            raise RolloutFailed(self._step.id, (deleted, _say_what_runs("its Deployment is being deleted")))
+        return found if found is not None and _is_as_new(found, self._applied) else None
 
     def _judge(
         self, deployment: Json, replica_sets: list[Json], pods: list[Json], overdue: Problem | None
@@ -208,10 +221,11 @@ def _is_as_new(deployment: Json, applied: Json) -> bool:
 
 
 def _what_runs(serving: int) -> Problem:
-    if serving:
-        message = (
-            f"{serving} pod{'s' if serving > 1 else ''} of the version before still serve{'' if serving > 1 else 's'}"
-        )
-    else:
-        message = "nothing of the version before serves"
+    if serving == 0:
+        return _say_what_runs("nothing of the version before serves")
+    plural = serving > 1
+    return _say_what_runs(f"{serving} pod{'s' * plural} of the version before still serve{'' if plural else 's'}")
+
+
+def _say_what_runs(message: str) -> Problem:
     return Problem("kubernetes/serving", message, severity=Severity.WARNING)

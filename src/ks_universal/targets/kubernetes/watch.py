@@ -18,6 +18,13 @@ _SILENCE_S = 100.0
 _PAUSE_S = 0.3
 
 
+class _Change(msgspec.Struct, frozen=True):
+    """A line of a watch."""
+
+    type: str
+    object: Json
+
+
 class Mirror:
     """The objects of a kind in a namespace, by name; `notify` is called with each that came, changed or went."""
 
@@ -61,6 +68,9 @@ class Mirror:
                     await asyncio.sleep(_PAUSE_S)
             except httpx2.TransportError:
                 await asyncio.sleep(_PAUSE_S)
+            except msgspec.DecodeError:  # a proxy has cut the stream in the middle of a line
+                await asyncio.sleep(_PAUSE_S)
+                await self.fill()  # where it cuts at the same line again and again, this brings what is in it
 
     async def _follow(self) -> None:
         parameters = {
@@ -72,16 +82,16 @@ class Mirror:
         path = self._kind.path(self._client.namespace)
         async with self._client.stream(path, parameters, silence_s=_SILENCE_S) as lines:
             async for line in lines:
-                self._take(msgspec.json.decode(line))
+                self._take(msgspec.json.decode(line, type=_Change))
 
-    def _take(self, event: Json) -> None:
-        item = event["object"]
-        if event["type"] == "ERROR":
+    def _take(self, change: _Change) -> None:
+        item = change.object
+        if change.type == "ERROR":
             raise _refusal(item)
         self._version = item["metadata"]["resourceVersion"]
-        if event["type"] == "BOOKMARK":
+        if change.type == "BOOKMARK":
             return
-        if event["type"] == "DELETED":
+        if change.type == "DELETED":
             self.objects.pop(item["metadata"]["name"], None)
         else:
             self.objects[item["metadata"]["name"]] = item
