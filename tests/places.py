@@ -9,8 +9,8 @@ from ks_universal.diagnostics import Problem
 from ks_universal.engine.target import Target
 from ks_universal.model.local import Local
 from ks_universal.model.migrations import Phase
-from ks_universal.plan.steps import Migrate, RollOut
-from ks_universal.resources.objects import Migration
+from ks_universal.plan.steps import AwaitOldPods, Migrate, RollOut
+from ks_universal.resources.objects import Migration, identity
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.connection import connect
 from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
@@ -33,8 +33,8 @@ class Place(Protocol):
     def script(self, *codes: int | None) -> Json:
         """Give the PodSpec of a migration whose attempts say `try N` and end with these codes; None: it never ends."""
 
-    def serve(self, *, broken: bool = False) -> Json:
-        """Give the PodSpec of an application that comes up, or does not."""
+    def serve(self, *, broken: bool = False, version: str = "1") -> Json:
+        """Give the PodSpec of a version of an application that comes up, or does not."""
 
 
 class Memory:
@@ -55,9 +55,9 @@ class Memory:
         )
         return {"containers": [{"name": "main", "image": "app:1", "args": [repr(codes)]}]}
 
-    def serve(self, *, broken: bool = False) -> Json:
+    def serve(self, *, broken: bool = False, version: str = "1") -> Json:
         self._world.broken = {ROLLOUT: Problem("test/broken", "it does not come up")} if broken else {}
-        return {"containers": [{"name": "main", "image": "app:1", "args": [repr(broken)]}]}
+        return {"containers": [{"name": "main", "image": "app:1", "args": [repr(broken), version]}]}
 
 
 class Here:
@@ -82,8 +82,8 @@ class Here:
         (self._folder / "tries").unlink(missing_ok=True)
         return {"containers": [{"name": "main", "image": "app:1", "command": [sys.executable, "-c", program]}]}
 
-    def serve(self, *, broken: bool = False) -> Json:
-        script = "exit 1" if broken else "trap 'exit 0' TERM; while :; do sleep 0.05; done"
+    def serve(self, *, broken: bool = False, version: str = "1") -> Json:
+        script = f"echo {version}; " + ("exit 1" if broken else "trap 'exit 0' TERM; while :; do sleep 0.05; done")
         return {"containers": [{"name": "main", "image": "app:1", "command": ["sh", "-c", script]}]}
 
 
@@ -107,8 +107,8 @@ class Cluster:
         main = {"name": "main", "image": "busybox:local", "command": ["sh", "-c", program], "volumeMounts": mounts}
         return {"restartPolicy": "Never", "containers": [main], "volumes": [{"name": "tries", "hostPath": tries}]}
 
-    def serve(self, *, broken: bool = False) -> Json:
-        script = "exit 1" if broken else "trap 'exit 0' TERM; while :; do sleep 0.05; done"
+    def serve(self, *, broken: bool = False, version: str = "1") -> Json:
+        script = f"echo {version}; " + ("exit 1" if broken else "trap 'exit 0' TERM; while :; do sleep 0.05; done")
         probe = {"exec": {"command": ["true"]}, "initialDelaySeconds": 1, "periodSeconds": 1}
         main = {"name": "main", "image": "busybox:local", "command": ["sh", "-c", script], "readinessProbe": probe}
         return {"containers": [main]}
@@ -142,6 +142,10 @@ def roll_out(place: Place, pod: Json) -> RollOut:
     }
     body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(place, "web"), "spec": spec}
     return RollOut(id=ROLLOUT, application="web", body=body)
+
+
+def await_old_pods(rollout: RollOut) -> AwaitOldPods:
+    return AwaitOldPods(id="web/old-pods", application="web", identity=identity(rollout.body))
 
 
 def metadata(place: Place, name: str) -> Json:

@@ -6,7 +6,8 @@ from cluster_release import Events, Json, api, release, roll_out, serve, sh
 from deploying import kubectl
 from ks_universal.engine.events import LogWritten, ObjectChanged, Waited
 from ks_universal.errors import RolloutFailed
-from ks_universal.plan.steps import RollOut
+from ks_universal.plan.steps import AwaitOldPods, RollOut
+from ks_universal.resources.objects import identity
 from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, POD
 from ks_universal.targets.kubernetes.pods import is_finished
 
@@ -37,12 +38,29 @@ def running(namespace: str) -> list[Json]:
     return asyncio.run(look())
 
 
-def test_a_rollout_ends_when_the_new_pods_are_ready_and_the_last_old_one_is_gone(namespace: str) -> None:
-    slow_end = serve("old", lifecycle={"preStop": {"exec": {"command": ["sleep", "1"]}}})
-    failure, events = run(namespace, roll_out(slow_end), roll_out(serve("new")))
-    assert failure is None
+@pytest.mark.parametrize("kept", [10, 0], ids=["its ReplicaSet stays", "its ReplicaSet goes"])
+def test_a_rollout_ends_when_the_new_version_serves_and_the_last_old_pod_can_be_waited_for(
+    namespace: str, kept: int
+) -> None:
+    slow_end = {"preStop": {"exec": {"command": ["sleep", "8"]}}}
+    old = roll_out(serve("old", lifecycle=slow_end), terminationGracePeriodSeconds=30)
+    new = roll_out(serve("new"))
+    old.body["spec"]["revisionHistoryLimit"] = new.body["spec"]["revisionHistoryLimit"] = kept
+    wait = AwaitOldPods(id="app/old-pods", application="app", identity=identity(new.body))
+
+    async def main() -> tuple[Events, list[int]]:
+        async with release(namespace) as (target, events):
+            await target.roll_out(old, events.append)
+            await target.roll_out(new, events.append)
+            stopping = [target.count_old_pods(new)]
+            await target.await_old_pods(wait, events.append)
+            return events, [*stopping, target.count_old_pods(new)]
+
+    events, stopping = asyncio.run(main())
     assert [event.change for event in events.of(ObjectChanged)] == ["created", "changed"]
-    assert "1 old pod to end" in [event.waits_for for event in events.of(Waited)]
+    assert stopping == [1, 0]
+    waits = [event.waits_for for event in events.of(Waited)]
+    assert waits.index("1 old pod to end") == len(waits) - 1
     assert ["echo new" in pod["spec"]["containers"][0]["command"][2] for pod in running(namespace)] == [True]
 
 

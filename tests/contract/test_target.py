@@ -15,7 +15,7 @@ from ks_universal.plan.records import Outcome, Revision, StepRecord
 from ks_universal.plan.steps import Apply, Delete, Migrate
 from ks_universal.resources.objects import Rendered, Resource, identity
 from ks_universal.targets.kubernetes.ownership import contains
-from places import STEP, Place, metadata, migrate, roll_out
+from places import STEP, Place, await_old_pods, metadata, migrate, roll_out
 from releases import Events
 
 Work = Callable[[Target, Events], Awaitable[None]]
@@ -256,6 +256,18 @@ def test_a_rollout_makes_the_deployment_live_and_an_equal_one_changes_nothing(pl
 
     changes = [event.change for event in run(place, work).of(ObjectChanged)]
     assert changes == ["created", "unchanged"]
+
+
+def test_when_the_old_pods_were_awaited_none_is_left(place: Place) -> None:
+    async def work(target: Target, events: Events) -> None:
+        await target.roll_out(roll_out(place, place.serve()), events)
+        step = roll_out(place, place.serve(version="2"))
+        await target.roll_out(step, events)
+        for _ in range(2):
+            await target.await_old_pods(await_old_pods(step), events)
+            assert target.count_old_pods(step) == 0
+
+    run(place, work)
 
 
 def test_a_rollout_that_does_not_come_up_fails_with_its_causes(place: Place) -> None:

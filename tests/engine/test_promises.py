@@ -90,6 +90,38 @@ def test_order_independent_applications_migrate_side_by_side() -> None:
     assert revision.outcome is Outcome.SUCCEEDED
 
 
+def contracting(tag: str) -> Rendered:
+    """An application with a step that comes after its new version."""
+    return release(web=app("expand", {"name": "contract", "args": ["x"], "phase": "post"}, tag=tag))
+
+
+def test_order_a_migration_of_the_post_phase_waits_for_the_last_old_pod() -> None:
+    world = deployed(contracting("1.0"))
+    world.old_pods["web"] = lambda: until(lambda: world.count("rolled-out")["web/rollout"] == 1)
+    revision, events = deploy(contracting("2.0"), world)
+    history = [(change.what, change.subject) for change in world.history]
+    assert history.index(("old-pods-gone", "web")) < history.index(("attempt-started", "web/migrations/contract"))
+    assert [event.stopping for event in events.of(StepSucceeded) if event.step == "web/rollout"] == [1]
+    assert (revision.outcome, events.of(RunEnded)[0].stopping) == (Outcome.SUCCEEDED, {})
+
+
+def test_a_deploy_ends_when_the_new_version_serves_and_says_how_many_old_pods_are_still_stopping() -> None:
+    world = deployed()
+    world.old_pods["web"] = asyncio.Event().wait  # for good
+    revision, events = deploy(SECOND, world)
+    assert (revision.outcome, events.of(RunEnded)[0].stopping) == (Outcome.SUCCEEDED, {"web": 1})
+    again, _ = deploy(SECOND, world)
+    assert again.outcome is Outcome.SUCCEEDED
+
+
+def test_a_run_whose_rollout_failed_tells_of_no_old_pods_that_are_stopping() -> None:
+    world = deployed()
+    world.old_pods["web"] = asyncio.Event().wait
+    world.broken["web/rollout"] = Problem("test/broken", "it does not come up")
+    _, events = deploy(SECOND, world)
+    assert events.of(RunEnded)[0].stopping == {}
+
+
 # gate, stand still
 
 

@@ -43,7 +43,8 @@ def format_event(event: Event) -> Line | None:  # noqa: C901 - one case an event
         case events.ContainerEnded():
             return Line(event.source, _format_container_end(event), "yellow")
         case events.StepSucceeded():
-            return Line(event.step, f"done in {format_duration(event.duration_s)}", "green")
+            stopping = f"; {format_stopping(event.stopping)}" if event.stopping else ""
+            return Line(event.step, f"done in {format_duration(event.duration_s)}{stopping}", "green")
         case events.StepFailed():
             return Line(event.step, "failed", "bold red")
         case events.StopFailed():
@@ -66,6 +67,11 @@ def format_duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def format_stopping(count: int) -> str:
+    """Say that old pods have been told to stop, and are still there: `1 old pod is still stopping`."""
+    return "1 old pod is still stopping" if count == 1 else f"{count} old pods are still stopping"
 
 
 def _format_change(event: events.ObjectChanged) -> Line | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from ks_universal.cli.event_lines import format_attempt, format_duration
+from ks_universal.cli.event_lines import format_attempt, format_duration, format_stopping
 from ks_universal.cli.tracebacks import fold_tracebacks
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import (
@@ -28,6 +28,7 @@ _VERDICTS = {
     Outcome.INTERRUPTED: "was interrupted",
     Outcome.SKIPPED: "was not run",
 }
+_ROLLOUTS = frozenset(("rollout", "awaitoldpods"))
 _TAIL_LINES = 12
 _EXIT_CODE, _SERVING, _TIMEOUT = "process/exit-code", "kubernetes/serving", "migrations/timeout"
 _MAY_GO_ON = (
@@ -59,10 +60,10 @@ class RunReport:
     @property
     def stopped(self) -> Outcome:
         """What it means that the run was stopped where it was: by what was at work, a migration before all else."""
-        kinds = self._at_work.values()
+        kinds = set(self._at_work.values())
         if "migrate" in kinds:
             return Outcome.MIGRATION_FAILED
-        return Outcome.ROLLOUT_FAILED if "rollout" in kinds else Outcome.FAILED
+        return Outcome.ROLLOUT_FAILED if _ROLLOUTS & kinds else Outcome.FAILED
 
     def take(self, event: Event) -> None:
         """Remember what the report will tell."""
@@ -108,6 +109,7 @@ class RunReport:
         if end.outcome is not Outcome.SUCCEEDED:
             yield ""
             yield from self._running_lines(end)
+        yield from (f"{application}: {format_stopping(count)}" for application, count in end.stopping.items())
 
     def _judge(self, outcome: Outcome) -> str:
         if outcome is Outcome.ROLLOUT_FAILED and any(skipped.kind == "migrate" for skipped in self._skipped):
@@ -129,7 +131,7 @@ class RunReport:
     def _stopped_lines(self, step: str) -> Iterator[str]:
         """Say what became of a step that the run's end has cut short; a rollout is the cluster's to go on with."""
         attempts = self._attempts.get(step, [])
-        if self._is_on_its_way(step):
+        if self._goes_on and self._at_work[step] in _ROLLOUTS:
             yield f"no longer watched: {step}"
             yield _GOES_ON
         elif step in self._may_run:

@@ -8,6 +8,7 @@ import msgspec
 
 from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
 from ks_universal.cli.console import write_result
+from ks_universal.cli.event_lines import format_stopping
 from ks_universal.cli.record_lines import format_revision
 from ks_universal.plan.records import Outcome
 
@@ -54,6 +55,7 @@ def format_state(state: "ReleaseState") -> Iterator[str]:
 
 def _format_workload(workload: "Workload") -> Iterator[str]:
     waits = f"; waits for {workload.waits_for}" if workload.waits_for else ""
-    yield f"{workload.name}: {workload.ready} of {workload.wanted} ready{waits}"
+    stopping = f"; {format_stopping(workload.stopping)}" if workload.stopping else ""
+    yield f"{workload.name}: {workload.ready} of {workload.wanted} ready{waits}{stopping}"
     yield from (f"  {container}: {image}" for container, image in workload.images.items())
     yield from (f"  {line}" for problem in workload.problems for line in str(problem).splitlines())

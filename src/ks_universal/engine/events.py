@@ -37,7 +37,10 @@ class RunStarted(_Event, frozen=True, kw_only=True):
 
 
 class StepStarted(_Event, frozen=True, kw_only=True):
-    """All that the step needs has succeeded; it begins. `kind`: `apply`, `migrate`, `rollout` or `delete`."""
+    """All that the step needs has succeeded; it begins.
+
+    `kind`: `apply`, `migrate`, `rollout`, `awaitoldpods` or `delete`.
+    """
 
     step: str
     kind: str
@@ -96,10 +99,11 @@ class ContainerEnded(_Event, frozen=True, kw_only=True):
 
 
 class StepSucceeded(_Event, frozen=True, kw_only=True):
-    """The step is done."""
+    """The step is done. `stopping`: how many old pods are still stopping, after a rollout."""
 
     step: str
     duration_s: float
+    stopping: int = 0
 
 
 class StepFailed(_Event, frozen=True, kw_only=True):
@@ -126,13 +130,17 @@ class StopFailed(_Event, frozen=True, kw_only=True):
 
 
 class RunEnded(_Event, frozen=True, kw_only=True):
-    """The run is over; its lock is given back next. `runs`: application to the revision that runs now (None: none)."""
+    """The run is over; its lock is given back next. `runs`: application to the revision that runs now (None: none).
+
+    `stopping`: application to how many of its old pods are still stopping, where there are any.
+    """
 
     release: str
     revision: int
     outcome: Outcome
     duration_s: float
     runs: dict[str, int | None]
+    stopping: dict[str, int] = {}
 
 
 Event = (

@@ -67,6 +67,10 @@ class Record:
             self._note_stop(step.identity.name)
         self._note_job(step)
 
+    def has_succeeded(self, step: Step) -> bool:
+        """Tell whether a step has succeeded."""
+        return step.id in self._succeeded
+
     def fail(self, failure: Failure) -> None:
         """Note that a step has failed."""
         self._failures.append(failure)

@@ -33,7 +33,7 @@ from ks_universal.plan.build import MigratePolicy, build_plan
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.records import Failure, Outcome, Revision, State
 from ks_universal.plan.show import show_plan
-from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.resources.objects import Rendered
 
 MIGRATIONS_AT_ONCE = 50
@@ -169,7 +169,8 @@ class _Execution:
             await self._fail(step, error)
         else:
             self._schedule.succeed(step.id)
-            self._emit(StepSucceeded(step=step.id, duration_s=_now_s() - began_s))
+            stopping = self._target.count_old_pods(step) if isinstance(step, RollOut) else 0
+            self._emit(StepSucceeded(step=step.id, duration_s=_now_s() - began_s, stopping=stopping))
         self._start_ready(group)
 
     async def _perform(self, step: Step) -> None:
@@ -180,6 +181,8 @@ class _Execution:
                 await self._target.delete(step, self._emit_of_deletion)
             case RollOut():
                 await self._target.roll_out(step, self._emit)
+            case AwaitOldPods():
+                await self._target.await_old_pods(step, self._emit)
             case Migrate():
                 await self._target.migrate(step, self._emit_of_migration)
             case _:
@@ -222,6 +225,12 @@ class _Execution:
                 await self._target.save(self._record.show())
                 self._saved = newest
 
+    def _count_old_pods(self) -> dict[str, int]:
+        """Count the old pods that are still stopping, by application, of the rollouts that have succeeded."""
+        rollouts = (step for step in self._plan.steps if isinstance(step, RollOut) and self._record.has_succeeded(step))
+        counts = {step.application or step.id: self._target.count_old_pods(step) for step in rollouts}
+        return {application: count for application, count in counts.items() if count}
+
     async def _close(self, outcome: Outcome, began_s: float) -> Revision:
         revision = self._record.close(outcome, datetime.now(UTC))
         try:
@@ -234,6 +243,7 @@ class _Execution:
                     outcome=outcome,
                     duration_s=_now_s() - began_s,
                     runs=self._record.runs,
+                    stopping=self._count_old_pods(),
                 )
             )
         return revision

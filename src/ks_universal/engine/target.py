@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit
 from ks_universal.plan.records import Attempt, Revision, State
-from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Rendered
 
 Json = dict[str, Any]
@@ -46,10 +46,19 @@ class Target(Protocol):
         """
 
     async def roll_out(self, step: RollOut, emit: Emit) -> None:
-        """Bring the new version up, wait until it is ready and the old one gone.
+        """Bring the new version up; returns when it serves and all pods of the versions before are told to stop.
 
         Raises RolloutFailed, whose causes say what runs now.
         """
+
+    async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:
+        """Wait until the last pod of the versions before is gone, of a Deployment that this run has rolled out.
+
+        Raises RolloutFailed where the new version, which the target has not waited for, does not come up.
+        """
+
+    def count_old_pods(self, step: RollOut) -> int:
+        """Count the pods of the versions before that are told to stop and not gone yet, as last seen; asks nobody."""
 
     async def save(self, revision: Revision) -> None:
         """Keep the revision's record, replacing the one of the same number; durable on return."""

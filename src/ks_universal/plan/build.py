@@ -18,8 +18,8 @@ from ks_universal.plan.graph import Graph
 from ks_universal.plan.one_off_jobs import has_run
 from ks_universal.plan.order import Circle
 from ks_universal.plan.records import Outcome, Revision, State
-from ks_universal.plan.release import RUN_PODS, Member, Release, is_rolled_out
-from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
+from ks_universal.plan.release import AROUND_PODS, RUN_PODS, Member, Release, is_rolled_out
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.plan.undo import list_undo_jobs
 from ks_universal.plan.unfinished import find_outdated
 from ks_universal.plan.when import MigratePolicy, find_refusals
@@ -114,13 +114,18 @@ class _Steps:
         return close_gates(self.graph, self._release, users=gated, migrations=last, state=self._state)
 
     def add_deletes(self, kept: Collection[Identity]) -> None:
-        """Remove what left the values, after all else: what runs first, then what it used. Without those `kept`."""
+        """Remove what left the values, after all else: what runs first, then what it used. Without those `kept`.
+
+        What pods of the versions before may still use goes when they are gone.
+        """
         before = self._state.revisions[-1].objects if self._state.revisions else ()
         deletes = [self._delete(subject) for subject in dict.fromkeys(before) if subject not in kept]
         last = self.graph.find_last()
         workloads = [step.id for step in deletes if step.identity.kind in RUN_PODS]
         for step in deletes:
-            self.graph.add(step, last if step.identity.kind in RUN_PODS else (*last, *workloads))
+            kind = step.identity.kind
+            old_pods = () if kind in RUN_PODS | AROUND_PODS else tuple(map(self._await_old_pods, self._release.members))
+            self.graph.add(step, last if kind in RUN_PODS else (*last, *workloads, *old_pods))
 
     def add_stops(self, jobs: Iterable[Identity]) -> None:
         """Stop what a killed run has left at work, before all else."""
@@ -153,6 +158,14 @@ class _Steps:
         self._chain((s for s in steps if s.migration.phase is Phase.POST), previous)
         return last
 
+    def _await_old_pods(self, application: str) -> str:
+        """Have the plan wait for an application's old pods, in a step of its own; gives the step's id."""
+        step, member = f"{application}/old-pods", self._release.members.get(application)
+        if member is not None and member.deployment is not None:
+            wait = AwaitOldPods(id=step, application=application, identity=identity(member.deployment))
+            self.graph.add(wait, (_rollout_id(application),))
+        return step
+
     def _chain(self, steps: Iterable[Migrate], previous: str | None) -> str | None:
         """Add steps, one after the other; gives the last one."""
         for step in steps:
@@ -169,6 +182,8 @@ class _Steps:
         yield from map(self._release.step_id, self._release.find_surroundings(migration.body))
         yield from self._list_policies(migration.application)
         yield from (_rollout_id(other) for other in migration.depends_on if other in self._release.members)
+        if migration.phase is Phase.POST:
+            yield from map(self._await_old_pods, (migration.application, *migration.depends_on))
 
     def _list_needs_of(self, name: str, deployment: Json) -> Iterator[str]:
         """List what a new version needs: what its pods use, and the Services that lead to them."""

@@ -11,6 +11,10 @@ from ks_universal.resources.references import Reference, read_references
 CONFIGURATION = frozenset(("ConfigMap", "Secret"))
 FOUNDATIONS = frozenset(("NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "ServiceAccount"))
 """Kinds that are applied before anything else: migrations need them, and running pods don't notice."""
+AROUND_PODS = frozenset(
+    ("HTTPRoute", "HorizontalPodAutoscaler", "Ingress", "PodDisruptionBudget", "ResourceQuota", "ServiceMonitor")
+)
+"""Kinds without which a pod that is told to stop ends as well; of any other kind it may need what leaves."""
 RUN_PODS = frozenset(("CronJob", "Deployment", "Job"))
 
 _NOT_READ_BY_CONTAINERS = frozenset(("imagePullSecrets", "serviceAccountName"))

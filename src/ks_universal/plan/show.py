@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import assert_never
 
-from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Skipped, Step
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Skipped, Step
 
 
 def show_plan(plan: Plan) -> Iterator[str]:
@@ -30,6 +30,8 @@ def describe_step(step: Step) -> str:
             return f"migrate {step.id}: {step.why}" + _describe_staged(step)
         case RollOut():
             return f"roll out {step.id}"
+        case AwaitOldPods():
+            return f"wait until the old pods of {step.application} are gone"
         case Delete():
             return step.id
     assert_never(step)

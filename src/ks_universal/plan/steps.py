@@ -53,9 +53,15 @@ class Migrate(_Step, frozen=True, kw_only=True):
 
 
 class RollOut(_Step, frozen=True, kw_only=True):
-    """Apply a Deployment and wait until its pods are ready and the last old one is gone."""
+    """Apply a Deployment and wait until its new version serves: its pods are ready, the old ones are told to stop."""
 
     body: Json
+
+
+class AwaitOldPods(_Step, frozen=True, kw_only=True):
+    """Wait until the last pod of the versions before is gone. `identity` is the Deployment, which is rolled out."""
+
+    identity: Identity
 
 
 class Delete(_Step, frozen=True, kw_only=True):
@@ -64,7 +70,7 @@ class Delete(_Step, frozen=True, kw_only=True):
     identity: Identity
 
 
-Step = Apply | Migrate | RollOut | Delete
+Step = Apply | Migrate | RollOut | AwaitOldPods | Delete
 
 
 class Skipped(msgspec.Struct, frozen=True):

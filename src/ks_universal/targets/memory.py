@@ -15,11 +15,19 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.database_errors import diagnose
-from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, LockAwaited, LogWritten, ObjectChanged
+from ks_universal.engine.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Emit,
+    LockAwaited,
+    LogWritten,
+    ObjectChanged,
+    Waited,
+)
 from ks_universal.engine.retries import find_retry_delay_s
 from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed
 from ks_universal.plan.records import Attempt, Revision, State
-from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
 
 Json = dict[str, Any]
@@ -84,7 +92,8 @@ class World:
     """What is there, what happened, and what is going to happen.
 
     `scripts`: a migration step's id to its attempts, one after the other, the last one for all that follow.
-    `rollouts`: a rollout's id to what it waits for; `broken`: to why it fails. `problems` is what `check` finds.
+    `rollouts`: a rollout's id to what it waits for; `broken`: to why it fails. `old_pods`: an application to the end of
+    its old pod, where there is one. `problems` is what `check` finds.
     """
 
     def __init__(self) -> None:
@@ -96,6 +105,7 @@ class World:
         self.scripts: dict[str, tuple[Try, ...]] = {}
         self.rollouts: dict[str, Pause] = {}
         self.broken: dict[str, Problem] = {}
+        self.old_pods: dict[str, Pause] = {}
         self.problems: tuple[Problem, ...] = ()
         self.holder: MemoryTarget | None = None
         self.waiting: list[asyncio.Future[None]] = []
@@ -205,6 +215,21 @@ class MemoryTarget:
         if step.id in self._world.broken:
             raise RolloutFailed(step.id, (self._world.broken[step.id],))
         self._world.note("rolled-out", step.id)
+
+    async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:
+        """Wait for the old pods that the world has of the application."""
+        self._switch.pass_moment()
+        old = self._world.old_pods.get(step.application or "")
+        if old is not None:
+            emit(Waited(step=step.id, waits_for="1 old pod to end"))
+            await old()
+            self._world.old_pods.pop(step.application or "", None)
+        self._switch.pass_moment()
+        self._world.note("old-pods-gone", step.application or "")
+
+    def count_old_pods(self, step: RollOut) -> int:
+        """Count the old pods that the world has of the application."""
+        return int((step.application or "") in self._world.old_pods)
 
     async def save(self, revision: Revision) -> None:
         """Keep the record, and settle the Jobs whose outcome is in it."""

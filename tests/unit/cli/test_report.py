@@ -34,6 +34,23 @@ def ended(outcome: Outcome, runs: dict[str, int | None]) -> RunEnded:
     return RunEnded(release="shop", revision=2, outcome=outcome, duration_s=3.2, runs=runs)
 
 
+def test_it_says_how_many_old_pods_are_still_stopping() -> None:
+    end = msgspec.structs.replace(ended(Outcome.SUCCEEDED, {"shop": 2, "api": 2}), stopping={"shop": 1, "api": 2})
+    assert list(RunReport().lines(end))[1:] == [
+        "shop: 1 old pod is still stopping",
+        "api: 2 old pods are still stopping",
+    ]
+
+
+def test_a_run_that_ended_while_it_waited_for_old_pods_was_a_rollout_whose_new_version_serves() -> None:
+    report = RunReport(goes_on=True)
+    report.take(StepStarted(step="shop/old-pods", kind="awaitoldpods"))
+    lines = list(report.lines(ended(Outcome.INTERRUPTED, {"shop": 2})))
+    assert report.stopped is Outcome.ROLLOUT_FAILED
+    assert "no longer watched: shop/old-pods" in lines
+    assert lines[-1] == "shop: revision 2 serves on"
+
+
 def failed_run() -> RunReport:
     report = RunReport()
     later = Problem("database/already-exists", "the column sku exists")

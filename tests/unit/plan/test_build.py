@@ -12,7 +12,7 @@ from ks_universal.errors import InputError
 from ks_universal.plan.build import build_plan
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.records import Revision, State
-from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
 from releases import app, config, release, render_values, secret
 
@@ -88,8 +88,20 @@ def test_order_applications_that_share_nothing_do_not_wait_for_each_other() -> N
 def test_order_post_migrations_follow_the_rollout() -> None:
     steps = [{"name": "expand", "args": ["x"]}, {"name": "contract", "args": ["y"], "phase": "post"}]
     built = plan(release(web=app(*steps)))
-    assert [step.id for step in built.steps] == ["web/migrations/expand", "web/rollout", "web/migrations/contract"]
-    assert needs(built)["web/migrations/contract"] == {"web/migrations/expand", "web/rollout"}
+    expected = ["web/migrations/expand", "web/rollout", "web/old-pods", "web/migrations/contract"]
+    assert [step.id for step in built.steps] == expected
+    assert needs(built)["web/migrations/contract"] == set(expected[:-1])
+
+
+def test_order_what_follows_no_old_pod_does_not_wait_for_the_last_one() -> None:
+    db, before = app(), app({"name": "expand", "args": ["x"]}, depends_on=["db"])
+    assert "old-pods" not in " ".join(step.id for step in plan(release(db=db, web=before)).steps)
+
+
+def test_order_a_post_migration_waits_for_the_old_pods_of_all_that_it_depends_on() -> None:
+    contract = {"name": "contract", "args": ["y"], "phase": "post", "dependsOn": ["worker"]}
+    built = plan(release(web=app(contract), worker=app()))
+    assert {"web/old-pods", "worker/old-pods", "worker/rollout"} <= needs(built)["web/migrations/contract"]
 
 
 def test_order_an_unnamed_step_is_named_after_its_application() -> None:
@@ -204,17 +216,14 @@ def test_gate_there_is_no_warning_where_nothing_of_the_application_runs_that_cou
     assert first.steps == plan(rendered, only_deployments(rendered, "web")).steps
 
 
+def revision(**fields: Any) -> Revision:
+    started = datetime(2026, 1, 1, tzinfo=UTC)
+    return Revision(number=1, release="demo", namespace="ns", by="x", started=started, **fields)
+
+
 def test_nothing_orphaned_deletions_come_last_workloads_first() -> None:
     old = plan(release({"c": config(A="1")}, web=app("one"), gone=app("one", configs=["c"], autoCreateService=True)))
-    before = Revision(
-        number=1,
-        release="demo",
-        namespace="ns",
-        by="x",
-        started=datetime(2026, 1, 1, tzinfo=UTC),
-        planned=old.digests,
-        objects=old.objects,
-    )
+    before = revision(planned=old.digests, objects=old.objects)
     built = plan(release(web=app("one")), State(revisions=(before,)))
     deletes = [step for step in built.steps if isinstance(step, Delete)]
     assert built.steps[-len(deletes) :] == tuple(deletes)
@@ -222,6 +231,19 @@ def test_nothing_orphaned_deletions_come_last_workloads_first() -> None:
     assert set(names[:2]) == {"delete Deployment/gone", "delete Job/gone-migrations-one"}
     assert set(names[2:]) == {"delete ConfigMap/c", "delete Service/gone"}
     assert all("web/rollout" in needs(built)[name] for name in names)
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits"),
+    [("ConfigMap", True), ("Secret", True), ("ServiceAccount", True), ("Widget", True), ("Ingress", False)],
+)
+def test_nothing_orphaned_what_old_pods_may_use_is_deleted_when_they_are_gone(kind: str, *, waits: bool) -> None:
+    gone = Identity(kind, "", "gone")
+    before = revision(objects=(gone,))
+    built = plan(release(web=app("one"), api=app()), State(revisions=(before,)))
+    old_pods = {step.id for step in built.steps if isinstance(step, AwaitOldPods)}
+    assert old_pods == ({"web/old-pods", "api/old-pods"} if waits else set())
+    assert needs(built)[f"delete {gone}"] >= old_pods
 
 
 def test_objects_of_one_name_in_several_namespaces_are_apart() -> None:

@@ -10,7 +10,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.plan.changes import ObjectChange, compare_objects
 from ks_universal.plan.one_off_jobs import find_job_digest
-from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.resources.objects import Identity, identity
 from ks_universal.resources.places import WORKLOADS, read_template
 from ks_universal.targets.kubernetes.applying import build_applied
@@ -67,6 +67,8 @@ def _name_kind(step: Step) -> KindName | None:
 
 
 async def _try_step(client: Client, step: Step, live: dict[Identity, Json], owner: Owner, *, force: bool) -> Trial:
+    if isinstance(step, AwaitOldPods):
+        return Trial()
     if isinstance(step, Delete):
         return _look_at_delete(step, live, owner)
     body = step.migration.body if isinstance(step, Migrate) else step.body

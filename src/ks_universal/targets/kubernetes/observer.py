@@ -9,6 +9,7 @@ from typing import Any
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, EVENT, JOB, POD, REPLICA_SET
 from ks_universal.targets.kubernetes.pods import created, owner
+from ks_universal.targets.kubernetes.readiness import old_pods
 from ks_universal.targets.kubernetes.watch import Mirror
 
 Json = dict[str, Any]
@@ -87,6 +88,13 @@ class Observer:
     def pods(self, topic: Topic) -> list[Json]:
         """Read all pods below a Job or Deployment of this name (also of a namesake that was deleted), oldest first."""
         return sorted(self._pods[topic].values(), key=created)
+
+    def old_pods(self, name: str) -> list[Json]:
+        """Read the pods of earlier versions of a Deployment that are still there; see `readiness.old_pods`."""
+        deployment = self.deployment(name)
+        if deployment is None:
+            return []
+        return old_pods(deployment, self.replica_sets(deployment), self.pods(("Deployment", name)))
 
     def events(self, item: Json) -> list[Json]:
         """Read the events about an object, in the order in which they last happened."""

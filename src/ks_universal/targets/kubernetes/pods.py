@@ -121,12 +121,17 @@ def is_disrupted(pod: Json) -> bool:
     """Tell whether the pod was ended from outside (drained, evicted, preempted, deleted), not by what it runs."""
     if condition(pod, "DisruptionTarget").get("status") == "True":
         return True
-    return "deletionTimestamp" in pod["metadata"] and not has_succeeded(pod)
+    return is_stopping(pod) and not has_succeeded(pod)
 
 
 def is_ready(pod: Json) -> bool:
     """Tell whether the pod takes requests."""
-    return condition(pod, "Ready").get("status") == "True" and "deletionTimestamp" not in pod["metadata"]
+    return condition(pod, "Ready").get("status") == "True" and not is_stopping(pod)
+
+
+def is_stopping(pod: Json) -> bool:
+    """Tell whether the pod has been told to stop."""
+    return "deletionTimestamp" in pod["metadata"]
 
 
 def condition(item: Json, kind: str) -> Json:

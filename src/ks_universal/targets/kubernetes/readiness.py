@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from ks_universal.diagnostics import Problem
-from ks_universal.targets.kubernetes.pods import condition, is_finished, is_ready, owner
+from ks_universal.targets.kubernetes.pods import condition, is_finished, is_ready, is_stopping, owner
 
 Json = dict[str, Any]
 
@@ -14,7 +14,7 @@ _HASH = "pod-template-hash"
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """`done`: the new version is ready and the last old pod gone. Else `waits_for` says in a clause what is missing.
+    """`done`: the new version is ready and all old pods are told to stop; else `waits_for` says what is missing.
 
     `failure`: the controller says that it takes too long; after a change that may still be said of the version before.
     """
@@ -36,12 +36,18 @@ def read_progress(deployment: Json, replica_sets: list[Json], pods: list[Json]) 
     wanted = spec.get("replicas", 1)
     available, updated = status.get("availableReplicas", 0), status.get("updatedReplicas", 0)
     ready = sum(is_ready(pod) for pod in new_pods(deployment, replica_sets, pods))
-    old = len(old_pods(deployment, replica_sets, pods)) or status.get("replicas", 0) - updated
+    serving = [pod for pod in old_pods(deployment, replica_sets, pods) if not is_stopping(pod)]
+    old = len(serving) or status.get("replicas", 0) - updated  # which counts none that is told to stop
     if updated < wanted or available < wanted or (old > 0 and ready < wanted):  # old pods count as available, too
         return Progress(done=False, waits_for=f"its new pods: {ready} of {wanted} ready", failure=failure)
     if old > 0:
-        return Progress(done=False, waits_for=f"{old} old pod{'s' if old > 1 else ''} to end", failure=failure)
+        return Progress(done=False, waits_for=f"{name_old_pods(old)} to be told to stop", failure=failure)
     return Progress(done=True)
+
+
+def name_old_pods(count: int) -> str:
+    """Say how many old pods: `1 old pod`, `2 old pods`."""
+    return f"{count} old pod{'s' if count > 1 else ''}"
 
 
 def proves_itself(deployment: Json) -> bool:
@@ -90,10 +96,17 @@ def new_pods(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> li
 
 
 def old_pods(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> list[Json]:
-    """The pods of earlier templates that are still there, those that are ending included."""
+    """The pods of earlier templates that are still there, those that are stopping included.
+
+    `pods` are the Deployment's; the ReplicaSet of one that is stopping may be gone (`revisionHistoryLimit: 0`).
+    """
     current = find_current(deployment, replica_sets)
-    uids = {r["metadata"]["uid"] for r in replica_sets if r is not current}
-    return [pod for pod in pods if owner(pod)[2] in uids and not is_finished(pod)]
+    uid = None if current is None else current["metadata"]["uid"]
+    return [pod for pod in pods if _HASH in _labels(pod) and owner(pod)[2] != uid and not is_finished(pod)]
+
+
+def _labels(item: Json) -> Json:
+    return item["metadata"].get("labels") or {}
 
 
 def _read_template(owner: Json) -> Json:

@@ -1,14 +1,15 @@
-"""Rollouts: a Deployment followed until its new pods are ready and the last old one is gone."""
+"""Rollouts: a Deployment followed until its new pods are ready, and its old ones until the last of them is gone."""
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.database_errors import diagnose
 from ks_universal.engine.events import Emit, LogWritten, Waited
 from ks_universal.errors import RolloutFailed
-from ks_universal.plan.steps import RollOut
+from ks_universal.plan.steps import AwaitOldPods, RollOut
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.clock import now_s
 from ks_universal.targets.kubernetes.init_logs import InitLog
@@ -20,6 +21,7 @@ from ks_universal.targets.kubernetes.pods import condition, is_ready, read_conta
 from ks_universal.targets.kubernetes.readiness import (
     find_current,
     may_shrink,
+    name_old_pods,
     new_pods,
     old_pods,
     proves_itself,
@@ -44,7 +46,9 @@ _SETTLING_S = 3.0
 class Rollout:
     """One rollout of a Deployment that has been applied; `applied` is what the API server answered."""
 
-    def __init__(self, client: Client, observer: Observer, step: RollOut, emit: Emit, *, applied: Json) -> None:
+    def __init__(
+        self, client: Client, observer: Observer, step: RollOut | AwaitOldPods, emit: Emit, *, applied: Json
+    ) -> None:
         self._client = client
         self._observer = observer
         self._step = step
@@ -64,17 +68,25 @@ class Rollout:
 
     async def follow(self) -> None:
         """Wait until it is done. Raises RolloutFailed as soon as it is known that it will not be."""
-        await self._observer.start()
         try:
-            with self._observer.follow(self._topic) as changed:
-                while not await self._is_done():
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(self._left_s()):
-                            await changed.wait()
-                    changed.clear()
-                    self._observer.check()
+            await self._wait_until(self._is_done)
         finally:
             await self._init_log.stop()
+
+    async def await_old_pods(self) -> None:
+        """Wait until the last old pod is gone."""
+        await self._wait_until(self._has_replaced_all)
+
+    async def _wait_until(self, is_so: Callable[[], Awaitable[bool]]) -> None:
+        """Look again at each change, and when time makes a difference."""
+        await self._observer.start()
+        with self._observer.follow(self._topic) as changed:
+            while not await is_so():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._left_s()):
+                        await changed.wait()
+                changed.clear()
+                self._observer.check()
 
     def _left_s(self) -> float | None:
         """Seconds until a trouble has lasted too long, or the new pods have stayed up for long enough."""
@@ -116,6 +128,14 @@ class Rollout:
             deleted = describe_loss(DEPLOYMENT, self._name, "is deleting")
             raise RolloutFailed(self._step.id, (deleted, _say_what_runs("its Deployment is being deleted")))
         return found if found is not None and _is_as_new(found, self._applied) else None
+
+    async def _has_replaced_all(self) -> bool:
+        if await self._find_deployment() is None:
+            return False
+        left = self._observer.old_pods(self._name)
+        if left:
+            self._say(f"{name_old_pods(len(left))} to end")
+        return not left
 
     def _judge(
         self, deployment: Json, replica_sets: list[Json], pods: list[Json], overdue: Problem | None

@@ -14,7 +14,7 @@ from ks_universal.engine.events import Emit, ObjectChanged, Waited
 from ks_universal.errors import LockedError, MigrationFailed, TargetError
 from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, Outcome, Revision, State
-from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.targets.kubernetes.adoption import own, warn_of_helm
 from ks_universal.targets.kubernetes.announcements import Announcement, Announcer
@@ -29,6 +29,7 @@ from ks_universal.targets.kubernetes.live_log import LiveLog
 from ks_universal.targets.kubernetes.observer import Observer
 from ks_universal.targets.kubernetes.one_off_jobs import remove_old_job
 from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, home_of, is_as_applied
+from ks_universal.targets.kubernetes.pods import is_stopping
 from ks_universal.targets.kubernetes.readiness import is_settled
 from ks_universal.targets.kubernetes.records import Records
 from ks_universal.targets.kubernetes.refusals import Refusal
@@ -161,11 +162,23 @@ class KubernetesTarget:
         return attempts
 
     async def roll_out(self, step: RollOut, emit: Emit) -> None:
-        """Apply the Deployment and follow it to its end."""
+        """Apply the Deployment and follow it until its new version serves."""
         applied = await self._apply(step, emit)
         if self._options.await_rollout and not is_settled(applied):
-            client = self._client.of(step.body)
-            await Rollout(client, self._observe(client), step, emit, applied=applied).follow()
+            await self._watch(step, emit, applied).follow()
+
+    async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:
+        """Follow the Deployment until its last old pod is gone; first its rollout, where nobody has waited for that."""
+        applied = self._live[step.identity]
+        if not self._options.await_rollout:
+            await self._watch(step, emit, applied).follow()
+        await self._watch(step, emit, applied).await_old_pods()
+
+    def count_old_pods(self, step: RollOut) -> int:
+        """Count the Deployment's old pods that are stopping; none where this run observes nothing."""
+        observer = self._observers.get(self._client.of(step.body).namespace)
+        old = [] if observer is None else observer.old_pods(identity(step.body).name)
+        return sum(map(is_stopping, old))
 
     async def save(self, revision: Revision) -> None:
         """Keep the revision's record; with the first of a number also what the revision is made of."""
@@ -261,6 +274,10 @@ class KubernetesTarget:
         self._announcer.write_kept(key, applied)
         emit(ObjectChanged(step=step.id, identity=key, change=_name_change(live, applied)))
         return applied
+
+    def _watch(self, step: RollOut | AwaitOldPods, emit: Emit, applied: Json) -> Rollout:
+        client = self._client.of(applied)
+        return Rollout(client, self._observe(client), step, emit, applied=applied)
 
     def _observe(self, client: Client) -> Observer:
         """Give the one observer of the client's namespace."""

@@ -8,21 +8,25 @@ from ks_universal.diagnostics import Problem
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, POD, REPLICA_SET
 from ks_universal.targets.kubernetes.ownership import INSTANCE, Owner, belongs_to
-from ks_universal.targets.kubernetes.pods import owner
-from ks_universal.targets.kubernetes.readiness import new_pods, read_progress
+from ks_universal.targets.kubernetes.pods import is_stopping, owner
+from ks_universal.targets.kubernetes.readiness import new_pods, old_pods, read_progress
 from ks_universal.targets.kubernetes.troubles import find_trouble
 
 Json = dict[str, Any]
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
-    """A Deployment as it runs. `waits_for`: what is missing, empty when nothing is; `images` by container."""
+    """A Deployment as it runs. `waits_for`: what is missing, empty when nothing is; `images` by container.
+
+    `stopping`: how many pods of earlier versions have been told to stop and are not gone yet.
+    """
 
     name: str
     images: dict[str, str]
     wanted: int
     ready: int
     waits_for: str
+    stopping: int = 0
     problems: tuple[Problem, ...] = ()
 
 
@@ -40,18 +44,19 @@ def _owned(items: list[Json], deployment: Json) -> list[Json]:
 
 
 def _read(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> Workload:
-    uids = {replica_set["metadata"]["uid"] for replica_set in replica_sets}
-    own = [pod for pod in pods if owner(pod)[2] in uids]
+    name = deployment["metadata"]["name"]
+    own = [pod for pod in pods if owner(pod)[1].rpartition("-")[0] == name]
     troubles = [find_trouble(pod, ()) for pod in new_pods(deployment, replica_sets, own)]
     progress = read_progress(deployment, replica_sets, own)
     failure = () if progress.failure is None else (progress.failure,)
     return Workload(
-        name=deployment["metadata"]["name"],
+        name=name,
         images={
             container["name"]: container["image"] for container in deployment["spec"]["template"]["spec"]["containers"]
         },
         wanted=deployment["spec"].get("replicas", 1),
         ready=deployment.get("status", {}).get("readyReplicas", 0),
         waits_for=progress.waits_for,
+        stopping=sum(map(is_stopping, old_pods(deployment, replica_sets, own))),
         problems=tuple(dict.fromkeys((*failure, *(trouble.problem for trouble in troubles if trouble is not None)))),
     )

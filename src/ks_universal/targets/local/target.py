@@ -16,7 +16,7 @@ from ks_universal.engine.finishing import finish
 from ks_universal.errors import MigrationFailed, RolloutFailed
 from ks_universal.model.local import Local
 from ks_universal.plan.records import Attempt, Revision, State
-from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.targets.local.attempts import job_folders, open_run, settle_recorded, stop_attempts
 from ks_universal.targets.local.check import build_step, find_problems
@@ -139,6 +139,13 @@ class LocalTarget:
             raise RolloutFailed(step.id, problems)
         digest = hashlib.sha256(msgspec.json.encode([step.body, machine.local, machine.facts], order="sorted"))
         await self._applications.roll_out(step, Version(step.body, pod, digest.hexdigest()), emit)
+
+    async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:
+        """Nothing is left to wait for: `roll_out` starts a version when the one before is gone."""
+
+    def count_old_pods(self, step: RollOut) -> int:  # noqa: ARG002 - see await_old_pods
+        """None is left when a new version starts."""
+        return 0
 
     async def save(self, revision: Revision) -> None:
         """Keep the record. The attempts of a step whose outcome it has are not taken up again."""

@@ -25,10 +25,12 @@ def replica_set(revision: str) -> Json:
     return {"metadata": metadata, "spec": {"template": template(revision, **{"pod-template-hash": f"h{revision}"})}}
 
 
-def pod(revision: str, phase: str = "Running") -> Json:
+def pod(revision: str, phase: str = "Running", *, stopping: bool = False) -> Json:
     owner = {"kind": "ReplicaSet", "name": f"app-{revision}", "uid": f"r{revision}", "controller": True}
     ready = {"type": "Ready", "status": "True"}
-    return {"metadata": {"name": "p", "ownerReferences": [owner]}, "status": {"phase": phase, "conditions": [ready]}}
+    metadata = {"name": "p", "labels": {"pod-template-hash": f"h{revision}"}, "ownerReferences": [owner]}
+    told = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if stopping else {}
+    return {"metadata": {**metadata, **told}, "status": {"phase": phase, "conditions": [ready]}}
 
 
 SETS = [replica_set("1"), replica_set("2")]
@@ -56,8 +58,28 @@ def test_new_pods_that_are_not_available_are_counted() -> None:
     assert read_progress(deployment(availableReplicas=1), SETS, [pod("2")]).waits_for == "its new pods: 1 of 2 ready"
 
 
-def test_an_old_pod_that_is_ending_is_waited_for_though_the_status_no_longer_counts_it() -> None:
-    assert read_progress(deployment(), SETS, [pod("1"), pod("2"), pod("2")]).waits_for == "1 old pod to end"
+def test_an_old_pod_is_waited_for_until_it_is_told_to_stop() -> None:
+    news = [pod("2"), pod("2")]
+    assert read_progress(deployment(), SETS, [pod("1"), *news]).waits_for == "1 old pod to be told to stop"
+    assert read_progress(deployment(), SETS, [pod("1", stopping=True), *news]).done
+
+
+def test_the_status_counts_old_pods_that_are_not_seen_yet() -> None:
+    surge = deployment()
+    surge["status"]["replicas"] = 3
+    assert read_progress(surge, SETS, [pod("2"), pod("2")]).waits_for == "1 old pod to be told to stop"
+
+
+def test_an_old_pod_that_is_stopping_is_there_until_it_is_gone_also_without_its_replica_set() -> None:
+    stopping = pod("1", stopping=True)
+    assert old_pods(deployment(), SETS, [stopping, pod("2")]) == [stopping]
+    assert old_pods(deployment(), SETS[1:], [stopping, pod("2")]) == [stopping]
+
+
+def test_a_pod_that_no_deployment_has_made_is_no_old_one() -> None:
+    bare = pod("1")
+    bare["metadata"]["labels"] = {}
+    assert old_pods(deployment(), SETS, [bare]) == []
 
 
 def test_new_pods_that_are_not_ready_are_waited_for_while_old_ones_count_as_available() -> None:
