@@ -143,6 +143,19 @@ def test_a_deleted_object_is_gone_and_deleting_can_be_repeated(place: Place) -> 
     assert [event.change for event in run(place, work).of(ObjectChanged)] == ["created", "deleted"]
 
 
+def test_an_object_that_asks_to_be_kept_stays_with_what_it_holds(place: Place) -> None:
+    body = config(place, "a").body
+    asks = {"ks-universal.io/resource-policy": "keep"}
+    kept = Apply(id="ConfigMap/c", body={**body, "metadata": {**body["metadata"], "annotations": asks}})
+
+    async def work(target: Target, events: Events) -> None:
+        await target.apply(kept, events)
+        await target.delete(Delete(id="delete ConfigMap/c", identity=identity(body)), events)
+        assert (await target.read(rendered(place))).objects[identity(body)]["data"] == {"key": "a"}
+
+    assert [event.change for event in run(place, work).of(ObjectChanged)] == ["created", "kept"]
+
+
 # the record
 
 

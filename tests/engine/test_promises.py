@@ -492,6 +492,21 @@ def test_nothing_orphaned_what_left_the_values_is_deleted_and_what_failed_runs_m
     assert {subject.kind for subject in revision.objects} == {"ConfigMap", "Secret", "Deployment", "Job"}
 
 
+KEEP = {"annotations": {"helm.sh/resource-policy": "keep"}}
+
+
+def test_what_asks_to_be_kept_stays_the_releases_and_comes_back_as_it_is() -> None:
+    world = World()
+    kept = {**CONFIGS, "key": {**secret(K="precious"), **KEEP}}
+    deploy(release(kept, web=web()), world)
+    for _ in range(2):
+        revision, _ = deploy(FIRST, world)
+        assert Identity("Secret", "ns", "key") in revision.objects
+    _, events = deploy(release(kept, web=web()), world)
+    assert [e.change for e in events.of(ObjectChanged) if str(e.identity) == "Secret/key"] == ["unchanged"]
+    assert world.count("deleted") == {}
+
+
 # what is wrong before or beside the steps
 
 

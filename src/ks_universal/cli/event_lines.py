@@ -75,8 +75,8 @@ def format_stopping(count: int) -> str:
 
 
 def _format_change(event: events.ObjectChanged) -> Line | None:
-    """Say that an object changed; what becomes of a Deployment is said by the rollout's end."""
-    if event.change == "unchanged" or event.identity.kind == "Deployment":
+    """Say that an object changed; what becomes of a Deployment is said by the rollout's end, but for one that stays."""
+    if event.change == "unchanged" or (event.identity.kind == "Deployment" and event.change != "kept"):
         return None
     return Line(PROGRAM, f"{event.identity} {event.change}", "dim")
 

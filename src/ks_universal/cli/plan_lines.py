@@ -54,7 +54,10 @@ def _change_lines(change: ObjectChange, home: str) -> Iterator[str]:
 def _note(change: ObjectChange) -> str:
     if change.refused:
         return " (refused)"
-    return " (its data stays; 'uninstall --delete-data' removes it)" if change.change == "kept" else ""
+    if change.change != "kept":
+        return ""
+    by_annotation = f" (its annotation {change.kept_by} says so)"
+    return by_annotation if change.kept_by else " (its data stays; 'uninstall --delete-data' removes it)"
 
 
 def _migration_lines(migration: PlannedMigration) -> Iterator[str]:

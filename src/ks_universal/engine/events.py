@@ -54,7 +54,7 @@ class Waited(_Event, frozen=True, kw_only=True):
 
 
 class ObjectChanged(_Event, frozen=True, kw_only=True):
-    """An object was `created`, `changed`, `deleted`, found `unchanged`, or `kept` (left the values, but holds data)."""
+    """An object was `created`, `changed`, `deleted`, found `unchanged`, or `kept` (it left the values, and stays)."""
 
     step: str
     identity: Identity

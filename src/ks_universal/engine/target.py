@@ -33,9 +33,10 @@ class Target(Protocol):
         """Make the object exist as given; emits ObjectChanged."""
 
     async def delete(self, step: Delete, emit: Emit) -> None:
-        """Remove the object, if it is there; returns when it is gone, or where it holds data and is `kept`.
+        """Remove the object, if it is there; returns when it is gone, or where it is `kept`.
 
-        Emits ObjectChanged.
+        Kept is what says so itself (`resources.keeping`), unless the step is to stop it, and where the target has it,
+        what holds data. Emits ObjectChanged.
         """
 
     async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:

@@ -2,14 +2,18 @@
 
 from ks_universal.manifest.annotations import annotate
 from ks_universal.manifest.waves import Waves, assign_waves
+from ks_universal.resources.keeping import is_to_outlive
 from ks_universal.resources.objects import Json, Rendered, identity
 from ks_universal.resources.references import Reference, read_references
 
 _WAVE = "argocd.argoproj.io/sync-wave"
 _HOOK = {"argocd.argoproj.io/hook": "Sync", "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation"}
 _EARLY = {"ResourceQuota": -3, "ServiceAccount": -2, "Secret": -1, "ConfigMap": -1, "NetworkPolicy": -1, "Service": 0}
-_REPLACED = {"argocd.argoproj.io/sync-options": "Force=true,Replace=true"}
+_OPTIONS = "argocd.argoproj.io/sync-options"
+_REPLACED = "Force=true,Replace=true"
 """For Jobs that are no hooks: their pods cannot be changed, so Argo CD has to make them anew."""
+_KEPT = "Prune=false,Delete=false"
+"""For what stays when it leaves the values, and when the Argo CD application is deleted."""
 
 
 def build_sync_waves(rendered: Rendered) -> tuple[Json, ...]:
@@ -24,7 +28,11 @@ def build_sync_waves(rendered: Rendered) -> tuple[Json, ...]:
 
 
 def _adapt(body: Json) -> Json:
-    return annotate(body, _REPLACED) if body["kind"] == "Job" else body
+    """Give an object its sync options, after those that it has."""
+    written = (body["metadata"].get("annotations") or {}).get(_OPTIONS, "")
+    options = (written, _REPLACED if body["kind"] == "Job" else "", _KEPT if is_to_outlive(body) else "")
+    given = ",".join(filter(None, options))
+    return annotate(body, {_OPTIONS: given}) if given else body
 
 
 def _find_wave(body: Json, waves: Waves, claims: dict[Reference, int]) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from ks_universal.manifest.annotations import annotate
 from ks_universal.manifest.waves import assign_waves, sort_by_wave
 from ks_universal.model.migrations import Phase
+from ks_universal.resources.keeping import KEEP, KEPT_BY_HELM, is_to_outlive
 from ks_universal.resources.metadata import JOB_DIGEST
 from ks_universal.resources.objects import Identity, Json, Rendered, identity
 from ks_universal.resources.references import Reference, read_references, rename_references
@@ -22,7 +23,7 @@ _AFTER = "post-install,post-upgrade"
 
 _REPLACED = "before-hook-creation"
 _GONE_AFTERWARDS = "before-hook-creation,hook-succeeded"
-_KEPT = {"helm.sh/resource-policy": "keep"}
+_KEPT = {KEPT_BY_HELM: KEEP}
 
 _LONGEST_NAME = 63
 _DIGEST_LENGTH = 8
@@ -41,7 +42,7 @@ def build_hooks(rendered: Rendered) -> tuple[Json, ...]:
         hook = _build_needed(resource.body, used, guarded)
         needed += hook
         if not any(identity(body) == identity(resource.body) for body in hook):
-            release.append(_rename_job(_keep_claim(resource.body)))
+            release.append(_rename_job(_keep(resource.body)))
     copied = _name_copies(rendered, used)
     before = [_build_job(job, _BEFORE, weight, copied) for weight, job in enumerate(jobs[Phase.PRE])]
     after = [_build_job(job, _AFTER, weight, {}) for weight, job in enumerate(jobs[Phase.POST])]
@@ -67,9 +68,9 @@ def _build_needed(body: Json, used: set[Reference], guarded: set[str]) -> list[J
     return [_hook(_rename(body, _copy_name(name)), _BEFORE, weight, _GONE_AFTERWARDS)]
 
 
-def _keep_claim(body: Json) -> Json:
-    """Keep a claim that leaves the release, also where it does so because a migration begins to use it."""
-    return annotate(body, _KEPT) if body["kind"] == "PersistentVolumeClaim" else body
+def _keep(body: Json) -> Json:
+    """Keep what asks for it, and a claim that leaves the release, also where a migration begins to use it."""
+    return annotate(body, _KEPT) if is_to_outlive(body) else body
 
 
 def _rename_job(body: Json) -> Json:

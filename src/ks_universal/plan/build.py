@@ -130,10 +130,10 @@ class _Steps:
     def add_stops(self, jobs: Iterable[Identity]) -> None:
         """Stop what a killed run has left at work, before all else."""
         for subject in jobs:
-            self.graph.add_first(self._delete(subject))
+            self.graph.add_first(self._delete(subject, is_stop=True))
 
-    def _delete(self, subject: Identity) -> Delete:
-        return Delete(id=f"delete {self._release.step_id(subject)}", identity=subject)
+    def _delete(self, subject: Identity, *, is_stop: bool = False) -> Delete:
+        return Delete(id=f"delete {self._release.step_id(subject)}", identity=subject, is_stop=is_stop)
 
     def _changes(self, subject: Identity) -> bool:
         body = self._release.objects[subject].body

@@ -36,13 +36,15 @@ class FieldChange(NamedTuple):
 class ObjectChange(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of an object: `created`, `changed` (then `fields` say what), `deleted`, `kept` or `unchanged`.
 
-    `refused`: it was to become so, and the target refuses that; nobody knows the fields then.
+    `refused`: it was to become so, and the target refuses that; nobody knows the fields then. `kept_by`: the annotation
+    by which it is kept; empty for a claim that is kept because it holds data.
     """
 
     identity: Identity
     change: str
     fields: tuple[FieldChange, ...] = ()
     refused: bool = False
+    kept_by: str = ""
 
 
 def compare_objects(subject: Identity, old: Json | None, new: Json) -> ObjectChange:

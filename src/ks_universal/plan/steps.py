@@ -65,9 +65,13 @@ class AwaitOldPods(_Step, frozen=True, kw_only=True):
 
 
 class Delete(_Step, frozen=True, kw_only=True):
-    """Remove an object that left the values."""
+    """Remove an object that left the values.
+
+    `is_stop`: it is a Job that may be at work, and is to be stopped, whatever else speaks for keeping it.
+    """
 
     identity: Identity
+    is_stop: bool = False
 
 
 Step = Apply | Migrate | RollOut | AwaitOldPods | Delete

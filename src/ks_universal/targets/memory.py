@@ -28,6 +28,7 @@ from ks_universal.engine.retries import find_retry_delay_s
 from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed
 from ks_universal.plan.records import Attempt, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
+from ks_universal.resources.keeping import find_keeper
 from ks_universal.resources.objects import Identity, Rendered, identity
 
 Json = dict[str, Any]
@@ -187,10 +188,11 @@ class MemoryTarget:
     async def delete(self, step: Delete, emit: Emit) -> None:
         """Remove the object, if it is there."""
         self._switch.pass_moment()
-        self._world.stop(step.identity.name)
-        if self._world.objects.pop(step.identity, None) is not None:
-            self._world.note("deleted", str(step.identity))
-            emit(ObjectChanged(step=step.id, identity=step.identity, change="deleted"))
+        live = self._world.objects.get(step.identity)
+        if live is not None and find_keeper(live) and not step.is_stop:
+            emit(ObjectChanged(step=step.id, identity=step.identity, change="kept"))
+        else:
+            self._remove(step, emit)
         self._switch.pass_moment()
 
     async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
@@ -272,6 +274,12 @@ class MemoryTarget:
             self._world.objects[subject] = step.body
             self._world.note("applied", str(subject))
         emit(ObjectChanged(step=step.id, identity=subject, change=change))
+
+    def _remove(self, step: Delete, emit: Emit) -> None:
+        self._world.stop(step.identity.name)
+        if self._world.objects.pop(step.identity, None) is not None:
+            self._world.note("deleted", str(step.identity))
+            emit(ObjectChanged(step=step.id, identity=step.identity, change="deleted"))
 
     def _open_job(self, step: Migrate, name: str) -> Job:
         """Take up the Job of the same digest whose outcome nobody knows yet, or begin a new one."""

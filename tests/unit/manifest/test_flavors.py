@@ -19,6 +19,7 @@ VALUES = """
 configs:
   settings: {type: configMap, data: {TEXT: "{{ braces }}"}}
   secrets: {type: secret, data: {B: b}}
+  master-key: {type: secret, data: {K: k}, annotations: {ks-universal.io/resource-policy: keep}}
 persistentVolumeClaims:
   data: {accessModes: [ReadWriteOnce], size: 1Gi}
   rest: {accessModes: [ReadWriteOnce], size: 1Gi}
@@ -104,6 +105,27 @@ def test_helm_never_deletes_what_running_pods_use(flavored: Flavored) -> None:
         assert policy == ("hook-failed" if needed["kind"] == "PersistentVolumeClaim" else "")
     claims = [body for body in bodies if body["kind"] == "PersistentVolumeClaim"]
     assert [annotation(claim, "helm.sh/resource-policy") for claim in claims] == ["keep", "keep"]
+
+
+def test_what_is_to_be_kept_is_so_in_the_words_of_each_tool(flavored: Flavored) -> None:
+    def find(flavor: Flavor, name: str) -> Json:
+        return next(body for body in flavored(flavor) if body["metadata"]["name"] == name)
+
+    assert annotation(find(Flavor.HELM, "master-key"), "helm.sh/resource-policy") == "keep"
+    for name in ("master-key", "data", "rest"):
+        options = annotation(find(Flavor.ARGOCD, name), "argocd.argoproj.io/sync-options")
+        assert options == "Prune=false,Delete=false"
+    assert annotation(find(Flavor.ARGOCD, "secrets"), "argocd.argoproj.io/sync-options") == ""
+
+
+def test_sync_options_that_are_written_stay() -> None:
+    written = "{argocd.argoproj.io/sync-options: ServerSideApply=true, helm.sh/resource-policy: keep}"
+    values = f"configs: {{a: {{type: secret, data: {{B: b}}, annotations: {written}}}}}"
+    parsed = parse_application(parse_yaml(values, "values.yaml")[0])
+    assert parsed.application is not None
+    (body,) = flavor_objects(build_objects(parsed.application, "demo", ""), Flavor.ARGOCD)
+    options = annotation(body, "argocd.argoproj.io/sync-options")
+    assert options == "ServerSideApply=true,Prune=false,Delete=false"
 
 
 def test_helm_does_not_take_braces_for_a_template(flavored: Flavored) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -17,8 +17,9 @@ from ks_universal.targets.kubernetes.applying import build_applied
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.missing_references import find_missing
 from ks_universal.targets.kubernetes.one_off_jobs import is_replaced, without_identity
-from ks_universal.targets.kubernetes.ownership import Owner, belongs_to, find_foreign, is_as_applied
+from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, is_as_applied
 from ks_universal.targets.kubernetes.refusals import Refusal
+from ks_universal.targets.kubernetes.removal import plan_removal
 from ks_universal.targets.kubernetes.unknown_kinds import KindName, describe_unknown, find_unknown_kinds
 
 Json = dict[str, Any]
@@ -36,19 +37,31 @@ class Trial(msgspec.Struct, frozen=True):
     problem: Problem | None = None
 
 
-async def try_plan(
-    client: Client, plan: Plan, live: dict[Identity, Json], owner: Owner, *, force: bool
-) -> tuple[Trial, ...]:
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plan is tried on: the objects that exist, and whose release it is.
+
+    With `force`, other owners' objects and fields are no hindrance. What leaves the values stays where it is of the
+    kinds `kept`.
+    """
+
+    live: Mapping[Identity, Json]
+    owner: Owner
+    force: bool
+    kept: Container[str]
+
+
+async def try_plan(client: Client, plan: Plan, situation: Situation) -> tuple[Trial, ...]:
     """Try the plan's changes without effect; return what comes of them, in the plan's order.
 
-    First come unknown kinds, and what pods need that is not there. `live` are the objects that exist. With `force`,
-    other owners' objects and fields are no hindrance.
+    First come unknown kinds, and what pods need that is not there.
     """
     bodies = [step.body for step in plan.steps if isinstance(step, Apply | RollOut)]
     unknown = await find_unknown_kinds(client, bodies)
     known = [step for step in plan.steps if _name_kind(step) not in unknown]
-    trials = await asyncio.gather(*(_try_step(client, step, live, owner, force=force) for step in known))
-    missing = await find_missing(client, plan, _list_starting(known, trials), live)
+    trials = await asyncio.gather(*(_try_step(client, step, situation) for step in known))
+    changes = [trial.change for trial in trials if trial.change is not None]
+    leaving = [change.identity for change in changes if change.change == "deleted"]
+    missing = await find_missing(client, plan, _list_starting(known, trials), situation.live, leaving)
     return (*(Trial(problem=problem) for problem in (*unknown.values(), *missing)), *trials)
 
 
@@ -66,13 +79,14 @@ def _name_kind(step: Step) -> KindName | None:
     return (step.body["apiVersion"], step.body["kind"]) if isinstance(step, Apply | RollOut) else None
 
 
-async def _try_step(client: Client, step: Step, live: dict[Identity, Json], owner: Owner, *, force: bool) -> Trial:
+async def _try_step(client: Client, step: Step, situation: Situation) -> Trial:
     if isinstance(step, AwaitOldPods):
         return Trial()
+    owner, force = situation.owner, situation.force
     if isinstance(step, Delete):
-        return _look_at_delete(step, live, owner)
+        return Trial(plan_removal(situation.live.get(step.identity), step, owner, situation.kept))
     body = step.migration.body if isinstance(step, Migrate) else step.body
-    existing = live.get(identity(body))
+    existing = situation.live.get(identity(body))
     foreign = find_foreign(existing, owner)
     if foreign is not None and not force:
         return Trial(problem=foreign)
@@ -104,13 +118,6 @@ async def _try_change(client: Client, marked: Json, existing: Json | None, *, fo
     if existing is not None and replaced:
         return Trial(compare_objects(subject, without_identity(existing), without_identity(tried)))
     return Trial(compare_objects(subject, existing, tried))
-
-
-def _look_at_delete(step: Delete, live: dict[Identity, Json], owner: Owner) -> Trial:
-    existing = live.get(step.identity)
-    if existing is None or not belongs_to(existing, owner):
-        return Trial()
-    return Trial(ObjectChange(identity=step.identity, change="deleted"))
 
 
 async def _try_renamed(client: Client, job: Json, digest: str, *, force: bool) -> Json | Problem:

@@ -8,7 +8,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.plan.release import pod_of
-from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
+from ks_universal.plan.steps import Apply, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, identity
 from ks_universal.resources.references import read_needs
 from ks_universal.targets.kubernetes.client import Client
@@ -24,15 +24,15 @@ _IN_EACH_NAMESPACE = frozenset((("ConfigMap", "kube-root-ca.crt"), ("ServiceAcco
 
 
 async def find_missing(
-    client: Client, plan: Plan, workloads: Iterable[Json], there: Mapping[Identity, Json]
+    client: Client, plan: Plan, workloads: Iterable[Json], there: Mapping[Identity, Json], leaving: Iterable[Identity]
 ) -> tuple[Problem, ...]:
     """Find the ConfigMaps, Secrets, keys of these, and ServiceAccounts that pods of the workloads miss; a warning each.
 
-    Those that the plan deletes are missed at the next start. Not what the plan makes, nor what the role may not read:
+    Those that are `leaving` are missed at the next start. Not what the plan makes, nor what the role may not read:
     of that nobody knows. `there` has been read already.
     """
     made = set(_list_made(client, plan))
-    leaving = {_place(client, step.identity) for step in plan.steps if isinstance(step, Delete)}
+    gone = {_place(client, subject) for subject in leaving}
     users: dict[Identity, dict[str, list[str]]] = {}
     for workload in workloads:
         place = client.of(workload).namespace
@@ -41,8 +41,8 @@ async def find_missing(
             if kind in _KINDS and subject not in made and (kind, name) not in _IN_EACH_NAMESPACE:
                 for key in ("", *keys):
                     users.setdefault(subject, {}).setdefault(key, []).append(str(identity(workload)))
-    left = [_warn_of_leaving(subject, by_key[""]) for subject, by_key in users.items() if subject in leaving]
-    wanted = ((subject, by_key) for subject, by_key in users.items() if subject not in leaving)
+    left = [_warn_of_leaving(subject, by_key[""]) for subject, by_key in users.items() if subject in gone]
+    wanted = ((subject, by_key) for subject, by_key in users.items() if subject not in gone)
     found = await asyncio.gather(*(_look_for(client, subject, by_key, there) for subject, by_key in wanted))
     return (*left, *(problem for problems in found for problem in problems))
 

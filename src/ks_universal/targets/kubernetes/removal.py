@@ -1,12 +1,14 @@
 """Removes an object that left the release, and sees it gone with all that hangs on it."""
 
 import asyncio
-from collections.abc import Callable, Collection
-from typing import Any, Literal
+from collections.abc import Callable, Container
+from typing import Any
 
 import httpx2
 
-from ks_universal.resources.objects import Identity
+from ks_universal.plan.changes import ObjectChange
+from ks_universal.plan.steps import Delete
+from ks_universal.resources.keeping import find_keeper
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import Kind
 from ks_universal.targets.kubernetes.ownership import Owner, belongs_to
@@ -20,19 +22,35 @@ _PAUSE_S = 1.0
 """Between two looks where there is no watch: a role may have the right to read, and not to watch."""
 
 
+def plan_removal(live: Json | None, step: Delete, owner: Owner, kept: Container[str]) -> ObjectChange | None:
+    """Tell what becomes of an object that left the values; None where there is none, or it is another's.
+
+    It stays where it says so itself, and where it is of the kinds `kept`. What counts is the live object, which carries
+    what the values said last and what others have written since, as Helm has it in an upgrade.
+    """
+    if live is None or not belongs_to(live, owner):
+        return None
+    keeper = None if step.is_stop else find_keeper(live)
+    if keeper is not None or step.identity.kind in kept:
+        return ObjectChange(identity=step.identity, change="kept", kept_by=keeper or "")
+    return ObjectChange(identity=step.identity, change="deleted")
+
+
 async def remove(
-    client: Client, subject: Identity, owner: Owner, *, kept: Collection[str], say: Callable[[str], None]
-) -> Literal["deleted", "kept"] | None:
-    """Remove an object of the release; None where there is none, or it is another's. Those of the kinds `kept` stay.
+    client: Client, step: Delete, owner: Owner, *, kept: Container[str], say: Callable[[str], None]
+) -> str | None:
+    """Remove an object as `plan_removal` has it, and see it gone; gives what became of it.
 
     `say` is told what it waits for, where that takes its time.
     """
+    subject = step.identity
     client = client.within(subject.namespace or client.namespace)
     kind = await client.find_kind(subject.kind)
     live = None if kind is None else await client.get(kind, subject.name)
-    if kind is None or live is None or not belongs_to(live, owner):
+    change = plan_removal(live, step, owner, kept)
+    if kind is None or live is None or change is None:
         return None
-    if kind.kind in kept:
+    if change.change == "kept":
         return "kept"
     await client.delete(kind, subject.name, uid=live["metadata"]["uid"], propagation="Foreground")
     try:

@@ -15,11 +15,12 @@ from ks_universal.errors import LockedError, MigrationFailed, TargetError
 from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
+from ks_universal.resources.keeping import CLAIM
 from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.targets.kubernetes.adoption import own, warn_of_helm
 from ks_universal.targets.kubernetes.announcements import Announcement, Announcer
 from ks_universal.targets.kubernetes.applying import build_applied
-from ks_universal.targets.kubernetes.checking import try_plan
+from ks_universal.targets.kubernetes.checking import Situation, try_plan
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.jobs import JobRun
 from ks_universal.targets.kubernetes.kinds import LEASE, NAMESPACE, Kind
@@ -43,7 +44,6 @@ from ks_universal.targets.kubernetes.workloads import Workload, read_workloads
 Json = dict[str, Any]
 
 _ENDED = frozenset((Outcome.SUCCEEDED, Outcome.MIGRATION_FAILED))
-_CLAIM = "PersistentVolumeClaim"
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,27 +113,24 @@ class KubernetesTarget:
         `changes` says afterwards what would.
         """
         live = {**self._live, **{identity(body): body for body in self._secrets}}
-        trials = await try_plan(self._client, plan, live, self._owner, force=self._options.take_ownership)
-        self.changes = tuple(self._keep_data(trial.change) for trial in trials if trial.change is not None)
+        force = self._options.take_ownership
+        situation = Situation(live=live, owner=self._owner, force=force, kept=self._kept)
+        trials = await try_plan(self._client, plan, situation)
+        self.changes = tuple(trial.change for trial in trials if trial.change is not None)
         helm = warn_of_helm(self._live.values(), self._owner) if self._options.take_ownership else ()
         return tuple(dict.fromkeys((*helm, *(trial.problem for trial in trials if trial.problem is not None))))
-
-    def _keep_data(self, change: ObjectChange) -> ObjectChange:
-        kept = change.identity.kind == _CLAIM and change.change == "deleted" and not self._options.delete_data
-        return msgspec.structs.replace(change, change="kept") if kept else change
 
     async def apply(self, step: Apply, emit: Emit) -> None:
         """Apply the object, unless it is known to be as given."""
         await self._apply(step, emit)
 
     async def delete(self, step: Delete, emit: Emit) -> None:
-        """Remove the object if it is the release's; claims, which hold data, only where that was asked for."""
-        kept = () if self._options.delete_data else (_CLAIM,)
+        """Remove the object if it is the release's, and not to be kept."""
 
         def say(what: str) -> None:
             emit(Waited(step=step.id, waits_for=what))
 
-        change = await remove(self._client, step.identity, self._owner, kept=kept, say=say)
+        change = await remove(self._client, step, self._owner, kept=self._kept, say=say)
         if change is not None:
             emit(ObjectChanged(step=step.id, identity=step.identity, change=change))
 
@@ -278,6 +275,11 @@ class KubernetesTarget:
     def _watch(self, step: RollOut | AwaitOldPods, emit: Emit, applied: Json) -> Rollout:
         client = self._client.of(applied)
         return Rollout(client, self._observe(client), step, emit, applied=applied)
+
+    @property
+    def _kept(self) -> frozenset[str]:
+        """The kinds that hold data, and stay where nobody asked for their removal."""
+        return frozenset() if self._options.delete_data else frozenset((CLAIM,))
 
     def _observe(self, client: Client) -> Observer:
         """Give the one observer of the client's namespace."""

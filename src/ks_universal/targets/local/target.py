@@ -17,6 +17,7 @@ from ks_universal.errors import MigrationFailed, RolloutFailed
 from ks_universal.model.local import Local
 from ks_universal.plan.records import Attempt, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
+from ks_universal.resources.keeping import find_keeper
 from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.targets.local.attempts import job_folders, open_run, settle_recorded, stop_attempts
 from ks_universal.targets.local.check import build_step, find_problems
@@ -109,9 +110,12 @@ class LocalTarget:
         emit(ObjectChanged(step=step.id, identity=subject, change=change))
 
     async def delete(self, step: Delete, emit: Emit) -> None:
-        """Forget the object; a Deployment's processes are gone on return."""
+        """Forget the object, unless it asks to be kept; a Deployment's processes are gone on return."""
         await self._begin()
-        if step.identity in self._live_objects():
+        live = self._live_objects().get(step.identity)
+        if live is not None and find_keeper(live):
+            emit(ObjectChanged(step=step.id, identity=step.identity, change="kept"))
+        elif live is not None:
             await self._applications.remove(step.identity)
             self._state.forget_object(step.identity)
             emit(ObjectChanged(step=step.id, identity=step.identity, change="deleted"))

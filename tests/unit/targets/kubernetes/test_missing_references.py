@@ -48,7 +48,7 @@ class Server:
             http = httpx2.AsyncClient(transport=httpx2.MockTransport(self.answer), base_url="http://server")
             client = Client(Connection(http, "", "ns"), "ns")
             try:
-                found = await find_missing(client, plan, workloads, known or {})
+                found = await find_missing(client, plan, workloads, known or {}, ())
             finally:
                 await client.close()
             assert {problem.severity for problem in found} <= {"warning"}

@@ -1,0 +1,21 @@
+"""What is to outlive its release: what asks for it, by Helm's annotation or by ours, and what holds data."""
+
+from ks_universal.resources.objects import Json
+
+CLAIM = "PersistentVolumeClaim"
+KEPT_BY_HELM = "helm.sh/resource-policy"
+KEPT_BY_US = "ks-universal.io/resource-policy"
+KEEP = "keep"
+
+
+def find_keeper(body: Json) -> str | None:
+    """Find the annotation by which an object stays when its release would delete it; read as Helm reads it."""
+    annotations = body["metadata"].get("annotations") or {}
+    return next(
+        (name for name in (KEPT_BY_HELM, KEPT_BY_US) if annotations.get(name, "").strip().lower() == KEEP), None
+    )
+
+
+def is_to_outlive(body: Json) -> bool:
+    """Tell whether an object stays where nobody has asked for the removal of data."""
+    return body["kind"] == CLAIM or find_keeper(body) is not None
