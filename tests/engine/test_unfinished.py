@@ -75,8 +75,8 @@ def test_a_rollback_stops_first_what_a_killed_deploy_has_left(down: bool) -> Non
 def test_what_a_killed_deploy_has_left_is_deleted_as_a_stop_which_nothing_keeps() -> None:
     world = leave_at_work("web/migrations/schema")
     state = asyncio.run(MemoryTarget(world).read(FIRST))
-    stops = [step for step in way(down=False).plan(FIRST, state).steps if isinstance(step, Delete)]
-    assert [(step.identity.name, step.is_stop) for step in stops] == [("web-migrations-schema", True)]
+    deletes = [step for step in way(down=False).plan(FIRST, state).steps if isinstance(step, Delete)]
+    assert [step.identity.name for step in deletes if step.is_stop] == ["web-migrations-schema"]
 
 
 def test_a_rollback_that_undoes_no_more_stops_first_what_a_killed_one_has_left() -> None:
