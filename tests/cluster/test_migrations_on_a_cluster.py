@@ -64,6 +64,23 @@ def test_exact_retries_one_retry_is_two_attempts_and_the_first_failure_is_kept(n
     assert first.log_tail != second.log_tail
 
 
+def test_the_cause_is_found_in_the_whole_log_and_kept_with_its_neighbours(namespace: str) -> None:
+    line = "PG::LockNotAvailable: ERROR:  canceling statement due to lock timeout"
+    failure, events = run(namespace, migrate(sh(f'echo "rake aborted!"; echo "{line}"; seq 200; exit 1')))
+    assert isinstance(failure, MigrationFailed)
+    assert [cause.code for cause in failure.causes] == ["database/lock-timeout", "process/exit-code"]
+    (attempt,) = attempts(events)
+    assert attempt.excerpt == ("rake aborted!", line, "1", "2", "3")
+    assert attempt.log_tail[0] == "151"
+
+
+def test_what_a_migration_waited_for_comes_before_its_timeout(namespace: str) -> None:
+    step = migrate(sh("echo 'Waiting for changelog lock....'; sleep 100"), timeout_s=2)
+    failure, _ = run(namespace, step)
+    assert isinstance(failure, MigrationFailed)
+    assert [cause.code for cause in failure.causes] == ["migrations/lock-awaited", "migrations/timeout"]
+
+
 def test_exact_retries_a_fatal_exit_code_ends_them(namespace: str) -> None:
     failure, events = run(namespace, migrate(sh("exit 42"), retries=3, fatal=(42,)))
     assert [event.attempt.reason for event in events.of(AttemptEnded)] == ["one of fatalExitCodes: no retry"]

@@ -459,6 +459,14 @@ def test_a_record_keeps_the_beginning_of_endless_lines_with_secrets_masked_befor
     assert events.of(LogWritten)[0].line.endswith("y" * 1_000_000)
 
 
+def test_a_record_keeps_the_line_that_tells_with_secrets_masked_before_it_is_cut() -> None:
+    world = World()
+    told = "ERROR: deadlock detected ".ljust(1995, "x")
+    fail(world, "web/migrations/schema", f"{told}battery-stapleyyyy", *map(str, range(60)))
+    revision, _ = deploy(SECOND, world)
+    assert revision.steps[0].attempts[0].excerpt == (f"{told}***yy …", "0", "1", "2")
+
+
 def test_a_record_says_who_when_what_and_how_it_ended() -> None:
     world = World()
     world.scripts["web/migrations/schema"] = (Try(lines=("half",), exit_code=1), Try(lines=("whole",)))

@@ -61,6 +61,32 @@ def test_the_failure_names_the_cause_of_the_first_attempt(tmp_path: Path) -> Non
     assert [cause.code for cause in failure.causes] == ["database/lock-timeout", "process/exit-code"]
 
 
+def test_the_cause_is_found_in_the_whole_log_and_kept_with_its_neighbours(tmp_path: Path) -> None:
+    line = "PG::LockNotAvailable: ERROR:  canceling statement due to lock timeout"
+    script = f'echo "rake aborted!"; echo "{line}"; seq 200; exit 1'
+    failure, events = run(tmp_path, migrate(sh(script)))
+    assert isinstance(failure, MigrationFailed)
+    assert [cause.code for cause in failure.causes] == ["database/lock-timeout", "process/exit-code"]
+    (attempt,) = attempts(events)
+    assert attempt.excerpt == ("rake aborted!", line, "1", "2", "3")
+    assert attempt.log_tail[0] == "151"
+
+
+def test_what_an_init_container_overcame_is_no_cause_of_the_migration(tmp_path: Path) -> None:
+    init = sh("echo 'FATAL: password authentication failed for user'", name="wait")
+    _, events = run(tmp_path, migrate(sh("echo deadlock detected; exit 1"), initContainers=[init]))
+    (attempt,) = attempts(events)
+    assert [cause.code for cause in attempt.causes] == ["database/deadlock", "process/exit-code"]
+
+
+def test_what_a_migration_waited_for_comes_before_its_timeout(tmp_path: Path) -> None:
+    step = migrate(sh("echo 'Waiting for changelog lock....'; sleep 100"), timeout_s=0.5)
+    failure, events = run(tmp_path, step)
+    assert isinstance(failure, MigrationFailed)
+    assert [cause.code for cause in failure.causes] == ["migrations/lock-awaited", "migrations/timeout"]
+    assert attempts(events)[0].reason == "it did not end within its timeout of 0.5 s"
+
+
 def test_what_a_migration_leaves_in_the_background_is_stopped(tmp_path: Path) -> None:
     result, _ = run(tmp_path, migrate(sh("sleep 100 & echo one; ps -o pgid= -p $$$$")))
     assert isinstance(result, tuple)

@@ -23,7 +23,7 @@ from cases import CASES, SHOP, STATEMENTS, Case
 from projects import Alembic, Connection, Django, GolangMigrate
 from server import Server, running_server
 
-OUTPUT = Path(__file__).parents[2] / "tests" / "unit" / "engine" / "database_errors"
+OUTPUT = Path(__file__).parents[2] / "tests" / "data" / "tool_logs"
 Run = Callable[[Server, Connection, Path], str]
 
 

@@ -143,6 +143,7 @@ STATEMENTS = (
     Case("database.read-only", ("SET transaction_read_only = on", "CREATE TABLE a (id int)")),
     Case("database.connection-lost", ("SELECT pg_terminate_backend(pg_backend_pid())",)),
     Case("database.unique-violation", (*SHOP, "ALTER TABLE products ADD UNIQUE (name)")),
+    Case("database.unique-violation.insert", (*SHOP, "INSERT INTO products VALUES (1, 'mate', 4, 7)")),
     Case("database.not-null-violation", (*SHOP, "ALTER TABLE products ALTER name SET NOT NULL")),
     Case("database.not-null-violation.new-column", (*SHOP, "ALTER TABLE products ADD sku text NOT NULL")),
     Case(

@@ -21,7 +21,7 @@ from mariadb import MARIADB_CASES, MariaCase, MariaServer, running_mariadb
 from projects import Alembic, Connection, GolangMigrate, Goose, Knex
 from server import Server, running_server
 
-OUTPUT = Path(__file__).parents[2] / "tests" / "unit" / "engine" / "database_errors"
+OUTPUT = Path(__file__).parents[2] / "tests" / "data" / "tool_logs"
 DISTINCT = ("unique", "not-null", "already-exists", "does-not-exist", "syntax", "missing", "authentication", "lost")
 """Cases that are enough for a second driver: the others differ by the server's words alone."""
 Run = Callable[[Connection, Path], str]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from ks_universal.cli.event_lines import format_attempt, format_duration
-from ks_universal.cli.tracebacks import fold_tracebacks
+from ks_universal.cli.tracebacks import fold_tracebacks, shows
 from ks_universal.plan.records import Attempt, Revision, StepRecord
 
 
@@ -38,7 +38,11 @@ def format_log(revision: Revision, step: StepRecord, attempts: Iterable[Attempt]
     """Give what attempts of a migration said last, under a line that says of which run each was and how it ended."""
     for attempt in attempts:
         yield f"revision {revision.number}, {step.id}, {format_attempt(attempt, attempt.reason)}"
-        yield from (f"  | {line}" for line in fold_tracebacks(attempt.log_tail))
+        last = fold_tracebacks(attempt.log_tail)
+        if not shows(last, attempt.excerpt):
+            yield from (f"  | {line}" for line in fold_tracebacks(attempt.excerpt))
+            yield "  ..."
+        yield from (f"  | {line}" for line in last)
 
 
 def _format_step(step: StepRecord) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from ks_universal.cli.event_lines import format_attempt, format_duration, format_stopping
-from ks_universal.cli.tracebacks import fold_tracebacks
+from ks_universal.cli.tracebacks import fold_tracebacks, shows
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import (
     AttemptEnded,
@@ -171,8 +171,12 @@ def _attempt_lines(attempts: list[Attempt], causes: tuple[Problem, ...] = ()) ->
         yield f"  {format_attempt(attempt, reason)}"
     first = _find_first_failure(attempts)
     if first and first.log_tail:
+        last = fold_tracebacks(first.log_tail)[-_TAIL_LINES:]
+        if not shows(last, first.excerpt):
+            yield f"  where the log of attempt {first.number} tells it:"
+            yield from (f"    | {line}" for line in fold_tracebacks(first.excerpt))
         yield f"  last lines of attempt {first.number}:"
-        yield from (f"    | {line}" for line in fold_tracebacks(first.log_tail)[-_TAIL_LINES:])
+        yield from (f"    | {line}" for line in last)
 
 
 def _find_first_failure(attempts: Iterable[Attempt]) -> Attempt | None:

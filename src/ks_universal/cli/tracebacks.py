@@ -37,3 +37,9 @@ def fold_tracebacks(lines: Iterable[str]) -> list[str]:
     """Leave the frames of libraries out."""
     fold = TracebackFold()
     return [shown for line in lines for shown in fold.take(line)] + list(fold.end())
+
+
+def shows(lines: Iterable[str], excerpt: Iterable[str]) -> bool:
+    """Tell whether what is left of an excerpt, when it is folded, stands among lines that are."""
+    excerpt = tuple(excerpt)
+    return set(excerpt).intersection(fold_tracebacks(excerpt)).issubset(lines)

@@ -64,6 +64,7 @@ class Mask:
             reason=None if attempt.reason is None else self.text(attempt.reason),
             causes=self.problems(attempt.causes),
             log_tail=tuple(map(self.text, attempt.log_tail)),
+            excerpt=tuple(map(self.text, attempt.excerpt)),
         )
 
     def command(self, words: Iterable[str]) -> tuple[str, ...]:

@@ -23,8 +23,12 @@ _LONGEST_LINE = 2000
 
 def shorten_log(attempt: Attempt) -> Attempt:
     """Cut the long lines of an attempt's log, as it is kept and reported."""
-    lines = (line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …" for line in attempt.log_tail)
-    return msgspec.structs.replace(attempt, log_tail=tuple(lines))
+    log_tail, excerpt = (tuple(map(_shorten, lines)) for lines in (attempt.log_tail, attempt.excerpt))
+    return msgspec.structs.replace(attempt, log_tail=log_tail, excerpt=excerpt)
+
+
+def _shorten(line: str) -> str:
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …"
 
 
 class Record:

@@ -41,6 +41,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     causes: tuple[Problem, ...] = ()
     log_tail: tuple[str, ...] = ()
+    excerpt: tuple[str, ...] = ()
+    """The line of the whole log that tells the first cause, with its neighbours."""
 
 
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.database_errors import diagnose
+from ks_universal.engine.database_errors import Diagnosis
 from ks_universal.engine.events import (
     AttemptEnded,
     AttemptStarted,
@@ -316,16 +316,17 @@ class MemoryTarget:
         number, resumed = len(job.attempts) + 1, job.running
         if not resumed:
             self._world.begin_attempt(job)
-        script = self._world.find_try(step.id, number)
+        script, diagnosis = self._world.find_try(step.id, number), Diagnosis()
         started, started_s, exit_code = datetime.now(UTC), _now_s(), None
         emit(AttemptStarted(step=step.id, number=number, resumed=resumed))
         try:
             for line in script.lines:
+                diagnosis.take(line)
                 emit(LogWritten(source=step.id, line=line))
             async with asyncio.timeout(_time_left_s(step, job)):
                 await _wait(script.pause)
             exit_code = script.exit_code
-            causes = _explain(script)
+            causes = _explain(script, diagnosis)
         except TimeoutError:
             message = f"it did not end within its timeout of {step.migration.timeout_s:g} s"
             causes = (Problem("migrations/timeout", message),)
@@ -337,15 +338,16 @@ class MemoryTarget:
             reason=causes[0].message if causes else None,
             causes=causes,
             log_tail=script.lines,
+            excerpt=diagnosis.excerpt() if causes else (),
         )
         self._world.end_attempt(job, attempt)
         return attempt
 
 
-def _explain(script: Try) -> tuple[Problem, ...]:
+def _explain(script: Try, diagnosis: Diagnosis) -> tuple[Problem, ...]:
     if script.exit_code == 0:
         return ()
-    return (*diagnose(script.lines), Problem("process/exit-code", f"it ended with exit code {script.exit_code}"))
+    return (*diagnosis.causes(), Problem("process/exit-code", f"it ended with exit code {script.exit_code}"))
 
 
 def _time_left_s(step: Migrate, job: Job) -> float | None:

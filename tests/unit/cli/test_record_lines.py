@@ -91,3 +91,10 @@ def test_status_says_first_whether_anybody_is_at_work(
 ) -> None:
     lines = list(format_state(state(outcome, lock, lock_hidden=hidden)))
     assert lines[: lines.index(f"revision 2 of shop in ns: {outcome}")] == head
+
+
+def test_log_of_an_attempt_begins_with_the_line_that_tells_where_its_end_does_not_have_it() -> None:
+    failed = Attempt(number=1, started=AT, duration_s=1.0, exit_code=1, excerpt=("no table",), log_tail=("a", "b"))
+    record = step("schema", Outcome.MIGRATION_FAILED, failed)
+    _, *lines = format_log(revision(Outcome.MIGRATION_FAILED), record, record.attempts)
+    assert lines == ["  | no table", "  ...", "  | a", "  | b"]

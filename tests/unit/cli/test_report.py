@@ -77,6 +77,27 @@ def test_the_first_failure_comes_first_with_its_cause_hint_and_log() -> None:
     ]
 
 
+def told(*, excerpt: tuple[str, ...], tail: tuple[str, ...]) -> list[str]:
+    report = RunReport()
+    ending = msgspec.structs.replace(attempt(1, 1, CAUSE), excerpt=excerpt, log_tail=tail)
+    report.take(AttemptEnded(step=STEP, attempt=ending))
+    report.take(StepFailed(step=STEP, causes=(CAUSE,), outcome=Outcome.MIGRATION_FAILED))
+    lines = list(report.lines(ended(Outcome.MIGRATION_FAILED, {})))
+    return lines[lines.index("  attempt 1: exit code 1 after 0.8 s") + 1 : -1]
+
+
+def test_the_line_that_tells_is_shown_with_its_neighbours_where_the_last_lines_do_not_have_it() -> None:
+    tail = tuple(f"frame {number}" for number in range(50))
+    lines = told(excerpt=("rake aborted!", "PG::Error: no"), tail=tail)
+    assert lines[:3] == ["  where the log of attempt 1 tells it:", "    | rake aborted!", "    | PG::Error: no"]
+    assert lines[3] == "  last lines of attempt 1:"
+
+
+def test_the_line_that_tells_is_shown_once() -> None:
+    excerpt = ('  File "/venv/lib/python3.11/site-packages/a.py", line 1, in run', "    go()", "ValueError: no")
+    assert told(excerpt=excerpt, tail=("Traceback", *excerpt))[0] == "  last lines of attempt 1:"
+
+
 def test_what_does_not_run_is_said() -> None:
     lines = list(failed_run().lines(ended(Outcome.MIGRATION_FAILED, {"shop": None})))
     assert lines[-1] == "shop: nothing of it runs"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ks_universal.engine.database_errors import RULES
 from ks_universal.engine.database_errors.rule import Rule
+from ks_universal.engine.database_errors.rules import RULES
 from ks_universal.targets.kubernetes.refusals import refuse
 
 ROOT = Path(__file__).parents[3]

@@ -1,16 +1,43 @@
 """The output of real tools in, the named cause out."""
 
+import re
 import time
+import tracemalloc
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from ks_universal.engine.database_errors import QUOTE_LENGTH, RULES, diagnose
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.database_errors import Diagnosis, diagnose
+from ks_universal.engine.database_errors.index import Index, find_word, split_words
+from ks_universal.engine.database_errors.quoting import QUOTE_LENGTH
+from ks_universal.engine.database_errors.rules import RULES, STUCK
 
-OUTPUTS = Path(__file__).parent / "database_errors"
-FILES = sorted(OUTPUTS.glob("*/*.txt"))
+DATA = Path(__file__).parents[2] / "data"
+FILES = sorted((*DATA.glob("tool_logs/*/*.txt"), *DATA.glob("documented_logs/*/*.txt")))
+APPROVED = DATA / "tool_logs" / "causes.txt"
 LOCK_TIMEOUT = "psycopg.errors.LockNotAvailable: canceling statement due to lock timeout"
 REFUSED = 'connection to server at "10.0.0.7", port 5432 failed: Connection refused'
+
+
+def read_code(path: Path) -> str:
+    return "/".join(path.stem.split(".")[:2])
+
+
+def read(path: Path) -> Diagnosis:
+    return take(path.read_text().splitlines())
+
+
+def take(lines: Iterable[str]) -> Diagnosis:
+    diagnosis = Diagnosis()
+    for line in lines:
+        diagnosis.take(line)
+    return diagnosis
+
+
+def read_causes(path: Path) -> tuple[Problem, ...]:
+    return read(path).causes(stopped=read_code(path) in STUCK)
 
 
 def codes(*lines: str) -> list[str]:
@@ -19,12 +46,53 @@ def codes(*lines: str) -> list[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_output_of_a_tool_is_named_by_its_cause_alone(path: Path) -> None:
-    expected = "/".join(path.stem.split(".")[:2])
-    assert codes(*path.read_text().splitlines()) == [expected]
+    assert [cause.code for cause in read_causes(path)] == [read_code(path)]
+
+
+def test_what_is_said_of_each_output_is_as_it_was_read_and_approved(update_goldens: bool) -> None:
+    said = "".join(describe(path) for path in FILES)
+    if update_goldens:
+        APPROVED.write_text(said)
+    assert said == APPROVED.read_text(), "run: pytest tests/unit/engine --update-goldens, then read the diff"
+
+
+def describe(path: Path) -> str:
+    """Give the file, its tool's own command, and the telling line as it is quoted."""
+    diagnosis = read(path)
+    (cause,) = diagnosis.causes(stopped=read_code(path) in STUCK)
+    rule = next((rule for rule in RULES if cause.message.startswith(f"{rule.message}: ")), None)
+    quoted = cause.message.removeprefix(f"{rule.message}: " if rule else "the migration ended with: ")
+    own = cause.hint.removeprefix(rule.hint) if rule and cause.hint else ""
+    return f"{path.parent.name}/{path.stem}{own}\n    {quoted}\n"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_hint_has_the_command_of_no_other_tool(path: Path) -> None:
+    hint = " ".join(cause.hint or "" for cause in read_causes(path))
+    others = {tool for rule in RULES for tool in rule.commands if not is_of(tool, path.parent.name)}
+    assert [tool for tool in others if f"; {tool}: " in hint] == []
+
+
+def is_of(tool: str, folder: str) -> bool:
+    return folder.replace("-", "").startswith(tool.lower().replace("-", ""))
+
+
+def test_every_pattern_is_found_by_its_word() -> None:
+    patterns = [pattern for rule in RULES for pattern in (*rule.patterns, *rule.vague)]
+    index = Index((pattern, pattern) for pattern in patterns)
+    lines = {line[:2000] for path in FILES for line in path.read_text().splitlines()}
+    for line in lines:
+        found = {pattern for pattern, _ in index.search(line, split_words(line))}
+        assert found == {pattern for pattern in patterns if re.search(pattern, line)}, line
+
+
+def test_nearly_every_pattern_has_a_word_that_finds_it() -> None:
+    patterns = [pattern for rule in RULES for pattern in (*rule.patterns, *rule.vague)]
+    assert [pattern for pattern in patterns if find_word(pattern) is None] == []
 
 
 def test_every_rule_has_an_output_that_it_was_tried_on() -> None:
-    seen = {code for path in FILES for code in codes(*path.read_text().splitlines())}
+    seen = {cause.code for path in FILES for cause in read_causes(path)}
     assert {rule.code for rule in RULES} - seen == set()
 
 
@@ -156,6 +224,90 @@ def test_unknown_error_is_quoted_by_its_last_exception(lines: list[str], quoted:
 def test_output_without_any_error_gives_nothing() -> None:
     assert diagnose([]) == ()
     assert diagnose(["INFO  [alembic.runtime.migration] Running upgrade  -> 0001, schema", "done"]) == ()
+
+
+def test_cause_is_found_however_much_follows() -> None:
+    frames = [f"/gems/activerecord-7/lib/migration.rb:{number}:in `migrate'" for number in range(5000)]
+    diagnosis = take(["rake aborted!", "", f"PG::LockNotAvailable: {LOCK_TIMEOUT}", *frames])
+    assert [cause.code for cause in diagnosis.causes()] == ["database/lock-timeout"]
+    assert diagnosis.excerpt() == ("rake aborted!", "", f"PG::LockNotAvailable: {LOCK_TIMEOUT}", *frames[:3])
+
+
+def test_memory_does_not_grow_with_the_log() -> None:
+    diagnosis = Diagnosis()
+    tracemalloc.start()
+    try:
+        for number in range(20_000):
+            diagnosis.take(f"ERROR:  relation {number} does not exist {'x' * 500}")
+            diagnosis.take(f"ValueError: {number} {'x' * 500}")
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 500_000
+
+
+@pytest.mark.parametrize("code", ["28000", "23505"])
+def test_code_of_a_dumped_error_is_no_second_cause(code: str) -> None:
+    told = 'error: no pg_hba.conf entry for host "10.0.0.9", user "app", database "app", no encryption'
+    frames = [f"    at Parser.parse (/app/node_modules/pg-protocol/dist/parser.js:{n}:38)" for n in range(15)]
+    dump = [told, *frames, "  length: 153,", "  severity: 'FATAL',", f"  code: '{code}',"]
+    assert codes(*dump, *dump) == ["database/tls-required"]
+
+
+def test_code_counts_where_the_text_before_is_of_a_failure_that_was_overcome() -> None:
+    assert codes(REFUSED, "PG::UniqueViolation: FEHLER:  doppelter Wert") == ["database/unique-violation"]
+
+
+def test_code_without_a_text_never_accuses_the_password() -> None:
+    assert codes("Fehler: kein Zugang { code: '28000' }") == ["database/access-refused"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'ERROR:  duplicate key value violates unique constraint "pg_class_relname_nsp_index"',
+        'pq: duplicate key value violates unique constraint "schema_migrations_pkey"',
+        'QueryFailedError: duplicate key value violates unique constraint "PK_8c82d7f526340ab734260ea46be"',
+        'error: duplicate key value violates unique constraint "SequelizeMeta_pkey"',
+        'psycopg.errors.UniqueViolation: duplicate key value violates unique constraint "alembic_version_pkc"',
+        'duplicate key value violates unique constraint "PK___EFMigrationsHistory"',
+        "Duplicate entry '7' for key 'schema_migrations.PRIMARY'",
+        "Mysql2::Error: Duplicate entry '20260100000002' for key 'PRIMARY'",
+        "ERROR DETAIL: Key (name)=(20260100000002-change.js) already exists.",
+        "ERROR:  tuple concurrently updated",
+    ],
+)
+def test_two_runs_at_once_are_no_duplicates_in_the_data(line: str) -> None:
+    (cause,) = diagnose([line])
+    assert cause.code == "migrations/locked"
+    assert "duplicates" not in (cause.hint or "")
+
+
+def test_duplicates_of_the_users_own_tables_are_no_second_run() -> None:
+    assert codes('duplicate key value violates unique constraint "products_pkey"') == ["database/unique-violation"]
+    assert codes("Duplicate entry '7' for key 'products.PRIMARY'") == ["database/unique-violation"]
+
+
+def test_line_that_only_introduces_its_message_is_quoted_with_the_next() -> None:
+    (cause,) = diagnose(
+        ["ActiveRecord::ConcurrentMigrationError:", "", "Cannot run migrations because another one runs."]
+    )
+    assert cause.message.endswith("ConcurrentMigrationError: Cannot run migrations because another one runs.")
+
+
+def test_source_code_in_a_traceback_is_no_error() -> None:
+    assert codes("    raise Locked('could not obtain lock on')", "ValueError: no") == ["migrations/error"]
+
+
+def test_properties_of_a_dumped_error_are_not_its_last_exception() -> None:
+    (cause,) = diagnose(["Error: the seed is missing", "  fatal: true,", "  error: undefined"])
+    assert cause.message.endswith("Error: the seed is missing")
+
+
+def test_what_a_tool_said_last_counts_only_where_it_did_not_end() -> None:
+    line = 'o.f.core.internal.command.DbMigrate : Migrating schema "public" to version "2 - x" [non-transactional]'
+    assert codes(line) == []
+    assert [cause.code for cause in diagnose([line], stopped=True)] == ["migrations/waits-for-itself"]
 
 
 def test_ten_thousand_lines_take_less_than_a_second() -> None:

@@ -16,26 +16,32 @@ UNREACHED = (
             r"failed to resolve host",
             r"Name or service not known",
             r"no such host\b",
-            r"getaddrinfo \w+",
+            r"\bgetaddrinfo \w+",
             r"Temporary failure in name resolution",
             r"nodename nor servname",
-            r"UnknownHostException",
-            r"Unknown (?:MySQL )?server host",
+            r"\bUnknownHostException\b",
+            r"Unknown (?:MySQL )?server host\b",
             r"\bbad address '",
+            r"failed to lookup address information",
+            r"issue connecting with your hostname",
         ),
+        passes=True,
     ),
     Rule(
         "database/connection-refused",
         "nothing accepts connections at the database's address",
         "check host and port, and whether the database runs; wait for it with an init container",
         (
-            r"onnection refused",
-            r"ECONNREFUSED",
+            r"onnection refused\b",
+            r"Connect call failed \(",
+            r"Connection to \S+ refused",
+            r"\bECONNREFUSED\b",
             r"Error: P1001\b",
             r"Can't reach database server",
             r"Can't connect to (?:local )?(?:MySQL |server\b)",
             r"Is the server running locally",
         ),
+        passes=True,
     ),
     Rule(
         "database/connection-timeout",
@@ -44,13 +50,15 @@ UNREACHED = (
         (
             r"connection timeout expired",
             r"onnection timed out",
-            r"timeout expired",
-            r"ETIMEDOUT",
+            r"\btimeout expired",
+            r"\bETIMEDOUT\b",
             r"i/o timeout",
+            r"pool timed out while waiting for an open connection",
             r"Lost connection to (?:MySQL )?server at 'handshake: .*system error: 110\b",
             r"Error: P1002\b",
-            r"SocketTimeoutException: [Cc]onnect",
+            r"\bSocketTimeoutException: [Cc]onnect",
         ),
+        passes=True,
     ),
     Rule(
         "database/not-ready",
@@ -61,6 +69,7 @@ UNREACHED = (
             "57P03",
             "CannotConnectNow",
         ),
+        passes=True,
     ),
 )
 SESSION = (
@@ -72,6 +81,12 @@ SESSION = (
             r"server does not support SSL",
             r"SSL is not enabled on the server",
             r"The server does not support SSL",
+            r"refused TLS connection",
+            r"rejected SSL upgrade",
+            r"server does not support TLS",
+            r"Server does not support secure connection",
+            r"ssl not enabled in the server",
+            r"SSL is required,? but the server does(?:n't| not) support it",
         ),
     ),
     Rule(
@@ -86,13 +101,14 @@ SESSION = (
     ),
     Rule(
         "database/access-refused",
-        "the server's access rules (pg_hba.conf) do not let this user in from here",
-        "add a rule for the pod network, user and database, or use the user that was meant to migrate",
+        "the server does not let this user in from here, whatever the password",
+        "add a rule (pg_hba.conf) for the pod network, user and database, or use the user that was meant to migrate",
         (
             r"no pg_hba\.conf entry for",
             r"pg_hba\.conf rejects connection",
             r"Host '.*' is not allowed to connect",
         ),
+        ("28000",),
     ),
     Rule(
         "database/authentication-failed",
@@ -112,7 +128,6 @@ SESSION = (
         ),
         (
             "28P01",
-            "28000",
             "InvalidPassword",
         ),
     ),
@@ -123,6 +138,8 @@ SESSION = (
         (
             r'database "[^"]*" does not exist',
             r"Unknown database '",
+            r"permission denied to create database",
+            r"We could not find your database",
             r"Error: P1003\b",
         ),
         (
@@ -145,6 +162,7 @@ SESSION = (
             "53300",
             "TooManyConnections",
         ),
+        passes=True,
     ),
     Rule(
         "database/connection-lost",
@@ -161,6 +179,20 @@ SESSION = (
             r"server has gone away",
             r"Connection terminated unexpectedly",
             r"connection reset by peer",
+            r"erminating connection because of",
+            r"onnection lost: The server closed the connection",
+            r"\bPROTOCOL_CONNECTION_LOST\b",
+            r"unexpected end of stream",
+            r"Connection is closed\b",
+            r"onnection (?:has been|already|was|is already) closed\b",
+            r"connection was closed in the middle of operation",
+            r"\bPQsocket\(\)",
+            r"\bPQconsumeInput\(\)",
+            r"expected to read \d+ bytes, got \d+ bytes at EOF",
+            r"I/O error occurred while sending to the backend",
+            r"unexpected EOF\b",
+            r"broken pipe\b",
+            r"DBConnectionError: underlying connection is closed",
         ),
         (
             "57P01",
@@ -169,6 +201,7 @@ SESSION = (
             "AdminShutdown",
             "CrashShutdown",
         ),
+        passes=True,
     ),
 )
 RESOURCES = (
@@ -186,6 +219,7 @@ RESOURCES = (
             "55P03",
             "LockNotAvailable",
         ),
+        passes=True,
     ),
     Rule(
         "database/statement-timeout",
@@ -194,21 +228,23 @@ RESOURCES = (
         (
             r"canceling statement due to statement timeout",
             r"maximum statement execution time exceeded",
-            r"max_statement_time exceeded",
+            r"\bmax_statement_time exceeded",
         ),
+        passes=True,
     ),
     Rule(
         "database/deadlock",
         "the migration and another session waited for each other's locks, and the database ended the migration",
         "run it again at a quieter time; lock tables in the order in which the application does",
         (
-            r"deadlock detected",
+            r"\bdeadlock detected",
             r"Deadlock found when trying to get lock",
         ),
         (
             "40P01",
             "DeadlockDetected",
         ),
+        passes=True,
     ),
     Rule(
         "database/disk-full",
@@ -223,6 +259,7 @@ RESOURCES = (
             "53100",
             "DiskFull",
         ),
+        passes=True,
     ),
     Rule(
         "database/read-only",
@@ -236,6 +273,7 @@ RESOURCES = (
             "25006",
             "ReadOnlySqlTransaction",
         ),
+        passes=True,
     ),
     Rule(
         "database/permission-denied",

@@ -11,15 +11,24 @@ STATEMENTS = (
         "database/unique-violation",
         "existing rows are not unique where the migration wants them to be",
         "find and merge the duplicates in a data migration first",
-        (
-            r"could not create unique index",
-            r"duplicate key value violates unique constraint",
-            r"Duplicate entry '.*' for key",
-        ),
+        (r"could not create unique index",),
+    ),
+    Rule(
+        "database/unique-violation",
+        "a row that the migration writes has a key that another row has already",
+        "write it so that it may run twice (ON CONFLICT), or correct the row; was a part of it applied before?",
+        (r"duplicate key value violates unique constraint",),
+    ),
+    Rule(
+        "database/unique-violation",
+        "rows are not unique where they have to be: existing ones, or one that the migration writes",
+        "find and merge the duplicates in a data migration first; was a part of the migration applied before?",
+        (r"Duplicate entry '.*' for key",),
         (
             "23505",
             "UniqueViolation",
         ),
+        vague=(r"^ERROR: Validation error$",),
     ),
     Rule(
         "database/not-null-violation",
@@ -66,13 +75,12 @@ STATEMENTS = (
     Rule(
         "database/already-exists",
         "what the migration creates is there already: it was applied half-way, by hand, or without being recorded",
-        "compare the schema; record the migration as applied (`alembic stamp`, `manage.py migrate "
-        "--fake-initial`, `flyway baseline`) or remove the remainder",
+        "compare the schema; remove the remainder, or record the migration as applied",
         (
             r"(?:relation|table|column|type|constraint|index|schema|function|role|database|extension|sequence|"
-            r"view|trigger|policy) [\"`'].*already exists",
+            r"view|trigger|policy) [\"`'].*\balready exists",
             r"Table '.*' already exists",
-            r"Duplicate (?:column|key) name",
+            r"Duplicate (?:column|key) name\b",
         ),
         (
             "42P07",
@@ -84,6 +92,24 @@ STATEMENTS = (
             "DuplicateObject",
             "DuplicateSchema",
         ),
+        commands={
+            "Alembic": "`alembic stamp REVISION`",
+            "Django": "`manage.py migrate --fake APP NAME`, for the first one `--fake-initial`",
+            "Flyway": "`flyway baseline -baselineVersion=VERSION`, before the first run",
+            "Liquibase": "`liquibase changelog-sync`",
+            "golang-migrate": "`migrate force VERSION`",
+            "TypeORM": "`typeorm migration:run --fake`",
+            "node-pg-migrate": "`node-pg-migrate up --fake`",
+            "Sequelize": "a row with its file's name in `SequelizeMeta`",
+            "Knex": "a row with its file's name in `knex_migrations`",
+            "Rails": "a row with its version in `schema_migrations`",
+            "goose": "a row with its version in `goose_db_version`",
+            "Prisma": "`prisma migrate resolve --applied NAME`",
+            "sqitch": "`sqitch deploy --log-only`",
+            "yoyo": "`yoyo mark`",
+            "peewee-migrate": "`pw_migrate migrate --fake`",
+            "aerich": "`aerich upgrade --fake`",
+        },
     ),
     Rule(
         "database/extension-missing",
@@ -102,7 +128,8 @@ STATEMENTS = (
             r"(?:relation|table|column|type|constraint|index|schema|function|operator|sequence|view|trigger|"
             r"role) \S.* does not exist",
             r"Table '.*' doesn't exist",
-            r"Unknown (?:column|table) '",
+            r"Unknown column '",
+            r"Unknown table '",
             r"(?:FUNCTION|PROCEDURE) \S+ does not exist",
             r"Key column '[^']*' doesn't exist in table",
             r"Can't DROP ",
@@ -136,7 +163,7 @@ STATEMENTS = (
     Rule(
         "database/in-transaction",
         "the statement cannot run inside a transaction, but the tool opened one",
-        "run it outside: Alembic `autocommit_block()`, Django `atomic = False`, Rails `disable_ddl_transaction!`",
+        "put it into a migration of its own, and have that run outside of one",
         (
             r"cannot run inside a transaction block",
             r"cannot be executed from a function or multi-command string",
@@ -144,6 +171,47 @@ STATEMENTS = (
         (
             "25001",
             "ActiveSqlTransaction",
+        ),
+        commands={
+            "Alembic": "`with op.get_context().autocommit_block():`",
+            "Django": "`atomic = False` in the migration",
+            "Rails": "`disable_ddl_transaction!` in the migration",
+            "Flyway": "`executeInTransaction=false` in its script configuration",
+            "Liquibase": "`runInTransaction:false` at the changeset",
+            "golang-migrate": "one statement a file, or `x-multi-statement=true`",
+            "goose": "`-- +goose NO TRANSACTION` at its beginning",
+            "TypeORM": "`transaction = false` in the migration's class",
+            "node-pg-migrate": "`pgm.noTransaction()`",
+            "Knex": "`exports.config = { transaction: false }`",
+            "Sequelize": "leave out the transaction that the migration begins",
+            "MikroORM": "`isTransactional() { return false }` in the migration",
+            "sqlx": "`-- no-transaction` as its first line",
+            "tern": "`---- tern: disable-tx ----` as its first line",
+            "yoyo": "`-- transactional: false` (Python: `__transactional__ = False`)",
+            "aerich": "`RUN_IN_TRANSACTION = False` in the migration",
+            "dbmate": "`-- migrate:up transaction:false`",
+            "Atlas": "`-- atlas:txmode none` as its first line",
+            "diesel": "`run_in_transaction = false` in its metadata.toml",
+        },
+    ),
+    Rule(
+        "database/invalid-value",
+        "a value does not fit the new type, or is NULL where the column is to be NOT NULL",
+        "correct such values, and fill in those that are NULL, in a data migration first",
+        (
+            r"Data truncated for column",
+            r"Invalid use of NULL value",
+        ),
+    ),
+    Rule(
+        "database/invalid-value",
+        "existing values, or those that the migration writes, do not fit the column's type",
+        "convert or correct them first",
+        (
+            r"Data too long for column",
+            r"Out of range value for column",
+            r"Truncated incorrect \w+ value: ",
+            r"Incorrect \w+ value: ",
         ),
     ),
     Rule(
@@ -153,12 +221,7 @@ STATEMENTS = (
         (
             r"invalid input (?:syntax|value) for ",
             r"value too long for type",
-            r"Data too long for column",
-            r"Data truncated for column",
-            r"Out of range value for column",
-            r"Truncated incorrect \w+ value: ",
             r"cannot be cast automatically",
-            r"Incorrect \w+ value: ",
             r"value out of range",
             r"integer out of range",
             r"numeric field overflow",

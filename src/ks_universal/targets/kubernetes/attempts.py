@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.database_errors import diagnose
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, LogWritten
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
@@ -24,6 +23,9 @@ from ks_universal.targets.kubernetes.troubles import Trouble, describe_end
 from ks_universal.targets.kubernetes.vain_waits import find_repetition, find_vain_wait
 
 Json = dict[str, Any]
+
+TIMEOUT = "timeout"
+"""Why an attempt was ended whose Job had taken too long."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 10.0, 360.0
 """The Job controller's pauses between attempts: 10 s, doubled each time, at most six minutes."""
@@ -80,13 +82,18 @@ class PodAttempt:
         return None
 
     def last_lines(self) -> tuple[str, ...]:
-        """The tail of the log that tells most: the failed container's, else the last one's that wrote something."""
+        """The tail of the log that tells most."""
+        tail = self._find_telling()
+        return () if tail is None else tuple(tail.lines)
+
+    def _find_telling(self) -> LogTail | None:
+        """Find the log that tells most: the failed container's, else the last one's that wrote something."""
         failure = find_failure(self.pod)
         if failure is not None and failure.container in self._tails:
-            return tuple(self._tails[failure.container].lines)
+            return self._tails[failure.container]
         sidecars = {state.name for state in read_containers(self.pod) if state.kind == "sidecar"}
         written = [tail for name, tail in self._tails.items() if tail.lines and name not in sidecars]
-        return tuple(written[-1].lines) if written else ()
+        return written[-1] if written else None
 
     def _take(self, source: str) -> "_TakeLine":
         return _TakeLine(self._emit, source)
@@ -97,14 +104,18 @@ class PodAttempt:
         succeeded = has_succeeded(self.pod)
         exit_code = 0 if succeeded else None if failure is None else failure.exit_code
         disrupted = is_disrupted(self.pod) and not succeeded
+        timed_out = reason == TIMEOUT
+        causes = () if succeeded else self._causes(trouble, timed_out=timed_out, told_to_stop=disrupted)
+        telling = self._find_telling()
         return Attempt(
             number=self.number,
             started=started,
             duration_s=max(0.0, (finished - started).total_seconds()),
             exit_code=exit_code,
             reason=reason or ("disrupted" if disrupted else self._name_failure(failure)),
-            causes=() if succeeded else self._causes(trouble, told_to_stop=disrupted),
+            causes=causes,
             log_tail=self.last_lines(),
+            excerpt=telling.diagnosis.excerpt(stopped=timed_out) if causes and telling else (),
         )
 
     def _name_failure(self, failure: ContainerEnd | None) -> str | None:
@@ -112,18 +123,19 @@ class PodAttempt:
             return "one of fatalExitCodes: no retry"
         return None if failure is None else failure.reason or None
 
-    def _causes(self, trouble: Problem | None, *, told_to_stop: bool) -> tuple[Problem, ...]:
+    def _causes(self, trouble: Problem | None, *, timed_out: bool, told_to_stop: bool) -> tuple[Problem, ...]:
         if trouble is not None:
             return (trouble,)
+        telling = self._find_telling()
+        found = () if telling is None else telling.diagnosis.causes(stopped=timed_out)
         failure = find_failure(self.pod)
-        if told_to_stop:  # its exit code is the answer to a signal, and no cause
-            return () if failure is None else diagnose(self.last_lines())
         if failure is None:
-            return ()
+            return found if timed_out else ()
+        if told_to_stop:  # its exit code is the answer to a signal, and no cause
+            return found
         told = describe_end(failure, self.pod)
         if told is not None:
             return (told,)
-        found = diagnose(self.last_lines())
         return (*found, Problem("process/exit-code", f"{failure.container} ended with exit code {failure.exit_code}"))
 
 

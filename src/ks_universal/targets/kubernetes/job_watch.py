@@ -10,7 +10,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, Event, LogWritten, Waited
 from ks_universal.plan.steps import Migrate
-from ks_universal.targets.kubernetes.attempts import Attempts
+from ks_universal.targets.kubernetes.attempts import TIMEOUT, Attempts
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import JOB, POD
 from ks_universal.targets.kubernetes.observer import Observer, Topic
@@ -154,7 +154,7 @@ async def await_change(changed: asyncio.Event, at_most_s: float | None) -> None:
 def _find_stop(job: Json) -> str | None:
     """Say why the controller ends the Job's pods before their time; None where it does not."""
     reasons = {condition(job, kind).get("reason") for kind in ("Failed", "FailureTarget")}
-    return "timeout" if "DeadlineExceeded" in reasons else None
+    return TIMEOUT if "DeadlineExceeded" in reasons else None
 
 
 def _is_true(job: Json, kind: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import httpx2
 
+from ks_universal.engine.database_errors import Diagnosis
 from ks_universal.errors import TargetError
 from ks_universal.targets.kubernetes.client import Client, Parameters
 from ks_universal.targets.kubernetes.kinds import POD
@@ -72,10 +73,14 @@ class LogReader:
 
 
 class LogTail:
-    """A log's last lines. Begins to follow at once; `finish` brings the rest when the container has ended."""
+    """A log's last lines, and what all lines tell.
+
+    Begins to follow at once; `finish` brings the rest when the container has ended.
+    """
 
     def __init__(self, client: Client, pod: str, container: str, take: Callable[[str], None]) -> None:
         self.lines: deque[str] = deque(maxlen=TAIL_LINES)
+        self.diagnosis = Diagnosis()
         self._take = take
         self._log = LogReader(client, pod, container, self._keep)
         self._task = asyncio.create_task(self._follow())
@@ -107,6 +112,7 @@ class LogTail:
 
     def _keep(self, line: str) -> None:
         self.lines.append(line)
+        self.diagnosis.take(line)
         self._take(line)
 
 

@@ -164,7 +164,7 @@ def _as_text(revision: Revision) -> str:
 
 
 def _without_logs(step: StepRecord) -> StepRecord:
-    attempts = tuple(msgspec.structs.replace(attempt, log_tail=()) for attempt in step.attempts)
+    attempts = tuple(msgspec.structs.replace(attempt, log_tail=(), excerpt=()) for attempt in step.attempts)
     return msgspec.structs.replace(step, attempts=attempts)
 
 

@@ -38,6 +38,9 @@ from ks_universal.targets.kubernetes.troubles import (
 
 Json = dict[str, Any]
 
+_SEARCHED = 2000
+"""How many of a container's last lines are searched for causes: those of one run, with long stack traces."""
+
 _LINES = 50
 _SETTLING_S = 3.0
 """How long pods without a readiness probe have to stay up: a version that crashes at its start is ready, too."""
@@ -215,8 +218,8 @@ class Rollout:
                 continue
             previous = state.state != "terminated" and state.restarts > 0
             name = pod["metadata"]["name"]
-            lines = await read_log(self._client, name, state.name, lines=_LINES, previous=previous)
-            for line in lines:
+            lines = await read_log(self._client, name, state.name, lines=_SEARCHED, previous=previous)
+            for line in lines[-_LINES:]:
                 self._emit(LogWritten(source=f"{self._name}/{state.name}", line=line))
             causes += (*diagnose(lines), *find_unreadiness(state.name, self._observer.events(pod)))
         return causes

@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
+import msgspec
+
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.database_errors import diagnose
+from ks_universal.engine.database_errors import Diagnosis
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, LogWritten, Waited
 from ks_universal.engine.finishing import finish
 from ks_universal.engine.retries import find_retry_delay_s
@@ -78,9 +80,10 @@ class JobRun:
                 return await self._run_containers(number, watch)
         except TimeoutError:
             duration_s = (datetime.now(UTC) - started).total_seconds()
-            return self._ended(
-                number, Ending(None, started, duration_s), watch, (self._timed_out(watch), *diagnose(watch.tail))
-            )
+            timed_out = self._timed_out(watch)
+            causes = (*watch.diagnosis.causes(stopped=True), timed_out)
+            ended = self._ended(number, Ending(None, started, duration_s), watch, causes)
+            return msgspec.structs.replace(ended, reason=timed_out.message)
 
     async def _run_containers(self, number: int, watch: "_Watch") -> Attempt:
         async with self._sidecars(number, watch) as begin_sidecar:
@@ -91,10 +94,12 @@ class JobRun:
                 ending = await self._follow(number, container, watch, init=True)
                 if ending.status != 0:
                     cause = explain_exit(ending.status, f"init container {container.name}")
-                    return self._ended(number, ending, watch, (*diagnose(watch.tail), cause))
+                    return self._ended(number, ending, watch, (*watch.diagnosis.causes(), cause))
             ending = await self._follow(number, self._pod.containers[0], watch)
-            causes = () if ending.status == 0 else (*diagnose(watch.tail), explain_exit(ending.status, "the migration"))
-            return self._ended(number, ending, watch, causes)
+            if ending.status == 0:
+                return self._ended(number, ending, watch, ())
+            cause = explain_exit(ending.status, "the migration")
+            return self._ended(number, ending, watch, (*watch.diagnosis.causes(), cause))
 
     async def _follow(self, number: int, container: ContainerRequest, watch: "_Watch", *, init: bool = False) -> Ending:
         """Run a container to its end; on cancellation it is really stopped."""
@@ -145,6 +150,7 @@ class JobRun:
         return Attempt(
             number=number, started=ending.started, duration_s=round(ending.duration_s, 3), exit_code=ending.status,
             reason=reason, causes=tuple(dict.fromkeys(causes)), log_tail=watch.tail,
+            excerpt=watch.diagnosis.excerpt(stopped=ending.status is None) if causes else (),
         )  # fmt: skip
 
     def _time_left(self) -> float | None:
@@ -167,6 +173,7 @@ class _Watch:
         self._step = step
         self._emit = emit
         self._lines: deque[str] = deque(maxlen=LOG_TAIL_LINES)
+        self.diagnosis = Diagnosis()
         self.init: str | None = None
         self.last = ""
 
@@ -178,9 +185,11 @@ class _Watch:
         """A container begins; `init` is its name if it is an init container."""
         self.init = init
         self.last = ""
+        self.diagnosis = Diagnosis()
 
     def take(self, line: str) -> None:
         self._lines.append(line)
+        self.diagnosis.take(line)
         self.last = line or self.last
         self.write(f"{self._step}/{self.init}" if self.init else self._step, line)
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.database_errors import diagnose
 from ks_universal.engine.events import Emit, Waited
 from ks_universal.errors import KsUniversalError
 from ks_universal.targets.local.containers import ContainerRequest, PodRequest, is_sidecar
@@ -127,7 +126,7 @@ def _explain_crashes(container: SupervisedContainer) -> tuple[Problem, ...]:
         f"{exit_cause.message}, {container.crashes} times in a row" + _quote(container.tail),
         hint=exit_cause.hint,
     )
-    return (*diagnose(tuple(container.tail)), crash)
+    return (*container.diagnosis.causes(), crash)
 
 
 def _quote(tail: Sequence[str]) -> str:

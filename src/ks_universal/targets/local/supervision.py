@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from ks_universal.engine.database_errors import Diagnosis
 from ks_universal.engine.events import ContainerEnded, Emit, LogWritten, ProbePassed
 from ks_universal.engine.finishing import finish
 from ks_universal.targets.local.containers import ContainerRequest
@@ -35,6 +36,7 @@ class SupervisedContainer:
         self.crashes = 0
         self.last_exit: int | None = None
         self.tail: deque[str] = deque(maxlen=_LOG_TAIL_LINES)
+        self.diagnosis = Diagnosis()
         self._entry = entry
         self._emit = emit
         self._grace_s = grace_s
@@ -75,6 +77,7 @@ class SupervisedContainer:
 
     async def _run(self) -> int:
         """Run it once, to its end or until a probe gives it up; on cancellation it is stopped."""
+        self.diagnosis = Diagnosis()
         process = await start(self.container.process, self._entry)
         pump = asyncio.create_task(self._pump(process))
         probes = asyncio.create_task(_forever() if self._until_success else self._probe())
@@ -106,6 +109,7 @@ class SupervisedContainer:
     async def _pump(self, process: Process) -> None:
         async for line in process.lines():
             self.tail.append(line)
+            self.diagnosis.take(line)
             self._emit(LogWritten(source=self.source, line=line))
 
     async def _probe(self) -> None:
