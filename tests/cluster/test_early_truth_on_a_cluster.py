@@ -72,7 +72,7 @@ def test_early_truth_a_name_that_is_no_image(namespace: str) -> None:
 
 @pytest.mark.parametrize("kind", ["secret", "configMap"])
 def test_early_truth_a_missing_secret_or_config(namespace: str, kind: str) -> None:
-    causes = fail(namespace, migrate(sh("true", env=env(kind, "nope", "k"))))
+    causes = fail(namespace, migrate(sh("true", env=env(kind, "nope", "k"))), within_s=60)
     assert causes[0].code == "kubernetes/missing-reference"
     assert f'{kind.lower()} "nope" not found' in causes[0].message
 
@@ -86,7 +86,7 @@ def test_early_truth_a_missing_key(namespace: str) -> None:
 
 def test_early_truth_a_volume_of_a_missing_secret(namespace: str) -> None:
     mounted = sh("true", volumeMounts=[{"name": "v", "mountPath": "/v"}])
-    causes = fail(namespace, migrate(mounted, volumes=[{"name": "v", "secret": {"secretName": "nope"}}]))
+    causes = fail(namespace, migrate(mounted, volumes=[{"name": "v", "secret": {"secretName": "nope"}}]), within_s=60)
     assert causes[0].code == "kubernetes/missing-reference"
     assert '"nope" not found' in causes[0].message
 

@@ -9,6 +9,7 @@ from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.logs import LogTail
+from ks_universal.targets.kubernetes.patience import Trouble
 from ks_universal.targets.kubernetes.pods import (
     ContainerEnd,
     find_failure,
@@ -19,7 +20,7 @@ from ks_universal.targets.kubernetes.pods import (
     read_end,
     read_time,
 )
-from ks_universal.targets.kubernetes.troubles import Trouble, describe_end
+from ks_universal.targets.kubernetes.troubles import describe_end
 from ks_universal.targets.kubernetes.vain_waits import find_repetition, find_vain_wait
 
 Json = dict[str, Any]

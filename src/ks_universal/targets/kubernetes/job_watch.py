@@ -13,11 +13,12 @@ from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.attempts import TIMEOUT, Attempts
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import JOB, POD
+from ks_universal.targets.kubernetes.late_objects import LateObjects
 from ks_universal.targets.kubernetes.observer import Observer, Topic
-from ks_universal.targets.kubernetes.patience import Patience, find_soonest
+from ks_universal.targets.kubernetes.patience import Patience, Trouble, find_soonest
 from ks_universal.targets.kubernetes.pods import condition, is_finished, owner
 from ks_universal.targets.kubernetes.sight import Sight
-from ks_universal.targets.kubernetes.troubles import Trouble, describe_wait, find_creation_trouble, find_trouble
+from ks_universal.targets.kubernetes.troubles import describe_wait, find_creation_trouble, find_trouble
 
 Json = dict[str, Any]
 
@@ -62,6 +63,7 @@ class JobWatch:
         self._name = str(step.migration.body["metadata"]["name"])
         self._topic: Topic = ("Job", self._name)
         self._patience = Patience()
+        self._late = LateObjects(client, observer, self._topic)
         self._said = ""
 
     async def follow(self, job: Json, *, resumed: bool) -> Ended | Stuck:
@@ -70,7 +72,7 @@ class JobWatch:
         sight = Sight(self._client, JOB, job, self._observer.job)
         with self._observer.follow(self._topic) as changed:
             while True:
-                await await_change(changed, find_soonest(self._patience.left_s(), sight.left_s()))
+                await await_change(changed, find_soonest(self._patience.left_s(), self._late.left_s(), sight.left_s()))
                 self._observer.check()
                 seen = await sight.look()
                 if isinstance(seen, Problem):
@@ -90,7 +92,7 @@ class JobWatch:
     async def _look(self, job: Json, pods: list[Json], *, resumed: bool) -> Ended | Stuck | None:
         """Take in what Job and pods have become: attempts begin and end, waits are told; None: it goes on."""
         await self.attempts.update(pods, resumed=resumed, stopped=_find_stop(job))
-        hopeless = self._judge(job, pods)
+        hopeless = await self._judge(job, pods)
         if hopeless is not None:
             return Stuck(hopeless)
         if self.attempts.succeeded >= (job["spec"].get("completions") or 1):
@@ -101,13 +103,13 @@ class JobWatch:
             return Ended(End.COMPLETE, job)
         return Ended(End.FAILED, job) if _is_true(job, "Failed") else None
 
-    def _judge(self, job: Json, pods: list[Json]) -> Problem | None:
+    async def _judge(self, job: Json, pods: list[Json]) -> Problem | None:
         """Say what is waited for; give what has kept the Job from its work for too long."""
         running = [pod for pod in pods if not is_finished(pod)]
         if condition(job, "Failed") or condition(job, "FailureTarget") or condition(job, "Complete"):
             self.say(next((describe_wait(pod) for pod in running if "deletionTimestamp" in pod["metadata"]), ""))
             return None
-        hopeless = self._patience.judge(self._find_troubles(job, running))
+        hopeless = self._patience.judge(await self._late.weigh(self._find_troubles(job, running)))
         if hopeless is None:
             self._tell_wait(running)
         return hopeless
@@ -136,7 +138,7 @@ class JobWatch:
     def _tell_wait(self, running: list[Json]) -> None:
         if running:
             again = ", which says the same again and again" if self.attempts.repeats_itself else ""
-            self.say(describe_wait(running[-1]) + again)
+            self.say(describe_wait(running[-1], self._observer.events(running[-1])) + again)
         elif self.attempts.awaits_retry:
             self.say("the next attempt")
         elif not self.attempts.ended:

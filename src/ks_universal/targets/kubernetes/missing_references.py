@@ -13,8 +13,8 @@ from ks_universal.resources.objects import Identity, identity
 from ks_universal.resources.references import read_needs
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, SECRET, SERVICE_ACCOUNT
+from ks_universal.targets.kubernetes.pod_setup import describe_missing
 from ks_universal.targets.kubernetes.refusals import Refusal
-from ks_universal.targets.kubernetes.troubles import describe_missing
 
 Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, EVENT, JOB, POD, REPLICA_SET
-from ks_universal.targets.kubernetes.pods import created, owner
+from ks_universal.targets.kubernetes.pods import created, owner, read_last_seen
 from ks_universal.targets.kubernetes.readiness import old_pods
 from ks_universal.targets.kubernetes.watch import Mirror
 
@@ -72,6 +72,10 @@ class Observer:
         if self._failure is not None:
             raise self._failure
 
+    def jobs(self) -> list[Json]:
+        """Read the Jobs of the release as last seen."""
+        return list(self._jobs.objects.values())
+
     def job(self, name: str) -> Json | None:
         """Read a Job as last seen."""
         return self._jobs.objects.get(name)
@@ -98,7 +102,7 @@ class Observer:
 
     def events(self, item: Json) -> list[Json]:
         """Read the events about an object, in the order in which they last happened."""
-        return sorted(self._events[item["metadata"]["uid"]].values(), key=_last_seen)
+        return sorted(self._events[item["metadata"]["uid"]].values(), key=read_last_seen)
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
         """Tell all who follow what ended the observation: they would wait for ever."""
@@ -142,8 +146,3 @@ def _topic(item: Json) -> Topic:
 def _wake(followers: list[asyncio.Event]) -> None:
     for changed in followers:
         changed.set()
-
-
-def _last_seen(event: Json) -> str:
-    series = event.get("series") or {}
-    return str(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime") or "")

@@ -2,9 +2,22 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from ks_universal.diagnostics import Problem
+from ks_universal.resources.objects import Identity
 from ks_universal.targets.kubernetes.clock import now_s
-from ks_universal.targets.kubernetes.troubles import Trouble
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """What keeps an object from its work, and for how many seconds it may.
+
+    `missing` is the object, without its namespace, that is not there and that somebody may make yet.
+    """
+
+    problem: Problem
+    patience_s: float = 0.0
+    missing: Identity | None = None
 
 
 class Patience:

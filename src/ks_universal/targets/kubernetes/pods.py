@@ -65,6 +65,11 @@ def _read_states(pod: Json) -> Iterator[ContainerState]:
             )
 
 
+def has_started(state: ContainerState) -> bool:
+    """Tell whether a container runs or has run."""
+    return state.state != "waiting" or state.restarts > 0 or bool(state.last_end)
+
+
 def read_end(state: ContainerState) -> ContainerEnd | None:
     """Read how a container ended; None while it has not."""
     if state.state != "terminated":
@@ -149,6 +154,12 @@ def find_failure(pod: Json) -> ContainerEnd | None:
 def created(item: Json) -> tuple[str, str]:
     """The key to sort objects by age."""
     return item["metadata"].get("creationTimestamp", ""), item["metadata"]["name"]
+
+
+def read_last_seen(event: Json) -> str:
+    """Read when what an event tells of happened last, as the API writes it; empty where it does not say."""
+    series = event.get("series") or {}
+    return str(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime") or "")
 
 
 def read_time(text: str | None) -> datetime | None:

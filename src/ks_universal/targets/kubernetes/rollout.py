@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
+
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.database_errors import diagnose
 from ks_universal.engine.events import Emit, LogWritten, Waited
@@ -14,9 +16,10 @@ from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.clock import now_s
 from ks_universal.targets.kubernetes.init_logs import InitLog
 from ks_universal.targets.kubernetes.kinds import DEPLOYMENT
+from ks_universal.targets.kubernetes.late_objects import LateObjects
 from ks_universal.targets.kubernetes.logs import read_log
 from ks_universal.targets.kubernetes.observer import Observer, Topic
-from ks_universal.targets.kubernetes.patience import Patience, find_soonest
+from ks_universal.targets.kubernetes.patience import Patience, Trouble, find_soonest
 from ks_universal.targets.kubernetes.pods import condition, is_ready, read_containers
 from ks_universal.targets.kubernetes.readiness import (
     find_current,
@@ -30,7 +33,6 @@ from ks_universal.targets.kubernetes.readiness import (
 from ks_universal.targets.kubernetes.sight import Sight, describe_loss
 from ks_universal.targets.kubernetes.troubles import (
     LONGEST_BACK_OFF_S,
-    Trouble,
     find_creation_trouble,
     find_trouble,
     find_unreadiness,
@@ -60,6 +62,7 @@ class Rollout:
         self._name = str(applied["metadata"]["name"])
         self._topic: Topic = ("Deployment", self._name)
         self._patience = Patience()
+        self._late = LateObjects(client, observer, self._topic)
         self._said = ""
         self._up_since_s: float | None = None
         self._restarts = 0
@@ -94,7 +97,7 @@ class Rollout:
     def _left_s(self) -> float | None:
         """Seconds until a trouble has lasted too long, or the new pods have stayed up for long enough."""
         settling_s = None if self._up_since_s is None else max(0.0, self._up_since_s + _SETTLING_S - now_s())
-        return find_soonest(settling_s, self._patience.left_s(), self._sight.left_s())
+        return find_soonest(settling_s, self._patience.left_s(), self._late.left_s(), self._sight.left_s())
 
     def _has_settled(self, deployment: Json, fresh: list[Json]) -> bool:
         """Whether the pods have stayed up; a restart begins it anew: it may be over before the pod was seen unready."""
@@ -115,8 +118,9 @@ class Rollout:
             return self._has_settled(deployment, fresh)
         self._up_since_s = None
         if progress.failure is not None and not self._was_said_before(deployment):
-            raise await self._fail(progress.failure, deployment, *self._troubles)
-        hopeless = self._judge(deployment, replica_sets, pods, progress.failure)
+            overdue = msgspec.structs.replace(progress.failure, hint=None) if self._troubles else progress.failure
+            raise await self._fail(overdue, deployment, *self._troubles)
+        hopeless = await self._judge(deployment, replica_sets, pods, progress.failure)
         if hopeless is not None:
             raise await self._fail(hopeless, deployment)
         self._say(progress.waits_for + self._describe_unready(fresh))
@@ -140,7 +144,7 @@ class Rollout:
             self._say(f"{name_old_pods(len(left))} to end")
         return not left
 
-    def _judge(
+    async def _judge(
         self, deployment: Json, replica_sets: list[Json], pods: list[Json], overdue: Problem | None
     ) -> Problem | None:
         """Judge what keeps the new pods; not a quota where old ones end before: that goes on, slowly.
@@ -161,7 +165,8 @@ class Rollout:
             restarts = any(state.restarts for pod in fresh for state in read_containers(pod))
             limit_s = LONGEST_BACK_OFF_S if restarts else deployment["spec"].get("progressDeadlineSeconds", 600)
             found.append(Trouble(overdue, min(limit_s, LONGEST_BACK_OFF_S)))
-        return self._patience.judge([t for t in found if not goes_on or t.problem.code != "kubernetes/quota"])
+        lasting = [t for t in found if not goes_on or t.problem.code != "kubernetes/quota"]
+        return self._patience.judge(await self._late.weigh(lasting))
 
     def _was_said_before(self, deployment: Json) -> bool:
         """Tell whether what the controller says of the progress was said before this was applied."""

@@ -11,17 +11,19 @@ from typing import Any
 import msgspec
 
 from ks_universal.diagnostics import Problem
+from ks_universal.resources.objects import Identity
+from ks_universal.targets.kubernetes.patience import Trouble
+from ks_universal.targets.kubernetes.pod_setup import (
+    MISSING_S,
+    describe_missing_reference,
+    describe_setup,
+    find_setup_troubles,
+    shorten,
+)
 from ks_universal.targets.kubernetes.pods import ContainerEnd, ContainerState, condition, read_containers, read_end
 from ks_universal.targets.kubernetes.refusals import POD_SECURITY_HINT, QUOTA_HINT, is_quota
 
 Json = dict[str, Any]
-
-
-class Trouble(msgspec.Struct, frozen=True):
-    """What keeps an object from its work, and for how many seconds it may."""
-
-    problem: Problem
-    patience_s: float = 0.0
 
 
 _SCALING = frozenset(("TriggeredScaleUp", "Nominated", "NominatedNode"))
@@ -34,9 +36,8 @@ _NO_SUCH_IMAGE = re.compile(
 )
 _NO_COMMAND = re.compile(r"exec: .*(no such file or directory|executable file not found|permission denied)", re.I)
 _PASSING_CONFIG_ERROR = re.compile(r"timed out|failed to sync|connection refused", re.IGNORECASE)
-_MISSING_VOLUME = re.compile(
-    r"(secret|configmap) \"[^\"]+\" not found|references non-existent (secret|config) key", re.I
-)
+_REFERENCE = re.compile(r"secret|config ?map", re.IGNORECASE)
+_ABSENT_PULL_SECRETS = re.compile(r"Unable to retrieve some image pull secrets \(([^),]+)")
 _LASTING_SCHEDULING = re.compile(r"persistentvolumeclaim \"[^\"]+\" not found", re.IGNORECASE)
 
 _FULL = re.compile(r"Too many pods")
@@ -68,7 +69,7 @@ def find_unreadiness(container: str, events: Iterable[Json]) -> tuple[Problem, .
     unhealthy = [
         e for e in events if e.get("reason") == "Unhealthy" and place in e["involvedObject"].get("fieldPath", "")
     ]
-    messages = [f"container {container} is not ready: {_shorten(event.get('message', ''))}" for event in unhealthy[-1:]]
+    messages = [f"container {container} is not ready: {shorten(event.get('message', ''))}" for event in unhealthy[-1:]]
     hint = "see its log, and whether path, port and command of the probe are right"
     return tuple(Problem("kubernetes/not-ready", message, hint=hint) for message in messages)
 
@@ -84,41 +85,28 @@ def describe_end(end: ContainerEnd, pod: Json) -> Problem | None:
     return None
 
 
-def describe_missing(message: str, kind: str = "") -> Problem:
-    """Say that pods need what is not there; `kind` is that of the object, where it is known."""
-    if kind == "ServiceAccount":
-        hint = "create the ServiceAccount, or correct serviceAccountName"
-        return Problem("kubernetes/service-account", message, hint=hint)
-    hint = "create the Secret or ConfigMap with this key, or correct the reference"
-    return Problem("kubernetes/missing-reference", message, hint=hint)
-
-
 def _find_all(pod: Json, events: list[Json], before: Mapping[str, int]) -> Iterator[Trouble]:
     for state in read_containers(pod):
         if state.state == "waiting":
-            yield from _waiting_trouble(state, before.get(state.name, 0))
+            yield from _waiting_trouble(state, events, before.get(state.name, 0))
     if condition(pod, "PodScheduled").get("reason") == "Unschedulable":
         yield from _unschedulable(pod, events)
-    for event in events:
-        message = event.get("message", "")
-        if event.get("reason") == "FailedMount" and _MISSING_VOLUME.search(message):
-            yield Trouble(describe_missing(_shorten(message)))
+    yield from find_setup_troubles(pod, events)
 
 
-def _waiting_trouble(state: ContainerState, restarts_before: int) -> Iterator[Trouble]:
+def _waiting_trouble(state: ContainerState, events: list[Json], restarts_before: int) -> Iterator[Trouble]:
     reason, message = state.detail.get("reason", ""), state.detail.get("message", "")
     match str(reason):
         case "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable":
-            yield _image(state.name, message)
+            yield _image(state.name, message, events)
         case "InvalidImageName" | "ErrImageNeverPull":
-            yield Trouble(Problem("kubernetes/image", f"container {state.name}: {reason}: {_shorten(message)}"))
+            yield Trouble(Problem("kubernetes/image", f"container {state.name}: {reason}: {shorten(message)}"))
         case "CreateContainerConfigError":
-            passing = _PASSING_CONFIG_ERROR.search(message)
-            yield Trouble(describe_missing(f"container {state.name}: {_shorten(message)}"), 30.0 if passing else 0.0)
+            yield _config_error(state.name, message)
         case "RunContainerError" if _NO_COMMAND.search(message):
             yield Trouble(_no_command(state.name, message))
         case "CreateContainerError" | "RunContainerError":
-            problem = Problem("kubernetes/container", f"container {state.name} cannot start: {_shorten(message)}")
+            problem = Problem("kubernetes/container", f"container {state.name} cannot start: {shorten(message)}")
             yield Trouble(problem, 30.0 if "deadline exceeded" in message else 0.0)
         case "CrashLoopBackOff":
             yield _crash_loop(state, restarts_before)
@@ -126,18 +114,29 @@ def _waiting_trouble(state: ContainerState, restarts_before: int) -> Iterator[Tr
             return
 
 
-def _image(container: str, message: str) -> Trouble:
-    lasting = _NO_SUCH_IMAGE.search(message)
-    problem = Problem(
-        "kubernetes/image",
-        f"container {container}: its image cannot be pulled: {_shorten(message)}",
-        hint="check the image's name and tag, and the pull secrets",
-    )
-    return Trouble(problem, 0.0 if lasting else 60.0)
+def _config_error(container: str, message: str) -> Trouble:
+    text = f"container {container}: {shorten(message)}"
+    if _PASSING_CONFIG_ERROR.search(message):
+        return msgspec.structs.replace(describe_missing_reference(text), patience_s=30.0)
+    if _REFERENCE.search(message):
+        return describe_missing_reference(text)
+    return Trouble(Problem("kubernetes/container", f"container {container} cannot start: {shorten(message)}"))
+
+
+def _image(container: str, message: str, events: list[Json]) -> Trouble:
+    text = f"container {container}: its image cannot be pulled: {shorten(message)}"
+    hint = "check the image's name and tag, and the pull secrets"
+    patience_s = 0.0 if _NO_SUCH_IMAGE.search(message) else 60.0
+    found = (_ABSENT_PULL_SECRETS.match(event.get("message", "")) for event in events)
+    absent = next((match[1] for match in found if match), None)
+    if absent is None:
+        return Trouble(Problem("kubernetes/image", text, hint=hint), patience_s)
+    problem = Problem("kubernetes/image", f"{text}; its pull secret {absent} is not there", hint=hint)
+    return Trouble(problem, max(patience_s, MISSING_S), Identity("Secret", "", absent))
 
 
 def _no_command(container: str, message: str) -> Problem:
-    text = f"container {container} cannot start: {_shorten(message)}"
+    text = f"container {container} cannot start: {shorten(message)}"
     return Problem("kubernetes/command", text, hint="check command and args; the image must contain the program")
 
 
@@ -165,12 +164,12 @@ def _unschedulable(pod: Json, events: list[Json]) -> Iterator[Trouble]:
         )
     if _LASTING_SCHEDULING.search(message):
         hint = "create the PersistentVolumeClaim, or correct its name"
-    problem = Problem("kubernetes/unschedulable", f"no node takes the pod: {_shorten(message)}", hint=hint)
+    problem = Problem("kubernetes/unschedulable", f"no node takes the pod: {shorten(message)}", hint=hint)
     yield Trouble(problem, 2.0 if _LASTING_SCHEDULING.search(message) else 60.0 if _FULL.search(message) else 10.0)
 
 
 def _refused_pod(message: str) -> Trouble:
-    text = _shorten(message.removeprefix("(combined from similar events): ").removeprefix("Error creating: "))
+    text = shorten(message.removeprefix("(combined from similar events): ").removeprefix("Error creating: "))
     if "error looking up service account" in message:
         return Trouble(Problem("kubernetes/service-account", f"its pod cannot be created: {text}"), 2.0)
     if is_quota(message):
@@ -190,12 +189,7 @@ def _memory_limit(pod: Json, container: str) -> str:
     return ""
 
 
-def _shorten(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 400 else text[:399] + "…"
-
-
-def describe_wait(pod: Json) -> str:
+def describe_wait(pod: Json, events: Iterable[Json] = ()) -> str:
     """Say in a clause what a pod that has not ended waits for, or `` when it works."""
     states = read_containers(pod)
     if "deletionTimestamp" in pod["metadata"]:
@@ -213,7 +207,12 @@ def describe_wait(pod: Json) -> str:
         return "" if running is None else f"container {running.name} to end"
     reason = waiting.detail.get("reason", "")
     if reason in {"PodInitializing", "ContainerCreating", ""}:
-        return f"container {waiting.name} to be created"
+        failure = describe_setup(pod, events)
+        return f"container {waiting.name} to be created" + (f" ({failure})" if failure else "")
+    if reason == "CreateContainerConfigError":
+        trouble = _config_error(waiting.name, waiting.detail.get("message", ""))
+        missing = trouble.missing
+        return trouble.problem.message if missing is None else f"{missing.kind} {missing.name}, which is not there yet"
     return f"container {waiting.name}: {reason}"
 
 

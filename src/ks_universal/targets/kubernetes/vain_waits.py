@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.database_errors import diagnose
-from ks_universal.targets.kubernetes.troubles import Trouble
+from ks_universal.targets.kubernetes.patience import Trouble
 
 _LINES = 9
 _DIFFERENT_LINES = 3

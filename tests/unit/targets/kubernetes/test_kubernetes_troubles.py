@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from ks_universal.resources.objects import Identity
 from ks_universal.targets.kubernetes.pods import find_failure, has_succeeded, is_disrupted
 from ks_universal.targets.kubernetes.troubles import (
     describe_end,
@@ -46,7 +47,9 @@ def runs(name: str = "main") -> Json:
         (waiting("ImagePullBackOff", "pull access denied, repository does not exist"), "image", True),
         (waiting("ErrImagePull", "dial tcp: i/o timeout"), "image", False),
         (waiting("InvalidImageName", "couldn't parse image name"), "image", True),
-        (waiting("CreateContainerConfigError", 'secret "db" not found'), "missing-reference", True),
+        (waiting("CreateContainerConfigError", 'secret "db" not found'), "missing-reference", False),
+        (waiting("CreateContainerConfigError", "couldn't find key K in Secret shop/db"), "missing-reference", True),
+        (waiting("CreateContainerConfigError", "container has runAsNonRoot and image runs as root"), "container", True),
         (waiting("CreateContainerConfigError", "failed to sync secret cache: timed out"), "missing-reference", False),
         (waiting("CreateContainerError", "no command specified"), "container", True),
         (waiting("CreateContainerError", "context deadline exceeded"), "container", False),
@@ -124,11 +127,14 @@ def test_a_crash_loop_for_want_of_memory_says_what_to_do() -> None:
     assert "resources.limits.memory" in str(trouble.problem.hint)
 
 
-def test_a_volume_of_a_missing_secret_is_found_in_the_events() -> None:
-    message = 'MountVolume.SetUp failed for volume "v" : secret "tls" not found'
-    trouble = find_trouble(pod(waiting("ContainerCreating")), [{"reason": "FailedMount", "message": message}])
+@pytest.mark.parametrize(("message", "patience_s"), [("manifest unknown", 30), ("dial tcp: i/o timeout", 60)])
+def test_an_image_whose_pull_secret_is_not_there_waits_for_that(message: str, patience_s: int) -> None:
+    told = "Unable to retrieve some image pull secrets (regcred, other); attempting to pull the image may not succeed."
+    events = [{"reason": "FailedToRetrieveImagePullSecret", "message": told}]
+    trouble = find_trouble(pod(waiting("ErrImagePull", message)), events)
     assert trouble is not None
-    assert trouble.problem.code == "kubernetes/missing-reference"
+    assert (trouble.patience_s, trouble.missing) == (patience_s, Identity("Secret", "", "regcred"))
+    assert trouble.problem.message.endswith("; its pull secret regcred is not there")
 
 
 @pytest.mark.parametrize(
