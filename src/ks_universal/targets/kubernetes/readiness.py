@@ -36,12 +36,14 @@ def read_progress(deployment: Json, replica_sets: list[Json], pods: list[Json]) 
     wanted = spec.get("replicas", 1)
     available, updated = status.get("availableReplicas", 0), status.get("updatedReplicas", 0)
     ready = sum(is_ready(pod) for pod in new_pods(deployment, replica_sets, pods))
-    serving = [pod for pod in old_pods(deployment, replica_sets, pods) if not is_stopping(pod)]
-    old = len(serving) or status.get("replicas", 0) - updated  # which counts none that is told to stop
-    if updated < wanted or available < wanted or (old > 0 and ready < wanted):  # old pods count as available, too
+    old = old_pods(deployment, replica_sets, pods)
+    kept = sum(not is_stopping(pod) for pod in old) or status.get("replicas", 0) - updated  # which counts none of those
+    if updated < wanted and old and _recreates(spec):
+        return Progress(done=False, waits_for=f"{name_old_pods(len(old))} to end", failure=failure)
+    if updated < wanted or available < wanted or (kept > 0 and ready < wanted):  # old pods count as available, too
         return Progress(done=False, waits_for=f"its new pods: {ready} of {wanted} ready", failure=failure)
-    if old > 0:
-        return Progress(done=False, waits_for=f"{name_old_pods(old)} to be told to stop", failure=failure)
+    if kept > 0:
+        return Progress(done=False, waits_for=f"{name_old_pods(kept)} to be told to stop", failure=failure)
     return Progress(done=True)
 
 
@@ -61,13 +63,17 @@ def proves_itself(deployment: Json) -> bool:
 def may_shrink(deployment: Json) -> bool:
     """Tell whether the rollout may end old pods before new ones are ready (as the API resolves `maxUnavailable`)."""
     spec = deployment["spec"]
-    strategy = spec.get("strategy") or {}
-    if strategy.get("type") == "Recreate":
+    if _recreates(spec):
         return True
-    limits = strategy.get("rollingUpdate") or {}
+    limits = (spec.get("strategy") or {}).get("rollingUpdate") or {}
     replicas = spec.get("replicas", 1)
     unavailable = _resolve(limits.get("maxUnavailable", "25%"), replicas)
     return unavailable >= 1 or _resolve(limits.get("maxSurge", "25%"), replicas) == 0
+
+
+def _recreates(spec: Json) -> bool:
+    """Tell whether all old pods end before the first new one starts."""
+    return (spec.get("strategy") or {}).get("type") == "Recreate"
 
 
 def _resolve(limit: int | str, replicas: int) -> float:

@@ -64,6 +64,13 @@ def test_an_old_pod_is_waited_for_until_it_is_told_to_stop() -> None:
     assert read_progress(deployment(), SETS, [pod("1", stopping=True), *news]).done
 
 
+def test_where_pods_are_recreated_it_is_the_old_ones_that_are_waited_for() -> None:
+    recreated = deployment(updatedReplicas=0, availableReplicas=0)
+    recreated["spec"]["strategy"] = {"type": "Recreate"}
+    assert read_progress(recreated, SETS, [pod("1", stopping=True)]).waits_for == "1 old pod to end"
+    assert read_progress(recreated, SETS, []).waits_for == "its new pods: 0 of 2 ready"
+
+
 def test_the_status_counts_old_pods_that_are_not_seen_yet() -> None:
     surge = deployment()
     surge["status"]["replicas"] = 3
