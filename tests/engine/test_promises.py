@@ -137,6 +137,34 @@ def test_gate_and_stand_still_a_failed_migration_leaves_all_that_the_application
     assert events.of(RunEnded)[0].runs == {"web": 1}
 
 
+def test_gate_and_stand_still_a_failed_migration_leaves_all_deployments_that_wait_for_it() -> None:
+    def build(tag: str) -> Rendered:
+        configs = {"c": config(TAG=tag), "own": secret(TAG=tag)}
+        web, worker = app("one", tag=tag, configs=["c"]), app(tag=tag, secrets=["own"], autoCreateService=True)
+        return release(configs, web=web, worker=worker, docs=app(tag=tag, waitForMigrations=False))
+
+    world = World()
+    deploy(build("1.0"), world)
+    before = dict(world.objects)
+    fail(world, "web/migrations/one")
+    revision, events = deploy(build("2.0"), world)
+    changed = {subject.name for subject, body in world.objects.items() if body != before[subject]}
+    assert revision.outcome is Outcome.MIGRATION_FAILED
+    assert changed == {"docs"}
+    assert events.of(RunEnded)[0].runs == {"web": 1, "worker": 1, "docs": 2}
+
+
+def test_order_a_post_migration_waits_for_the_rollouts_of_all_who_wait_for_its_application() -> None:
+    contract = {"name": "contract", "args": ["x"], "phase": "post"}
+    world = World()
+    world.broken["worker/rollout"] = Problem("test/broken", "it does not come up")
+    revision, _ = deploy(release(web=app("expand", contract), worker=app()), world)
+    assert outcomes(revision) == {
+        "web/migrations/expand": Outcome.SUCCEEDED,
+        "web/migrations/contract": Outcome.SKIPPED,
+    }
+
+
 def test_gate_configuration_changes_only_after_all_migrations_have_succeeded() -> None:
     world = deployed()
     deploy(SECOND, world)
@@ -191,7 +219,7 @@ def test_a_failed_migration_tells_more_than_a_rollout_that_failed_before_it() ->
     world.scripts["b/migrations/one"] = (
         Try(exit_code=1, pause=lambda: until(lambda: Identity("Deployment", "ns", "a") in world.objects)),
     )
-    revision, _ = deploy(release(a=app(), b=app("one")), world)
+    revision, _ = deploy(release(a=app(waitForMigrations=False), b=app("one")), world)
     assert revision.outcome is Outcome.MIGRATION_FAILED
     assert {failure.step for failure in revision.failures} == {"a/rollout", "b/migrations/one"}
 

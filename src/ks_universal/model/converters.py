@@ -62,7 +62,7 @@ def converter_for(annotation: Any) -> Convert:
     if origin is Annotated:
         return _annotated(annotation)
     if origin in (Union, UnionType):
-        return converter_for(next(a for a in get_args(annotation) if a is not type(None)))
+        return _union(*(converter_for(a) for a in get_args(annotation) if a is not type(None)))
     if origin is tuple:
         return _list_of(converter_for(get_args(annotation)[0]))
     if origin is dict:
@@ -94,6 +94,17 @@ def _one_of(enum: type[StrEnum]) -> Convert:
         return UNSET
 
     return convert
+
+
+def _union(convert: Convert, convert_items: Convert | None = None) -> Convert:
+    """Convert what may also be a list, the last of the annotation's types."""
+    if convert_items is None:
+        return convert
+
+    def convert_either(node: Node, trail: Trail, findings: Findings) -> Any:
+        return (convert_items if type(node) is Sequence else convert)(node, trail, findings)
+
+    return convert_either
 
 
 def _list_of(convert: Convert) -> Convert:

@@ -53,6 +53,13 @@ class MapOf(msgspec.Struct, frozen=True):
     value: "Kind"
 
 
+class OrList(msgspec.Struct, frozen=True):
+    """A scalar, or a list."""
+
+    scalar: "Kind"
+    list: ListOf
+
+
 class Ours(msgspec.Struct, frozen=True):
     """A map with the keys of a struct of the format."""
 
@@ -65,7 +72,7 @@ class Theirs(msgspec.Struct, frozen=True):
     definition: str
 
 
-Kind = Plain | Choice | ListOf | MapOf | Ours | Theirs
+Kind = Plain | Choice | ListOf | MapOf | OrList | Ours | Theirs
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -128,7 +135,8 @@ def _find_default(field: msgspec.structs.FieldInfo) -> Any:
 def _read_kind(annotation: Any) -> Kind:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
-        return _read_kind(next(a for a in arguments if a is not type(None)))
+        kind, *lists = (_read_kind(a) for a in arguments if a is not type(None))
+        return next((OrList(kind, each) for each in lists if isinstance(each, ListOf)), kind)
     if origin is Annotated:
         return _read_extras(arguments)
     if annotation in _PLAIN:

@@ -6,7 +6,19 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
-from ks_universal.model.description import ROOT, Choice, Key, Kind, ListOf, MapOf, Ours, Plain, Theirs, list_keys
+from ks_universal.model.description import (
+    ROOT,
+    Choice,
+    Key,
+    Kind,
+    ListOf,
+    MapOf,
+    OrList,
+    Ours,
+    Plain,
+    Theirs,
+    list_keys,
+)
 from ks_universal.model.findings import join_choices, nearest
 
 _PART = re.compile(r'\["(?P<quoted>[^"]*)"\]|\[(?P<index>[0-9*]*)\]|(?P<name>[^.\[\]]+)')
@@ -74,6 +86,8 @@ def name_kind(kind: Kind, *, many: bool = False) -> str:
             return join_choices(values)
         case ListOf(item):
             return f"{_count('list', many=many)} of {name_kind(item, many=True)}"
+        case OrList(scalar, items):
+            return f"{name_kind(scalar, many=many)}, or {name_kind(items, many=many)}"
         case MapOf(value):
             return f"{_count('map', many=many)} from names to {name_kind(value, many=True)}"
         case Ours() | Theirs():

@@ -6,7 +6,7 @@ What only the whole input can tell (references, names, contradictions) stays wit
 
 from typing import Any
 
-from ks_universal.model.description import ROOT, Choice, Kind, ListOf, MapOf, Ours, Plain, Theirs, list_keys
+from ks_universal.model.description import ROOT, Choice, Kind, ListOf, MapOf, OrList, Ours, Plain, Theirs, list_keys
 
 Schema = dict[str, Any]
 # A key that is null is left out, and removes what it would inherit.
@@ -61,6 +61,8 @@ class _Builder:
                 return {"enum": [*values, None]}
             case ListOf(item):
                 return {"type": _LIST, "items": self._describe(item)}
+            case OrList(scalar, items):
+                return {"anyOf": [self._describe(scalar), self._describe(items)]}
             case MapOf(value):
                 return {"type": _MAP, "additionalProperties": self._describe(value)}
             case Ours() | Theirs():

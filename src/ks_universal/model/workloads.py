@@ -56,6 +56,8 @@ class PodSettings(Format, frozen=True, kw_only=True):
 class Workload(PodSettings, frozen=True, kw_only=True):
     """What `deploymentsGeneral` and each deployment may say; an entry has the general settings merged in already."""
 
+    wait_for_migrations: bool | tuple[str, ...] | None = None
+    """Of the whole release (True), of its own alone (False), or of these deployments, too; see `precedence.Waits`."""
     replicas: int | None = None
     strategy: Annotated[Json, Kubernetes("DeploymentStrategy")] | None = None
     auto_create_service: bool = False
@@ -83,6 +85,8 @@ class Deployment(Workload, frozen=True, kw_only=True):
 
     containers: dict[str, Container]
     migrations: Migrations = Migrations()
+    depends_on: tuple[str, ...] = ()
+    """The deployments that must be ready before its rollout begins."""
 
 
 class Job(PodSettings, frozen=True, kw_only=True):

@@ -11,12 +11,13 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
 from ks_universal.model.migrations import Phase
+from ks_universal.model.precedence import Node, Part
+from ks_universal.order import Circle
 from ks_universal.plan.choice import Choice, choose, choose_undo
 from ks_universal.plan.fingerprints import fingerprint
 from ks_universal.plan.gate import close_gates, find_users, is_live
 from ks_universal.plan.graph import Graph
 from ks_universal.plan.one_off_jobs import has_run
-from ks_universal.plan.order import Circle
 from ks_universal.plan.records import Outcome, Revision, State
 from ks_universal.plan.release import AROUND_PODS, RUN_PODS, Member, Release, is_rolled_out
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Step
@@ -24,6 +25,7 @@ from ks_universal.plan.undo import list_undo_jobs
 from ks_universal.plan.unfinished import find_outdated
 from ks_universal.plan.when import MigratePolicy, find_refusals
 from ks_universal.resources.objects import Identity, Json, Rendered, Resource, identity
+from ks_universal.resources.precedence import find_precedence
 
 __all__ = ["MigratePolicy", "build_plan", "build_rollback"]
 
@@ -68,8 +70,8 @@ def _assemble(
     chosen = [identity(step.migration.body) for steps in choice.steps.values() for step in steps]
     inventory = tuple(dict.fromkeys((*_list_inventory(rendered), *chosen, *undone)))
     outdated = find_outdated(state.revisions, choice.steps, is_resumed=is_resumed)
-    steps = _Steps(release, state)
-    warnings = steps.add_all(choice)
+    steps = _Steps(release, state, choice)
+    warnings = steps.add_all()
     steps.add_deletes({*inventory, *outdated})
     steps.add_stops(outdated)
     return Plan(
@@ -87,31 +89,33 @@ def _assemble(
 class _Steps:
     """The steps of a plan, joined by what each needs."""
 
-    def __init__(self, release: Release, state: State) -> None:
+    def __init__(self, release: Release, state: State, choice: Choice) -> None:
         self.graph = Graph()
         self._release = release
         self._state = state
+        self._choice = choice
+        migrating = [name for name, steps in choice.steps.items() if steps]
+        self._precedence = find_precedence(release.rendered, migrating)
+        self._last = {name: before[-1].id for name in choice.steps if (before := self._list_steps(name, Phase.PRE))}
         self._users = find_users(release)
         self._used: dict[str, list[Identity]] = {}
         for subject, users in self._users.items():
             for user in users if subject.kind == "Service" else ():
                 self._used.setdefault(user, []).append(subject)
 
-    def add_all(self, choice: Choice) -> tuple[Problem, ...]:
+    def add_all(self) -> tuple[Problem, ...]:
         """Add all but deletions; gives a warning for each gate that stays open."""
         for subject, resource in self._release.objects.items():
             if not is_rolled_out(resource) and not has_run(resource.body, self._state):
                 self._add_apply(subject, resource)
-        last = {}
-        for name, member in self._release.members.items():
-            migration = self._add_application(member, choice.steps.get(name, ()))
-            if migration is not None:
-                last[name] = migration
-        for name, undo in choice.steps.items():
+        for member in self._release.members.values():
+            self._add_application(member)
+        for name, undo in self._choice.steps.items():
             if name not in self._release.members:
-                self._chain(undo, None)  # of an application that leaves
+                self._chain(undo, ())  # of an application that leaves
         gated = {s: users for s, users in self._users.items() if self._changes(s)}
-        return close_gates(self.graph, self._release, users=gated, migrations=last, state=self._state)
+        awaited = {name: self._find_awaited(name) for name in self._release.members}
+        return close_gates(self.graph, self._release, users=gated, migrations=awaited, state=self._state)
 
     def add_deletes(self, kept: Collection[Identity]) -> None:
         """Remove what left the values, after all else: what runs first, then what it used. Without those `kept`.
@@ -147,16 +151,37 @@ class _Steps:
         yield from self._list_reads(resource.body)
         yield from self._list_policies(resource.application)
 
-    def _add_application(self, member: Member, migrations: Iterable[Migrate]) -> str | None:
-        """Add an application's migrations and rollout; gives the last migration before the new version."""
-        steps = list(migrations)
-        last = previous = self._chain((s for s in steps if s.migration.phase is Phase.PRE), None)
+    def _add_application(self, member: Member) -> None:
+        """Add an application's migrations and rollout."""
+        name = member.name
+        self._chain(self._list_steps(name, Phase.PRE), ())
         if member.deployment is not None:
-            rollout = RollOut(id=_rollout_id(member.name), application=member.name, body=member.deployment)
-            self._add_after(previous, rollout, self._list_needs_of(member.name, member.deployment))
-            previous = rollout.id
-        self._chain((s for s in steps if s.migration.phase is Phase.POST), previous)
-        return last
+            rollout = RollOut(id=_rollout_id(name), application=name, body=member.deployment)
+            needs = self._list_needs_of(name, member.deployment)
+            self.graph.add(rollout, (*self._list_parts_before(Node(name, Part.ROLLOUT)), *needs))
+        if after := self._list_steps(name, Phase.POST):
+            self._chain(after, self._list_ends_before(Node(name, Part.AFTER)))
+
+    def _list_steps(self, application: str, phase: Phase) -> list[Migrate]:
+        return [step for step in self._choice.steps.get(application, ()) if step.migration.phase is phase]
+
+    def _list_parts_before(self, node: Node) -> list[str]:
+        """List the last steps of the parts that a part of an application needs."""
+        needs = self._precedence.get(node, ())
+        ends = (self._last.get(n.deployment) if n.part is Part.BEFORE else _rollout_id(n.deployment) for n in needs)
+        return [step for step in ends if step is not None]
+
+    def _list_ends_before(self, node: Node) -> Iterator[str]:
+        """List the ends of the parts that a part of an application needs: of a rollout, that of its last old pod."""
+        yield from self._list_parts_before(node)
+        rollouts = (need for need in self._precedence.get(node, ()) if need.part is Part.ROLLOUT)
+        yield from (self._await_old_pods(need.deployment) for need in rollouts)
+
+    def _find_awaited(self, application: str) -> dict[str, str]:
+        """Find the migrations that a new version waits for: whose, and the last of them in this plan."""
+        needs = self._precedence.get(Node(application, Part.ROLLOUT), (Node(application, Part.BEFORE),))
+        owners = [need.deployment for need in needs if need.part is Part.BEFORE]
+        return {owner: self._last[owner] for owner in owners if owner in self._last}
 
     def _await_old_pods(self, application: str) -> str:
         """Have the plan wait for an application's old pods, in a step of its own; gives the step's id."""
@@ -166,15 +191,11 @@ class _Steps:
             self.graph.add(wait, (_rollout_id(application),))
         return step
 
-    def _chain(self, steps: Iterable[Migrate], previous: str | None) -> str | None:
-        """Add steps, one after the other; gives the last one."""
+    def _chain(self, steps: Iterable[Migrate], needs: Iterable[str]) -> None:
+        """Add steps, one after the other, the first of which comes after its `needs`."""
         for step in steps:
-            self._add_after(previous, step, self._list_needs_of_migration(step))
-            previous = step.id
-        return previous
-
-    def _add_after(self, previous: str | None, step: Step, needs: Iterable[str]) -> None:
-        self.graph.add(step, needs if previous is None else (previous, *needs))
+            self.graph.add(step, (*needs, *self._list_needs_of_migration(step)))
+            needs = (step.id,)
 
     def _list_needs_of_migration(self, step: Migrate) -> Iterator[str]:
         """List what a migration needs; its configuration it brings along."""
@@ -182,8 +203,6 @@ class _Steps:
         yield from map(self._release.step_id, self._release.find_surroundings(migration.body))
         yield from self._list_policies(migration.application)
         yield from (_rollout_id(other) for other in migration.depends_on if other in self._release.members)
-        if migration.phase is Phase.POST:
-            yield from map(self._await_old_pods, (migration.application, *migration.depends_on))
 
     def _list_needs_of(self, name: str, deployment: Json) -> Iterator[str]:
         """List what a new version needs: what its pods use, and the Services that lead to them."""
@@ -230,7 +249,7 @@ def _sort(graph: Graph) -> tuple[Step, ...]:
     try:
         return graph.sort()
     except Circle as circle:
-        path = " -> ".join(circle.steps)
+        path = " -> ".join(map(str, circle.nodes))
         message = f"these steps wait for each other, so that none can begin: {path}"
         raise InputError((Problem("plan/circle", message, hint="remove one of the 'dependsOn'"),)) from None
 

@@ -1,4 +1,4 @@
-"""The gate: what a running application uses changes only after its migrations that come before the new version.
+"""The gate: what a running application uses changes only after the migrations that its new version waits for.
 
 A circle is possible: `app` waits for `postgres` to be rolled out, both read one Secret, and `postgres` cannot be rolled
 out without it. There the dependency wins and the gate stays open for this one object, with a warning.
@@ -35,26 +35,26 @@ def close_gates(
     release: Release,
     *,
     users: Mapping[Identity, Iterable[str]],
-    migrations: Mapping[str, str],
+    migrations: Mapping[str, Mapping[str, str]],
     state: State,
 ) -> tuple[Problem, ...]:
     """Have each object wait for the migrations of its users; gives a warning for each gate that stays open.
 
-    `migrations`: application to the id of its last migration before the new version. Where nothing of the application
-    runs yet, nothing can see a change too early.
+    `migrations`: application to those that its new version waits for, the last ones before it: whose, and the step's
+    id. Where nothing of the application runs yet, nothing can see a change too early.
     """
-    warnings = []
+    warnings = {}
+    # Only what some migration needs can close a circle: what is added here leads to migrations.
+    needed = graph.find_all_needs(*(step for steps in migrations.values() for step in steps.values()))
     for subject, names in users.items():
         step = release.step_id(subject)
         for user in names:
-            migration = migrations.get(user)
-            if migration is None:
-                continue
-            if not graph.waits_for(migration, step):
-                graph.require(step, migration)
-            elif _is_deployed(release.members[user], state):
-                warnings.append(_open_gate(step, user))
-    return tuple(warnings)
+            for owner, migration in migrations.get(user, {}).items():
+                if step not in needed or step not in graph.find_all_needs(migration):
+                    graph.require(step, migration)
+                elif _is_deployed(release.members[user], state):
+                    warnings[step, owner] = _open_gate(step, owner)
+    return tuple(warnings.values())
 
 
 def is_live(subject: Identity, release: Release, state: State) -> bool:
@@ -84,10 +84,10 @@ def _selected(service: Json, members: Iterable[Member]) -> Iterator[str]:
                 yield member.name
 
 
-def _open_gate(step: str, user: str) -> Problem:
+def _open_gate(step: str, owner: str) -> Problem:
     return Problem(
         "plan/open-gate",
-        f"{step} changes before the migrations of {user}: they wait for an application that uses it, too",
+        f"{step} changes before the migrations of {owner}: they wait for an application that uses it, too",
         hint="give each of the two a ConfigMap or Secret of its own",
         severity=Severity.WARNING,
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ks_universal.plan.order import sort_by_needs
+from ks_universal.order import find_all_needs, sort_by_needs
 from ks_universal.plan.steps import Step
 
 
@@ -30,17 +30,9 @@ class Graph:
         """Have a step wait for another one."""
         self._needs[step][need] = None
 
-    def waits_for(self, step: str, other: str) -> bool:
-        """Tell whether a step must come after another one (or is the same)."""
-        seen, open_ = {step}, [step]
-        while open_:
-            current = open_.pop()
-            if current == other:
-                return True
-            new = self._needs.get(current, {}).keys() - seen
-            seen |= new
-            open_ += new
-        return False
+    def find_all_needs(self, *steps: str) -> set[str]:
+        """Find the steps that must come before some, directly or not, these included."""
+        return find_all_needs(self._needs, *steps)
 
     def find_last(self) -> list[str]:
         """Find the steps that no other waits for: when they have succeeded, all have."""

@@ -38,6 +38,7 @@ class Release:
     """The objects and applications of a release. What pods name is found in the namespace of their workload."""
 
     def __init__(self, rendered: Rendered) -> None:
+        self.rendered = rendered
         self.objects = {identity(resource.body): resource for resource in rendered.objects}
         self.members = _find_members(rendered)
         self._namespace = rendered.namespace

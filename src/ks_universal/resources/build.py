@@ -111,7 +111,8 @@ def _build_services(scope: Scope, application: Application) -> Iterator[Resource
 
 def _build_deployments(scope: Scope, application: Application) -> Iterator[Resource]:
     for name, deployment in application.deployments.items():
-        yield Resource(build_deployment(within(scope, deployment.namespace), name, deployment, application), name)
+        body = build_deployment(within(scope, deployment.namespace), name, deployment, application)
+        yield Resource(body, name, deployment.depends_on, deployment.wait_for_migrations)
 
 
 def _build_jobs(scope: Scope, application: Application) -> Iterator[Resource]:

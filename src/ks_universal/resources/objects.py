@@ -27,10 +27,16 @@ def identity(body: Json) -> Identity:
 
 
 class Resource(msgspec.Struct, frozen=True):
-    """An object and the application (the key in `deployments`) that it was made for; None: shared."""
+    """An object and the application (the key in `deployments`) that it was made for; None: shared.
+
+    On a Deployment, `depends_on` and `wait_for_migrations` are what the values say that its rollout waits for; see
+    `model.precedence.Waits`.
+    """
 
     body: Json
     application: str | None = None
+    depends_on: tuple[str, ...] = ()
+    wait_for_migrations: bool | tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
         """Show the identity only: the body may hold a Secret's values."""

@@ -5,11 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from ks_universal.manifest.flavors import Flavor, flavor_objects
-from ks_universal.model.application import Application
-from ks_universal.model.containers import Container
-from ks_universal.model.migrations import Migrations
 from ks_universal.model.parse import parse_application
-from ks_universal.model.workloads import Deployment
 from ks_universal.resources.build import build_objects
 from ks_universal.resources.objects import Json, identity
 from ks_universal.resources.references import read_references
@@ -42,6 +38,15 @@ deployments:
         volumeMounts: [{name: data, mountPath: /data}]
   db:
     containers: {main: {image: db, imageTag: v1}}
+  worker:
+    containers: {main: {image: app, imageTag: v1}}
+  docs:
+    waitForMigrations: false
+    containers: {main: {image: docs, imageTag: v1}}
+  proxy:
+    waitForMigrations: false
+    dependsOn: [worker]
+    containers: {main: {image: proxy, imageTag: v1}}
 """
 
 
@@ -74,12 +79,15 @@ def needs_of(job: Json, bodies: tuple[Json, ...]) -> list[Json]:
 def test_plain_manifests_follow_the_dependencies_and_have_no_hooks(flavored: Flavored) -> None:
     bodies = flavored(Flavor.PLAIN)
     order = [str(identity(body)) for body in bodies]
-    assert order[-5:] == [
+    assert order[-8:] == [
         "Deployment/db",
+        "Deployment/docs",
         "Job/app-migrations-two",
         "Job/app-migrations-one",
         "Deployment/app",
+        "Deployment/worker",
         "Job/app-migrations-late",
+        "Deployment/proxy",
     ]
     assert not any("hook" in name for body in bodies for name in body["metadata"].get("annotations", {}))
 
@@ -141,6 +149,9 @@ def test_argocd_puts_configuration_before_migrations_before_deployments(flavored
     order = ["ConfigMap/settings", "Deployment/db", "Job/app-migrations-two", "Job/app-migrations-one"]
     order += ["Deployment/app", "Job/app-migrations-late"]
     assert [waves[name] for name in order] == sorted({waves[name] for name in order})
+    assert waves["Deployment/worker"] == waves["Deployment/app"]
+    assert waves["Deployment/docs"] == waves["Deployment/db"]
+    assert waves["Deployment/proxy"] > waves["Deployment/worker"]
     for job in jobs_of(bodies):
         assert annotation(job, "argocd.argoproj.io/hook") == "Sync"
         assert annotation(job, "argocd.argoproj.io/hook-delete-policy") == "BeforeHookCreation"
@@ -149,14 +160,3 @@ def test_argocd_puts_configuration_before_migrations_before_deployments(flavored
 def test_argocd_does_not_wait_for_a_claim_that_waits_for_its_first_pod(flavored: Flavored) -> None:
     waves = {str(identity(b)): annotation(b, "argocd.argoproj.io/sync-wave") for b in flavored(Flavor.ARGOCD)}
     assert waves["PersistentVolumeClaim/data"] == waves["Job/app-migrations-two"]
-
-
-def test_a_circle_of_dependencies_ends() -> None:
-    """The plan reports it; here it must not recurse for ever."""
-    application = Application(deployments={"a": depending_on("b"), "b": depending_on("a")})
-    assert len(flavor_objects(build_objects(application, "demo", ""), Flavor.PLAIN)) == 4
-
-
-def depending_on(name: str) -> Deployment:
-    migrations = Migrations(enabled=True, args=("m",), depends_on=(name,))
-    return Deployment(containers={"main": Container(image="app")}, migrations=migrations)

@@ -36,6 +36,10 @@ SIDE = ", side: {image: b, imageTag: '1'}"
         (migrations("args: [up], sidecars: [main]"), "migrations/own-sidecar"),
         (migrations("args: [up], dependsOn: [db]"), "references/unknown-deployment"),
         (migrations("args: [up], dependsOn: [app]"), "migrations/cycle"),
+        (app(more=", dependsOn: [app]"), "migrations/cycle"),
+        (app(more=", dependsOn: [nobody]"), "references/unknown-deployment"),
+        (app(more=", waitForMigrations: [nobody]"), "references/unknown-deployment"),
+        (app(more=", waitForMigrations: app"), "values/wrong-type"),
         (migrations("args: [up], backoffLimit: -1"), "values/out-of-range"),
         (migrations("args: [up], fatalExitCodes: [0]"), "values/out-of-range"),
         (migrations("args: [up], parallelism: 0"), "values/out-of-range"),
@@ -118,6 +122,44 @@ def test_a_circle_of_dependencies_is_named() -> None:
     tree, _ = parse_yaml(text, "values.yaml")
     (problem,) = parse_application(tree).problems
     assert "a -> b -> c -> a" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("web", "worker", "circle"),
+    [
+        (
+            "dependsOn: [worker]",
+            "dependsOn: [web]",
+            "deployments.web.dependsOn waits in a circle: web -> worker -> web",
+        ),
+        (
+            "migrations: {enabled: true, steps: [{name: a, args: [x], dependsOn: [worker]}]}",
+            "waitForMigrations: [web]",
+            "deployments.web.migrations.steps[0].dependsOn waits in a circle: web -> worker -> web",
+        ),
+        (
+            "migrations: {enabled: true, args: [x], dependsOn: [worker]}",
+            "dependsOn: [web]",
+            "deployments.web.migrations.dependsOn waits in a circle: web -> worker -> web",
+        ),
+    ],
+)
+def test_a_circle_is_reported_at_a_key_that_closes_it(web: str, worker: str, circle: str) -> None:
+    main = "containers: {main: {image: 'a:1'}}"
+    tree, _ = parse_yaml(f"deployments:\n  web: {{{main}, {web}}}\n  worker: {{{main}, {worker}}}\n", "values.yaml")
+    (problem,) = parse_application(tree).problems
+    assert (problem.code, problem.message) == ("migrations/cycle", circle)
+
+
+def test_a_migration_after_the_version_may_depend_on_what_waits_for_those_before_it() -> None:
+    main = "containers: {main: {image: 'a:1'}}"
+    steps = "[{name: expand, args: [x]}, {name: contract, args: [y], phase: post, dependsOn: [worker]}]"
+    web = f"{main}, migrations: {{enabled: true, steps: {steps}}}"
+    assert find(f"deployments:\n  web: {{{web}}}\n  worker: {{{main}, waitForMigrations: [web]}}\n") == []
+
+
+def test_waiting_for_a_deployment_that_has_no_migrations_is_a_warning() -> None:
+    assert find(app(more=", waitForMigrations: [app]")) == [("warning", "references/no-migrations")]
 
 
 def test_two_ports_of_one_number_cannot_be_in_one_service_d29() -> None:

@@ -85,6 +85,54 @@ def test_order_applications_that_share_nothing_do_not_wait_for_each_other() -> N
     assert needs(built)["y/rollout"] == {"y/migrations/one", "ConfigMap/b"}
 
 
+def test_order_what_has_no_migrations_waits_for_those_of_the_release() -> None:
+    values = {"web": app("one", "two"), "worker": app(), "api": app("one"), "docs": app(waitForMigrations=False)}
+    found = needs(plan(release(**values)))
+    assert found["worker/rollout"] == {"web/migrations/one", "web/migrations/two", "api/migrations/one"}
+    assert found["api/rollout"] == {"api/migrations/one"}
+    assert found["docs/rollout"] == set()
+
+
+def test_order_wait_for_migrations_names_those_to_wait_for() -> None:
+    values = {"web": app("one"), "api": app("one"), "worker": app(waitForMigrations=["api"])}
+    found = needs(plan(release(**values | {"billing": app("one", waitForMigrations=True)})))
+    assert found["worker/rollout"] == {"api/migrations/one"}
+    assert found["billing/rollout"] == {"web/migrations/one", "api/migrations/one", "billing/migrations/one"}
+
+
+def test_order_what_a_migration_depends_on_does_not_wait_for_it() -> None:
+    db, pooler = app(autoCreateService=True), app(dependsOn=["db"], autoCreateService=True)
+    found = needs(plan(release(web=app("one", depends_on=["pooler"]), pooler=pooler, db=db, worker=app())))
+    assert {"db/rollout", "pooler/rollout", "Service/db"} < found["web/migrations/one"]
+    assert "web/migrations/one" in found["worker/rollout"]
+
+
+def test_order_a_rollout_waits_for_the_deployments_that_it_depends_on() -> None:
+    found = needs(plan(release(web=app(dependsOn=["redis"]), redis=app(), api=app("one", dependsOn=["redis"]))))
+    assert "redis/rollout" in found["web/rollout"]
+    assert "redis/rollout" in found["api/rollout"]
+    assert "redis/rollout" not in found["api/migrations/one"]
+
+
+def test_order_post_migrations_follow_the_rollouts_of_all_who_wait_for_those_before_them() -> None:
+    steps = [{"name": "expand", "args": ["x"]}, {"name": "contract", "args": ["y"], "phase": "post"}]
+    found = needs(plan(release(web=app(*steps), worker=app(), docs=app(waitForMigrations=False))))
+    assert {"web/old-pods", "worker/old-pods"} < found["web/migrations/contract"]
+    assert "docs/rollout" not in found["web/migrations/contract"]
+
+
+def test_order_post_migrations_alone_follow_them_too() -> None:
+    found = needs(plan(release(web=app({"name": "contract", "args": ["y"], "phase": "post"}), worker=app())))
+    rollouts = {"web/rollout", "worker/rollout"}
+    assert found["web/migrations/contract"] == rollouts | {"web/old-pods", "worker/old-pods"}
+
+
+def test_order_post_migrations_may_depend_on_who_waits_for_those_before_them() -> None:
+    contract = {"name": "contract", "args": ["y"], "phase": "post", "dependsOn": ["worker"]}
+    found = needs(plan(release(web=app("expand", contract), worker=app(waitForMigrations=["web"]))))
+    assert {"web/old-pods", "worker/old-pods"} < found["web/migrations/contract"]
+
+
 def test_order_post_migrations_follow_the_rollout() -> None:
     steps = [{"name": "expand", "args": ["x"]}, {"name": "contract", "args": ["y"], "phase": "post"}]
     built = plan(release(web=app(*steps)))
@@ -182,8 +230,14 @@ def test_gate_services_wait_also_those_that_stand_alone() -> None:
     assert {"Service/front", "Service/web"} < found["web/rollout"]
 
 
-def test_gate_a_config_that_only_applications_without_migrations_read_waits_for_nothing() -> None:
-    built = plan(release({"c": config(A="1")}, web=app("one"), plain=app(configs=["c"])))
+def test_gate_what_an_application_without_migrations_reads_waits_for_those_of_the_release() -> None:
+    built = plan(release({"c": config(A="1")}, web=app("one"), worker=app(configs=["c"], autoCreateService=True)))
+    assert needs(built)["ConfigMap/c"] == needs(built)["Service/worker"] == {"web/migrations/one"}
+
+
+def test_gate_a_config_that_only_applications_read_which_wait_for_no_migration_waits_for_nothing() -> None:
+    plain = app(configs=["c"], waitForMigrations=False)
+    built = plan(release({"c": config(A="1")}, web=app("one"), plain=plain))
     assert needs(built)["ConfigMap/c"] == set()
 
 
