@@ -3,6 +3,7 @@
     KsUniversalError
     ├── InputError        the input is wrong, nothing was changed: show `problems`, exit 1
     ├── LockedError       another run of the release is at work: wait, or show `holder`, exit 5
+    ├── StoppedError      somebody stopped the release while this run waited for it: nothing was started, exit 130
     ├── MigrationFailed   a migration failed, the application is as it was: show `failure`, exit 3
     ├── RolloutFailed     migrations succeeded, the new version did not come up: show `failure`, exit 4
     └── TargetError       the outside world refused (connection, disk, permission): show `problem`; exit 1, or in the
@@ -34,16 +35,29 @@ class InputError(KsUniversalError):
 
 
 class LockedError(KsUniversalError):
-    """Another run holds the release; `holder` says who and since when, in one line."""
+    """Another run holds the release; `holder` says who and since when, in one line, `hint` what to do here."""
 
-    def __init__(self, release: str, holder: str) -> None:
+    def __init__(self, release: str, holder: str, hint: str | None = None) -> None:
         """Keep the release and its holder."""
-        super().__init__(release, holder)
+        super().__init__(release, holder, hint)
         self.release = release
         self.holder = holder
+        self.hint = hint
 
     def __str__(self) -> str:
         return f"release {self.release} is locked by {self.holder}"
+
+
+class StoppedError(KsUniversalError):
+    """The release was stopped while this run waited for it: nothing was started, so that it stays stopped."""
+
+    def __init__(self, release: str) -> None:
+        """Keep the release."""
+        super().__init__(release)
+        self.release = release
+
+    def __str__(self) -> str:
+        return f"{self.release} was stopped while this run waited for it: nothing was started"
 
 
 class _StepError(KsUniversalError):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster_release import wait_until
 from shell import Invoke, Write
 from up_process import KSU, processes_in, running, values
 
@@ -67,6 +68,7 @@ def test_a_locked_release_is_status_5(write: Write) -> None:
         result = up_until_ready("--no-wait-lock")
         assert result.returncode == 5
         assert f"process {up.process.pid}" in result.stderr
+        assert "stop it with 'ks-universal down web'" in result.stderr
 
 
 def test_down_says_that_nothing_runs(ksu: Invoke) -> None:
@@ -81,6 +83,41 @@ def test_down_stops_what_a_killed_run_left(write: Write, folder: Path, ksu: Invo
     assert len(processes_in(folder)) == 1
     assert ksu("down", "web").err == "web is stopped\n"
     assert processes_in(folder) == []
+
+
+def test_down_returns_and_nothing_starts_afterwards_where_others_wait(write: Write, folder: Path, ksu: Invoke) -> None:
+    write({"values.yaml": values()})
+    up_until_ready()
+    with running() as second, running("--watch") as third:
+        for waiting in (second, third):
+            assert "ks-universal down web" in waiting.read_until("LockAwaited")["hint"]
+        assert ksu("down", "web").err.endswith("web is stopped\n")
+        assert (second.end(), third.end()) == (130, 130)
+        assert [up.events[-1]["code"] for up in (second, third)] == ["release/stopped"] * 2
+    assert (folder / "steps").read_text() == "schema\n"
+    assert processes_in(folder) == []
+
+
+def test_down_ends_what_waits_without_its_client(write: Write, folder: Path, ksu: Invoke) -> None:
+    write({"values.yaml": values()})
+    up_until_ready()
+    client = subprocess.Popen(
+        [*KSU, "up", "web", "-f", "values.yaml", "--until-ready"], stdout=subprocess.PIPE, text=True
+    )
+    assert client.stdout is not None
+    assert "runs here already: stop it with 'ks-universal down web'" in client.stdout.readline()
+    client.kill()
+    client.communicate()
+    ksu("down", "web")
+    wait_until(lambda: processes_in(folder) == [])
+    assert (folder / "steps").read_text() == "schema\n"
+
+
+def test_an_up_after_down_starts(write: Write, ksu: Invoke) -> None:
+    write({"values.yaml": values()})
+    up_until_ready()
+    ksu("down", "web")
+    assert up_until_ready().returncode == 0
 
 
 def test_down_takes_no_name_that_leads_elsewhere(ksu: Invoke) -> None:

@@ -3,8 +3,6 @@
 import asyncio
 import functools
 import gc
-import getpass
-import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -190,11 +188,3 @@ async def _limit(work: Awaitable[int], view: View, timeout_s: float | None) -> i
 def open_view(output: str, succeeded: str = "is up") -> View:
     """Give what shows events; `succeeded` is the report's verdict on a run that did."""
     return JsonView() if output == "json" else TextView(RunReport(succeeded, goes_on=True))
-
-
-def name_user() -> str:
-    """Say who runs this: `user@host`."""
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (KeyError, OSError):  # a uid without an account
-        return socket.gethostname()

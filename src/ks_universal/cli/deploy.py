@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ks_universal.cli.cluster import Cluster, change_cluster, name_user, open_view, takes_cluster
+from ks_universal.cli.cluster import Cluster, change_cluster, open_view, takes_cluster
 from ks_universal.cli.options import Source, takes_values
 from ks_universal.cli.run_options import takes_run
+from ks_universal.targets.accounts import name_user
 
 if TYPE_CHECKING:
     from ks_universal.targets.kubernetes.target import KubernetesTarget

@@ -23,7 +23,8 @@ def format_event(event: Event) -> Line | None:  # noqa: C901 - one case an event
     """Say an event in one line; None for what the plan, the report or the live line says."""
     match event:
         case events.LockAwaited():
-            return Line(PROGRAM, f"waits for {event.holder}, who works on {event.release}", "yellow")
+            hint = f"; {event.hint}" if event.hint else ""
+            return Line(PROGRAM, f"waits for {event.holder}, who works on {event.release}{hint}", "yellow")
         case events.RunStarted():
             return None
         case events.StepStarted():

@@ -7,6 +7,7 @@ from ks_universal.errors import (
     LockedError,
     MigrationFailed,
     RolloutFailed,
+    StoppedError,
     TargetError,
 )
 from ks_universal.plan.records import Outcome
@@ -14,10 +15,12 @@ from ks_universal.plan.records import Outcome
 REFUSED = 1
 LOCKED = 5
 INTERRUPTED = 130
+_LOCKED = "'ks-universal status' says what it does; wait for it; one that died holds a release for seconds only"
 _OF_ERROR: tuple[tuple[type[KsUniversalError], int], ...] = (
     (MigrationFailed, 3),
     (RolloutFailed, 4),
     (LockedError, LOCKED),
+    (StoppedError, INTERRUPTED),
 )
 _OF_OUTCOME = {
     Outcome.SUCCEEDED: 0,
@@ -47,9 +50,8 @@ def list_problems(error: KsUniversalError) -> tuple[Problem, ...]:
         case MigrationFailed() | RolloutFailed():
             return error.causes
         case LockedError():
-            hint = (
-                "'ks-universal status' says what it does; wait for it; one that died holds a release for seconds only"
-            )
-            return (Problem("release/locked", str(error), hint=hint),)
+            return (Problem("release/locked", str(error), hint=error.hint or _LOCKED),)
+        case StoppedError():
+            return (Problem("release/stopped", str(error), hint="run it again to start it"),)
         case _:
             return (Problem("run/failed", str(error)),)

@@ -50,10 +50,11 @@ def command(source: Source, *, until_ready: bool, output: str, **given: Any) -> 
     from ks_universal.cli.background import run_in_background
     from ks_universal.cli.event_view import JsonView, TextView
     from ks_universal.cli.foreground import Request, run_in_foreground
+    from ks_universal.targets.accounts import name_user
 
     gc.enable()  # this may run for days
     _refuse_contradictions(source, given)
-    request = Request(source=source, by=_name_user(), **given)
+    request = Request(source=source, by=name_user(), **given)
     view = JsonView() if output == "json" else TextView()
     try:
         return asyncio.run((run_in_background if until_ready else run_in_foreground)(request, view))
@@ -66,13 +67,3 @@ def _refuse_contradictions(source: Source, given: dict[str, Any]) -> None:
         raise click.UsageError("--watch cannot watch standard input. Give a file: -f values.yaml")
     if given["fresh"] and given["migrate"] == "never":
         raise click.UsageError("--fresh begins with an empty database, which '--migrate never' would leave so.")
-
-
-def _name_user() -> str:
-    import getpass
-    import socket
-
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (KeyError, OSError):  # a uid without an account
-        return socket.gethostname()

@@ -17,10 +17,11 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=
 
 
 class LockAwaited(_Event, frozen=True, kw_only=True):
-    """Another run holds the release; `holder` says who, in one line."""
+    """Another run holds the release; `holder` says who, `hint` what to do where waiting may be in vain."""
 
     release: str
     holder: str
+    hint: str = ""
 
 
 class RunStarted(_Event, frozen=True, kw_only=True):

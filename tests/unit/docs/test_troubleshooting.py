@@ -13,15 +13,13 @@ from ks_universal.targets.kubernetes.refusals import refuse
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "troubleshooting.md"
-CODE = re.compile(r"(?:kubernetes|database|migrations|local|process|rollout|rollback|run|plan)/[a-z][a-z-]+")
+CODE = re.compile(r"(?:kubernetes|database|migrations|local|process|rollout|rollback|run|release|plan)/[a-z][a-z-]+")
 HTTP_ERRORS = (400, 401, 403, 404, 409, 413, 422, 500, 503)
 
 
 def find_sources() -> Iterator[Path]:
-    for folder in ("targets/kubernetes", "targets/local", "engine", "plan"):
+    for folder in ("targets/kubernetes", "targets/local", "engine", "plan", "api", "cli"):
         yield from sorted((ROOT / "src" / "ks_universal" / folder).rglob("*.py"))
-    for name in ("agreement.py", "files.py", "foreground.py"):
-        yield ROOT / "src" / "ks_universal" / "cli" / name
 
 
 def find_codes(path: Path) -> set[str]:

@@ -7,9 +7,7 @@ has succeeded, which it cannot where another has taken over.
 """
 
 import asyncio
-import getpass
 import os
-import socket
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +20,7 @@ import msgspec
 
 from ks_universal.engine.events import Emit, LockAwaited
 from ks_universal.errors import KsUniversalError, LockedError
+from ks_universal.targets.accounts import name_user
 from ks_universal.targets.kubernetes.client import FIELD_MANAGER, Client
 from ks_universal.targets.kubernetes.clock import now_s
 from ks_universal.targets.kubernetes.kinds import LEASE
@@ -51,7 +50,7 @@ def lease_name(release: str) -> str:
 
 def own_identity() -> str:
     """Say who this process is: unique, and readable for whoever waits for it."""
-    return f"{getpass.getuser()}@{socket.gethostname()} (pid {os.getpid()}, {uuid.uuid4().hex[:6]})"
+    return f"{name_user()} (pid {os.getpid()}, {uuid.uuid4().hex[:6]})"
 
 
 def read_holder(lease: Json, server_now: datetime) -> Holder | None:

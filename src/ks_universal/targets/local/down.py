@@ -28,18 +28,33 @@ async def stop_release(release: str, emit: Emit, state: Path) -> bool:
     folder = StateFolder(state)
     if not (folder.path / "lock").exists():
         return False
-    holder = read_holder(folder.path / "lock")
-    if holder is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(holder.pid, signal.SIGTERM)
-    lock = FileLock(folder.path / "lock", release)
-    await lock.acquire(emit, wait=True)
-    if holder is not None:
-        await _await_exit(holder)
+    folder.stop_waiting()
+    lock = FileLock(folder.path / "lock", release, runs=False)
+    holders = await _take_over(lock, folder.path / "lock", emit)
     try:
-        return await _stop_rest(folder) or holder is not None
+        for holder in holders:
+            await _await_exit(holder)
+        return await _stop_rest(folder) or bool(holders)
     finally:
         lock.release()
+
+
+async def _take_over(lock: FileLock, path: Path, emit: Emit) -> list[Entry]:
+    """Take the lock; whoever gets it before us is told to end. Returns all who were."""
+    told: list[Entry] = []
+    taking = asyncio.ensure_future(lock.acquire(emit, wait=True))
+    try:
+        while not taking.done():
+            holder = read_holder(path)
+            if holder is not None and holder not in told:
+                told.append(holder)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(holder.pid, signal.SIGTERM)
+            await asyncio.wait([taking], timeout=_LOOK_AGAIN_S)
+        await taking
+    finally:
+        taking.cancel()
+    return told
 
 
 async def _await_exit(holder: Entry) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import fcntl
-import getpass
 import os
 import sys
 import threading
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from ks_universal.engine.events import Emit, LockAwaited
 from ks_universal.errors import LockedError
+from ks_universal.targets.accounts import name_account
 from ks_universal.targets.local.process_table import Entry, is_running, read_start
 
 _DYING_S = 0.3
@@ -20,13 +20,18 @@ _DYING_S = 0.3
 class FileLock:
     """Holds a release for this process, until `release` or death. Children don't inherit it.
 
-    The file says who holds it, for people, and in two more lines the process id and what tells its start.
+    The file says who holds it, for people, and in two more lines the process id and what tells its start, if that is
+    what runs the release.
     """
 
-    def __init__(self, path: Path, release: str) -> None:
-        """Take the lock file's path, whose folder exists, and the release's name for messages."""
+    def __init__(self, path: Path, release: str, *, runs: bool = True) -> None:
+        """Take the lock file's path, whose folder exists, and the release's name for messages.
+
+        `runs`: the holder runs the release, and ends when it gets SIGTERM.
+        """
         self._path = path
         self._release = release
+        self._runs = runs
         self._descriptor: int | None = None
 
     @property
@@ -41,14 +46,15 @@ class FileLock:
         descriptor = self._open()
         if not _try(descriptor) and not await _wait_briefly(descriptor):
             holder = _first_line(self._path.read_text()) or "another process"
+            hint = f"it runs here already: stop it with 'ks-universal down {self._release}', then run this again"
             if not wait:
-                raise LockedError(self._release, holder)
-            emit(LockAwaited(release=self._release, holder=holder))
+                raise LockedError(self._release, holder, hint)
+            emit(LockAwaited(release=self._release, holder=holder, hint=hint if self._runs else ""))
             descriptor = self._open()
             await _wait(descriptor)
         self._descriptor = descriptor
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, _describe_holder().encode(), 0)
+        os.pwrite(descriptor, _describe_holder(with_process=self._runs).encode(), 0)
 
     def _open(self) -> int:
         return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -62,12 +68,12 @@ class FileLock:
 
 
 def read_holder(path: Path) -> Entry | None:
-    """Return the process that says in the lock file that it holds the lock; None where there is none that lives."""
+    """Return the process that runs the release, as the lock file says; None where there is none that lives."""
     try:
         _, pid, started = path.read_text().splitlines()
+        holder = Entry(int(pid), started)
     except (FileNotFoundError, ValueError):
         return None
-    holder = Entry(int(pid), started)
     return holder if is_running(holder) else None
 
 
@@ -129,12 +135,9 @@ async def _wait(descriptor: int) -> None:
         raise
 
 
-def _describe_holder() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a uid without an account
-        user = str(os.getuid())
+def _describe_holder(*, with_process: bool) -> str:
     since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]]).strip() or "python"
     pid = os.getpid()
-    return f"{user}, process {pid}, since {since} ({command})\n{pid}\n{read_start(pid)}\n"
+    process = f"{pid}\n{read_start(pid)}\n" if with_process else ""
+    return f"{name_account()}, process {pid}, since {since} ({command})\n{process}"

@@ -1,6 +1,7 @@
 """The folder `.ks-universal/<release>/`: what this machine remembers of a release. Only the owner can read it.
 
     lock                 who works on the release (lock.py)
+    stopped              when `down` was asked for last
     objects/             the applied objects, one file each
     revisions/           the record, one file a revision
     processes/           the pods' running processes (process_table.py)
@@ -12,6 +13,7 @@ Every file is written aside, flushed to the disk and moved into place: a kill le
 
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,15 @@ class StateFolder:
         """Return all records, oldest first."""
         files = sorted((self.path / "revisions").glob("*.json"))
         return tuple(msgspec.json.decode(file.read_bytes(), type=Revision) for file in files)
+
+    def stop_waiting(self) -> None:
+        """Have all programs that wait for the release give up: see `last_stop`."""
+        write_durably(self.path / "stopped", str(time.time_ns()).encode())
+
+    def last_stop(self) -> bytes:
+        """Return what tells whether the release was stopped since, to compare; empty when it never was."""
+        file = self.path / "stopped"
+        return file.read_bytes() if file.exists() else b""
 
     def remove(self, name: str) -> None:
         """Remove a folder inside with all it holds; a symbolic link is removed, never followed."""

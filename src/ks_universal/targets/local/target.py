@@ -13,7 +13,7 @@ import msgspec
 from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.engine.events import Emit, ObjectChanged
 from ks_universal.engine.finishing import finish
-from ks_universal.errors import MigrationFailed, RolloutFailed
+from ks_universal.errors import MigrationFailed, RolloutFailed, StoppedError
 from ks_universal.model.local import Local
 from ks_universal.plan.records import Attempt, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
@@ -83,7 +83,11 @@ class LocalTarget:
         """Hold the release. It stays held after the block, until `close`: the applications run on."""
         make_private(self._state.path)
         if not self._lock.held:
+            last_stop = self._state.last_stop()
             await self._lock.acquire(emit, wait=wait)
+            if self._state.last_stop() != last_stop:
+                self._lock.release()
+                raise StoppedError(self.release)
             await finish(stop_leftovers(self._state.folder("processes")))
         yield
 
