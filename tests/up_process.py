@@ -13,7 +13,7 @@ from typing import Any
 
 Event = dict[str, Any]
 KSU = [sys.executable, "-m", "ks_universal"]
-DEADLINE_S = 40.0
+DEADLINE_S = 120.0
 
 
 def values(version: str = "v1", migration: str = "true", serve: str = "exec sleep 1000", **migrations: Any) -> Event:

@@ -229,6 +229,45 @@ def test_a_command_that_is_not_there_is_found_before_anything_runs(write: Write,
     assert not (folder / "steps").exists()
 
 
+DAEMONS = {
+    "setsid": "setsid sleep 300 &",
+    "double fork": "(setsid sh -c 'sleep 300 & exec sleep 300' &) ;",
+    "ignores SIGTERM": """setsid sh -c "trap '' TERM HUP INT; sleep 300; sleep 300" &""",
+    "python": "python3 -c 'import os, time\nif os.fork() == 0:\n os.setsid()\n if os.fork() == 0: time.sleep(300)' ;",
+}
+
+
+@pytest.mark.parametrize("daemon", DAEMONS.values(), ids=list(DAEMONS))
+def test_daemons_end_with_what_started_them(write: Write, folder: Path, daemon: str) -> None:
+    migration = f"{daemon} echo migrated".replace("300", "301")
+    write({"values.yaml": values(migration=migration, serve=f"{daemon} exec sleep 1000")})
+    with running() as up:
+        up.read_until("StepSucceeded", lambda event: event["step"] == "web/migrations/data")
+        assert [command for command in processes_in(folder) if "301" in command] == []
+        up.read_until("RunEnded")
+        assert len(processes_in(folder)) > 2
+        assert up.interrupt() == 130
+    assert processes_in(folder) == []
+
+
+def test_daemons_of_an_application_that_crashed_end_before_it_starts_again(write: Write, folder: Path) -> None:
+    write({"values.yaml": values(serve="setsid sleep 300 & exit 1")})
+    with running() as up:
+        assert up.end() == 4
+    assert processes_in(folder) == []
+
+
+def test_daemons_of_a_killed_run_are_stopped(write: Write, folder: Path, ksu: Invoke) -> None:
+    write({"values.yaml": values(serve="setsid sleep 300 & exec sleep 1000")})
+    with running() as up:
+        up.read_until("RunEnded")
+        up.interrupt(signal.SIGKILL)
+    (serving,) = (folder / ".ks-universal" / "web" / "processes").iterdir()
+    serving.unlink()  # as if the application had ended by itself since
+    assert ksu("down", "web").err == "web is stopped\n"
+    assert processes_in(folder) == []
+
+
 @pytest.mark.parametrize("arguments", [("-f", "-", "--watch"), ("-f", "values.yaml", "--fresh", "--migrate", "never")])
 def test_what_contradicts_itself_is_wrong_usage(ksu: Invoke, arguments: tuple[str, ...]) -> None:
     assert ksu("up", "web", *arguments).status == 2

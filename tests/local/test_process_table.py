@@ -7,6 +7,7 @@ from ks_universal.targets.local.process_table import (
     MARK,
     RUN,
     Entry,
+    find_daemons,
     group_is_alive,
     group_is_ours,
     is_running,
@@ -41,3 +42,18 @@ def test_a_group_whose_leader_has_ended_is_ours_only_if_its_members_say_so(tmp_p
     assert group_is_alive(pgid)
     assert group_is_ours(Entry(pgid, "1"), tmp_path / "entry") is ours
     subprocess.run(["kill", "-9", "--", f"-{pgid}"], check=True)
+
+
+def test_daemons_are_found_by_the_entry_that_they_were_started_with(tmp_path: Path) -> None:
+    def start(mark: str) -> int:
+        script = "setsid sleep 60 >/dev/null 2>&1 & echo $!"
+        env = {MARK: mark, "PATH": "/bin:/usr/bin"}
+        return int(subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True, check=True).stdout)
+
+    pids = [start(str(tmp_path / name)) for name in ("a", "a/b", "ab")]
+    try:
+        assert sorted(daemon.pid for daemon in find_daemons(tmp_path / "a")) == pids[:2]
+        assert [daemon.pid for daemon in find_daemons(tmp_path, group=pids[0])] == pids[1:]
+    finally:
+        subprocess.run(["kill", "-9", *map(str, pids)], check=True)
+    assert find_daemons(tmp_path) == []

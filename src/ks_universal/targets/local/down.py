@@ -13,7 +13,7 @@ from ks_universal.targets.local.attempts import job_folders, stop_attempts
 from ks_universal.targets.local.leftovers import stop_leftovers
 from ks_universal.targets.local.lock import FileLock, read_holder
 from ks_universal.targets.local.postgres import PostgresServer
-from ks_universal.targets.local.process_table import Entry, is_running
+from ks_universal.targets.local.process_table import Entry, find_daemons, is_running
 from ks_universal.targets.local.state import StateFolder
 
 _EXIT_S = 5.0
@@ -68,7 +68,7 @@ async def _await_exit(holder: Entry) -> None:
 async def _stop_rest(folder: StateFolder) -> bool:
     """Stop what a killed run left; returns whether there was anything."""
     entries = folder.folder("processes")
-    found = any(entries.iterdir())
+    found = any(entries.iterdir()) or bool(find_daemons(entries))
     await finish(stop_leftovers(entries))
     for jobs in job_folders(folder):
         await finish(stop_attempts(jobs))

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from ks_universal.targets.local.process_table import ENTRY, Entry, group_is_ours, is_running, read_entry
-from ks_universal.targets.local.processes import Process, ProcessRequest, decode_line, start, stop_group
+from ks_universal.targets.local.process_table import ENTRY, Entry, is_running, read_entry
+from ks_universal.targets.local.processes import Process, ProcessRequest, decode_line, start, stop_started
 from ks_universal.targets.local.state import make_private
 
 _SHIM = (
@@ -63,10 +63,9 @@ class DurableProcess:
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def stop(self, grace_s: float) -> None:
-        """End it and its group (SIGTERM, grace, SIGKILL); fine when it has ended."""
-        entry = await self._await_entry()
-        if entry is not None and group_is_ours(entry, self.slot / "entry"):
-            await stop_group(entry.pid, grace_s)
+        """End it, its group and its daemons (SIGTERM, grace, SIGKILL); fine when they have ended."""
+        await self._await_entry()
+        await stop_started(self.slot / "entry", grace_s)
 
     @property
     def has_ended(self) -> bool:

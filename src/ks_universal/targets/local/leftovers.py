@@ -3,19 +3,17 @@
 import asyncio
 from pathlib import Path
 
-from ks_universal.targets.local.process_table import group_is_ours, read_entry
-from ks_universal.targets.local.processes import stop_group
+from ks_universal.targets.local.processes import stop_family, stop_started
 
 _GRACE_S = 10.0
 
 
 async def stop_leftovers(entries: Path) -> None:
-    """Stop every process group that has an entry in the folder, together; returns when none is left."""
+    """Stop all that was started with an entry in the folder, together; returns when none is left."""
     await asyncio.gather(*(_stop(file) for file in entries.iterdir()))
+    await stop_family(None, _GRACE_S, entries)  # whose entries are gone
 
 
 async def _stop(file: Path) -> None:
-    entry = read_entry(file)
-    if entry is not None and group_is_ours(entry, file):
-        await stop_group(entry.pid, _GRACE_S)
+    await stop_started(file, _GRACE_S)
     file.unlink()

@@ -20,7 +20,7 @@ from ks_universal.model.local import LocalPostgres
 from ks_universal.targets.local.postgres_binaries import Programs, choose_programs, find_nobody
 from ks_universal.targets.local.postgres_setup import SUPERUSER, ServerAddress, create_database, is_same_server
 from ks_universal.targets.local.process_table import read_start
-from ks_universal.targets.local.processes import stop_group
+from ks_universal.targets.local.processes import stop_family
 from ks_universal.targets.local.state import make_private, write_durably
 
 _HOST = "127.0.0.1"
@@ -211,7 +211,7 @@ def _is_taken(port: int) -> bool:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    await stop_group(process.pid, 0)
+    await stop_family(process.pid, 0)
     await process.wait()
 
 

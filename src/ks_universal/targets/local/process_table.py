@@ -32,12 +32,12 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def read_entry(file: Path) -> Entry | None:
-    """Read an entry; None when the process has not written one."""
+    """Read an entry; None when the process has not written one, or the file holds something else."""
     try:
         pid, stat = file.read_text().splitlines()[:2]
-    except (FileNotFoundError, ValueError):
+        return Entry(int(pid), _start_in(stat))
+    except (FileNotFoundError, ValueError, IndexError):
         return None
-    return Entry(int(pid), _start_in(stat))
 
 
 def read_start(pid: int) -> str | None:
@@ -64,7 +64,23 @@ def group_is_ours(entry: Entry, file: Path) -> bool:
     if start is not None:
         return start == entry.started
     mark = f"{MARK}={file}".encode()
-    return any(mark in _read_environment(stat) for stat in _living_members(entry.pid))
+    return any(mark in _read_environment(stat.with_name("environ")) for stat in _living_members(entry.pid))
+
+
+def find_daemons(path: Path, group: int | None = None) -> list[Entry]:
+    """Find the living processes outside of `group` that were started with an entry at `path` or below, or by such.
+
+    Where environments cannot be read (macOS) none is found.
+    """
+    mark = f"{MARK}={path}".encode()
+    daemons = []
+    for name in _list_processes():
+        environment = _read_environment(f"/proc/{name}/environ")
+        if any(word == mark or word.startswith(mark + b"/") for word in environment) and int(name) != os.getpid():
+            fields = _read_fields(Path(f"/proc/{name}/stat"))
+            if fields and fields[0] not in "ZX" and int(fields[2]) != group:
+                daemons.append(Entry(int(name), fields[19]))
+    return daemons
 
 
 def group_is_alive(pgid: int) -> bool:
@@ -84,19 +100,32 @@ def _living_members(pgid: int) -> Iterator[Path]:
     return (file for file in Path("/proc").glob("[0-9]*/stat") if _is_living_member(file, pgid))
 
 
-def _read_environment(stat: Path) -> list[bytes]:
+def _list_processes() -> list[str]:
     try:
-        return stat.with_name("environ").read_bytes().split(b"\0")
+        return [name for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - see below
+    except FileNotFoundError:  # macOS
+        return []
+
+
+def _read_environment(file: Path | str) -> list[bytes]:
+    try:
+        with open(file, "rb") as environment:  # noqa: PTH123 - of all processes of the machine, so it is to be fast
+            return environment.read().split(b"\0")
     except OSError:  # it has just ended, or is another user's
         return []
 
 
 def _is_living_member(file: Path, pgid: int) -> bool:
+    fields = _read_fields(file)
+    return bool(fields) and int(fields[2]) == pgid and fields[0] not in "ZX"
+
+
+def _read_fields(stat: Path) -> list[str]:
+    """Read a stat file's fields after the name; none when the process is gone."""
     try:
-        fields = _fields_after_name(file.read_text())
+        return _fields_after_name(stat.read_text())
     except (FileNotFoundError, ProcessLookupError):
-        return False
-    return int(fields[2]) == pgid and fields[0] not in "ZX"
+        return []
 
 
 def _ask_ps(pid: int) -> str | None:

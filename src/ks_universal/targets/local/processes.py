@@ -12,7 +12,16 @@ from typing import NamedTuple
 import msgspec
 
 from ks_universal.engine.finishing import finish
-from ks_universal.targets.local.process_table import MARK, RUN, group_is_alive
+from ks_universal.targets.local.process_table import (
+    MARK,
+    RUN,
+    Entry,
+    find_daemons,
+    group_is_alive,
+    group_is_ours,
+    is_running,
+    read_entry,
+)
 
 MAX_LINE_BYTES = 64 * 1024
 _LOOK_AGAIN_S = 0.02
@@ -37,11 +46,12 @@ class Pipe(NamedTuple):
 
 
 class Process:
-    """A started process and its group."""
+    """A started process, its group and its daemons."""
 
-    def __init__(self, process: asyncio.subprocess.Process, output: Pipe, status: Pipe) -> None:
-        """Take the started process, and the reading ends of its output and of the shell's words around it."""
+    def __init__(self, process: asyncio.subprocess.Process, entry: Path, output: Pipe, status: Pipe) -> None:
+        """Take the started process and its entry; the reading ends of its output and of the shell's words around it."""
         self._process = process
+        self._entry = entry
         self._output = output
         self._status = status
 
@@ -69,8 +79,8 @@ class Process:
         return status if status >= 0 else 128 - status
 
     async def stop(self, grace_s: float) -> None:
-        """End the whole group: SIGTERM, then after `grace_s` seconds SIGKILL. Returns when none of it is left."""
-        await stop_group(self.pid, grace_s)
+        """End all of it: SIGTERM, then after `grace_s` seconds SIGKILL. Returns when none of it is left."""
+        await stop_family(self.pid, grace_s, self._entry)
         await self._process.wait()
 
     def close(self) -> None:
@@ -114,7 +124,7 @@ async def _spawn(request: ProcessRequest, entry: Path, shell: str) -> Process:
     finally:
         os.close(output_end)
         os.close(status_end)
-    return Process(process, await _open_pipe(output), await _open_pipe(status))
+    return Process(process, entry, await _open_pipe(output), await _open_pipe(status))
 
 
 async def _open_pipe(descriptor: int) -> Pipe:
@@ -144,20 +154,41 @@ def decode_line(line: bytes) -> str:
     return line[:MAX_LINE_BYTES].decode(errors="replace").rstrip("\r")
 
 
-async def stop_group(pgid: int, grace_s: float) -> None:
-    """End a process group: SIGTERM, after `grace_s` seconds SIGKILL. Returns when it has no living member."""
+async def stop_started(file: Path, grace_s: float) -> None:
+    """End what was started with the entry in `file`; see `stop_family`."""
+    entry = read_entry(file)
+    group = entry.pid if entry is not None and group_is_ours(entry, file) else None
+    await stop_family(group, grace_s, file)
+
+
+async def stop_family(pgid: int | None, grace_s: float, mark: Path | None = None) -> None:
+    """End a process group, and the daemons that left it: what was started with an entry at `mark` or below.
+
+    SIGTERM, after `grace_s` seconds SIGKILL, also for what they start meanwhile. Returns when none is left.
+    """
+    deadline, number = time.monotonic() + grace_s, signal.SIGTERM
+    while True:
+        group = pgid if pgid is not None and group_is_alive(pgid) else None
+        daemons = find_daemons(mark, pgid) if mark else []
+        if group is None and not daemons:
+            return
+        _signal(group, daemons, number)
+        if not await _all_end(group, daemons, deadline):
+            deadline, number = float("inf"), signal.SIGKILL
+
+
+def _signal(group: int | None, daemons: list[Entry], number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pgid, signal.SIGTERM)
-    if not await _group_ends(pgid, grace_s):
+        if group is not None:
+            os.killpg(group, number)
+    for daemon in daemons:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pgid, signal.SIGKILL)
-        await _group_ends(pgid, float("inf"))
+            os.kill(daemon.pid, number)
 
 
-async def _group_ends(pgid: int, within_s: float) -> bool:
-    """Look again and again: the system tells of the end of one's children, not of a group's."""
-    deadline = time.monotonic() + within_s
-    while group_is_alive(pgid):
+async def _all_end(group: int | None, daemons: list[Entry], deadline: float) -> bool:
+    """Look again and again: the system tells of the end of one's children, not of others'."""
+    while (group is not None and group_is_alive(group)) or any(map(is_running, daemons)):
         if time.monotonic() >= deadline:
             return False
         await asyncio.sleep(_LOOK_AGAIN_S)

@@ -84,8 +84,9 @@ class SupervisedContainer:
         end = asyncio.create_task(process.wait())
         try:
             await asyncio.wait([end, probes], return_when=asyncio.FIRST_COMPLETED)
-            if not end.done():
-                await finish(self._end(process))
+            probes.cancel()
+            # Also what it has left behind, which may hold its output open.
+            await finish(self._end(process))
             status = await end
             await asyncio.wait([pump], timeout=_OUTPUT_GRACE_S)
             return status
