@@ -100,7 +100,8 @@ class Mask:
 def build_mask(rendered: Rendered, state: State, plan: Plan) -> Mask:
     """Take in all Secrets that a run meets: new ones, live ones, those of others, and those of undone revisions."""
     staged = (body for step in plan.steps if isinstance(step, Migrate) for body in step.staged)
-    return Mask((*(resource.body for resource in rendered.objects), *state.objects.values(), *state.secrets, *staged))
+    live = (*state.objects.values(), *state.terminating.values(), *state.secrets)
+    return Mask((*(resource.body for resource in rendered.objects), *live, *staged))
 
 
 def _values(secret: Json) -> Iterator[str]:

@@ -19,7 +19,7 @@ from ks_universal.plan.gate import close_gates, find_users, is_live
 from ks_universal.plan.graph import Graph
 from ks_universal.plan.one_off_jobs import has_run
 from ks_universal.plan.records import Outcome, Revision, State
-from ks_universal.plan.release import AROUND_PODS, RUN_PODS, Member, Release, is_rolled_out
+from ks_universal.plan.release import AROUND_PODS, RUN_PODS, Member, Release, is_rolled_out, uses
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.plan.undo import list_undo_jobs
 from ks_universal.plan.unfinished import find_outdated
@@ -118,18 +118,22 @@ class _Steps:
         return close_gates(self.graph, self._release, users=gated, migrations=awaited, state=self._state)
 
     def add_deletes(self, kept: Collection[Identity]) -> None:
-        """Remove what left the values, after all else: what runs first, then what it used. Without those `kept`.
+        """Remove what left the values, after all else, and what pods use when they are gone. Without those `kept`.
 
-        What pods of the versions before may still use goes when they are gone.
+        Nothing else waits for another deletion, which a finalizer may hold up for long.
         """
         before = self._state.revisions[-1].objects if self._state.revisions else ()
         deletes = [self._delete(subject) for subject in dict.fromkeys(before) if subject not in kept]
         last = self.graph.find_last()
-        workloads = [step.id for step in deletes if step.identity.kind in RUN_PODS]
+        live = {**self._state.objects, **self._state.terminating}
+        users = {
+            step.id: live[step.identity] for step in deletes if step.identity in live and step.identity.kind in RUN_PODS
+        }
         for step in deletes:
-            kind = step.identity.kind
-            old_pods = () if kind in RUN_PODS | AROUND_PODS else tuple(map(self._await_old_pods, self._release.members))
-            self.graph.add(step, last if kind in RUN_PODS else (*last, *workloads, *old_pods))
+            around = step.identity.kind in RUN_PODS | AROUND_PODS
+            old_pods = () if around else map(self._await_old_pods, self._release.members)
+            leaving = (user for user, body in users.items() if uses(body, step.identity, live.get(step.identity)))
+            self.graph.add(step, (*last, *old_pods, *leaving))
 
     def add_stops(self, jobs: Iterable[Identity]) -> None:
         """Stop what a killed run has left at work, before all else."""

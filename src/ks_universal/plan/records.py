@@ -121,6 +121,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     revisions: tuple[Revision, ...] = ()
     objects: dict[Identity, Json] = {}
+    terminating: dict[Identity, Json] = {}
+    """Those that are on their way out and are to be taken for gone: what is wanted of them has to be made anew."""
     secrets: tuple[Json, ...] = ()
     """Secrets of others that pods of the release read: their values are masked, too."""
 

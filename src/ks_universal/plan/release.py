@@ -77,6 +77,19 @@ class Release:
         return tuple(subject for subject in subjects if subject in self.objects)
 
 
+def uses(workload: Json, subject: Identity, body: Json | None) -> bool:
+    """Tell whether pods of a workload need an object, of which `body` is what is there, as long as they run.
+
+    That is what they name, and the policies that guard them.
+    """
+    if subject.namespace != identity(workload).namespace:
+        return False
+    if subject.kind == "NetworkPolicy" and body is not None:
+        labels = read_template(workload)["metadata"].get("labels") or {}
+        return (body["spec"]["podSelector"].get("matchLabels") or {}).items() <= labels.items()
+    return (subject.kind, subject.name) in read_references(pod_of(workload))
+
+
 def pod_of(workload: Json) -> Json:
     """Give the PodSpec of a Deployment, Job or CronJob."""
     pod: Json = read_template(workload)["spec"]

@@ -275,16 +275,40 @@ def revision(**fields: Any) -> Revision:
     return Revision(number=1, release="demo", namespace="ns", by="x", started=started, **fields)
 
 
-def test_nothing_orphaned_deletions_come_last_workloads_first() -> None:
-    old = plan(release({"c": config(A="1")}, web=app("one"), gone=app("one", configs=["c"], autoCreateService=True)))
-    before = revision(planned=old.digests, objects=old.objects)
-    built = plan(release(web=app("one")), State(revisions=(before,)))
+def test_nothing_orphaned_deletions_come_last_and_what_pods_use_after_them() -> None:
+    values: Json = {
+        "configs": {"c": config(A="1"), "other": config(A="1")},
+        "networkPolicies": {
+            "gone": {"egress": []},
+            "other": {"egress": [], "podSelector": {"matchLabels": {"a": "b"}}},
+        },
+        "deployments": {
+            "web": app("one"),
+            "gone": app("one", configs=["c"], autoCreateService=True, autoCreateServiceAccount=True),
+        },
+    }
+    old = render_values(values)
+    before = revision(planned=plan(old).digests, objects=plan(old).objects)
+    built = plan(release(web=app("one")), msgspec.structs.replace(live(old), revisions=(before,)))
     deletes = [step for step in built.steps if isinstance(step, Delete)]
     assert built.steps[-len(deletes) :] == tuple(deletes)
-    names = [step.id for step in deletes]
-    assert set(names[:2]) == {"delete Deployment/gone", "delete Job/gone-migrations-one"}
-    assert set(names[2:]) == {"delete ConfigMap/c", "delete Service/gone"}
-    assert all("web/rollout" in needs(built)[name] for name in names)
+    assert all("web/rollout" in needs(built)[step.id] for step in deletes)
+    waiting = {step.identity.name for step in deletes if "delete Deployment/gone" in needs(built)[step.id]}
+    kinds = {step.identity.kind for step in deletes if "delete Deployment/gone" in needs(built)[step.id]}
+    assert (waiting, kinds) == ({"c", "gone"}, {"ConfigMap", "ServiceAccount", "NetworkPolicy"})
+
+
+def test_nothing_orphaned_what_pods_use_outlives_them_also_where_their_deletion_has_begun() -> None:
+    old = release({"c": config(A="1")}, web=app(), gone=app(configs=["c"]))
+    there = live(old).objects
+    gone = Identity("Deployment", "ns", "gone")
+    state = State(
+        revisions=(revision(objects=plan(old).objects),),
+        objects={subject: body for subject, body in there.items() if subject != gone},
+        terminating={gone: there[gone]},
+    )
+    built = plan(release(web=app()), state)
+    assert "delete Deployment/gone" in needs(built)["delete ConfigMap/c"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from ks_universal.diagnostics import Problem
 from ks_universal.plan.changes import ObjectChange, compare_objects
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Step
+from ks_universal.resources.keeping import CLAIM
 from ks_universal.resources.objects import Identity, identity
 from ks_universal.resources.places import WORKLOADS, read_template
 from ks_universal.targets.kubernetes.applying import build_applied
@@ -18,8 +19,8 @@ from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.missing_references import find_missing
 from ks_universal.targets.kubernetes.one_off_jobs import is_replaced, without_identity
 from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, is_as_applied
-from ks_universal.targets.kubernetes.refusals import Refusal
-from ks_universal.targets.kubernetes.removal import plan_removal
+from ks_universal.targets.kubernetes.refusals import Refusal, is_lasting
+from ks_universal.targets.kubernetes.removal import plan_removal, warn_of_end
 from ks_universal.targets.kubernetes.unknown_kinds import KindName, describe_unknown, find_unknown_kinds
 
 Json = dict[str, Any]
@@ -38,13 +39,14 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plan is tried on: the objects that exist, and whose release it is.
+    """What a plan is tried on: the objects that exist, those that are on their way out, and whose release it is.
 
     With `force`, other owners' objects and fields are no hindrance. What leaves the values stays where it is of the
     kinds `kept`.
     """
 
     live: Mapping[Identity, Json]
+    terminating: Mapping[Identity, Json]
     owner: Owner
     force: bool
     kept: Container[str]
@@ -62,7 +64,21 @@ async def try_plan(client: Client, plan: Plan, situation: Situation) -> tuple[Tr
     changes = [trial.change for trial in trials if trial.change is not None]
     leaving = [change.identity for change in changes if change.change == "deleted"]
     missing = await find_missing(client, plan, _list_starting(known, trials), situation.live, leaving)
-    return (*(Trial(problem=problem) for problem in (*unknown.values(), *missing)), *trials)
+    ending = _find_ending(known, situation.terminating)
+    return (*(Trial(problem=problem) for problem in (*unknown.values(), *missing, *ending)), *trials)
+
+
+def _find_ending(steps: Iterable[Step], terminating: Mapping[Identity, Json]) -> Iterator[Problem]:
+    """Tell of what is wanted and is being deleted, and of data that goes though it was to be kept."""
+    for step in steps:
+        subject = step.identity if isinstance(step, Delete | AwaitOldPods) else identity(_read_body(step))
+        is_wanted = not isinstance(step, Delete | AwaitOldPods)
+        if subject in terminating and (is_wanted or subject.kind == CLAIM):
+            yield warn_of_end(terminating[subject], is_wanted=is_wanted)
+
+
+def _read_body(step: Apply | Migrate | RollOut) -> Json:
+    return step.migration.body if isinstance(step, Migrate) else step.body
 
 
 def _list_starting(steps: Iterable[Step], trials: Iterable[Trial]) -> Iterator[Json]:
@@ -84,8 +100,9 @@ async def _try_step(client: Client, step: Step, situation: Situation) -> Trial:
         return Trial()
     owner, force = situation.owner, situation.force
     if isinstance(step, Delete):
-        return Trial(plan_removal(situation.live.get(step.identity), step, owner, situation.kept))
-    body = step.migration.body if isinstance(step, Migrate) else step.body
+        existing = situation.live.get(step.identity) or situation.terminating.get(step.identity)
+        return Trial(plan_removal(existing, step, owner, situation.kept))
+    body = _read_body(step)
     existing = situation.live.get(identity(body))
     foreign = find_foreign(existing, owner)
     if foreign is not None and not force:
@@ -93,10 +110,22 @@ async def _try_step(client: Client, step: Step, situation: Situation) -> Trial:
     if isinstance(step, Migrate):
         tried = await _try_renamed(client, body, step.digest, force=force)
         return Trial(problem=tried if isinstance(tried, Problem) else await _try_pod(client, body))
-    trial = await _try_change(client, build_applied(existing, step.body, owner), existing, force=force)
+    marked = build_applied(existing, step.body, owner)
+    if identity(body) in situation.terminating:
+        trial = await _try_anew(client, marked)
+    else:
+        trial = await _try_change(client, marked, existing, force=force)
     if trial.problem is None and trial.change is not None and trial.change.change != "unchanged":
         trial = msgspec.structs.replace(trial, problem=await _try_pod(client, body))
     return trial
+
+
+async def _try_anew(client: Client, marked: Json) -> Trial:
+    """Try an object that is to be made when the one of its name is gone; what cannot change of that is no hindrance."""
+    tried = await _try(client, marked, force=True)
+    problem = tried if isinstance(tried, Problem) and not is_lasting(tried) else None
+    change = ObjectChange(identity=identity(marked), change="created", refused=problem is not None)
+    return Trial(change, problem)
 
 
 async def _try_change(client: Client, marked: Json, existing: Json | None, *, force: bool) -> Trial:

@@ -57,6 +57,11 @@ def refuse(code: int, answer: bytes, what: str) -> Refusal:
     return Refusal(code, reason, Problem(problem_code, text, hint=hint))
 
 
+def is_lasting(problem: Problem) -> bool:
+    """Tell whether an object is refused for what it cannot change of the one that is there."""
+    return problem.hint == _IMMUTABLE
+
+
 def is_schema_error(answer: bytes) -> bool:
     """Tell whether a 500 is server-side apply's way of saying that the object does not fit its schema."""
     return b"failed to create typed patch object" in answer

@@ -14,7 +14,7 @@ from ks_universal.engine.events import Emit, ObjectChanged, Waited
 from ks_universal.errors import LockedError, MigrationFailed, TargetError
 from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, Outcome, Revision, State
-from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.resources.keeping import CLAIM
 from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.targets.kubernetes.adoption import own, warn_of_helm
@@ -34,7 +34,7 @@ from ks_universal.targets.kubernetes.pods import is_stopping
 from ks_universal.targets.kubernetes.readiness import is_settled
 from ks_universal.targets.kubernetes.records import Records
 from ks_universal.targets.kubernetes.refusals import Refusal
-from ks_universal.targets.kubernetes.removal import remove
+from ks_universal.targets.kubernetes.removal import Wait, is_terminating, remove, see_gone
 from ks_universal.targets.kubernetes.rollout import Rollout
 from ks_universal.targets.kubernetes.rules import build_role
 from ks_universal.targets.kubernetes.staging import RUN
@@ -55,6 +55,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     delete_data: bool = False
     history_max: int = 10
     lease_s: int = 15
+    removal_s: int = 300
+    """How long what is being deleted may take to be gone, once its pods have had their time; as Helm waits."""
 
 
 class KubernetesTarget:
@@ -71,6 +73,7 @@ class KubernetesTarget:
         self._records = Records(client, release, history_max=options.history_max)
         self._observers: dict[str, Observer] = {}
         self._live: dict[Identity, Json] = {}
+        self._terminating: dict[Identity, Json] = {}
         self._secrets: tuple[Json, ...] = ()
         self._rendered: Rendered | None = None
         self._run = 0
@@ -102,10 +105,12 @@ class KubernetesTarget:
         inventory = revisions[-1].objects if revisions else ()
         self._recorded = {step.id for step in revisions[-1].steps if step.outcome in _ENDED} if revisions else set()
         wanted = [identity(body) for body in _list_bodies(rendered)]
-        self._live = await read_live(self._client, self._release, dict.fromkeys((*wanted, *inventory)))
+        found = await read_live(self._client, self._release, dict.fromkeys((*wanted, *inventory)))
+        self._terminating = {subject: body for subject, body in found.items() if is_terminating(body)}
+        self._live = {subject: body for subject, body in found.items() if subject not in self._terminating}
         self._rendered = rendered
-        self._secrets = await read_secrets(self._client, _list_bodies(rendered), known=self._live)
-        return State(revisions=revisions, objects=self._live, secrets=self._secrets)
+        self._secrets = await read_secrets(self._client, _list_bodies(rendered), known=found)
+        return State(revisions=revisions, objects=self._live, terminating=self._terminating, secrets=self._secrets)
 
     async def check(self, plan: Plan) -> tuple[Problem, ...]:
         """Try everything that would change on the API server, without effect; find what other owners have.
@@ -114,7 +119,7 @@ class KubernetesTarget:
         """
         live = {**self._live, **{identity(body): body for body in self._secrets}}
         force = self._options.take_ownership
-        situation = Situation(live=live, owner=self._owner, force=force, kept=self._kept)
+        situation = Situation(live=live, terminating=self._terminating, owner=self._owner, force=force, kept=self._kept)
         trials = await try_plan(self._client, plan, situation)
         self.changes = tuple(trial.change for trial in trials if trial.change is not None)
         helm = warn_of_helm(self._live.values(), self._owner) if self._options.take_ownership else ()
@@ -126,11 +131,7 @@ class KubernetesTarget:
 
     async def delete(self, step: Delete, emit: Emit) -> None:
         """Remove the object if it is the release's, and not to be kept."""
-
-        def say(what: str) -> None:
-            emit(Waited(step=step.id, waits_for=what))
-
-        change = await remove(self._client, step, self._owner, kept=self._kept, say=say)
+        change = await remove(self._client, step, self._owner, kept=self._kept, wait=self._wait(step, emit))
         if change is not None:
             emit(ObjectChanged(step=step.id, identity=step.identity, change=change))
 
@@ -254,7 +255,8 @@ class KubernetesTarget:
         """Make the object so, and return it as it then is."""
         key = identity(step.body)
         client = self._client.of(step.body)
-        live = self._live.get(key)
+        wait = self._wait(step, emit)
+        live = await self._await_end(client, key, wait) if key in self._terminating else self._live.get(key)
         body = build_applied(live, step.body, self._owner)
         if live is not None and is_as_applied(live, body):
             emit(ObjectChanged(step=step.id, identity=key, change="unchanged"))
@@ -264,7 +266,9 @@ class KubernetesTarget:
             raise TargetError(foreign)
         kind = await self._kind(key.kind, body["apiVersion"])
         await remove_old_job(client, self._observe(client), live, body)
-        applied = await client.apply(kind, body, force=self._options.take_ownership)
+        while is_terminating(applied := await client.apply(kind, body, force=self._options.take_ownership)):
+            await see_gone(client, kind, applied, wait)  # somebody has deleted it since it was read
+            live = None
         if foreign is not None:
             applied = await own(client, kind, applied)
         self._live[key] = applied
@@ -275,6 +279,16 @@ class KubernetesTarget:
     def _watch(self, step: RollOut | AwaitOldPods, emit: Emit, applied: Json) -> Rollout:
         client = self._client.of(applied)
         return Rollout(client, self._observe(client), step, emit, applied=applied)
+
+    def _wait(self, step: Step, emit: Emit) -> Wait:
+        return Wait(lambda what: emit(Waited(step=step.id, waits_for=what)), self._options.removal_s)
+
+    async def _await_end(self, client: Client, key: Identity, wait: Wait) -> Json | None:
+        """Wait until an object that was on its way out is gone; gives what somebody may have made in its place."""
+        old = self._terminating[key]
+        kind = await self._kind(key.kind, old["apiVersion"])
+        await see_gone(client, kind, old, wait)
+        return await client.get(kind, key.name)
 
     @property
     def _kept(self) -> frozenset[str]:
