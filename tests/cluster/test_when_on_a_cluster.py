@@ -8,7 +8,7 @@ import pytest
 from cluster_database import NODE, STATE
 from cluster_release import Events
 from deploying import deploy, get, items
-from ks_universal.engine.events import AttemptStarted, ObjectChanged
+from ks_universal.engine.events import AttemptStarted, ObjectChanged, RunStarted
 from ks_universal.errors import InputError
 from ks_universal.plan.build import MigratePolicy
 from ks_universal.plan.records import Outcome
@@ -38,6 +38,87 @@ def values(migration: str = "echo migrating") -> str:
 
 def ran(events: Events) -> int:
     return len(events.of(AttemptStarted))
+
+
+def why(events: Events) -> str:
+    """The plan's line on the migrations: whether they run, and why."""
+    return next(line for line in events.of(RunStarted)[0].plan if "my-app/migrations" in line)
+
+
+SETTINGS = """
+configs:
+  settings: {type: configMap, data: {GREETING: {greeting}, SIZE: small}}
+  db: {type: secret, data: {PASSWORD: {password}}}
+deployments:
+  my-app:
+    replicas: {replicas}
+    labels: {team: {team}}
+    migrations: {enabled: true, when: {when}, backoffLimit: 0, args: ["-c", "echo $GREETING to $DB_HOST"]}
+    containers:
+      main:
+        image: busybox
+        imageTag: local
+        command: [sh]
+        args: ["-c", "trap 'exit 0' TERM; httpd -f -p 8080 -h /tmp & wait"]
+        resources: {requests: {cpu: {cpu}}}
+        readinessProbe: {exec: {command: ["true"]}, periodSeconds: 1}
+        env: [{name: DB_HOST, value: {host}}]
+        envFrom: [{type: configMap, configName: settings}, {type: secret, configName: db}]
+"""
+
+
+def settings(**words: str) -> str:
+    text = SETTINGS
+    defaults = {
+        "greeting": "hello", "password": "correct-horse", "replicas": "1", "team": "a", "when": "changed",
+        "cpu": "1m", "host": "db",
+    }  # fmt: skip
+    for name, value in {**defaults, **words}.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def test_when_an_application_is_scaled_no_migration_runs_and_the_plan_says_why(namespace: str, tmp_path: Path) -> None:
+    deploy(namespace, settings(), tmp_path)
+    revision, events = deploy(namespace, settings(replicas="2", cpu="2m", team="b"), tmp_path)
+    assert (revision.outcome, ran(events)) == (Outcome.SUCCEEDED, 0)
+    assert why(events).endswith("skipped: my-app/migrations: nothing that they run with changed since revision 1")
+    deployment = get(namespace, DEPLOYMENT, "my-app")
+    assert deployment is not None
+    assert deployment["status"]["readyReplicas"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"host": "other"}, "env DB_HOST changed"),
+        ({"greeting": "bye"}, "ConfigMap/settings changed (GREETING)"),
+        ({"password": "battery-staple"}, "Secret/db changed (PASSWORD)"),
+    ],
+)
+def test_when_something_that_migrations_run_with_changes_the_plan_names_it(
+    namespace: str, tmp_path: Path, change: dict[str, str], named: str
+) -> None:
+    deploy(namespace, settings(), tmp_path)
+    _, events = deploy(namespace, settings(**change), tmp_path)
+    assert (ran(events), named in why(events)) == (1, True)
+    assert ran(deploy(namespace, settings(**change), tmp_path)[1]) == 0
+
+
+def test_when_only_another_image_counts_nothing_else_makes_migrations_run(namespace: str, tmp_path: Path) -> None:
+    deploy(namespace, settings(when="image"), tmp_path)
+    changed = settings(when="image", greeting="bye", host="other")
+    _, events = deploy(namespace, changed, tmp_path)
+    assert (ran(events), "no image of theirs changed since revision 1" in why(events)) == (0, True)
+    _, events = deploy(namespace, changed.replace("image: busybox", "image: docker.io/library/busybox"), tmp_path)
+    assert (ran(events), "image changed" in why(events)) == (1, True)
+
+
+def test_when_the_values_say_always_each_deploy_migrates(namespace: str, tmp_path: Path) -> None:
+    deploy(namespace, settings(when="always"), tmp_path)
+    _, events = deploy(namespace, settings(when="always"), tmp_path)
+    assert (ran(events), "'migrations.when' is 'always'" in why(events)) == (1, True)
+    assert ran(deploy(namespace, settings(when="always"), tmp_path, migrate=MigratePolicy.NEVER)[1]) == 0
 
 
 def test_when_always_is_asked_for_migrations_run_though_nothing_changed(namespace: str, tmp_path: Path) -> None:

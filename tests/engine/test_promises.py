@@ -29,7 +29,7 @@ from ks_universal.plan.steps import Apply
 from ks_universal.plan.when import MigratePolicy
 from ks_universal.resources.objects import Identity, Rendered
 from ks_universal.targets.memory import MemoryTarget, Pause, Try, World
-from releases import Events, app, config, deploy, release, render_values, secret
+from releases import Events, app, config, deploy, kill, list_stopped, release, render_values, secret
 
 CONFIGS = {"settings": config(HOST="db"), "db": secret(PASSWORD="correct-horse")}
 NEW_CONFIGS = {"settings": config(HOST="other"), "db": secret(PASSWORD="battery-staple")}
@@ -290,6 +290,44 @@ def test_when_the_rollout_failed_the_migrations_run_again() -> None:
     deploy(SECOND, world)
     world.broken.clear()
     assert len(deploy(SECOND, world)[1].of(AttemptStarted)) == 2
+
+
+def test_when_only_the_application_changed_no_migration_runs_also_after_its_rollout_failed() -> None:
+    world = deployed()
+    scaled = release(CONFIGS, web=web(replicas=3))
+    world.broken["web/rollout"] = Problem("test/broken", "it does not come up")
+    assert deploy(scaled, world)[0].outcome is Outcome.ROLLOUT_FAILED
+    world.broken.clear()
+    for rendered in (scaled, FIRST, scaled):
+        revision, events = deploy(rendered, world)
+        assert (revision.outcome, events.of(AttemptStarted)) == (Outcome.SUCCEEDED, [])
+    assert deploy(SECOND, world)[1].of(AttemptStarted)
+
+
+def test_when_only_the_application_changed_a_kill_does_not_make_its_migrations_run() -> None:
+    scaled = release(CONFIGS, web=web(replicas=3))
+    for at, world in list_stopped(lambda world, at: kill(world, scaled, at), deployed):
+        assert not deploy(FIRST, world)[1].of(AttemptStarted), at
+
+
+def test_when_an_image_alone_counts_other_changes_run_nothing_and_are_not_made_up_for() -> None:
+    def build(colour: str, **more: Any) -> Rendered:
+        built = web(**more)
+        migrations = built["migrations"] | {"when": "image"}
+        return release(CONFIGS | {"settings": config(HOST=colour)}, web=built | {"migrations": migrations})
+
+    world = deployed(build("red"))
+    for rendered in (build("blue"), build("blue"), build("green")):
+        assert not deploy(rendered, world)[1].of(AttemptStarted)
+    assert len(deploy(build("green", tag="2.0"), world)[1].of(AttemptStarted)) == 2
+
+
+def test_when_always_is_written_migrations_run_in_each_deploy() -> None:
+    built = web()
+    rendered = release(CONFIGS, web=built | {"migrations": built["migrations"] | {"when": "always"}})
+    world = deployed(rendered)
+    assert len(deploy(rendered, world)[1].of(AttemptStarted)) == 2
+    assert not deploy(rendered, world, migrate=MigratePolicy.NEVER)[1].of(AttemptStarted)
 
 
 def test_when_another_application_changed_only_that_one_migrates() -> None:

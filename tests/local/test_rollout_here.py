@@ -83,6 +83,20 @@ def test_an_unchanged_version_runs_on_and_a_changed_one_replaces_it(tmp_path: Pa
     asyncio.run(main())
 
 
+def test_what_does_not_change_its_pods_restarts_no_application(tmp_path: Path) -> None:
+    async def main() -> None:
+        port = free_port()
+        step = server(port)
+        async with release(tmp_path) as (target, events):
+            for replicas in (2, 3, 0, 1):
+                body = {**step.body, "spec": {**step.body["spec"], "replicas": replicas}}
+                await target.roll_out(RollOut(id=step.id, application=step.application, body=body), events.append)
+            assert [event.change for event in events.of(ObjectChanged)] == ["created", *["changed"] * 3]
+            assert len(events.lines()) == 2
+
+    asyncio.run(main())
+
+
 def test_when_the_new_version_fails_the_old_one_is_brought_back(tmp_path: Path) -> None:
     async def main() -> None:
         port = free_port()

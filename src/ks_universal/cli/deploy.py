@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--migrate",
     type=click.Choice(["auto", "always", "never"]),
-    help="Whether migrations run; auto (the default): where something of their application changed.",
+    help="Whether migrations run; auto (the default): where something that they run with changed.",
 )
 @click.option(
     "--force", is_flag=True, help="With '--migrate never': also after migrations that failed or were stopped."

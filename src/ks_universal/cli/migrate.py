@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     type=click.Choice(["auto", "always"]),
     default="auto",
     show_default=True,
-    help="Whether migrations run: where something of their application changed, or always.",
+    help="Whether migrations run: where something that they run with changed, or always.",
 )
 @takes_run
 def command(name: str, source: Source, cluster: Cluster, *, output: str, migrate: str, yes: bool, **given: Any) -> int:

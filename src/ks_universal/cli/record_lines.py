@@ -28,10 +28,10 @@ def format_revision(revision: Revision) -> Iterator[str]:
         yield from (f"    {line}" for cause in failure.causes for line in str(cause).splitlines())
     for step in revision.steps:
         yield from _format_step(step)
-    for application, digest in revision.planned.items():
+    for application in revision.planned:
         number = revision.runs.get(application)
         runs = "nothing of it ran" if number is None else f"revision {number} was rolled out last"
-        yield f"  {application}: {runs}; configuration digest {digest}"
+        yield f"  {application}: {runs}"
 
 
 def format_log(revision: Revision, step: StepRecord, attempts: Iterable[Attempt]) -> Iterator[str]:

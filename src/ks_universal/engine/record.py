@@ -152,8 +152,7 @@ class Record:
         return _with(record, Outcome.INTERRUPTED) if is_stopped else record
 
     def _find_digests(self, outcome: Outcome) -> dict[str, str]:
-        failed = {failure.step for failure in self._failures}
-        progress = Progress(self._begun.keys(), self._succeeded, failed, ended=outcome is not Outcome.RUNNING)
+        progress = Progress(self._begun.keys(), self._succeeded, ended=outcome is not Outcome.RUNNING)
         found = {name: find_digest(part, progress) for name, part in self._parts.items()}
         return {name: digest for name, digest in found.items() if digest is not None}
 

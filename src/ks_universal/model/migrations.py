@@ -20,6 +20,14 @@ class Phase(StrEnum):
     POST = "post"
 
 
+class When(StrEnum):
+    """What makes migrations that have succeeded run again: any change of what they run with, another image, nothing."""
+
+    CHANGED = "changed"
+    IMAGE = "image"
+    ALWAYS = "always"
+
+
 class UndoStep(Format, frozen=True, kw_only=True):
     """One step of a `rollback` that is written as steps."""
 
@@ -82,6 +90,7 @@ class Migrations(MigrationSettings, frozen=True, kw_only=True):
     """The migrations of a deployment: on when `enabled`; without `steps` one unnamed step."""
 
     enabled: bool = False
+    when: When = When.CHANGED
     steps: tuple[Step, ...] = ()
 
 

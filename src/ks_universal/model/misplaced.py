@@ -4,6 +4,7 @@ from collections.abc import Callable, Set
 
 from ks_universal.model.application import Application
 from ks_universal.model.containers import Container
+from ks_universal.model.migrations import Migrations, Step
 from ks_universal.model.types import Format
 from ks_universal.model.workloads import CronJob, Deployment, General, PodSettings
 from ks_universal.values.nodes import Mapping, Node
@@ -24,6 +25,8 @@ def find_place(struct: type[Format], key: str, node: Node, keys_of: ListKeys) ->
         return f"it belongs to a container: containers.NAME.{key}"
     if struct is Container and key in keys_of(Deployment) | keys_of(CronJob):
         return "it belongs beside 'containers', not into one of them"
+    if struct is Step and key in keys_of(Migrations):
+        return "it belongs beside 'steps': all of them run together or not"
     return None
 
 

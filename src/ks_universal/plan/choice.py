@@ -35,20 +35,20 @@ def choose(
     """
     before = revisions if resumed is None else revisions[:-1]
     planned = set() if resumed is None else {step.id for step in resumed.steps}
+    done = _find_done(resumed)
     steps: dict[str, tuple[Migrate, ...]] = {}
     skipped: list[Skipped] = []
     for member in release.members.values():
         verdict = decide(member, digests[member.name], revisions, policy)
         may_be_done = verdict.run and policy is MigratePolicy.AUTO
         migrated = find_migrated(member, digests[member.name], before) if may_be_done else None
-        earlier = {key: number for key, number in _find_done(migrated).items() if key[0] not in planned}
-        done = earlier | _find_done(resumed)
+        earlier = _find_done(migrated).keys() - planned
         open_ = []
         for step in (build_migrate(migration, release, verdict.why) for migration in member.migrations):
-            if (step.id, step.digest) in done:
-                number = done[step.id, step.digest]
-                this = resumed is not None and number == resumed.number
-                why = f"succeeded already in {'this revision' if this else f'revision {number}'}"
+            if done.get(step.id) == step.digest:
+                skipped.append(_skip(step.migration, "succeeded already in this revision", succeeded=True))
+            elif migrated is not None and step.id in earlier:
+                why = f"succeeded already in revision {migrated.number}"
                 skipped.append(_skip(step.migration, why, succeeded=True))
             else:
                 open_.append(step)
@@ -59,10 +59,10 @@ def choose(
     return Choice(steps, tuple(skipped))
 
 
-def _find_done(revision: Revision | None) -> dict[tuple[str, str], int]:
-    if revision is None:
-        return {}
-    return {(step.id, step.digest): revision.number for step in revision.steps if step.outcome is Outcome.SUCCEEDED}
+def _find_done(revision: Revision | None) -> dict[str, str]:
+    """Find the steps of a run that succeeded, and the digests of what they ran."""
+    steps = () if revision is None else revision.steps
+    return {step.id: step.digest for step in steps if step.outcome is Outcome.SUCCEEDED}
 
 
 def build_migrate(migration: Migration, release: Release, why: str) -> Migrate:

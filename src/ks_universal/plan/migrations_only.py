@@ -11,21 +11,16 @@ from ks_universal.resources.objects import Identity, identity
 def keep_migrations(plan: Plan, state: State) -> Plan:
     """Keep the migrations that come before the new version, and what they need.
 
-    Those after it (`phase: post`) are skipped, and nothing is deleted. The record keeps what it knows of applications
-    without migrations here: for them nothing has happened.
+    Those after it (`phase: post`) are skipped, and nothing is deleted.
     """
     kept = _find_needed(plan)
     steps = tuple(step for step in plan.steps if step.id in kept)
     left = [s for s in plan.steps if isinstance(s, Migrate) and s.id not in kept]
-    migrating = {step.application for step in steps if isinstance(step, Migrate)}
     latest = state.revisions[-1] if state.revisions else None
-    known = {} if latest is None else latest.digests
-    digests = {name: digest if name in migrating else known.get(name) for name, digest in plan.digests.items()}
     return msgspec.structs.replace(
         plan,
         steps=steps,
         skipped=(*plan.skipped, *(_skip(step) for step in left)),
-        digests={name: digest for name, digest in digests.items() if digest is not None},
         objects=tuple(dict.fromkeys((*(latest.objects if latest else ()), *map(_made_by, steps)))),
         only_migrates=True,
     )

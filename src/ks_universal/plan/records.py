@@ -78,9 +78,9 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of a release. `digests`: application to digest, of those whose migrations and rollout all succeeded.
+    """One run of a release. `digests`: application to the fingerprint with which all its migrations have succeeded.
 
-    An application of which a run began nothing keeps its digest of the run before.
+    An application of which a run began nothing keeps that of the run before.
     """
 
     number: int
@@ -97,7 +97,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     they take it up or stop it.
     """
     planned: dict[str, str] = {}
-    """Application to digest, as the plan had them: tells whether a killed run was of the same values."""
+    """Application to fingerprint, as the plan had them: tells whether a killed run was of the same values."""
     digests: dict[str, str] = {}
     objects: tuple[Identity, ...] = ()
     """The inventory: what the release owns after this run (also what a failed run has already made).

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from ks_universal.model.migrations import When
 from ks_universal.resources.objects import Identity, Json, Migration, Rendered, Resource, identity
 from ks_universal.resources.places import read_template
-from ks_universal.resources.references import Reference, read_references
+from ks_universal.resources.references import Reference, read_content, read_references
 
 CONFIGURATION = frozenset(("ConfigMap", "Secret"))
 FOUNDATIONS = frozenset(("NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "ServiceAccount"))
@@ -32,6 +33,11 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
         """The Deployment and the Jobs of the migrations."""
         own = () if self.deployment is None else (self.deployment,)
         return (*own, *(migration.body for migration in self.migrations))
+
+    @property
+    def when(self) -> When:
+        """When the migrations run; all of an application run together or not."""
+        return self.migrations[0].when if self.migrations else When.CHANGED
 
 
 class Release:
@@ -60,6 +66,15 @@ class Release:
         read = {key: value for key, value in pod_of(workload).items() if key not in _NOT_READ_BY_CONTAINERS}
         references = read_references(read)
         return self._resolve(workload, (reference for reference in references if reference[0] in CONFIGURATION))
+
+    def read_content(self, workload: Json) -> dict[Identity, dict[str, str]]:
+        """Read what the containers of a workload get of the release's ConfigMaps and Secrets, by key."""
+        read: dict[Identity, dict[str, str]] = {}
+        for reference, keys in read_content(pod_of(workload)).items():
+            for subject in self._resolve(workload, (reference,)):
+                entries = entries_of(self.objects[subject].body)
+                read[subject] = {key: value for key, value in entries.items() if keys is None or key in keys}
+        return read
 
     def find_surroundings(self, workload: Json) -> tuple[Identity, ...]:
         """Find what pods need beside configuration: account, claims, pull secrets; also those of the account."""
@@ -99,6 +114,11 @@ def pod_of(workload: Json) -> Json:
 def content_of(config: Json) -> Json:
     """Give what those who read a ConfigMap or Secret see of it."""
     return {field: config.get(field) or {} for field in ("data", "binaryData", "stringData")}
+
+
+def entries_of(config: Json) -> dict[str, str]:
+    """Give the entries of a ConfigMap or Secret by their keys."""
+    return {key: value for entries in content_of(config).values() for key, value in entries.items()}
 
 
 def _find_members(rendered: Rendered) -> dict[str, Member]:

@@ -89,7 +89,7 @@ class Skipped(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """All steps in an order that respects `needs`. `digests` has one digest an application, of all it is made of."""
+    """All steps in an order that respects `needs`. `digests` has the fingerprint of each application."""
 
     release: str
     namespace: str

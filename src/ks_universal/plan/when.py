@@ -1,12 +1,14 @@
 """Whether an application's migrations run in this plan, and why."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
+from operator import eq
 
 import msgspec
 
 from ks_universal.diagnostics import Problem
-from ks_universal.plan.fingerprints import name_changes
+from ks_universal.model.migrations import When
+from ks_universal.plan.fingerprints import is_same, name_changes
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.plan.release import Member, pod_of
 from ks_universal.resources.objects import Json
@@ -15,7 +17,7 @@ _FAILURES = frozenset((Outcome.MIGRATION_FAILED, Outcome.FAILED))
 
 
 class MigratePolicy(StrEnum):
-    """What the user asks for: AUTO runs migrations where anything of their application changed."""
+    """What the user asks for: AUTO runs migrations where something that they run with changed."""
 
     ALWAYS = "always"
     AUTO = "auto"
@@ -38,13 +40,15 @@ def decide(member: Member, fingerprint: str, revisions: Sequence[Revision], poli
     last = next((r for r in reversed(revisions) if member.name in r.planned), None)
     if last is None:
         return Verdict(True, "first deploy")
-    if last.digests.get(member.name) == fingerprint:
+    if member.when is When.ALWAYS:
+        return Verdict(True, "'migrations.when' is 'always'")
+    if is_same(last.digests.get(member.name), fingerprint):
         return _decide_unchanged(member, fingerprint, revisions)
-    if last.planned[member.name] == fingerprint and last.outcome is Outcome.SUCCEEDED:
+    if not is_same(last.planned[member.name], fingerprint):
+        return Verdict(True, name_changes(last.planned[member.name], fingerprint))
+    if last.outcome is Outcome.SUCCEEDED:
         return Verdict(True, f"revision {last.number} left them out")
-    if last.planned[member.name] == fingerprint:
-        return Verdict(True, f"revision {last.number} did not complete")
-    return Verdict(True, f"{name_changes(last.planned[member.name], fingerprint)} changed")
+    return Verdict(True, f"revision {last.number} did not complete")
 
 
 def find_migrated(member: Member, fingerprint: str, revisions: Sequence[Revision]) -> Revision | None:
@@ -55,7 +59,9 @@ def find_migrated(member: Member, fingerprint: str, revisions: Sequence[Revision
     last = next((r for r in reversed(revisions) if member.name in r.planned), None)
     if last is None or not last.only_migrates or last.outcome is not Outcome.SUCCEEDED:
         return None
-    return last if last.planned[member.name] == fingerprint and not any(_moving_images(member)) else None
+    if member.when is When.ALWAYS or any(_moving_images(member)):
+        return None
+    return last if is_same(last.planned[member.name], fingerprint) else None
 
 
 def find_refusals(members: Iterable[Member], revisions: Sequence[Revision]) -> tuple[Problem, ...]:
@@ -77,11 +83,18 @@ def _decide_unchanged(member: Member, fingerprint: str, revisions: Sequence[Revi
     if moving is not None:
         return Verdict(True, f"image {moving} may have moved under its tag")
     since = revisions[-1].number
+    what, equals = _choose_comparison(member, revisions[-1].digests.get(member.name) == fingerprint)
     for revision in reversed(revisions):
-        if revision.digests.get(member.name) != fingerprint:
+        if not equals(revision.digests.get(member.name), fingerprint):
             break
         since = revision.number
-    return Verdict(False, f"nothing changed since revision {since}")
+    return Verdict(False, f"{what} changed since revision {since}")
+
+
+def _choose_comparison(member: Member, is_unchanged: bool) -> tuple[str, Callable[[str | None, str], bool]]:
+    if is_unchanged:
+        return "nothing", eq
+    return "no image of theirs" if member.when is When.IMAGE else "nothing that they run with", is_same
 
 
 def _find_unfinished(application: str, revisions: Sequence[Revision]) -> Iterator[tuple[int, str]]:
@@ -100,9 +113,9 @@ def _find_unfinished(application: str, revisions: Sequence[Revision]) -> Iterato
 
 
 def _moving_images(member: Member) -> Iterator[str]:
-    """Yield images that the nodes pull anew; init containers, which only prepare, don't count."""
-    for workload in member.workloads:
-        yield from (container["image"] for container in pod_of(workload)["containers"] if _may_move(container))
+    """Yield images of the migrations that the nodes pull anew; init containers, which only prepare, don't count."""
+    for migration in member.migrations:
+        yield from (each["image"] for each in pod_of(migration.body)["containers"] if _may_move(each))
 
 
 def _may_move(container: Json) -> bool:

@@ -63,6 +63,8 @@ def build_migration(subject: Subject, step: Step) -> Migration:
         fatal_exit_codes=tuple(step.fatal_exit_codes or ()),
         depends_on=tuple(step.depends_on or ()),
         undo=tuple(_build_undo(subject, step)),
+        when=subject.deployment.migrations.when,
+        own=_collect_own(subject, step),
     )
 
 
@@ -119,6 +121,22 @@ def _build_limits(step: Step, container_name: str) -> Json:
         rules.append({"action": "FailJob", "onExitCodes": codes})
     spec["podFailurePolicy"] = {"rules": rules}
     return spec
+
+
+def _collect_own(subject: Subject, step: Step) -> Json:
+    """Collect what the step says of itself that its Job would else have of the application, or not have at all."""
+    name, _ = find_container(subject.deployment, step)
+    resources = {} if step.resources is None else {name: step.resources}
+    for container in build_init_containers(step.init_containers or (), subject.groups):
+        if "resources" in container:
+            resources[container["name"]] = container["resources"]
+    said = {
+        "labels": step.labels or None,
+        "annotations": step.annotations or None,
+        "resources": resources or None,
+        "networkPolicy": step.network_policy,
+    }
+    return {key: value for key, value in said.items() if value is not None}
 
 
 def _find_timeout_s(step: Step) -> float | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from ks_universal.model.migrations import Phase
+from ks_universal.model.migrations import Phase, When
 
 Json = dict[str, Any]
 
@@ -48,6 +48,8 @@ class Migration(msgspec.Struct, frozen=True, kw_only=True):
 
     `body` is the Job; `undo` the Jobs that undo it, in the order to run. `retries` is how often it is tried again after
     the first attempt, `timeout_s` what a run of all attempts may take, `depends_on` applications that must be ready.
+    `own` is what the values say of the migration, and not of its application, where the Job has both: `labels`,
+    `annotations`, `resources` (by container); and its `networkPolicy`.
     """
 
     application: str
@@ -59,6 +61,8 @@ class Migration(msgspec.Struct, frozen=True, kw_only=True):
     fatal_exit_codes: tuple[int, ...] = ()
     depends_on: tuple[str, ...] = ()
     undo: tuple[Json, ...] = ()
+    when: When = When.CHANGED
+    own: Json = {}
 
 
 class Rendered(msgspec.Struct, frozen=True):

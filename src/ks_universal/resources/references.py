@@ -12,6 +12,7 @@ from ks_universal.resources.objects import Json
 Reference = tuple[str, str]
 """Kind and name: `("Secret", "db-secrets")`."""
 
+_CONFIGURATION = frozenset(("ConfigMap", "Secret"))
 _ENV_SOURCES = (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret"))
 _ENV_FROM_SOURCES = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
 _VOLUME_SOURCES = (
@@ -38,16 +39,25 @@ def read_needs(pod: Json) -> dict[Reference, tuple[str, ...]]:
     needs: dict[Reference, dict[str, None]] = {}
     for holder, name, kind in _places({key: value for key, value in pod.items() if key != "imagePullSecrets"}):
         if not holder.get("optional"):
-            keys = [holder["key"]] if "key" in holder else [item["key"] for item in holder.get("items", ())]
-            needs.setdefault((kind, holder[name]), {}).update(dict.fromkeys(keys))
+            needs.setdefault((kind, holder[name]), {}).update(dict.fromkeys(_list_named_keys(holder)))
     return {reference: tuple(keys) for reference, keys in needs.items()}
+
+
+def read_content(pod: Json) -> dict[Reference, frozenset[str] | None]:
+    """Give the configuration that the containers of a PodSpec read, each with the keys that they read (None: all)."""
+    content: dict[Reference, frozenset[str] | None] = {}
+    for holder, name, kind in (*_environment_places(pod), *_volume_places(pod)):
+        if kind in _CONFIGURATION:
+            keys, known = _list_named_keys(holder), content.get((kind, holder[name]), frozenset())
+            content[kind, holder[name]] = known | frozenset(keys) if keys and known is not None else None
+    return content
 
 
 def read_restart_references(pod: Json) -> tuple[Reference, ...]:
     """List the configuration that running containers don't see change: read as environment or mounted by `subPath`."""
     volumes = _sub_path_volumes(pod)
     places = [*_environment_places(pod), *(p for v in pod.get("volumes", ()) if v["name"] in volumes for p in _of(v))]
-    return tuple(dict.fromkeys((kind, holder[key]) for holder, key, kind in places if kind in ("ConfigMap", "Secret")))
+    return tuple(dict.fromkeys((kind, holder[key]) for holder, key, kind in places if kind in _CONFIGURATION))
 
 
 def rename_references(pod: Json, names: Mapping[Reference, str]) -> Json:
@@ -60,8 +70,7 @@ def rename_references(pod: Json, names: Mapping[Reference, str]) -> Json:
 
 def _places(pod: Json) -> Iterator[_Place]:
     yield from _environment_places(pod)
-    for volume in pod.get("volumes", ()):
-        yield from _of(volume)
+    yield from _volume_places(pod)
     for secret in pod.get("imagePullSecrets", ()):
         yield secret, "name", "Secret"
     if pod.get("serviceAccountName"):
@@ -78,6 +87,11 @@ def _environment_places(pod: Json) -> Iterator[_Place]:
             yield from _named(group, _ENV_FROM_SOURCES)
 
 
+def _volume_places(pod: Json) -> Iterator[_Place]:
+    for volume in pod.get("volumes", ()):
+        yield from _of(volume)
+
+
 def _of(volume: Json) -> Iterator[_Place]:
     for source, key, kind in _VOLUME_SOURCES:
         if source in volume and key in volume[source]:
@@ -90,6 +104,11 @@ def _named(holder: Json, sources: tuple[tuple[str, str], ...]) -> Iterator[_Plac
     for source, kind in sources:
         if source in holder and "name" in holder[source]:
             yield holder[source], "name", kind
+
+
+def _list_named_keys(holder: Json) -> list[str]:
+    """List the keys that are named beside an object's name; none where all of it is read."""
+    return [holder["key"]] if "key" in holder else [item["key"] for item in holder.get("items") or ()]
 
 
 def _containers(pod: Json) -> Iterator[Json]:

@@ -21,6 +21,11 @@ def member_of(rendered: Rendered) -> tuple[Member, str]:
     return member, fingerprint(member, index)
 
 
+def when(word: str, **more: Any) -> Rendered:
+    built = app("one", **more)
+    return release(web=built | {"migrations": built["migrations"] | {"when": word}})
+
+
 def revision(number: int, planned: Rendered, known: Rendered | None, *outcomes: Outcome) -> Revision:
     """A run of `planned` after which `known` is certain."""
     steps = [
@@ -56,6 +61,41 @@ def test_migrations_run_when_something_changed_and_what_is_said() -> None:
 def test_no_migrations_run_when_nothing_changed_since_they_succeeded() -> None:
     history = (revision(1, SECOND, SECOND), revision(2, FIRST, FIRST), revision(3, FIRST, FIRST))
     assert verdict(FIRST, *history) == Verdict(False, "nothing changed since revision 2")
+
+
+def test_no_migrations_run_where_only_the_application_changed() -> None:
+    scaled = release(web=app("one", tag="1.0", replicas=3))
+    history = (revision(1, SECOND, SECOND), revision(2, FIRST, FIRST), revision(3, scaled, scaled))
+    assert verdict(scaled, *history[:2]) == Verdict(False, "nothing that they run with changed since revision 2")
+    assert verdict(FIRST, *history) == Verdict(False, "nothing that they run with changed since revision 2")
+    assert verdict(scaled, *history) == Verdict(False, "nothing changed since revision 3")
+
+
+def test_migrations_run_for_an_image_alone_where_the_values_say_so() -> None:
+    first, second = when("image"), when("image", securityContext={"fsGroup": 1})
+    assert verdict(second, revision(1, first, first)) == Verdict(False, "no image of theirs changed since revision 1")
+    assert verdict(when("image", tag="2.0"), revision(1, first, first)) == Verdict(True, "image changed")
+    assert verdict(second, revision(1, first, None)) == Verdict(True, "revision 1 did not complete")
+    assert verdict(second).run
+
+
+def test_migrations_run_in_each_deploy_where_the_values_say_so() -> None:
+    always = when("always")
+    assert verdict(always, revision(1, always, always)) == Verdict(True, "'migrations.when' is 'always'")
+    assert not verdict(always, revision(1, always, always), policy=MigratePolicy.NEVER).run
+
+
+@pytest.mark.parametrize("word", ["changed", "image", "always"])
+def test_what_the_user_asks_for_is_stronger_than_what_the_values_say(word: str) -> None:
+    rendered = when(word)
+    assert verdict(rendered, revision(1, rendered, rendered), policy=MigratePolicy.ALWAYS) == Verdict(True, "asked for")
+    assert not verdict(when(word, tag="2.0"), revision(1, rendered, rendered), policy=MigratePolicy.NEVER).run
+
+
+def test_a_record_of_an_older_version_makes_migrations_run_once_more() -> None:
+    old = msgspec.structs.replace(revision(1, FIRST, FIRST), planned={"web": "a.b.c.d"}, digests={"web": "a.b.c.d"})
+    assert verdict(FIRST, old) == Verdict(True, "the record was written by an older version")
+    assert not verdict(FIRST, old, revision(2, FIRST, FIRST)).run
 
 
 def test_migrations_run_again_when_the_last_run_failed() -> None:
@@ -96,6 +136,12 @@ def test_migrations_run_where_the_image_may_have_moved_under_its_tag(changes: di
     found = verdict(rendered, revision(1, rendered, rendered))
     assert found.run is moves
     assert ("may have moved" in found.why) is moves
+
+
+def test_an_image_that_only_the_application_runs_does_not_make_migrations_run() -> None:
+    built = app("one")
+    rendered = release(web=built | {"containers": built["containers"] | {"proxy": {"image": "proxy"}}})
+    assert not verdict(rendered, revision(1, rendered, rendered)).run
 
 
 def test_an_init_container_without_a_tag_does_not_make_migrations_run() -> None:

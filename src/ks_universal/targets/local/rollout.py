@@ -18,11 +18,16 @@ Json = dict[str, Any]
 
 
 class Version(msgspec.Struct, frozen=True):
-    """A version of an application: the Deployment, what runs for it, and the digest of all that it is made of."""
+    """A version of an application: the Deployment, what runs for it, and the digest of what its pods are made of."""
 
     body: Json
     request: PodRequest
     digest: str
+
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing of it is to run. Of any number of replicas one runs here."""
+        return bool(self.body["spec"].get("replicas") == 0)
 
     @property
     def deadline_s(self) -> float:
@@ -50,12 +55,16 @@ class Applications:
     async def roll_out(self, step: RollOut, version: Version, emit: Emit) -> None:
         """Replace the running version, whose ports the new one needs; a new one that fails is replaced by the old.
 
+        Where the pods stay as they are, they run on.
+
         Raises RolloutFailed. On cancellation neither runs.
         """
         subject = identity(step.body)
         old = self._versions.get(subject)
-        if old is not None and old.digest == version.digest:
-            emit(ObjectChanged(step=step.id, identity=subject, change="unchanged"))
+        if old is not None and (old.digest, old.is_off) == (version.digest, version.is_off):
+            self._versions[subject] = msgspec.structs.replace(old, body=version.body)
+            change = "unchanged" if old.body == version.body else "changed"
+            emit(ObjectChanged(step=step.id, identity=subject, change=change))
             return
         await self.remove(subject)
         try:
@@ -82,7 +91,7 @@ class Applications:
         pod = Pod(version.request, step.application or subject.name, self._entries, emit)
         self._pods[subject] = pod
         self._versions[subject] = version
-        if version.body["spec"].get("replicas") == 0:
+        if version.is_off:
             return
         try:
             await pod.bring_up(step.id, version.deadline_s)

@@ -145,7 +145,8 @@ class LocalTarget:
         pod, problems = build_step(step, self._live_objects(), self.namespace, machine)
         if has_errors(problems):
             raise RolloutFailed(step.id, problems)
-        digest = hashlib.sha256(msgspec.json.encode([step.body, machine.local, machine.facts], order="sorted"))
+        runs = [step.body["spec"]["template"], machine.local, machine.facts]
+        digest = hashlib.sha256(msgspec.json.encode(runs, order="sorted"))
         await self._applications.roll_out(step, Version(step.body, pod, digest.hexdigest()), emit)
 
     async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:
