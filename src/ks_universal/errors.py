@@ -6,6 +6,7 @@
     ├── StoppedError      somebody stopped the release while this run waited for it: nothing was started, exit 130
     ├── MigrationFailed   a migration failed, the application is as it was: show `failure`, exit 3
     ├── RolloutFailed     migrations succeeded, the new version did not come up: show `failure`, exit 4
+    ├── RolloutPaused     its own values pause the new version: leave out what needs it, exit 0
     └── TargetError       the outside world refused (connection, disk, permission): show `problem`; exit 1, or in the
                           middle of a run by what was at work
 
@@ -77,6 +78,18 @@ class MigrationFailed(_StepError):  # noqa: N818 - named by what happened, as th
 
 class RolloutFailed(_StepError):  # noqa: N818 - see above
     """An application did not become ready; `causes` also say what runs now."""
+
+
+class RolloutPaused(KsUniversalError):  # noqa: N818 - see above
+    """An application was applied, and does not roll out: its own values pause it."""
+
+    def __init__(self, step: str) -> None:
+        """Keep the step's id."""
+        super().__init__(step)
+        self.step = step
+
+    def __str__(self) -> str:
+        return f"{self.step} is paused by its values"
 
 
 class TargetError(KsUniversalError):

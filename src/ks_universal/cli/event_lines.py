@@ -46,6 +46,8 @@ def format_event(event: Event) -> Line | None:  # noqa: C901 - one case an event
         case events.StepSucceeded():
             stopping = f"; {format_stopping(event.stopping)}" if event.stopping else ""
             return Line(event.step, f"done in {format_duration(event.duration_s)}{stopping}", "green")
+        case events.StepPaused():
+            return Line(event.step, "is applied, and paused: it does not roll out", "yellow")
         case events.StepFailed():
             return Line(event.step, "failed", "bold red")
         case events.StopFailed():

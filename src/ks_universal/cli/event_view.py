@@ -25,6 +25,7 @@ from ks_universal.engine.events import (
     RunEnded,
     RunStarted,
     StepFailed,
+    StepPaused,
     StepSkipped,
     StepSucceeded,
     Waited,
@@ -136,7 +137,7 @@ class TextView:
     def _note_wait(self, event: Event) -> None:
         if isinstance(event, Waited):
             self._waits[event.step] = event.waits_for
-        elif isinstance(event, StepSucceeded | StepFailed | StepSkipped):
+        elif isinstance(event, StepSucceeded | StepPaused | StepFailed | StepSkipped):
             self._waits.pop(event.step, None)
         elif isinstance(event, RunEnded):
             self._waits.clear()

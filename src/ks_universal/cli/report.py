@@ -12,6 +12,7 @@ from ks_universal.engine.events import (
     RunEnded,
     RunStarted,
     StepFailed,
+    StepPaused,
     StepSkipped,
     StepStarted,
     StepSucceeded,
@@ -47,6 +48,7 @@ class RunReport:
         self._attempts: dict[str, list[Attempt]] = {}
         self._failures: list[StepFailed] = []
         self._skipped: list[StepSkipped] = []
+        self._paused: set[str] = set()
         self._at_work: dict[str, str] = {}
         self._may_run: dict[str, Problem] = {}
         self.awaited: LockAwaited | None = None
@@ -75,6 +77,7 @@ class RunReport:
                 self._attempts.clear()
                 self._failures.clear()
                 self._skipped.clear()
+                self._paused.clear()
                 self._at_work.clear()
                 self._may_run.clear()
             case StepStarted():
@@ -83,6 +86,9 @@ class RunReport:
                 self._at_work.pop(event.step, None)
             case AttemptEnded():
                 self._attempts.setdefault(event.step, []).append(event.attempt)
+            case StepPaused():
+                self._at_work.pop(event.step, None)
+                self._paused.add(_name_application(event.step))
             case StepFailed():
                 self._at_work.pop(event.step, None)
                 self._failures.append(event)
@@ -96,7 +102,7 @@ class RunReport:
     def lines(self, end: RunEnded) -> Iterator[str]:
         """Say how the run ended: the verdict, each failed step in the order of failing, and what runs now."""
         duration = format_duration(end.duration_s)
-        yield f"{end.release}, revision {end.revision}: {self._judge(end.outcome)} (after {duration})"
+        yield f"{end.release}, revision {end.revision}: {self._judge(end)} (after {duration})"
         for failure in self._failures:
             yield ""
             yield from self._failure_lines(failure)
@@ -106,15 +112,20 @@ class RunReport:
         if self._skipped:
             yield ""
             yield f"not started: {', '.join(skipped.step for skipped in self._skipped)}"
-        if end.outcome is not Outcome.SUCCEEDED:
+        if end.outcome is not Outcome.SUCCEEDED or self._paused:
             yield ""
             yield from self._running_lines(end)
         yield from (f"{application}: {format_stopping(count)}" for application, count in end.stopping.items())
 
-    def _judge(self, outcome: Outcome) -> str:
-        if outcome is Outcome.ROLLOUT_FAILED and any(skipped.kind == "migrate" for skipped in self._skipped):
+    def _judge(self, end: RunEnded) -> str:
+        if end.outcome is Outcome.ROLLOUT_FAILED and any(skipped.kind == "migrate" for skipped in self._skipped):
             return "the new version did not come up; migrations that come after it did not run"
-        return self._verdicts[outcome]
+        verdict = self._verdicts[end.outcome]
+        if end.outcome is not Outcome.SUCCEEDED or not self._paused:
+            return verdict
+        if self._paused >= end.runs.keys():
+            return _say_paused(serves=any(revision is not None for revision in end.runs.values()))
+        return f"{verdict}, but for what is paused"
 
     def _failure_lines(self, failure: StepFailed) -> Iterator[str]:
         yield f"failed step: {failure.step}"
@@ -150,17 +161,27 @@ class RunReport:
     def _running_lines(self, end: RunEnded) -> Iterator[str]:
         """Say what runs now; of a rollout that failed in the middle only a look at the pods can tell."""
         seen = {
-            failure.step.partition("/")[0]: cause.message
+            _name_application(failure.step): cause.message
             for failure in self._failures
             for cause in failure.causes
             if cause.code == _SERVING
         }
-        on_its_way = {step.partition("/")[0] for step in self._at_work if self._is_on_its_way(step)}
+        on_its_way = {_name_application(step) for step in self._at_work if self._is_on_its_way(step)}
         for application, revision in end.runs.items():
             now = "nothing of it runs" if revision is None else f"revision {revision} serves on"
+            if application in self._paused:
+                now = _say_paused(serves=revision is not None)
             if application in on_its_way:
                 now = f"on its way to revision {end.revision}" + (f" from revision {revision}" if revision else "")
             yield f"{application}: {seen.get(application, now)}"
+
+
+def _name_application(step: str) -> str:
+    return step.partition("/")[0]
+
+
+def _say_paused(*, serves: bool) -> str:
+    return f"is applied, and paused: {'the old version serves' if serves else 'nothing of it serves yet'}"
 
 
 def _attempt_lines(attempts: list[Attempt], causes: tuple[Problem, ...] = ()) -> Iterator[str]:

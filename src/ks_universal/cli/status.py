@@ -56,6 +56,7 @@ def format_state(state: "ReleaseState") -> Iterator[str]:
 def _format_workload(workload: "Workload") -> Iterator[str]:
     waits = f"; waits for {workload.waits_for}" if workload.waits_for else ""
     stopping = f"; {format_stopping(workload.stopping)}" if workload.stopping else ""
-    yield f"{workload.name}: {workload.ready} of {workload.wanted} ready{waits}{stopping}"
+    paused = "; paused" if workload.paused else ""
+    yield f"{workload.name}: {workload.ready} of {workload.wanted} ready{paused}{waits}{stopping}"
     yield from (f"  {container}: {image}" for container, image in workload.images.items())
     yield from (f"  {line}" for problem in workload.problems for line in str(problem).splitlines())

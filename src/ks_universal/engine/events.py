@@ -107,6 +107,12 @@ class StepSucceeded(_Event, frozen=True, kw_only=True):
     stopping: int = 0
 
 
+class StepPaused(_Event, frozen=True, kw_only=True):
+    """The rollout was applied and goes no further: the values pause it, and the version before serves on."""
+
+    step: str
+
+
 class StepFailed(_Event, frozen=True, kw_only=True):
     """The step ended without success; `causes`, the one that tells most first."""
 
@@ -116,7 +122,7 @@ class StepFailed(_Event, frozen=True, kw_only=True):
 
 
 class StepSkipped(_Event, frozen=True, kw_only=True):
-    """The step, of this kind as in StepStarted, did not start because `because` (a step's id) did not succeed."""
+    """The step, of this kind as in StepStarted, did not start: `because` (a step's id) failed or is paused."""
 
     step: str
     kind: str
@@ -156,6 +162,7 @@ Event = (
     | ProbePassed
     | ContainerEnded
     | StepSucceeded
+    | StepPaused
     | StepFailed
     | StepSkipped
     | StopFailed

@@ -48,6 +48,7 @@ class Record:
         self._begun: dict[str, Step] = {}
         self._succeeded: set[str] = set()
         self._kept: list[Identity] = []
+        self._paused: list[str] = []
         self._failures: list[Failure] = []
 
     def begin(self, step: Step) -> None:
@@ -79,6 +80,10 @@ class Record:
         """Note that a step has failed."""
         self._failures.append(failure)
         self._turn(failure.step, failure.outcome)
+
+    def pause(self, step: Step) -> None:
+        """Note that a rollout goes no further, so that what needs it, deletions too, is not done."""
+        self._paused.append(step.id)
 
     def keep(self, subject: Identity) -> None:
         """Note that an object that left the values was kept: it stays the release's, to be found by an uninstall."""
@@ -118,13 +123,14 @@ class Record:
 
     def close(self, outcome: Outcome, now: datetime) -> Revision:
         """Give the record of the run, which has ended."""
+        is_done = outcome is Outcome.SUCCEEDED and not self._paused
         return msgspec.structs.replace(
             self.show(),
             outcome=outcome,
             ended=now,
             steps=tuple(map(self._close_step, self._steps.values())),
             digests=self._find_digests(outcome),
-            objects=(*self._plan.objects, *self._kept) if outcome is Outcome.SUCCEEDED else self._list_made(),
+            objects=(*self._plan.objects, *self._kept) if is_done else self._list_made(),
         )
 
     def _note_stop(self, job: str) -> None:

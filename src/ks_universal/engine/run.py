@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol, Required, TypedDict, assert_never
@@ -18,6 +18,7 @@ from ks_universal.engine.events import (
     RunEnded,
     RunStarted,
     StepFailed,
+    StepPaused,
     StepSkipped,
     StepStarted,
     StepSucceeded,
@@ -28,7 +29,8 @@ from ks_universal.engine.masking import Mask, build_mask
 from ks_universal.engine.record import Record, shorten_log
 from ks_universal.engine.schedule import Schedule
 from ks_universal.engine.target import Target
-from ks_universal.errors import InputError, KsUniversalError, MigrationFailed, RolloutFailed, TargetError
+from ks_universal.errors import InputError, KsUniversalError, MigrationFailed, RolloutFailed, RolloutPaused, TargetError
+from ks_universal.model.migrations import Phase
 from ks_universal.plan.build import MigratePolicy, build_plan
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.records import Failure, Outcome, Revision, State
@@ -165,6 +167,8 @@ class _Execution:
             await self._perform(step)
             self._record.succeed(step)
             await self._save_after(step)
+        except RolloutPaused:
+            await self._pause(step)
         except KsUniversalError as error:
             await self._fail(step, error)
         else:
@@ -207,8 +211,26 @@ class _Execution:
         with contextlib.suppress(KsUniversalError):
             await self._save_after(step)
         self._emit(StepFailed(step=step.id, causes=failure.causes, outcome=failure.outcome))
-        for lost in self._schedule.fail(step.id):
-            self._emit(StepSkipped(step=lost, kind=self._kinds[lost], because=step.id))
+        self._skip(self._schedule.fail(step.id), step)
+
+    async def _pause(self, step: Step) -> None:
+        """Leave out what needs the new version; what other applications need of it fails with it."""
+        lost = self._schedule.fail(step.id)
+        held = [other.id for other in self._plan.steps if other.id in lost and _brings_up_another(other, step)]
+        if held:
+            message = f"its values pause it, and these need its new version: {', '.join(held)}"
+            paused = Problem(
+                "rollout/paused", message, hint="deploy it without 'paused', or the others without 'dependsOn'"
+            )
+            await self._fail(step, RolloutFailed(step.id, (paused,)))
+        else:
+            self._record.pause(step)
+            self._emit(StepPaused(step=step.id))
+        self._skip(lost, step)
+
+    def _skip(self, lost: Iterable[str], because: Step) -> None:
+        for step in lost:
+            self._emit(StepSkipped(step=step, kind=self._kinds[step], because=because.id))
 
     async def _save_after(self, step: Step) -> None:
         """Save what a next run has to know if this one is killed; what else Apply and Delete did shows by itself."""
@@ -251,6 +273,12 @@ class _Execution:
 
 def _now_s() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _brings_up_another(step: Step, paused: Step) -> bool:
+    """Tell whether a step is on another application's way to its new version, and neither after it nor a clean-up."""
+    is_on_its_way = isinstance(step, RollOut) or (isinstance(step, Migrate) and step.migration.phase is Phase.PRE)
+    return is_on_its_way and step.application != paused.application
 
 
 def _name_outcome(error: KsUniversalError) -> Outcome:

@@ -49,7 +49,7 @@ class Target(Protocol):
     async def roll_out(self, step: RollOut, emit: Emit) -> None:
         """Bring the new version up; returns when it serves and all pods of the versions before are told to stop.
 
-        Raises RolloutFailed, whose causes say what runs now.
+        Raises RolloutFailed, whose causes say what runs now, and RolloutPaused where its values pause it before that.
         """
 
     async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:

@@ -25,7 +25,7 @@ from ks_universal.engine.events import (
     Waited,
 )
 from ks_universal.engine.retries import find_retry_delay_s
-from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed
+from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed, RolloutPaused
 from ks_universal.plan.records import Attempt, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.keeping import find_keeper
@@ -209,9 +209,11 @@ class MemoryTarget:
             raise
 
     async def roll_out(self, step: RollOut, emit: Emit) -> None:
-        """Apply the Deployment, wait for what the world says, and fail if it is broken."""
+        """Apply the Deployment, wait for what the world says, and fail if it is broken, or paused."""
         self._switch.pass_moment()
         self._put(step, emit)
+        if step.body["spec"].get("paused"):
+            raise RolloutPaused(step.id)
         await _wait(self._world.rollouts.get(step.id))
         self._switch.pass_moment()
         if step.id in self._world.broken:

@@ -13,6 +13,7 @@ from ks_universal.engine.events import (
     RunEnded,
     RunStarted,
     StepFailed,
+    StepPaused,
     StepSkipped,
     StepStarted,
     StepSucceeded,
@@ -40,6 +41,26 @@ def test_it_says_how_many_old_pods_are_still_stopping() -> None:
         "shop: 1 old pod is still stopping",
         "api: 2 old pods are still stopping",
     ]
+
+
+@pytest.mark.parametrize(
+    ("runs", "head", "rest"),
+    [
+        ({"web": 1}, "is applied, and paused: the old version serves", []),
+        ({"web": None}, "is applied, and paused: nothing of it serves yet", []),
+        ({"web": 1, "api": 2}, "is up, but for what is paused", ["api: revision 2 serves on"]),
+    ],
+)
+def test_what_is_paused_is_not_up(runs: dict[str, int | None], head: str, rest: list[str]) -> None:
+    report = RunReport()
+    report.take(StepStarted(step="web/rollout", kind="rollout"))
+    report.take(StepPaused(step="web/rollout"))
+    report.take(StepSkipped(step="web/migrations/contract", kind="migrate", because="web/rollout"))
+    lines = list(report.lines(ended(Outcome.SUCCEEDED, runs)))
+    assert lines[0] == f"shop, revision 2: {head} (after 3.2 s)"
+    assert "not started: web/migrations/contract" in lines
+    now = "nothing of it serves yet" if runs["web"] is None else "the old version serves"
+    assert lines[-1 - len(rest) :] == [f"web: is applied, and paused: {now}", *rest]
 
 
 def test_a_run_that_ended_while_it_waited_for_old_pods_was_a_rollout_whose_new_version_serves() -> None:

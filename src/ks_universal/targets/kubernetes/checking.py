@@ -19,6 +19,7 @@ from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.missing_references import find_missing
 from ks_universal.targets.kubernetes.one_off_jobs import is_replaced, without_identity
 from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, is_as_applied
+from ks_universal.targets.kubernetes.pauses import apply_or_resume, find_pause
 from ks_universal.targets.kubernetes.refusals import Refusal, is_lasting
 from ks_universal.targets.kubernetes.removal import plan_removal, warn_of_end
 from ks_universal.targets.kubernetes.unknown_kinds import KindName, describe_unknown, find_unknown_kinds
@@ -111,13 +112,14 @@ async def _try_step(client: Client, step: Step, situation: Situation) -> Trial:
         tried = await _try_renamed(client, body, step.digest, force=force)
         return Trial(problem=tried if isinstance(tried, Problem) else await _try_pod(client, body))
     marked = build_applied(existing, step.body, owner)
-    if identity(body) in situation.terminating:
-        trial = await _try_anew(client, marked)
-    else:
-        trial = await _try_change(client, marked, existing, force=force)
-    if trial.problem is None and trial.change is not None and trial.change.change != "unchanged":
-        trial = msgspec.structs.replace(trial, problem=await _try_pod(client, body))
-    return trial
+    is_new = identity(body) in situation.terminating
+    trial = await (_try_anew(client, marked) if is_new else _try_change(client, marked, existing, force=force))
+    if trial.problem is not None or trial.change is None:
+        return trial
+    changes = trial.change.change != "unchanged"
+    pause = find_pause(None if is_new else existing, body, changes=changes)
+    refused = await _try_pod(client, body) if changes else None
+    return msgspec.structs.replace(trial, problem=refused or pause)
 
 
 async def _try_anew(client: Client, marked: Json) -> Trial:
@@ -181,6 +183,6 @@ async def _try(client: Client, body: Json, *, force: bool) -> Json | Problem:
     if kind is None:
         return describe_unknown(body["apiVersion"], body["kind"], None)
     try:
-        return await client.of(body).apply(kind, body, force=force, dry_run=True)
+        return await apply_or_resume(client.of(body), kind, body, force=force, dry_run=True)
     except Refusal as refusal:
         return refusal.problem

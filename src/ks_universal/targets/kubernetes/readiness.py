@@ -21,14 +21,14 @@ class Progress(msgspec.Struct, frozen=True):
 
     done: bool
     waits_for: str = ""
+    paused: bool = False
+    """It is paused, and needs its controller to go on: it comes no further until somebody resumes it."""
     failure: Problem | None = None
 
 
 def read_progress(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> Progress:
     """Say how far the rollout of the Deployment's current template is."""
     spec, status = deployment["spec"], deployment.get("status", {})
-    if spec.get("paused"):
-        return Progress(done=True)
     if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
         return Progress(done=False, waits_for="the Deployment's controller")
     progressing = condition(deployment, "Progressing")
@@ -38,6 +38,8 @@ def read_progress(deployment: Json, replica_sets: list[Json], pods: list[Json]) 
     ready = sum(is_ready(pod) for pod in new_pods(deployment, replica_sets, pods))
     old = old_pods(deployment, replica_sets, pods)
     kept = sum(not is_stopping(pod) for pod in old) or status.get("replicas", 0) - updated  # which counts none of those
+    if spec.get("paused") and (updated < wanted or kept > 0):
+        return Progress(done=False, waits_for="somebody to resume its Deployment, which is paused", paused=True)
     if updated < wanted and old and _recreates(spec):
         return Progress(done=False, waits_for=f"{name_old_pods(len(old))} to end", failure=failure)
     if updated < wanted or available < wanted or (kept > 0 and ready < wanted):  # old pods count as available, too
@@ -55,7 +57,7 @@ def name_old_pods(count: int) -> str:
 def proves_itself(deployment: Json) -> bool:
     """Tell whether the end of the rollout shows that its pods work; without a readiness probe it shows their start."""
     spec = deployment["spec"]
-    if spec.get("paused") or spec.get("replicas", 1) == 0 or spec.get("minReadySeconds", 0) > 0:
+    if spec.get("replicas", 1) == 0 or spec.get("minReadySeconds", 0) > 0:
         return True
     return any("readinessProbe" in container for container in spec["template"]["spec"]["containers"])
 

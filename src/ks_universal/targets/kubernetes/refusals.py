@@ -13,12 +13,16 @@ Json = dict[str, Any]
 
 
 class Refusal(TargetError):  # noqa: N818 - named by what happened, as its base's siblings are
-    """The API server said no. `code` is the HTTP status, `reason` the API's word for it (`NotFound`)."""
+    """The API server said no. `code` is the HTTP status, `reason` the API's word for it (`NotFound`).
 
-    def __init__(self, code: int, reason: str, problem: Problem) -> None:
+    `fields` are those that other managers have, where that is why (`spec.replicas`).
+    """
+
+    def __init__(self, code: int, reason: str, problem: Problem, fields: tuple[str, ...] = ()) -> None:
         super().__init__(problem)
         self.code = code
         self.reason = reason
+        self.fields = fields
 
 
 QUOTA_HINT = (
@@ -54,7 +58,8 @@ def refuse(code: int, answer: bytes, what: str) -> Refusal:
         message = _describe_conflict(status)
     # What is wrong with the namespace is so for each object: it is said once.
     text = message if problem_code == "kubernetes/namespace-missing" else f"{what}: {message}"
-    return Refusal(code, reason, Problem(problem_code, text, hint=hint))
+    fields = dict.fromkeys(map(_name_field, _conflicts(status)))
+    return Refusal(code, reason, Problem(problem_code, text, hint=hint), tuple(fields))
 
 
 def is_lasting(problem: Problem) -> bool:
@@ -145,10 +150,14 @@ def _conflicts(status: Json) -> list[Json]:
     return [cause for cause in _details(status).get("causes") or [] if cause.get("reason") == "FieldManagerConflict"]
 
 
+def _name_field(cause: Json) -> str:
+    return str(cause.get("field", "")).lstrip(".")
+
+
 def _describe_conflict(status: Json) -> str:
     """Say who has which fields: the API's causes read `conflict with "kubectl" using apps/v1`, `.spec.replicas`."""
     fields: dict[str, list[str]] = {}
     for cause in _conflicts(status):
         manager = str(cause.get("message", "")).partition('"')[2].partition('"')[0]
-        fields.setdefault(manager or "another manager", []).append(str(cause.get("field", "")).lstrip("."))
+        fields.setdefault(manager or "another manager", []).append(_name_field(cause))
     return "; ".join(f"{manager} manages {', '.join(names)}" for manager, names in fields.items())

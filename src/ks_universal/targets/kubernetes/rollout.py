@@ -10,7 +10,7 @@ import msgspec
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.database_errors import diagnose
 from ks_universal.engine.events import Emit, LogWritten, Waited
-from ks_universal.errors import RolloutFailed
+from ks_universal.errors import RolloutFailed, RolloutPaused
 from ks_universal.plan.steps import AwaitOldPods, RollOut
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.clock import now_s
@@ -20,8 +20,10 @@ from ks_universal.targets.kubernetes.late_objects import LateObjects
 from ks_universal.targets.kubernetes.logs import read_log
 from ks_universal.targets.kubernetes.observer import Observer, Topic
 from ks_universal.targets.kubernetes.patience import Patience, Trouble, find_soonest
+from ks_universal.targets.kubernetes.pauses import describe_pause
 from ks_universal.targets.kubernetes.pods import condition, is_ready, read_containers
 from ks_universal.targets.kubernetes.readiness import (
+    Progress,
     find_current,
     may_shrink,
     name_old_pods,
@@ -44,6 +46,8 @@ _SEARCHED = 2000
 """How many of a container's last lines are searched for causes: those of one run, with long stack traces."""
 
 _LINES = 50
+_PAUSED_S = 60.0
+"""Who pauses a rollout on its way may want to have a look, and resume it."""
 _SETTLING_S = 3.0
 """How long pods without a readiness probe have to stay up: a version that crashes at its start is ready, too."""
 
@@ -117,10 +121,12 @@ class Rollout:
         if progress.done:
             return self._has_settled(deployment, fresh)
         self._up_since_s = None
+        if progress.paused and self._applied["spec"].get("paused"):
+            raise RolloutPaused(self._step.id)
         if progress.failure is not None and not self._was_said_before(deployment):
             overdue = msgspec.structs.replace(progress.failure, hint=None) if self._troubles else progress.failure
             raise await self._fail(overdue, deployment, *self._troubles)
-        hopeless = await self._judge(deployment, replica_sets, pods, progress.failure)
+        hopeless = await self._judge(deployment, replica_sets, pods, progress)
         if hopeless is not None:
             raise await self._fail(hopeless, deployment)
         self._say(progress.waits_for + self._describe_unready(fresh))
@@ -145,13 +151,13 @@ class Rollout:
         return not left
 
     async def _judge(
-        self, deployment: Json, replica_sets: list[Json], pods: list[Json], overdue: Problem | None
+        self, deployment: Json, replica_sets: list[Json], pods: list[Json], progress: Progress
     ) -> Problem | None:
         """Judge what keeps the new pods; not a quota where old ones end before: that goes on, slowly.
 
         Where this changes nothing, the pods may have crashed and their time may have been over before: what they wanted
-        may be there now, so they have the time for another start, or a time of their own. `overdue` is said of a time
-        from before this.
+        may be there now, so they have the time for another start, or a time of their own: a failure of the progress is
+        said of the time before.
         """
         fresh = new_pods(deployment, replica_sets, pods)
         goes_on = bool(pods) and may_shrink(deployment)
@@ -161,10 +167,12 @@ class Rollout:
             troubles += [find_creation_trouble(self._new_events(current))] if current is not None else []
         found = [trouble for trouble in troubles if trouble is not None]
         self._troubles = [trouble.problem for trouble in found]
-        if overdue is not None:
+        if progress.failure is not None:
             restarts = any(state.restarts for pod in fresh for state in read_containers(pod))
             limit_s = LONGEST_BACK_OFF_S if restarts else deployment["spec"].get("progressDeadlineSeconds", 600)
-            found.append(Trouble(overdue, min(limit_s, LONGEST_BACK_OFF_S)))
+            found.append(Trouble(progress.failure, min(limit_s, LONGEST_BACK_OFF_S)))
+        if progress.paused:
+            found.append(Trouble(describe_pause(deployment), _PAUSED_S))
         lasting = [t for t in found if not goes_on or t.problem.code != "kubernetes/quota"]
         return self._patience.judge(await self._late.weigh(lasting))
 

@@ -11,7 +11,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, ObjectChanged, Waited
-from ks_universal.errors import LockedError, MigrationFailed, TargetError
+from ks_universal.errors import LockedError, MigrationFailed, RolloutPaused, TargetError
 from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Step
@@ -30,6 +30,7 @@ from ks_universal.targets.kubernetes.live_log import LiveLog
 from ks_universal.targets.kubernetes.observer import Observer
 from ks_universal.targets.kubernetes.one_off_jobs import remove_old_job
 from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, home_of, is_as_applied
+from ks_universal.targets.kubernetes.pauses import apply_or_resume
 from ks_universal.targets.kubernetes.pods import is_stopping
 from ks_universal.targets.kubernetes.readiness import is_settled
 from ks_universal.targets.kubernetes.records import Records
@@ -162,8 +163,12 @@ class KubernetesTarget:
     async def roll_out(self, step: RollOut, emit: Emit) -> None:
         """Apply the Deployment and follow it until its new version serves."""
         applied = await self._apply(step, emit)
-        if self._options.await_rollout and not is_settled(applied):
+        if is_settled(applied):
+            return
+        if self._options.await_rollout:
             await self._watch(step, emit, applied).follow()
+        elif step.body["spec"].get("paused"):
+            raise RolloutPaused(step.id)
 
     async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:
         """Follow the Deployment until its last old pod is gone; first its rollout, where nobody has waited for that."""
@@ -266,7 +271,8 @@ class KubernetesTarget:
             raise TargetError(foreign)
         kind = await self._kind(key.kind, body["apiVersion"])
         await remove_old_job(client, self._observe(client), live, body)
-        while is_terminating(applied := await client.apply(kind, body, force=self._options.take_ownership)):
+        force = self._options.take_ownership
+        while is_terminating(applied := await apply_or_resume(client, kind, body, force=force)):
             await see_gone(client, kind, applied, wait)  # somebody has deleted it since it was read
             live = None
         if foreign is not None:

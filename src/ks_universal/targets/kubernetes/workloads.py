@@ -8,6 +8,7 @@ from ks_universal.diagnostics import Problem
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, POD, REPLICA_SET
 from ks_universal.targets.kubernetes.ownership import INSTANCE, Owner, belongs_to
+from ks_universal.targets.kubernetes.pauses import find_foreign_pause
 from ks_universal.targets.kubernetes.pods import is_stopping, owner
 from ks_universal.targets.kubernetes.readiness import new_pods, old_pods, read_progress
 from ks_universal.targets.kubernetes.troubles import find_trouble
@@ -26,6 +27,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     wanted: int
     ready: int
     waits_for: str
+    paused: bool = False
     stopping: int = 0
     problems: tuple[Problem, ...] = ()
 
@@ -48,7 +50,7 @@ def _read(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> Workl
     own = [pod for pod in pods if owner(pod)[1].rpartition("-")[0] == name]
     troubles = [find_trouble(pod, ()) for pod in new_pods(deployment, replica_sets, own)]
     progress = read_progress(deployment, replica_sets, own)
-    failure = () if progress.failure is None else (progress.failure,)
+    said = [problem for problem in (find_foreign_pause(deployment), progress.failure) if problem is not None]
     return Workload(
         name=name,
         images={
@@ -57,6 +59,7 @@ def _read(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> Workl
         wanted=deployment["spec"].get("replicas", 1),
         ready=deployment.get("status", {}).get("readyReplicas", 0),
         waits_for=progress.waits_for,
+        paused=deployment["spec"].get("paused", False),
         stopping=sum(map(is_stopping, old_pods(deployment, replica_sets, own))),
-        problems=tuple(dict.fromkeys((*failure, *(trouble.problem for trouble in troubles if trouble is not None)))),
+        problems=tuple(dict.fromkeys((*said, *(trouble.problem for trouble in troubles if trouble is not None)))),
     )

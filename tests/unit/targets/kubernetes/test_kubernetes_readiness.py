@@ -106,8 +106,17 @@ def test_too_slow_is_a_failure() -> None:
     assert progress.waits_for == "its new pods: 1 of 2 ready"
 
 
-def test_a_paused_deployment_is_as_far_as_it_will_be() -> None:
-    assert read_progress(deployment(paused=True, availableReplicas=0), SETS, []).done
+@pytest.mark.parametrize("status", [{"updatedReplicas": 0}, {"updatedReplicas": 1}, {"replicas_": 3}])
+def test_a_paused_deployment_whose_pods_are_of_the_version_before_is_not_done(status: Json) -> None:
+    progress = read_progress(deployment(paused=True, **status), SETS, [pod("1"), pod("2"), pod("2")])
+    assert (progress.done, progress.paused) == (False, True)
+    assert "paused" in progress.waits_for
+
+
+def test_a_paused_deployment_all_of_whose_pods_are_new_is_done_when_they_are_ready() -> None:
+    assert read_progress(deployment(paused=True), SETS, [pod("2"), pod("2")]).done
+    progress = read_progress(deployment(paused=True, availableReplicas=0), SETS, [])
+    assert (progress.done, progress.paused, progress.waits_for) == (False, False, "its new pods: 0 of 2 ready")
 
 
 def test_no_replicas_wanted_is_done_when_all_have_gone() -> None:
