@@ -658,3 +658,21 @@ def test_a_bug_keeps_its_traceback_and_leaves_neither_lock_nor_a_running_record(
     assert raised.group_contains(ZeroDivisionError, match="bug")
     assert world.holder is None
     assert world.revisions[1].outcome is Outcome.INTERRUPTED
+
+
+class _Forgetful(MemoryTarget):
+    """A target on which nothing can be recorded any more once a migration has ended."""
+
+    async def save(self, revision: Revision) -> None:
+        if any(step.has_ended for step in revision.steps):
+            raise TargetError(Problem("test/full", "no space left"))
+        await super().save(revision)
+
+
+def test_a_record_that_cannot_be_written_is_told_and_turns_no_success_into_a_failure() -> None:
+    world, events = World(), Events()
+    revision = asyncio.run(run(release(a=app("one"), b=app()), _Forgetful(world), events, by="tests"))
+    (end,) = events.of(RunEnded)
+    assert revision.outcome is end.outcome is Outcome.SUCCEEDED
+    assert world.count("rolled-out") == {"a/rollout": 1, "b/rollout": 1}
+    assert (end.unwritten.code, "no space left" in end.unwritten.message) == ("record/unwritten", True)

@@ -116,6 +116,8 @@ class RunReport:
             yield ""
             yield from self._running_lines(end)
         yield from (f"{application}: {format_stopping(count)}" for application, count in end.stopping.items())
+        if end.unwritten is not None:
+            yield from _problem_lines((end.unwritten,))
 
     def _judge(self, end: RunEnded) -> str:
         if end.outcome is Outcome.ROLLOUT_FAILED and any(skipped.kind == "migrate" for skipped in self._skipped):

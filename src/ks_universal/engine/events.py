@@ -139,7 +139,8 @@ class StopFailed(_Event, frozen=True, kw_only=True):
 class RunEnded(_Event, frozen=True, kw_only=True):
     """The run is over; its lock is given back next. `runs`: application to the revision that runs now (None: none).
 
-    `stopping`: application to how many of its old pods are still stopping, where there are any.
+    `stopping`: application to how many of its old pods are still stopping, where there are any. `unwritten`: why the
+    record of the run could not be written; what ran has run all the same.
     """
 
     release: str
@@ -148,6 +149,7 @@ class RunEnded(_Event, frozen=True, kw_only=True):
     duration_s: float
     runs: dict[str, int | None]
     stopping: dict[str, int] = {}
+    unwritten: Problem | None = None
 
 
 Event = (

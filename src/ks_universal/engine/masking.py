@@ -9,7 +9,7 @@ import msgspec
 
 from ks_universal.controls import remove_controls
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.events import AttemptEnded, Emit, Event, LogWritten, StepFailed, StopFailed, Waited
+from ks_universal.engine.events import AttemptEnded, Emit, Event, LogWritten, RunEnded, StepFailed, StopFailed, Waited
 from ks_universal.plan.records import Attempt, State
 from ks_universal.plan.saved import Preview
 from ks_universal.plan.steps import Migrate, Plan
@@ -87,6 +87,8 @@ class Mask:
                 return msgspec.structs.replace(event, attempt=self.attempt(event.attempt))
             case StopFailed():
                 return msgspec.structs.replace(event, cause=self.problem(event.cause))
+            case RunEnded() if event.unwritten is not None:
+                return msgspec.structs.replace(event, unwritten=self.problem(event.unwritten))
             case StepFailed():
                 return msgspec.structs.replace(event, causes=self.problems(event.causes))
             case _:

@@ -9,7 +9,7 @@ from typing import Protocol, Required, TypedDict, assert_never
 
 import msgspec
 
-from ks_universal.diagnostics import Problem, has_errors
+from ks_universal.diagnostics import Problem, Severity, has_errors
 from ks_universal.engine.events import (
     AttemptEnded,
     Emit,
@@ -94,7 +94,8 @@ async def run_planned(  # noqa: PLR0913 - see `run`
     cancellation what runs is stopped, the record says INTERRUPTED, the lock is given back, and CancelledError goes on.
 
     Raises InputError (nothing was changed), LockedError (another holds the release, and `wait_for_lock` is false, or
-    the lock was lost), TargetError (state or record could not be read or written).
+    the lock was lost), TargetError (the state could not be read, or the record not be begun: nothing was changed). A
+    record that cannot be written later is told in RunEnded.
     """
     began_s = _now_s()
     lock = target.lock(emit, wait=wait_for_lock)
@@ -233,9 +234,13 @@ class _Execution:
             self._emit(StepSkipped(step=step, kind=self._kinds[step], because=because.id))
 
     async def _save_after(self, step: Step) -> None:
-        """Save what a next run has to know if this one is killed; what else Apply and Delete did shows by itself."""
+        """Save what a next run has to know if this one is killed; what else Apply and Delete did shows by itself.
+
+        A record that cannot be written changes nothing of what the step has come to: the next save has it, too.
+        """
         if isinstance(step, Migrate | RollOut) or (isinstance(step, Apply) and find_job_digest(step.body) is not None):
-            await self._save()
+            with contextlib.suppress(TargetError):
+                await self._save()
 
     async def _save(self) -> None:
         """Save one after the other, so that no older record replaces a newer one; one save serves all who wait."""
@@ -255,8 +260,11 @@ class _Execution:
 
     async def _close(self, outcome: Outcome, began_s: float) -> Revision:
         revision = self._record.close(outcome, datetime.now(UTC))
+        unwritten = None
         try:
             await self._target.save(revision)
+        except TargetError as error:
+            unwritten = _describe_unwritten(revision.number, error)
         finally:
             self._emit(
                 RunEnded(
@@ -266,9 +274,16 @@ class _Execution:
                     duration_s=_now_s() - began_s,
                     runs=self._record.runs,
                     stopping=self._count_old_pods(),
+                    unwritten=unwritten,
                 )
             )
         return revision
+
+
+def _describe_unwritten(number: int, error: TargetError) -> Problem:
+    message = f"the record of revision {number} could not be written: {error.problem.message}"
+    hint = "what the run did is done; 'status' and 'history' show it as killed, and the next run finds its Jobs"
+    return Problem("record/unwritten", message, hint=hint, severity=Severity.WARNING)
 
 
 def _now_s() -> float:

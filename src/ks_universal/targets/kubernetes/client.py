@@ -7,6 +7,7 @@ container's log, or tell when the server answered, and this target needs all thr
 import asyncio
 import copy
 import random
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -39,6 +40,9 @@ _FIRST_PATIENCE_S = 5.0
 _PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 _TRIES_AFTER_500 = 4
 """A 500 is mostly a webhook that is down, or a request that the server cannot digest: patience would hide it."""
+_MISREAD = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]")
+"""In UTF-8, what JSON may hold as it is and YAML 1.1 refuses (DEL, C1, U+FFFE) or takes for a line end (U+0085, U+2028)
+or a mark (U+FEFF)."""
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
@@ -218,7 +222,7 @@ class Client:
         request = self._line.http.build_request(
             method,
             path,
-            content=None if body is None else msgspec.json.encode(body),
+            content=None if body is None else encode(body),
             params=_given(parameters or {}),
             headers={"Content-Type": "application/json", **(headers or {})},
         )
@@ -265,6 +269,11 @@ class Client:
         response = await self.request(method, path, body=body, parameters=parameters, headers=headers, what=what)
         decoded: Json = msgspec.json.decode(response.content)
         return decoded
+
+
+def encode(body: Json) -> bytes:
+    """Write a body as JSON that a YAML reader, such as that of server-side apply, reads as the same."""
+    return _MISREAD.sub(lambda found: f"\\u{ord(found[0].decode()):04x}".encode(), msgspec.json.encode(body))
 
 
 async def _split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
