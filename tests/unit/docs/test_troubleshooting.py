@@ -13,7 +13,9 @@ from ks_universal.targets.kubernetes.refusals import refuse
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "troubleshooting.md"
-CODE = re.compile(r"(?:kubernetes|database|migrations|local|process|rollout|rollback|run|release|plan)/[a-z][a-z-]+")
+CODE = re.compile(
+    r"(?:kubernetes|database|migrations|local|process|record|rollout|rollback|run|release|plan)/[a-z][a-z-]+"
+)
 HTTP_ERRORS = (400, 401, 403, 404, 409, 413, 422, 500, 503)
 
 
