@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
 from ks_universal.engine.events import Event, LogWritten
-from ks_universal.model.migrations import Phase
+from ks_universal.model.migrations import Phase, Retry
 from ks_universal.plan.steps import Apply, Migrate, RollOut
 from ks_universal.resources.objects import Migration
 from ks_universal.targets.kubernetes.client import Client
@@ -50,6 +50,7 @@ def migrate(
     retries: int = 0,
     timeout_s: int | None = None,
     fatal: tuple[int, ...] = (),
+    retry: Retry = Retry.ALL,
     digest: str = "d1",
     staged: tuple[Json, ...] = (),
     name: str = "app-migrations",
@@ -86,6 +87,7 @@ def migrate(
         phase=Phase.PRE,
         body=body,
         retries=retries,
+        retry=retry,
         timeout_s=timeout_s,
         fatal_exit_codes=fatal,
     )

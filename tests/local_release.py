@@ -8,7 +8,7 @@ from typing import Any
 
 from ks_universal.engine.events import Event, LogWritten
 from ks_universal.model.local import Local, LocalPostgres
-from ks_universal.model.migrations import Phase
+from ks_universal.model.migrations import Phase, Retry
 from ks_universal.plan.steps import Migrate, Plan, RollOut, Step
 from ks_universal.resources.objects import Migration
 from ks_universal.targets.local import LocalTarget
@@ -36,6 +36,7 @@ def migrate(
     retries: int = 0,
     timeout_s: float | None = None,
     fatal: tuple[int, ...] = (),
+    retry: Retry = Retry.ALL,
     digest: str = "d1",
     staged: tuple[Json, ...] = (),
     **spec: Any,
@@ -53,6 +54,7 @@ def migrate(
         retries=retries,
         timeout_s=timeout_s,
         fatal_exit_codes=fatal,
+        retry=retry,
     )
     return Migrate(
         id="shop/migrations", application="shop", migration=migration, digest=digest, why="test", staged=staged

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import subprocess
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from cluster_release import Events, Json, api, apply, config, migrate, release, sh
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Waited
 from ks_universal.errors import MigrationFailed
+from ks_universal.model.migrations import Retry
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, JOB, POD
@@ -79,6 +81,43 @@ def test_what_a_migration_waited_for_comes_before_its_timeout(namespace: str) ->
     failure, _ = run(namespace, step)
     assert isinstance(failure, MigrationFailed)
     assert [cause.code for cause in failure.causes] == ["migrations/lock-awaited", "migrations/timeout"]
+
+
+SYNTAX = 'ERROR:  syntax error at or near "TABEL"'
+
+
+def test_exact_retries_what_no_retry_can_mend_ends_them_where_the_values_say_so(namespace: str) -> None:
+    script = f"echo '{SYNTAX}'; exit 1"
+    failure, events = run(namespace, migrate(sh(script), retries=3, retry=Retry.PASSING))
+    assert isinstance(failure, MigrationFailed)
+    assert [cause.code for cause in failure.causes] == ["database/syntax-error", "process/exit-code"]
+    (ended,) = events.of(AttemptEnded)
+    assert ended.retry_in_s is None
+    assert "database/syntax-error does not pass by itself" in str(ended.attempt.reason)
+    assert "the next attempt" not in [event.waits_for for event in events.of(Waited)]
+    job = json.loads(kubectl(namespace, "get", "job", "app-migrations", "-o", "json"))
+    assert [c["reason"] for c in job["status"]["conditions"] if c["type"] == "Failed"] == ["BackoffLimitExceeded"]
+    assert len(kubectl(namespace, "get", "pods", "-o", "name").split()) == 1
+
+
+def test_exact_retries_what_may_pass_is_tried_again_where_only_that_is(namespace: str) -> None:
+    script = "[ $(cat /tries/n | wc -l) = 1 ] || exit 0; echo 'could not connect: Connection refused'; exit 1"
+    count = f"mkdir -p /tries; echo x >> /tries/n; {script}"
+    tries = {"name": "tries", "hostPath": {"path": f"/var/tmp/ksu-effects/{namespace}", "type": "DirectoryOrCreate"}}
+    container = sh(count, volumeMounts=[{"name": "tries", "mountPath": "/tries"}])
+    result, events = run(namespace, migrate(container, retries=2, retry=Retry.PASSING, volumes=[tries]))
+    assert isinstance(result, tuple)
+    assert [attempt.exit_code for attempt in attempts(events)] == [1, 0]
+
+
+def test_exact_retries_a_later_failure_that_no_retry_can_mend_ends_them_too(namespace: str) -> None:
+    script = f"mkdir -p /tries; echo x >> /tries/n; [ $(cat /tries/n | wc -l) = 1 ] && exit 1; echo '{SYNTAX}'; exit 1"
+    tries = {"name": "tries", "hostPath": {"path": f"/var/tmp/ksu-effects/{namespace}", "type": "DirectoryOrCreate"}}
+    container = sh(script, volumeMounts=[{"name": "tries", "mountPath": "/tries"}])
+    failure, events = run(namespace, migrate(container, retries=3, retry=Retry.PASSING, volumes=[tries]))
+    assert isinstance(failure, MigrationFailed)
+    assert [cause.code for cause in failure.causes] == ["process/exit-code", "database/syntax-error"]
+    assert len(attempts(events)) == 2
 
 
 def test_exact_retries_a_fatal_exit_code_ends_them(namespace: str) -> None:

@@ -486,6 +486,23 @@ def test_exact_retries_none_after_a_fatal_exit_code() -> None:
     assert len(deploy(release(web=app(step)), world)[1].of(AttemptStarted)) == 1
 
 
+@pytest.mark.parametrize(("retry", "attempts"), [("all", 3), ("passing", 1)])
+def test_exact_retries_what_no_retry_can_mend_ends_them_where_the_values_say_so(retry: str, attempts: int) -> None:
+    world = World()
+    fail(world, "web/migrations/one", 'ERROR:  syntax error at or near "TABEL"')
+    step = {"name": "one", "args": ["x"], "backoffLimit": 2, "retry": retry}
+    assert len(deploy(release(web=app(step)), world)[1].of(AttemptStarted)) == attempts
+
+
+def test_exact_retries_what_may_pass_is_tried_again_where_only_that_is() -> None:
+    world = World()
+    refused = "psycopg.OperationalError: connection failed: Connection refused"
+    world.scripts["web/migrations/one"] = (Try(lines=(refused,), exit_code=1), Try())
+    step = {"name": "one", "args": ["x"], "backoffLimit": 2, "retry": "passing"}
+    revision, events = deploy(release(web=app(step)), world)
+    assert (revision.outcome, len(events.of(AttemptStarted))) == (Outcome.SUCCEEDED, 2)
+
+
 def test_exact_retries_the_first_failure_is_shown_first() -> None:
     world = World()
     lock = "psycopg.errors.LockNotAvailable: canceling statement due to lock timeout"

@@ -5,6 +5,7 @@ import pytest
 
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Event, Waited
 from ks_universal.errors import MigrationFailed
+from ks_universal.model.migrations import Retry
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.local.process_table import group_is_alive
@@ -47,6 +48,29 @@ def test_backoff_limit_is_the_number_of_retries_after_the_first_attempt(
 def test_a_fatal_exit_code_is_not_retried(tmp_path: Path) -> None:
     _, events = run(tmp_path, migrate(sh("exit 3"), retries=5, fatal=(3,)))
     assert [a.exit_code for a in attempts(events)] == [3]
+
+
+def test_what_no_retry_can_mend_ends_the_attempts_where_the_values_say_so(tmp_path: Path) -> None:
+    script = "echo 'ERROR:  syntax error at or near \"TABEL\"'; exit 1"
+    _, events = run(tmp_path, migrate(sh(script), retries=5, retry=Retry.PASSING))
+    (attempt,) = attempts(events)
+    assert "database/syntax-error does not pass by itself" in str(attempt.reason)
+
+
+def test_what_may_pass_is_tried_again_where_only_that_is(tmp_path: Path) -> None:
+    script = f"echo 'psycopg.OperationalError: Connection refused'; {FAIL_TWICE}"
+    _, events = run(tmp_path, migrate(sh(script), retries=5, retry=Retry.PASSING))
+    assert [a.exit_code for a in attempts(events)] == [1, 1, 0]
+
+
+def test_what_only_a_later_attempt_found_is_among_the_causes(tmp_path: Path) -> None:
+    first, later = "Duplicate entry 'tea' for key 'name'", "Detected failed migration to version 2"
+    script = f'[ -e f ] && echo "org.flywaydb.core: {later}" || echo "{first}"; touch f; exit 1'
+    failure, _ = run(tmp_path, migrate(sh(script), retries=1))
+    assert isinstance(failure, MigrationFailed)
+    codes = [cause.code for cause in failure.causes]
+    assert codes == ["database/unique-violation", "process/exit-code", "migrations/dirty"]
+    assert "`flyway repair`" in str(failure.causes[2].hint)
 
 
 def test_the_pauses_between_attempts_double(tmp_path: Path) -> None:

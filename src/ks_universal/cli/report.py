@@ -1,6 +1,6 @@
 """What a run came to, for somebody who reads it at three in the morning: what failed first, why, what runs now."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ks_universal.cli.event_lines import format_attempt, format_duration, format_stopping
 from ks_universal.cli.tracebacks import fold_tracebacks, shows
@@ -18,6 +18,7 @@ from ks_universal.engine.events import (
     StepSucceeded,
     StopFailed,
 )
+from ks_universal.engine.retries import find_lasting
 from ks_universal.plan.records import Attempt, Outcome
 
 _VERDICTS = {
@@ -135,6 +136,7 @@ class RunReport:
         first = _find_first_failure(attempts)
         causes = _telling(first.causes if first and first.causes else failure.causes)
         yield from _problem_lines(causes)
+        yield from _later_lines(attempts)
         yield from _attempt_lines(attempts, causes)
         known = {cause for attempt in attempts for cause in attempt.causes}
         yield from _problem_lines([cause for cause in failure.causes if cause not in causes and cause not in known])
@@ -200,6 +202,20 @@ def _attempt_lines(attempts: list[Attempt], causes: tuple[Problem, ...] = ()) ->
             yield from (f"    | {line}" for line in fold_tracebacks(first.excerpt))
         yield f"  last lines of attempt {first.number}:"
         yield from (f"    | {line}" for line in last)
+
+
+def _later_lines(attempts: Sequence[Attempt]) -> Iterator[str]:
+    """Say what came up only after the first failure, such as what has to be repaired, and that retries were in vain."""
+    first = _find_first_failure(attempts)
+    known = {_EXIT_CODE, *(cause.code for cause in (first.causes if first else ()))}
+    for attempt in attempts:
+        new = [cause for cause in attempt.causes if cause.code not in known]
+        known.update(cause.code for cause in new)
+        if new:
+            yield f"  and in attempt {attempt.number}:"
+            yield from _problem_lines(new)
+    if lasting := next(filter(None, map(find_lasting, attempts[:-1])), None):
+        yield f"  retries could not help: {lasting} does not pass by itself ('retry: passing' leaves them out)"
 
 
 def _find_first_failure(attempts: Iterable[Attempt]) -> Attempt | None:

@@ -28,6 +28,13 @@ class When(StrEnum):
     ALWAYS = "always"
 
 
+class Retry(StrEnum):
+    """Which failures are tried again: all, or only those that may pass without anybody's doing."""
+
+    ALL = "all"
+    PASSING = "passing"
+
+
 class UndoStep(Format, frozen=True, kw_only=True):
     """One step of a `rollback` that is written as steps."""
 
@@ -54,6 +61,7 @@ class MigrationSettings(Format, frozen=True, kw_only=True):
     container: str | None = None
     sidecars: tuple[str, ...] | None = None
     backoff_limit: int | None = None
+    retry: Retry | None = None
     timeout: str | None = None
     """A duration: `300` (seconds), `90s`, `10m`, `1h30m`."""
     active_deadline_seconds: int | None = None

@@ -7,7 +7,7 @@ import msgspec
 from ks_universal.model.containers import Container
 from ks_universal.model.durations import parse_duration
 from ks_universal.model.images import has_tag
-from ks_universal.model.migrations import DEFAULT_BACKOFF_LIMIT, Phase, Step, UndoStep
+from ks_universal.model.migrations import DEFAULT_BACKOFF_LIMIT, Phase, Retry, Step, UndoStep
 from ks_universal.model.names import job_name, undo_job_name
 from ks_universal.model.workloads import Deployment
 from ks_universal.resources.accounts import find_account_name
@@ -61,6 +61,7 @@ def build_migration(subject: Subject, step: Step) -> Migration:
         retries=job["spec"]["backoffLimit"],
         timeout_s=_find_timeout_s(step),
         fatal_exit_codes=tuple(step.fatal_exit_codes or ()),
+        retry=step.retry or Retry.ALL,
         depends_on=tuple(step.depends_on or ()),
         undo=tuple(_build_undo(subject, step)),
         when=subject.deployment.migrations.when,

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from ks_universal.model.migrations import Phase, When
+from ks_universal.model.migrations import Phase, Retry, When
 
 Json = dict[str, Any]
 
@@ -59,6 +59,7 @@ class Migration(msgspec.Struct, frozen=True, kw_only=True):
     retries: int
     timeout_s: float | None = None
     fatal_exit_codes: tuple[int, ...] = ()
+    retry: Retry = Retry.ALL
     depends_on: tuple[str, ...] = ()
     undo: tuple[Json, ...] = ()
     when: When = When.CHANGED

@@ -24,7 +24,7 @@ from ks_universal.engine.events import (
     ObjectChanged,
     Waited,
 )
-from ks_universal.engine.retries import find_retry_delay_s
+from ks_universal.engine.retries import find_retry_delay_s, gather_causes
 from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed, RolloutPaused
 from ks_universal.plan.records import Attempt, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
@@ -302,8 +302,7 @@ class MemoryTarget:
             self._switch.pass_moment()
             emit(AttemptEnded(step=step.id, attempt=attempt, retry_in_s=self._find_delay_s(step, job)))
         if job.attempts[-1].exit_code != 0:
-            first = next(attempt for attempt in job.attempts if attempt.exit_code != 0)
-            raise MigrationFailed(step.id, first.causes)
+            raise MigrationFailed(step.id, gather_causes(job.attempts))
         return tuple(job.attempts)
 
     def _find_delay_s(self, step: Migrate, job: Job) -> float | None:

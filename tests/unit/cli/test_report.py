@@ -89,6 +89,10 @@ def test_the_first_failure_comes_first_with_its_cause_hint_and_log() -> None:
         "failed step: shop/migrate/schema",
         "  error[database/not-null-violation]: the column sku has no value",
         "    hint: give it a default",
+        "  and in attempt 2:",
+        "  error[database/already-exists]: the column sku exists",
+        "  retries could not help: database/not-null-violation does not pass by itself"
+        " ('retry: passing' leaves them out)",
         "  attempt 1: exit code 1 after 0.8 s",
         "  attempt 2: exit code 1 after 0.8 s",
         "  last lines of attempt 1:",

@@ -1,5 +1,11 @@
 from ks_universal.model.containers import EnvVar
-from ks_universal.model.migrations import Migrations, Rollback, Step, effective_steps
+from ks_universal.model.migrations import Migrations, Retry, Rollback, Step, effective_steps
+
+
+def test_the_retry_of_a_step_wins() -> None:
+    steps = (Step(name="a"), Step(name="b", retry=Retry.ALL))
+    given = effective_steps(Migrations(enabled=True, args=("up",), retry=Retry.PASSING, steps=steps))
+    assert [step.retry for step in given] == [Retry.PASSING, Retry.ALL]
 
 
 def test_migrations_that_are_off_have_no_steps() -> None:

@@ -3,6 +3,7 @@
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 import msgspec
 
@@ -53,8 +54,6 @@ _GOES_ON = re.compile(r":\s*(?:\([\w:]+\))?\s*$|\w(?:Exception|Error)\s*$")
 
 _DETAIL = re.compile(r"\bDETAIL: ")
 
-_PATTERNS = Index((pattern, rank) for rank, rule in enumerate(RULES) for pattern in rule.patterns)
-_VAGUE = Index((pattern, rank) for rank, rule in enumerate(RULES) for pattern in rule.vague)
 _RANKS = {name: rank for rank, rule in enumerate(RULES) for name in rule.names}
 
 
@@ -132,7 +131,7 @@ class Diagnosis:
     def _search(self, line: str, whole: str) -> None:
         words = split_words(line)
         self._tool.take(line, words)
-        told = min(((rank, match.start()) for rank, match in _PATTERNS.search(line, words)), default=None)
+        told = min(((rank, match.start()) for rank, match in _patterns().search(line, words)), default=None)
         vague = None if told else min(self._search_vague(line, words), default=None)
         found = told or vague
         if found is None:
@@ -142,7 +141,7 @@ class Diagnosis:
             self._keep(*found, whole, is_told=told is not None)
 
     def _search_vague(self, line: str, words: set[str]) -> Iterator[tuple[int, int]]:
-        for rank, match in _VAGUE.search(line, words):
+        for rank, match in _vague().search(line, words):
             yield rank, match.start()
         if words & _RANKS.keys():
             for match in _NAME.finditer(line):
@@ -174,6 +173,16 @@ class Diagnosis:
         command = None if tool is None else rule.commands.get(tool)
         hint = rule.hint if command is None else f"{rule.hint}; {tool}: {command}"
         return Problem(rule.code, f"{rule.message}: {find.describe()}", hint=hint)
+
+
+@cache
+def _patterns() -> Index[int]:
+    return Index((pattern, rank) for rank, rule in enumerate(RULES) for pattern in rule.patterns)
+
+
+@cache
+def _vague() -> Index[int]:
+    return Index((pattern, rank) for rank, rule in enumerate(RULES) for pattern in rule.vague)
 
 
 def diagnose(lines: Iterable[str], *, stopped: bool = False) -> tuple[Problem, ...]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -35,23 +36,28 @@ def find_word(pattern: str) -> str | None:
 
 
 class Index(Generic[T]):
-    """Patterns, each with what it stands for."""
+    """Patterns, each with what it stands for. They are compiled when they are first tried."""
 
     def __init__(self, patterns: Iterable[tuple[str, T]]) -> None:
-        """Compile the patterns."""
-        self._by_word: dict[str, list[tuple[re.Pattern[str], T]]] = {}
-        self._always: list[tuple[re.Pattern[str], T]] = []
+        """Sort the patterns by their words."""
+        self._by_word: dict[str, list[tuple[str, T]]] = {}
+        self._always: list[tuple[str, T]] = []
         for pattern, meaning in patterns:
             word = find_word(pattern)
             found = self._always if word is None else self._by_word.setdefault(word, [])
-            found.append((re.compile(pattern), meaning))
+            found.append((pattern, meaning))
 
     def search(self, line: str, words: set[str]) -> Iterator[tuple[T, re.Match[str]]]:
         """Give the first match of each pattern in a line, in no order. `words` are those of the line."""
         for pattern, meaning in self._always:
-            if match := pattern.search(line):
+            if match := _compile(pattern).search(line):
                 yield meaning, match
         for word in words & self._by_word.keys():
             for pattern, meaning in self._by_word[word]:
-                if match := pattern.search(line):
+                if match := _compile(pattern).search(line):
                     yield meaning, match
+
+
+@cache
+def _compile(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)

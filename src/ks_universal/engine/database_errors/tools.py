@@ -1,5 +1,7 @@
 """Which migration tool wrote a log, known by its own words and by the names of its files in stack traces."""
 
+from functools import cache
+
 from ks_universal.engine.database_errors.index import Index
 
 MARKS: dict[str, tuple[str, ...]] = {
@@ -72,8 +74,6 @@ MARKS: dict[str, tuple[str, ...]] = {
 }
 """Tool to patterns: regular expressions for a part of a line that no other tool writes."""
 
-_INDEX = Index((mark, tool) for tool, marks in MARKS.items() for mark in marks)
-
 
 class ToolFinder:
     """Finds the tool by the first line of a log that tells; `found` is None until then."""
@@ -85,4 +85,9 @@ class ToolFinder:
     def take(self, line: str, words: set[str]) -> None:
         """Take the next line; `words` are its words."""
         if self.found is None:
-            self.found = min((tool for tool, _ in _INDEX.search(line, words)), key=list(MARKS).index, default=None)
+            self.found = min((tool for tool, _ in _marks().search(line, words)), key=list(MARKS).index, default=None)
+
+
+@cache
+def _marks() -> Index[str]:
+    return Index((mark, tool) for tool, marks in MARKS.items() for mark in marks)

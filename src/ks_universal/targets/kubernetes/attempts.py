@@ -3,15 +3,17 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, LogWritten
+from ks_universal.engine.retries import find_stop, gather_causes
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.logs import LogTail
 from ks_universal.targets.kubernetes.patience import Trouble
 from ks_universal.targets.kubernetes.pods import (
-    ContainerEnd,
     find_failure,
     has_succeeded,
     is_disrupted,
@@ -108,21 +110,18 @@ class PodAttempt:
         timed_out = reason == TIMEOUT
         causes = () if succeeded else self._causes(trouble, timed_out=timed_out, told_to_stop=disrupted)
         telling = self._find_telling()
-        return Attempt(
+        attempt = Attempt(
             number=self.number,
             started=started,
             duration_s=max(0.0, (finished - started).total_seconds()),
             exit_code=exit_code,
-            reason=reason or ("disrupted" if disrupted else self._name_failure(failure)),
+            reason=reason or ("disrupted" if disrupted else None if failure is None else failure.reason or None),
             causes=causes,
             log_tail=self.last_lines(),
             excerpt=telling.diagnosis.excerpt(stopped=timed_out) if causes and telling else (),
         )
-
-    def _name_failure(self, failure: ContainerEnd | None) -> str | None:
-        if failure is not None and failure.exit_code in self._step.migration.fatal_exit_codes:
-            return "one of fatalExitCodes: no retry"
-        return None if failure is None else failure.reason or None
+        stop = None if reason or disrupted else find_stop(self._step.migration, attempt)
+        return attempt if stop is None else msgspec.structs.replace(attempt, reason=stop)
 
     def _causes(self, trouble: Problem | None, *, timed_out: bool, told_to_stop: bool) -> tuple[Problem, ...]:
         if trouble is not None:
@@ -167,7 +166,7 @@ class Attempts:
     @property
     def causes(self) -> tuple[Problem, ...]:
         """The causes of all failures, the first failure's first: it is the one that tells."""
-        return tuple(cause for attempt in self.ended for cause in attempt.causes)
+        return gather_causes(self.ended)
 
     def find_vain_waits(self) -> tuple[Trouble, ...]:
         """Find that the init container which runs waits in vain."""
@@ -190,6 +189,15 @@ class Attempts:
     def was_interrupted(self) -> bool:
         """Whether the last attempt was told to stop from outside, so that its end says nothing about its work."""
         return self.last is not None and is_disrupted(self.last.pod)
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether an attempt has failed with what no retry can mend, and its Job's controller would still try."""
+        if self.retries_left < 0:
+            return False
+        failed = (a.ended for a in self._by_uid.values() if not has_succeeded(a.pod) and not is_disrupted(a.pod))
+        fatal = self._step.migration.fatal_exit_codes  # of these the controller knows
+        return any(e.exit_code not in fatal and find_stop(self._step.migration, e) for e in failed if e is not None)
 
     @property
     def awaits_retry(self) -> bool:
@@ -234,7 +242,7 @@ class Attempts:
             return None
         if is_disrupted(attempt.pod):
             return 0.0
-        if self.retries_left < 0 or ended.exit_code in self._step.migration.fatal_exit_codes:
+        if self.retries_left < 0 or find_stop(self._step.migration, ended) is not None:
             return None
         pause_s: float = _FIRST_PAUSE_S * 2 ** (self._count_failures() - 1)
         return min(pause_s, _LONGEST_PAUSE_S)

@@ -29,12 +29,13 @@ _ENDS = ("Complete", "SuccessCriteriaMet", "Failed")
 class End(Enum):
     """How a Job ends. DONE: its pods have succeeded, which is known about a second before its condition says COMPLETE.
 
-    GONE: it is not there any more, and was not seen to end.
+    HOPELESS: it has retries left which cannot help. GONE: it is not there any more, and was not seen to end.
     """
 
     DONE = auto()
     COMPLETE = auto()
     FAILED = auto()
+    HOPELESS = auto()
     GONE = auto()
 
 
@@ -92,7 +93,8 @@ class JobWatch:
     async def _look(self, job: Json, pods: list[Json], *, resumed: bool) -> Ended | Stuck | None:
         """Take in what Job and pods have become: attempts begin and end, waits are told; None: it goes on."""
         await self.attempts.update(pods, resumed=resumed, stopped=_find_stop(job))
-        hopeless = await self._judge(job, pods)
+        running = [pod for pod in pods if not is_finished(pod)]
+        hopeless = await self._judge(job, running)
         if hopeless is not None:
             return Stuck(hopeless)
         if self.attempts.succeeded >= (job["spec"].get("completions") or 1):
@@ -101,11 +103,13 @@ class JobWatch:
             await self._catch_up(job, resumed=resumed)
         if _is_true(job, "Complete") or _is_true(job, "SuccessCriteriaMet"):
             return Ended(End.COMPLETE, job)
-        return Ended(End.FAILED, job) if _is_true(job, "Failed") else None
+        if _is_true(job, "Failed"):
+            return Ended(End.FAILED, job)
+        is_parallel = (job["spec"].get("parallelism") or 1) > 1
+        return Ended(End.HOPELESS, job) if self.attempts.is_hopeless and (is_parallel or not running) else None
 
-    async def _judge(self, job: Json, pods: list[Json]) -> Problem | None:
+    async def _judge(self, job: Json, running: list[Json]) -> Problem | None:
         """Say what is waited for; give what has kept the Job from its work for too long."""
-        running = [pod for pod in pods if not is_finished(pod)]
         if condition(job, "Failed") or condition(job, "FailureTarget") or condition(job, "Complete"):
             self.say(next((describe_wait(pod) for pod in running if "deletionTimestamp" in pod["metadata"]), ""))
             return None

@@ -122,6 +122,9 @@ class JobRun:
                 return True
             case Ended(End.COMPLETE):
                 return not self._attempts.was_interrupted
+            case Ended(End.HOPELESS):
+                await self._end_retries()
+                raise await self._fail()
             case Ended(End.GONE):
                 raise await self._fail(describe_loss(JOB, self._name))
             case Ended(_, last):
@@ -131,6 +134,8 @@ class JobRun:
 
     def _is_excused(self, job: Json) -> bool:
         """Tell whether the Job only failed because its controller counts deleted pods as failures."""
+        if self._attempts.is_hopeless:
+            return False
         return condition(job, "Failed").get("reason") == "BackoffLimitExceeded" and self._attempts.retries_left >= 0
 
     async def _give_up(self, problem: Problem) -> MigrationFailed:
@@ -148,6 +153,19 @@ class JobRun:
                 await await_change(changed, None)
                 self._observer.check()
         return await self._fail(problem, trouble=problem)
+
+    async def _end_retries(self) -> None:
+        """Have the Job fail now: its controller makes no further pod, as when all retries are used up."""
+        await self._client.patch(JOB, self._name, {"spec": {"backoffLimit": 0}})
+        with self._observer.follow(self._topic) as changed:
+            while self._may_run():
+                await await_change(changed, None)
+                self._observer.check()
+
+    def _may_run(self) -> bool:
+        job = self._observer.job(self._name)
+        running = any(not is_finished(pod) for pod in self._observer.pods(self._topic))
+        return running or (job is not None and may_run(job))
 
     async def _stop(self) -> None:
         """Delete the Job and see its pods gone; their logs are kept in the attempts."""

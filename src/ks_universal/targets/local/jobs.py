@@ -14,10 +14,11 @@ from ks_universal.diagnostics import Problem
 from ks_universal.engine.database_errors import Diagnosis
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, LogWritten, Waited
 from ks_universal.engine.finishing import finish
-from ks_universal.engine.retries import find_retry_delay_s
+from ks_universal.engine.retries import find_retry_delay_s, find_stop, gather_causes
 from ks_universal.errors import MigrationFailed
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
+from ks_universal.resources.objects import Migration
 from ks_universal.targets.local.attempts import JobFolder, Run
 from ks_universal.targets.local.containers import ContainerRequest, PodRequest, is_sidecar
 from ks_universal.targets.local.durable import DurableProcess, Ending, start_durably, take_up
@@ -47,10 +48,10 @@ class JobRun:
         while not attempts or attempts[-1].exit_code != 0:
             number = len(attempts) + 1
             attempt = await self._try(number)
-            attempts.append(attempt)
+            attempts.append(_explain_stop(self._step.migration, attempt))
             retry = partial(find_retry_delay_s, self._step.migration, attempts, first_delay_s=retry_delay_s)
             delay_s = retry(time_left_s=self._time_left())
-            self._emit(AttemptEnded(step=self._step.id, attempt=attempt, retry_in_s=delay_s))
+            self._emit(AttemptEnded(step=self._step.id, attempt=attempts[-1], retry_in_s=delay_s))
             if delay_s is not None:
                 await self._pause(attempts, delay_s)
             elif attempt.exit_code != 0:
@@ -58,7 +59,7 @@ class JobRun:
         return tuple(attempts)
 
     def _give_up(self, attempts: list[Attempt], *, out_of_time: bool) -> MigrationFailed:
-        causes = attempts[0].causes
+        causes = gather_causes(attempts)
         if out_of_time and all(cause.code != _TIMED_OUT for cause in causes):
             causes = (*causes, self._timed_out())
         return MigrationFailed(self._step.id, causes)
@@ -164,6 +165,12 @@ class JobRun:
                 f", last saying: {watch.last}" if watch.last else ""
             )
         return Problem(_TIMED_OUT, message, hint="raise 'timeout', or see in its log what it waited for")
+
+
+def _explain_stop(migration: Migration, attempt: Attempt) -> Attempt:
+    """Say of an attempt that it ends all of them, if it does."""
+    stop = find_stop(migration, attempt)
+    return attempt if stop is None else msgspec.structs.replace(attempt, reason=stop)
 
 
 class _Watch:
