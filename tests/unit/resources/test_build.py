@@ -48,6 +48,19 @@ def test_a_changed_file_that_pods_see_restarts_nothing(render: Render) -> None:
     assert annotations_of(render(READER.format(value="1", restart="true", read=read))) == {}
 
 
+@pytest.mark.parametrize(
+    ("value", "digest"),
+    [
+        ("1", "c1acd060f0642d326774270a589dd4a5"),
+        ("hi \U0001fae8", "f93094a8d5702cd243c6a9bd74fa0203"),
+    ],  # the emoji is younger than Python 3.11
+)
+def test_the_digest_is_the_same_in_all_versions_of_python(render: Render, value: str, digest: str) -> None:
+    read = "envFrom: [{type: configMap, configName: c}]"
+    found = annotations_of(render(READER.format(value=value, restart="true", read=read)))[CONFIG_DIGEST]
+    assert found == digest
+
+
 def test_restarts_can_be_turned_off(render: Render) -> None:
     read = "envFrom: [{type: configMap, configName: c}]"
     assert annotations_of(render(READER.format(value="1", restart="false", read=read))) == {}

@@ -74,11 +74,14 @@ def test_fields_of_the_pod_can_be_read(path: str, value: str) -> None:
     ("reference", "value"),
     [
         ({"resource": "limits.memory"}, "536870912"), ({"resource": "limits.memory", "divisor": "1Mi"}, "512"),
+        ({"resource": "limits.ephemeral-storage"}, "1000000000"),
+        ({"resource": "requests.memory", "divisor": "1Pi"}, "2"),
         ({"resource": "requests.cpu"}, "1"), ({"resource": "requests.cpu", "divisor": "1m"}, "250"),
     ],
 )  # fmt: skip
 def test_resources_are_given_in_the_divisors_units(reference: Json, value: str) -> None:
-    resources = {"limits": {"memory": "512Mi"}, "requests": {"cpu": "250m"}}
+    limits = {"memory": "512Mi", "ephemeral-storage": "1e9"}
+    resources = {"limits": limits, "requests": {"cpu": "250m", "memory": "2Pi"}}
     assert env({"name": "R", "valueFrom": {"resourceFieldRef": reference}}, resources=resources) == {"R": value}
 
 

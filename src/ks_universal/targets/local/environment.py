@@ -10,12 +10,11 @@ from typing import Any
 import msgspec
 
 from ks_universal.diagnostics import Problem
+from ks_universal.model.names import read_quantity
 from ks_universal.resources.objects import Identity
 
 Json = dict[str, Any]
 _REFERENCE = re.compile(r"\$(\$|\(([^)]*)\))")
-_QUANTITY = re.compile(r"([0-9.]+)([a-zA-Z]*)")
-_UNITS = {"": 1, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
 class Sources(msgspec.Struct, frozen=True):
@@ -133,8 +132,8 @@ def _read_resource(reference: Json, container: Json) -> str:
     """Return the limit or request, in the divisor's units, rounded up; without one, what this machine has."""
     kind, _, name = str(reference.get("resource", "limits.cpu")).partition(".")
     quantity = ((container.get("resources") or {}).get(kind) or {}).get(name)
-    amount = _parse_quantity(str(quantity)) if quantity is not None else _machine_has(name)
-    divisor = _parse_quantity(str(reference.get("divisor") or "1")) or 1
+    amount = read_quantity(str(quantity)) if quantity is not None else _machine_has(name)
+    divisor = read_quantity(str(reference.get("divisor") or "1")) or 1
     return str(math.ceil(amount / divisor))
 
 
@@ -142,8 +141,3 @@ def _machine_has(resource: str) -> float:
     if resource == "memory":
         return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     return float(os.cpu_count() or 1)
-
-
-def _parse_quantity(text: str) -> float:
-    match = _QUANTITY.fullmatch(text)
-    return float(match[1]) * _UNITS.get(match[2], 1) if match else 0.0
