@@ -12,7 +12,8 @@ def test_a_key_is_shown_with_its_type_default_meaning_and_keys(ksu: Invoke) -> N
 
 
 def test_a_default_is_shown_as_it_would_be_written(ksu: Invoke) -> None:
-    assert "DEFAULT:  true\n" in ksu("explain", "deployments.*.restartOnConfigChange").out
+    assert "DEFAULT:  needed\n" in ksu("explain", "deployments.*.restartOnConfigChange").out
+    assert "DEFAULT:  false\n" in ksu("explain", "deployments.*.autoCreateService").out
 
 
 def test_without_a_path_the_sections_are_listed(ksu: Invoke) -> None:

@@ -108,6 +108,17 @@ def test_watch_keeps_version_1_when_the_migration_of_version_2_fails(write: Writ
     assert processes_in(folder) == []
 
 
+def test_watch_leaves_what_runs_alone_where_only_replicas_change(write: Write, folder: Path) -> None:
+    first = values()
+    write({"values.yaml": first})
+    with running("--watch") as up:
+        up.read_until("RunEnded")
+        before, steps = processes_in(folder), steps_in(folder)
+        write({"values.yaml": first | {"deployments": {"web": first["deployments"]["web"] | {"replicas": 3}}}})
+        assert up.read_until("RunEnded")["outcome"] == "succeeded"
+        assert (processes_in(folder), steps_in(folder)) == (before, steps)
+
+
 def test_watch_shows_what_is_wrong_and_serves_on(write: Write, folder: Path) -> None:
     write({"values.yaml": values()})
     with running("--watch") as up:

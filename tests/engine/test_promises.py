@@ -330,6 +330,15 @@ def test_when_always_is_written_migrations_run_in_each_deploy() -> None:
     assert not deploy(rendered, world, migrate=MigratePolicy.NEVER)[1].of(AttemptStarted)
 
 
+def test_a_run_says_whose_pods_keep_a_configuration_that_changes() -> None:
+    def build(host: str) -> Rendered:
+        return release({"settings": config(HOST=host)}, web=app(configs=["settings"], restartOnConfigChange="never"))
+
+    _, events = deploy(build("other"), deployed(build("db")))
+    note = "  web reads ConfigMap/settings and is not restarted (restartOnConfigChange: needed restarts it)"
+    assert events.of(RunStarted)[0].plan[-1] == note
+
+
 def test_when_another_application_changed_only_that_one_migrates() -> None:
     world = deployed(release(a=app("one"), b=app("one")))
     _, events = deploy(release(a=app("one"), b=app("one", tag="2.0")), world)

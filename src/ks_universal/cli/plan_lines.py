@@ -20,6 +20,7 @@ def format_plan(preview: Preview) -> Iterator[str]:
     yield f"{preview.release} in {preview.namespace}, revision {preview.revision}:"
     for change in preview.changes:
         yield from _change_lines(change, preview.namespace)
+    yield from (f"  . {note}" for note in preview.notes)
     for migration in preview.migrations:
         yield from _migration_lines(migration)
     for skipped in preview.skipped:

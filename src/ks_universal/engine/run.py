@@ -36,6 +36,7 @@ from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.records import Failure, Outcome, Revision, State
 from ks_universal.plan.show import show_plan
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Step
+from ks_universal.plan.unnoticed import find_unnoticed
 from ks_universal.resources.objects import Rendered
 
 MIGRATIONS_AT_ONCE = 50
@@ -145,7 +146,8 @@ class _Execution:
     def _emit_start(self, warnings: tuple[Problem, ...]) -> None:
         plan = self._plan
         steps = tuple(step.id for step in plan.steps)
-        lines = tuple(show_plan(plan))
+        notes = (f"  {note}" for note in find_unnoticed(plan, self._target.changes))
+        lines = (*show_plan(plan), *notes)
         self._emit(RunStarted(release=plan.release, revision=plan.revision, steps=steps, plan=lines, warnings=warnings))
 
     def _start_ready(self, group: asyncio.TaskGroup) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit
+from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Rendered
@@ -18,7 +19,9 @@ Json = dict[str, Any]
 
 
 class Target(Protocol):
-    """A place to run a release."""
+    """A place to run a release. `changes` is what `check` has found that the plan changes."""
+
+    changes: tuple[ObjectChange, ...]
 
     def lock(self, emit: Emit, *, wait: bool) -> AbstractAsyncContextManager[None]:
         """Hold the release alone. Waits (LockAwaited says for whom) or, without `wait`, raises LockedError."""

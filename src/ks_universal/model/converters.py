@@ -16,7 +16,7 @@ from ks_universal.model.fields import fields_of
 from ks_universal.model.findings import Findings, Trail, hint_for_empty
 from ks_universal.model.passthrough import convert_list, converter_of, converter_of_field
 from ks_universal.model.scalars import Convert
-from ks_universal.model.types import AsYaml, Format, Inline, Kubernetes
+from ks_universal.model.types import AlsoBool, AsYaml, Format, Inline, Kubernetes
 from ks_universal.values.nodes import Mapping, Node, Sequence
 from ks_universal.values.scalars import is_null
 
@@ -79,6 +79,8 @@ def _annotated(annotation: Any) -> Convert:
             return converter_of(extra.definition)
         if isinstance(extra, AsYaml):
             return scalars.convert_any_text
+        if isinstance(extra, AlsoBool):
+            return _also_bool(converter_for(kind), {True: kind(extra.true), False: kind(extra.false)})
     return converter_for(kind)
 
 
@@ -94,6 +96,14 @@ def _one_of(enum: type[StrEnum]) -> Convert:
         return UNSET
 
     return convert
+
+
+def _also_bool(convert: Convert, meanings: dict[bool, StrEnum]) -> Convert:
+    def convert_either(node: Node, trail: Trail, findings: Findings) -> Any:
+        truth = scalars.find_truth(node)
+        return convert(node, trail, findings) if truth is None else meanings[truth]
+
+    return convert_either
 
 
 def _union(convert: Convert, convert_items: Convert | None = None) -> Convert:

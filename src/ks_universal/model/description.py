@@ -15,7 +15,7 @@ from ks_universal.model.application import Application
 from ks_universal.model.choices import choices_of
 from ks_universal.model.converters import NOT_PASSED, inline_definition
 from ks_universal.model.fields import fields_of
-from ks_universal.model.types import AsYaml, Format, Kubernetes
+from ks_universal.model.types import AlsoBool, AsYaml, Format, Kubernetes
 from ks_universal.model.workloads import General
 
 _PLAIN: dict[Any, str] = {str: "text", int: "int64", bool: "bool", Any: "any"}
@@ -36,9 +36,10 @@ class Plain(msgspec.Struct, frozen=True):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """One of some texts."""
+    """One of some texts; `or_bool`: a boolean says one of them, too."""
 
     values: tuple[str, ...]
+    or_bool: bool = False
 
 
 class ListOf(msgspec.Struct, frozen=True):
@@ -154,6 +155,8 @@ def _read_extras(arguments: tuple[Any, ...]) -> Kind:
             return _read_notation(extra.definition)
         if isinstance(extra, AsYaml):
             return Plain("yaml-text")
+        if isinstance(extra, AlsoBool):
+            return Choice(tuple(arguments[0]), or_bool=True)
     return _read_kind(arguments[0])
 
 

@@ -42,6 +42,15 @@ def convert_bool(node: Node, trail: Trail, findings: Findings) -> Any:
     return _refuse(node, trail, findings, "true or false")
 
 
+def find_truth(node: Node) -> bool | None:
+    """Find which boolean `convert_bool` would make of a node; None where it would refuse it."""
+    try:
+        value = resolve(node) if type(node) is Scalar else None
+    except ValueError:
+        return None
+    return _TRUTH.get(value) if isinstance(value, str) else value if isinstance(value, bool) else None
+
+
 def convert_int(node: Node, trail: Trail, findings: Findings) -> Any:
     """A whole number, or its text."""
     return _convert_int(node, trail, findings, 2**63)

@@ -57,8 +57,8 @@ class _Builder:
         match kind:
             case Plain(name):
                 return _PLAIN[name]
-            case Choice(values):
-                return {"enum": [*values, None]}
+            case Choice(values, or_bool):
+                return {"enum": [*values, *(_PLAIN["bool"]["enum"] if or_bool else [None])]}
             case ListOf(item):
                 return {"type": _LIST, "items": self._describe(item)}
             case OrList(scalar, items):

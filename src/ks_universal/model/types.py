@@ -28,6 +28,13 @@ class AsYaml(msgspec.Struct, frozen=True):
     """The value becomes text: a scalar as written, a list or map as YAML."""
 
 
+class AlsoBool(msgspec.Struct, frozen=True):
+    """`true` and `false` are taken as well as the texts, and mean these two of them."""
+
+    true: str
+    false: str
+
+
 Json = dict[str, Any]
 Text = Annotated[str, AsYaml()]
 Labels = dict[str, str]

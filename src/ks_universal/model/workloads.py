@@ -1,5 +1,6 @@
 """Deployments and what they inherit: sections 4, 6 and 21 of the reference."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from ks_universal.model.autoscaling import Autoscaler
@@ -10,7 +11,7 @@ from ks_universal.model.ingresses import Ingress
 from ks_universal.model.migrations import Migrations
 from ks_universal.model.monitors import Monitor
 from ks_universal.model.routes import Route
-from ks_universal.model.types import Format, Inline, Json, Kubernetes, Labels
+from ks_universal.model.types import AlsoBool, Format, Inline, Json, Kubernetes, Labels
 
 
 class ServiceAccountSettings(Format, frozen=True, kw_only=True):
@@ -53,6 +54,14 @@ class PodSettings(Format, frozen=True, kw_only=True):
     pod_spec: Annotated[Json, Inline("PodSpec")] = {}
 
 
+class Restart(StrEnum):
+    """Which changed configuration restarts pods: what they would not see change, all that they read, none."""
+
+    NEEDED = "needed"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class Workload(PodSettings, frozen=True, kw_only=True):
     """What `deploymentsGeneral` and each deployment may say; an entry has the general settings merged in already."""
 
@@ -76,7 +85,7 @@ class Workload(PodSettings, frozen=True, kw_only=True):
     pdb: DisruptionBudget | None = None
     hpa: Autoscaler | None = None
     auto_create_soft_anti_affinity: bool = False
-    restart_on_config_change: bool = True
+    restart_on_config_change: Annotated[Restart, AlsoBool(true="needed", false="never")] = Restart.NEEDED
     deployment_spec: Annotated[Json, Inline("DeploymentSpec")] = {}
 
 

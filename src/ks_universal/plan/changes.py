@@ -1,13 +1,14 @@
 """What a plan changes, field by field, as values; nothing of a Secret is in them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import msgspec
 
+from ks_universal.plan.steps import Apply, Plan, RollOut
 from ks_universal.resources.masking import MASK, mask_secrets
-from ks_universal.resources.objects import Identity, Json
+from ks_universal.resources.objects import Identity, Json, identity
 
 Path = tuple[str | int, ...]
 
@@ -45,6 +46,12 @@ class ObjectChange(msgspec.Struct, frozen=True, kw_only=True):
     fields: tuple[FieldChange, ...] = ()
     refused: bool = False
     kept_by: str = ""
+
+
+def compare_plan(plan: Plan, live: Mapping[Identity, Json]) -> tuple[ObjectChange, ...]:
+    """Compare the objects that a plan applies with the live ones, where nothing is added to those that are applied."""
+    bodies = (step.body for step in plan.steps if isinstance(step, Apply | RollOut))
+    return tuple(compare_objects(identity(body), live.get(identity(body)), body) for body in bodies)
 
 
 def compare_objects(subject: Identity, old: Json | None, new: Json) -> ObjectChange:

@@ -7,6 +7,7 @@ from ks_universal.plan.changes import ObjectChange, strip
 from ks_universal.plan.digest import digest
 from ks_universal.plan.records import State
 from ks_universal.plan.steps import Migrate, Plan, Skipped
+from ks_universal.plan.unnoticed import find_unnoticed
 from ks_universal.plan.when import MigratePolicy
 
 FORMAT = 1
@@ -33,6 +34,8 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     migrations: tuple[PlannedMigration, ...]
     skipped: tuple[Skipped, ...]
     changes: tuple[ObjectChange, ...]
+    notes: tuple[str, ...] = ()
+    """What does not happen, and somebody may expect: see `find_unnoticed`."""
     problems: tuple[Problem, ...]
     digest: str
 
@@ -56,6 +59,7 @@ def build_preview(
         migrations=tuple(_sum_up(step) for step in plan.steps if isinstance(step, Migrate)),
         skipped=plan.skipped,
         changes=changes,
+        notes=tuple(find_unnoticed(plan, changes)),
         problems=problems,
         digest=digest_situation(plan, state),
     )

@@ -2,7 +2,7 @@
 
 from ks_universal.model.application import Application
 from ks_universal.model.containers import Container
-from ks_universal.model.workloads import Deployment
+from ks_universal.model.workloads import Deployment, Restart
 from ks_universal.resources.accounts import find_account_name
 from ks_universal.resources.affinity import build_affinity, spread_pods
 from ks_universal.resources.autoscalers import is_scaled
@@ -19,7 +19,7 @@ from ks_universal.resources.metadata import (
 )
 from ks_universal.resources.objects import Json
 from ks_universal.resources.pods import Pod, build_pod_spec
-from ks_universal.resources.references import read_restart_references
+from ks_universal.resources.references import Reference, read_content, read_restart_references
 
 
 def build_deployment(scope: Scope, name: str, deployment: Deployment, application: Application) -> Json:
@@ -48,13 +48,25 @@ def _build_template(
 ) -> Json:
     pod = _build_pod(scope, name, deployment, application)
     annotations = merge_annotations(scope, deployment.pod_annotations)
-    digest = digest_configs(application.configs, read_restart_references(pod)) if application.configs else None
-    if digest is not None and deployment.restart_on_config_change:
+    references = _list_restarting(pod, deployment.restart_on_config_change) if application.configs else ()
+    digest = digest_configs(application.configs, references)
+    if digest is not None:
         annotations[CONFIG_DIGEST] = digest
     metadata: Json = {"labels": labels}
     if annotations:
         metadata["annotations"] = annotations
     return {"metadata": metadata, "spec": pod}
+
+
+def _list_restarting(pod: Json, restart: Restart) -> tuple[Reference, ...]:
+    """List the configuration whose change restarts the pods."""
+    match restart:
+        case Restart.NEEDED:
+            return read_restart_references(pod)
+        case Restart.ALWAYS:
+            return tuple(read_content(pod))
+        case Restart.NEVER:
+            return ()
 
 
 def _build_pod(scope: Scope, name: str, deployment: Deployment, application: Application) -> Json:

@@ -46,7 +46,9 @@ def read_needs(pod: Json) -> dict[Reference, tuple[str, ...]]:
 def read_content(pod: Json) -> dict[Reference, frozenset[str] | None]:
     """Give the configuration that the containers of a PodSpec read, each with the keys that they read (None: all)."""
     content: dict[Reference, frozenset[str] | None] = {}
-    for holder, name, kind in (*_environment_places(pod), *_volume_places(pod)):
+    mounted = {mount["name"] for mount in _mounts(pod)}
+    files = (place for volume in pod.get("volumes", ()) if volume["name"] in mounted for place in _of(volume))
+    for holder, name, kind in (*_environment_places(pod), *files):
         if kind in _CONFIGURATION:
             keys, known = _list_named_keys(holder), content.get((kind, holder[name]), frozenset())
             content[kind, holder[name]] = known | frozenset(keys) if keys and known is not None else None
@@ -70,7 +72,8 @@ def rename_references(pod: Json, names: Mapping[Reference, str]) -> Json:
 
 def _places(pod: Json) -> Iterator[_Place]:
     yield from _environment_places(pod)
-    yield from _volume_places(pod)
+    for volume in pod.get("volumes", ()):
+        yield from _of(volume)
     for secret in pod.get("imagePullSecrets", ()):
         yield secret, "name", "Secret"
     if pod.get("serviceAccountName"):
@@ -85,11 +88,6 @@ def _environment_places(pod: Json) -> Iterator[_Place]:
                 yield from _named(source, _ENV_SOURCES)
         for group in container.get("envFrom", ()):
             yield from _named(group, _ENV_FROM_SOURCES)
-
-
-def _volume_places(pod: Json) -> Iterator[_Place]:
-    for volume in pod.get("volumes", ()):
-        yield from _of(volume)
 
 
 def _of(volume: Json) -> Iterator[_Place]:
@@ -117,8 +115,11 @@ def _containers(pod: Json) -> Iterator[Json]:
 
 
 def _sub_path_volumes(pod: Json) -> set[str]:
-    mounts = (mount for container in _containers(pod) for mount in container.get("volumeMounts", ()))
-    return {mount["name"] for mount in mounts if mount.get("subPath") or mount.get("subPathExpr")}
+    return {mount["name"] for mount in _mounts(pod) if mount.get("subPath") or mount.get("subPathExpr")}
+
+
+def _mounts(pod: Json) -> Iterator[Json]:
+    return (mount for container in _containers(pod) for mount in container.get("volumeMounts", ()))
 
 
 def _copy(value: Any) -> Any:

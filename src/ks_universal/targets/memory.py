@@ -26,6 +26,7 @@ from ks_universal.engine.events import (
 )
 from ks_universal.engine.retries import find_retry_delay_s, gather_causes
 from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed, RolloutPaused
+from ks_universal.plan.changes import ObjectChange, compare_plan
 from ks_universal.plan.records import Attempt, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.keeping import find_keeper
@@ -151,6 +152,7 @@ class MemoryTarget:
         self, world: World, *, name: str = "memory", switch: KillSwitch | None = None, retry_delay_s: float = 0.0
     ) -> None:
         """`name` is what others are told who wait for the lock."""
+        self.changes: tuple[ObjectChange, ...] = ()
         self._world = world
         self._name = name
         self._switch = switch or KillSwitch()
@@ -173,9 +175,10 @@ class MemoryTarget:
         revisions = tuple(revision for _, revision in sorted(self._world.revisions.items()))
         return State(revisions=revisions, objects=dict(self._world.objects))
 
-    async def check(self, plan: Plan) -> tuple[Problem, ...]:  # noqa: ARG002 - the world says what it finds
+    async def check(self, plan: Plan) -> tuple[Problem, ...]:
         """Find what the world was told to find."""
         self._switch.pass_moment()
+        self.changes = compare_plan(plan, self._world.objects)
         return self._world.problems
 
     async def apply(self, step: Apply, emit: Emit) -> None:

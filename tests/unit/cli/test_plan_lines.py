@@ -56,6 +56,13 @@ def test_a_plan_in_json_has_findings_as_validate_writes_them_and_can_be_read_aga
     assert (saved.digest, saved.problems[0].code) == (preview.digest, "plan/open-gate")
 
 
+def test_a_configuration_that_restarts_nothing_is_a_line_of_the_plan_and_a_note_in_json() -> None:
+    note = "web reads ConfigMap/cfg as files and is not restarted (restartOnConfigChange: always restarts it)"
+    preview = msgspec.structs.replace(build(), notes=(note,))
+    assert list(format_plan(preview)).count(f"  . {note}") == 1
+    assert list(describe_plan(preview)["notes"]) == [note]
+
+
 def test_what_the_server_refuses_is_listed_and_counted_as_what_it_was_to_be() -> None:
     new, old = (Identity("ConfigMap", "ns", name) for name in ("new", "old"))
     refused = (

@@ -38,14 +38,16 @@ def annotations_of(rendered: Rendered) -> Json:
         "volumeMounts: [{name: c, mountPath: /a, subPath: A}]",
     ],
 )
-def test_a_changed_config_restarts_the_pods_that_would_not_see_it(render: Render, read: str) -> None:
-    digests = {annotations_of(render(READER.format(value=v, restart="true", read=read)))[CONFIG_DIGEST] for v in "12"}
+@pytest.mark.parametrize("restart", ["needed", "always", "true", "'true'", "yes"])
+def test_a_changed_config_restarts_the_pods_that_would_not_see_it(render: Render, read: str, restart: str) -> None:
+    digests = {annotations_of(render(READER.format(value=v, restart=restart, read=read)))[CONFIG_DIGEST] for v in "12"}
     assert len(digests) == 2
 
 
-def test_a_changed_file_that_pods_see_restarts_nothing(render: Render) -> None:
+@pytest.mark.parametrize("restart", ["needed", "true"])
+def test_a_changed_file_that_pods_see_restarts_nothing(render: Render, restart: str) -> None:
     read = "volumeMounts: [{name: c, mountPath: /a}]"
-    assert annotations_of(render(READER.format(value="1", restart="true", read=read))) == {}
+    assert annotations_of(render(READER.format(value="1", restart=restart, read=read))) == {}
 
 
 @pytest.mark.parametrize(
@@ -61,9 +63,19 @@ def test_the_digest_is_the_same_in_all_versions_of_python(render: Render, value:
     assert found == digest
 
 
-def test_restarts_can_be_turned_off(render: Render) -> None:
+def test_a_changed_file_restarts_where_the_values_say_always(render: Render) -> None:
+    def digest(value: str, read: str) -> str | None:
+        return annotations_of(render(READER.format(value=value, restart="always", read=read))).get(CONFIG_DIGEST)
+
+    mounts = "volumeMounts: [{name: c, mountPath: /a}]"
+    assert len({digest("1", mounts), digest("2", mounts), None}) == 3
+    assert digest("1", "env: []") is None  # nothing mounts the volume
+
+
+@pytest.mark.parametrize("restart", ["never", "false", "'false'", "off"])
+def test_restarts_can_be_turned_off(render: Render, restart: str) -> None:
     read = "envFrom: [{type: configMap, configName: c}]"
-    assert annotations_of(render(READER.format(value="1", restart="false", read=read))) == {}
+    assert annotations_of(render(READER.format(value="1", restart=restart, read=read))) == {}
 
 
 def test_a_namespace_is_written_only_where_one_is_given() -> None:

@@ -15,6 +15,7 @@ from ks_universal.engine.events import Emit, ObjectChanged
 from ks_universal.engine.finishing import finish
 from ks_universal.errors import MigrationFailed, RolloutFailed, StoppedError
 from ks_universal.model.local import Local
+from ks_universal.plan.changes import ObjectChange, compare_plan
 from ks_universal.plan.records import Attempt, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.keeping import find_keeper
@@ -54,6 +55,7 @@ class LocalTarget:
         """
         self.release = release
         self.namespace = namespace
+        self.changes: tuple[ObjectChange, ...] = ()
         self._local = local
         self._directory = directory
         self._state = StateFolder(state)
@@ -100,6 +102,7 @@ class LocalTarget:
     async def check(self, plan: Plan) -> tuple[Problem, ...]:
         """Find what a process of this machine cannot be given: mounts, keys, commands, ports, the wanted PostgreSQL."""
         self._planned = {step.digest for step in plan.steps if isinstance(step, Migrate)}
+        self.changes = compare_plan(plan, self._live_objects())
         problems = find_problems(plan, self._live_objects(), self._machine(), self._applications.ports())
         return tuple(dict.fromkeys(problems))
 
