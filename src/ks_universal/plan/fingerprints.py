@@ -18,7 +18,7 @@ from ks_universal.resources.objects import Identity, Json, Migration
 _SHORT = 4
 """Hexadecimal digits: enough to name what changed, and too few to find out a password by."""
 _MOST_KEYS = 100
-"""A record of fifty applications that read one large ConfigMap has to fit into one."""
+"""More of one object are not told apart: many applications may read one large ConfigMap, and each has its record."""
 _MOST_NAMED = 3
 
 _OF_THE_APPLICATION = frozenset(("livenessProbe", "readinessProbe", "resizePolicy", "resources", "startupProbe"))
@@ -74,7 +74,7 @@ def name_changes(old: str, new: str) -> str:
     """
     before, after = _read(old), _read(new)
     if before is None or after is None:
-        return "the record was written by an older version"
+        return "the record was written by an older version of ks-universal"
     pick = _pick_images if after.when is When.IMAGE else _pick_all
     clauses = list(_list_changes(pick(before.parts), pick(after.parts)))
     return _enumerate(clauses) if clauses else "the order of steps or containers changed"

@@ -257,7 +257,7 @@ def test_fingerprints_of_older_versions_are_read() -> None:
     now = fingerprint_of(render(web()))
     old = ".".join(["0123456789abcdef"] * 4)
     assert not is_same(old, now)
-    assert name_changes(old, now) == "the record was written by an older version"
+    assert name_changes(old, now) == "the record was written by an older version of ks-universal"
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_what_the_user_asks_for_is_stronger_than_what_the_values_say(word: str) 
 
 def test_a_record_of_an_older_version_makes_migrations_run_once_more() -> None:
     old = msgspec.structs.replace(revision(1, FIRST, FIRST), planned={"web": "a.b.c.d"}, digests={"web": "a.b.c.d"})
-    assert verdict(FIRST, old) == Verdict(True, "the record was written by an older version")
+    assert verdict(FIRST, old) == Verdict(True, "the record was written by an older version of ks-universal")
     assert not verdict(FIRST, old, revision(2, FIRST, FIRST)).run
 
 

@@ -113,7 +113,7 @@ class Records:
             return
         self._shown = outcomes
         metadata = {"name": self._name(revision.number), "labels": self._labels(revision.number, "outcome")}
-        data = {"revision.json": _as_text(revision)}
+        data = {"revision.json": write_shown(revision)}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
         await self._client.apply(CONFIG_MAP, body, force=True)
 
@@ -154,13 +154,15 @@ class Records:
         return {_RELEASE: self._release, _REVISION: str(number), _CONTENT: content}
 
 
-def _as_text(revision: Revision) -> str:
-    """Write a revision as JSON for people; without the logs where a ConfigMap could not hold them."""
-    text = msgspec.json.format(msgspec.json.encode(revision))
-    if len(text) > PART_BYTES:
-        steps = tuple(_without_logs(step) for step in revision.steps)
-        text = msgspec.json.encode(msgspec.structs.replace(revision, steps=steps))
-    return text.decode()
+def write_shown(revision: Revision) -> str:
+    """Write a revision as JSON for people.
+
+    Where a ConfigMap could not hold it, the applications' fingerprints are left out, and then the logs.
+    """
+    brief = msgspec.structs.replace(revision, planned=dict.fromkeys(revision.planned, ""), digests={})
+    bare = msgspec.structs.replace(brief, steps=tuple(map(_without_logs, revision.steps)))
+    texts = (msgspec.json.format(msgspec.json.encode(each)) for each in (revision, brief))
+    return next((text for text in texts if len(text) <= PART_BYTES), msgspec.json.encode(bare)).decode()
 
 
 def _without_logs(step: StepRecord) -> StepRecord:
