@@ -121,6 +121,7 @@ def _describe_settings(migration: Migration, main: Json) -> dict[str, Any]:
     undo = [pod_of(job)["containers"][0] for job in migration.undo]
     settings = {
         "container": main["name"],
+        "namespace": migration.body["metadata"].get("namespace"),
         "phase": migration.phase,
         "backoffLimit": migration.retries,
         "timeout": migration.timeout_s,

@@ -196,6 +196,11 @@ def test_a_volume_that_the_migration_mounts_counts_and_so_does_its_claim() -> No
     assert changes(mount(claim), mount(claim, "2Gi")) == "PersistentVolumeClaim/data changed (spec)"
 
 
+def test_another_namespace_counts() -> None:
+    before, after = (render_values({"deployments": {"web": app("one", namespace=name)}}) for name in "ab")
+    assert changes(before, after) == "namespace changed"
+
+
 def test_of_a_config_only_the_keys_count_that_the_migration_reads() -> None:
     def read(**data: str) -> Rendered:
         source = {"valueFrom": {"configMapKeyRef": {"name": "settings", "key": "A"}}}
