@@ -3,10 +3,11 @@
 import re
 from functools import cache
 
-_CONTROLS = (
+CONTROLS = (
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?"  # sequences
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )
+"""Each of them, as a pattern."""
 _OVERWRITTEN = r"^(\S* +\| )?[^\n]*\r(?=[^\r\n])"
 """What a terminal would write over; not the margin before the lines of a log."""
 _COLOURS = r"(\x1b\[[\d;:]*m)"
@@ -24,9 +25,9 @@ def keep_colours(text: str) -> str:
 
 @cache
 def _compile_all() -> re.Pattern[str]:
-    return re.compile(_CONTROLS)
+    return re.compile(CONTROLS)
 
 
 @cache
 def _compile_all_but_colours() -> re.Pattern[str]:
-    return re.compile(f"{_OVERWRITTEN}|{_COLOURS}|{_CONTROLS}", re.MULTILINE)
+    return re.compile(f"{_OVERWRITTEN}|{_COLOURS}|{CONTROLS}", re.MULTILINE)

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import os
 import pwd
 import shutil
@@ -12,6 +13,9 @@ import psycopg
 import pytest
 
 import ks_universal
+from ks_universal.api.local import open_local, up
+from ks_universal.api.values import load
+from ks_universal.engine.events import Event, LogWritten
 from ks_universal.errors import TargetError
 from ks_universal.model.local import Local, LocalPostgres
 from ks_universal.targets.local import unroot
@@ -287,3 +291,27 @@ def run_server_as(user: int) -> None:
         done = run_as(user, [interpreter, "-c", start, str(folder / "pg")], PYTHONPATH=name, PATH=os.environ["PATH"])
     assert done.stderr == ""
     assert done.stdout.split() == [str(user)] * 3
+
+
+def test_no_leaks_the_password_of_the_server_is_masked(tmp_path: Path) -> None:
+    script = 'echo at $LOCAL_POSTGRES_URL; echo "as JSON {\\"p\\":\\"$LOCAL_POSTGRES_PASSWORD\\"}"'
+    migrations = {"enabled": True, "command": ["sh", "-c"], "args": [script]}
+    main = {"image": "app:1", "command": ["sleep", "60"]}
+    values = {
+        "local": {"postgres": {"user": "ann", "database": "shop", "password": "adm1n-Pw"}},
+        "deployments": {"web": {"migrations": migrations, "containers": {"main": main}, "replicas": 0}},
+    }
+    loaded = load(["-"], stdin=lambda: json.dumps(values))
+    events: list[Event] = []
+
+    async def bring_up() -> None:
+        async with open_local(loaded, "demo", directory=tmp_path, state=tmp_path / "state") as target:
+            await up(loaded, target, events.append, by="ann")
+
+    asyncio.run(bring_up())
+    lines = [event.line for event in events if isinstance(event, LogWritten)]
+    assert len(lines) == 2
+    assert lines[0].startswith("at postgresql://ann:***@127.0.0.1:")
+    assert lines[0].endswith("/shop")
+    assert lines[1] == 'as JSON {"p":"***"}'
+    assert "adm1n-Pw" not in repr(events)

@@ -103,7 +103,7 @@ async def run_planned(  # noqa: PLR0913 - see `run`
     async with hold(lock, rendered.release, wait_s=lock_wait_s):
         state = await target.read(rendered)
         plan = planner(rendered, state)
-        mask = build_mask(rendered, state, plan)
+        mask = await asyncio.to_thread(build_mask, rendered, state, plan)  # the lock is renewed meanwhile
         warnings = mask.problems((*plan.warnings, *await target.check(plan)))
         if has_errors(warnings):
             raise InputError(warnings)

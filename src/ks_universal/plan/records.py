@@ -124,7 +124,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     terminating: dict[Identity, Json] = {}
     """Those that are on their way out and are to be taken for gone: what is wanted of them has to be made anew."""
     secrets: tuple[Json, ...] = ()
-    """Secrets of others that pods of the release read: their values are masked, too."""
+    """Secrets of others that what runs reads: their values are masked, too."""
 
     def __repr__(self) -> str:
         return f"State(revisions={self.revisions!r}, objects={[str(subject) for subject in self.objects]})"

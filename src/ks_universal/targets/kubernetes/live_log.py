@@ -31,6 +31,7 @@ class LiveLog:
         self._job = job
         self._take = take
         self._mask = Mask(())
+        self._known: tuple[Json, ...] = ()
         self._logs: dict[str, LogReader] = {}
         self._done: set[str] = set()
 
@@ -42,7 +43,7 @@ class LiveLog:
         with self._observer.follow(topic) as changed:
             while (job := self._observer.job(self._job)) is not None:
                 changed.clear()
-                self._mask = Mask((*secrets, *await read_secrets(self._client, [job])))
+                await self._learn((*secrets, *await read_secrets(self._client, [job])), job)
                 await self._follow_pods(self._observer.pods(topic))
                 if not may_run(job):  # its end may be observed before that of its last pod
                     listing = await self._client.list(POD, labels=f"batch.kubernetes.io/job-name={self._job}")
@@ -51,6 +52,12 @@ class LiveLog:
                 await changed.wait()
                 self._observer.check()
         return bool(self._logs)
+
+    async def _learn(self, secrets: tuple[Json, ...], job: Json) -> None:
+        """Take Secrets in, where they are others than before."""
+        if secrets != self._known:
+            self._mask = await asyncio.to_thread(Mask, (*secrets, job))
+            self._known = secrets
 
     async def _follow_pods(self, pods: Iterable[Json]) -> None:
         for pod in pods:

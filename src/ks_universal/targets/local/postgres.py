@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.finishing import finish
@@ -58,6 +59,12 @@ class PostgresServer:
             "LOCAL_POSTGRES_DATABASE": database,
             "LOCAL_POSTGRES_URL": f"postgresql://{user}:{password}@{_HOST}:{port}/{database}",
         }
+
+    def as_secret(self) -> dict[str, Any]:
+        """Give what one enters with as a Secret, for it to be masked as one."""
+        names = ("LOCAL_POSTGRES_USER", "LOCAL_POSTGRES_PASSWORD", "LOCAL_POSTGRES_DATABASE")
+        facts = self.facts()
+        return {"kind": "Secret", "metadata": {"name": "local.postgres"}, "stringData": {n: facts[n] for n in names}}
 
     async def start(self, *, fresh: bool = False) -> None:
         """Bring the server up with the wanted user and database, or adopt the one that runs; with `fresh`, wipe first.

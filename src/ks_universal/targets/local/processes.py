@@ -5,13 +5,14 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from ks_universal.engine.finishing import finish
+from ks_universal.engine.masking import CUT
 from ks_universal.targets.local.process_table import (
     MARK,
     RUN,
@@ -24,6 +25,7 @@ from ks_universal.targets.local.process_table import (
 )
 
 MAX_LINE_BYTES = 64 * 1024
+_CUT = CUT.encode()
 _LOOK_AGAIN_S = 0.02
 
 
@@ -136,22 +138,42 @@ async def _open_pipe(descriptor: int) -> Pipe:
 
 
 async def read_lines(output: asyncio.StreamReader) -> AsyncIterator[str]:
-    """Yield lines without their ends; one longer than MAX_LINE_BYTES comes in pieces, bytes that are no UTF-8 as �."""
+    """Yield lines without their ends, bytes that are no UTF-8 as �.
+
+    One longer than MAX_LINE_BYTES comes in pieces, marked where it was cut: what is to be masked may be cut, too.
+    """
     rest = b""
     while chunk := await output.read(MAX_LINE_BYTES):
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            yield decode_line(line)
-        if len(rest) >= MAX_LINE_BYTES:
-            yield decode_line(rest)
-            rest = b""
+            for piece in _split_line(line):
+                yield decode_line(piece)
+        *pieces, rest = _split_line(rest)
+        for piece in pieces:
+            yield decode_line(piece)
     if rest:
         yield decode_line(rest)
 
 
+def _split_line(line: bytes) -> Iterator[bytes]:
+    while len(line) > MAX_LINE_BYTES:
+        piece = _cut(line, MAX_LINE_BYTES - len(_CUT))
+        yield piece + _CUT
+        line = _CUT + line[len(piece) :]
+    yield line
+
+
+def _cut(line: bytes, length: int) -> bytes:
+    """Cut a line between two characters of UTF-8."""
+    while 0 < length < len(line) and line[length] & 0xC0 == 0x80:
+        length -= 1
+    return line[:length]
+
+
 def decode_line(line: bytes) -> str:
     """Make text of a line of output, cut at MAX_LINE_BYTES."""
-    return line[:MAX_LINE_BYTES].decode(errors="replace").rstrip("\r")
+    kept = line if len(line) <= MAX_LINE_BYTES else _cut(line, MAX_LINE_BYTES) + _CUT
+    return kept.decode(errors="replace").rstrip("\r")
 
 
 async def stop_started(file: Path, grace_s: float) -> None:

@@ -95,9 +95,10 @@ class LocalTarget:
 
     async def read(self, rendered: Rendered) -> State:  # noqa: ARG002 - whatever it owns is its own here
         """Read the record and the live objects. A Deployment is live while this program runs it."""
+        secrets = (self._postgres.as_secret(),) if self._postgres else ()
         if self._fresh and not self._begun:
-            return State()
-        return State(revisions=self._state.read_revisions(), objects=self._live_objects())
+            return State(secrets=secrets)
+        return State(revisions=self._state.read_revisions(), objects=self._live_objects(), secrets=secrets)
 
     async def check(self, plan: Plan) -> tuple[Problem, ...]:
         """Find what a process of this machine cannot be given: mounts, keys, commands, ports, the wanted PostgreSQL."""

@@ -1,0 +1,193 @@
+"""Finds many texts in a line at once, also pieces of long ones; the time depends on the line and not on their number.
+
+Each text is known by a few of its characters (a gram), which a line is looked through for. An Aho-Corasick automaton
+would be the usual way: docs/decisions/0014 says why not.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from enum import IntEnum
+from functools import cache
+from typing import NamedTuple
+
+from ks_universal.engine.masking.decoding import Span
+
+SHORTEST = 4
+"""Characters. What is shorter (`1`, `yes`) would mask half of every log and hide nothing that cannot be guessed."""
+PIECE = 48
+"""Characters of a longer text that are found without the rest of it: what tools that wrap lines leave together."""
+CUT = "…"
+"""What is where a line was cut: before and after it, a beginning or an end of a text is enough."""
+
+_SMALL, _USUAL, _LARGE = 3, 6, 12
+"""Characters of a gram, for texts of up to 8, up to PIECE, and more characters."""
+_STEPS = {_SMALL: 2, _USUAL: 4, _LARGE: 2}
+"""Not every place of a line is looked at, so that grams are kept for as many places of a text, one after the other."""
+_PERIOD = PIECE - _LARGE
+"""Long texts have a gram for each place of a line in each piece."""
+_KEPT = 8
+"""Places kept for one gram of long texts: those that repeat themselves are found by others."""
+_LONGEST_CUT = 200
+_LONGEST_ESCAPE = 6
+_LOOK_BACK = 60
+
+IN_URL = r"://[^\s/@:]*:"
+"""What is in a URL before the password, which an `@` follows."""
+NAMED_BEFORE = (
+    r"(?:(?:^|(?<=[\s']))--?p(?:ass(?:word)?)?[= ]?'?"
+    r"|(?i:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|key)\w*'?\s*"
+    r"(?:[:=>]+\s*|\s(?:is|was|by|to)\s+)['(]?"
+    r"|(?i:password|identified by)\s+')"
+)
+"""What a text says before it says a password; quotes are all `'`."""
+
+
+class Where(IntEnum):
+    """Where a text is found: anywhere, as a whole word, or only where what stands before it names a password."""
+
+    ANYWHERE = 0
+    AS_WORD = 1
+    AS_PASSWORD = 2
+
+
+class _Needle(NamedTuple):
+    text: str
+    where: Where
+
+
+class Needles:
+    """The texts that are looked for."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Needle] = {}
+        self._grams: dict[int, dict[str, list[tuple[_Needle, int]]]] = {}
+        self._ends: tuple[list[str], list[str]] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._known)
+
+    def add(self, text: str, where: Where) -> None:
+        """Look for a text, too. Where one is added twice, it is found wherever either says."""
+        before = self._known.get(text)
+        if len(text) < SHORTEST or (before is not None and before.where <= where):
+            return
+        needle = _Needle(text, where)
+        self._known[text] = needle
+        if len(text) > PIECE:
+            self._add_long(needle)
+        else:
+            self._add_short(needle)
+
+    def find(self, line: str) -> Iterator[Span]:
+        """Find them in a line; what is found may overlap."""
+        for width, table in self._grams.items():
+            hits = [at for at in range(0, len(line) - width + 1, _STEPS[width]) if line[at : at + width] in table]
+            if hits:
+                yield from _verify(line, hits, width, table)
+
+    def find_cut(self, line: str) -> Iterator[Span]:
+        """Find their beginnings and ends where the line was cut."""
+        if self._ends is None:
+            texts = [needle.text for needle in self._known.values() if needle.where is not Where.AS_PASSWORD]
+            self._ends = sorted(t[:_LONGEST_CUT] for t in texts), sorted(t[: -_LONGEST_CUT - 1 : -1] for t in texts)
+        beginnings, reversed_ends = self._ends
+        for match in re.finditer(CUT, line):
+            before = line[: match.start()].rstrip()
+            after = line[match.end() :].lstrip()
+            if (span := _find_beginning(before, beginnings)) is not None:
+                yield span
+            if (span := _find_beginning(after[::-1], reversed_ends)) is not None:
+                yield len(line) - span[1], len(line) - span[0]
+
+    def _add_short(self, needle: _Needle) -> None:
+        """Know it by the grams that fewest others have."""
+        width = _SMALL if len(needle.text) < _USUAL + _STEPS[_USUAL] - 1 else _USUAL
+        table = self._grams.setdefault(width, {})
+        last = len(needle.text) - width - _STEPS[width] + 1
+        offset = min((0, last // 2, last), key=lambda at: len(table.get(needle.text[at : at + width], ())))
+        for at in range(offset, offset + _STEPS[width]):
+            table.setdefault(needle.text[at : at + width], []).append((needle, at))
+
+    def _add_long(self, needle: _Needle) -> None:
+        table = self._grams.setdefault(_LARGE, {})
+        text, step = needle.text, _STEPS[_LARGE]
+        last = len(text) - _LARGE - step + 1
+        for start in (*range(0, last, _PERIOD), last):
+            for at in range(start, start + step):
+                gram = text[at : at + _LARGE]
+                places = table.get(gram)
+                if places is None:
+                    table[gram] = [(needle, at)]
+                elif len(places) < _KEPT:
+                    places.append((needle, at))
+
+
+def _verify(line: str, hits: list[int], width: int, table: dict[str, list[tuple[_Needle, int]]]) -> Iterator[Span]:
+    covered: dict[str, int] = {}
+    for at in hits:
+        for needle, offset in table[line[at : at + width]]:
+            if at + width <= covered.get(needle.text, 0):
+                continue
+            span = _match(line, at, needle, offset)
+            if span is not None and _is_there(line, span, needle.where):
+                covered[needle.text] = span[1]
+                yield span
+
+
+def _match(line: str, at: int, needle: _Needle, offset: int) -> Span | None:
+    """Give what of the line agrees with the needle around a common gram; None: not enough of it."""
+    text = needle.text
+    if len(text) <= PIECE:
+        begin = at - offset
+        return (begin, begin + len(text)) if begin >= 0 and line.startswith(text, begin) else None
+    ahead = count_equal(line[at : at + len(text) - offset], text[offset:])
+    behind = count_equal(line[max(0, at - offset) : at][::-1], text[max(0, offset - at) : offset][::-1])
+    return (at - behind, at + ahead) if ahead + behind >= PIECE else None
+
+
+def count_equal(one: str, other: str) -> int:
+    """Count the characters that two texts have in common from their beginnings."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _is_there(line: str, span: Span, where: Where) -> bool:
+    if where is Where.ANYWHERE:
+        return True
+    start, end = span
+    if line[end : end + 1].isalnum():
+        return False
+    if where is Where.AS_WORD and not line[max(0, start - 1) : start].isalnum():
+        return True
+    before = line[max(0, start - _LOOK_BACK) : start]
+    return _ends_with(NAMED_BEFORE, before) or (line[end : end + 1] == "@" and _ends_with(IN_URL, before))
+
+
+def _find_beginning(line: str, beginnings: list[str]) -> Span | None:
+    """Find the longest end of the line that is the beginning of one of the sorted texts.
+
+    The last characters may be what is left of an escape that was cut, too.
+    """
+    for end in range(len(line), max(0, len(line) - _LONGEST_ESCAPE), -1):
+        for start in range(max(0, end - _LONGEST_CUT), end - SHORTEST + 1):
+            found = line[start:end]
+            number = bisect_left(beginnings, found)
+            if number < len(beginnings) and beginnings[number].startswith(found):
+                return start, end
+    return None
+
+
+def _ends_with(pattern: str, text: str) -> bool:
+    return _compile_end(pattern).search(text) is not None
+
+
+@cache
+def _compile_end(pattern: str) -> re.Pattern[str]:
+    return re.compile(f"{pattern}$")
