@@ -8,12 +8,13 @@ import asyncio
 import copy
 import random
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 import httpx2
 import msgspec
+from socksio import SOCKSError
 
 from ks_universal.targets.kubernetes.clock import now_s
 from ks_universal.targets.kubernetes.connection import Connection
@@ -40,6 +41,9 @@ _FIRST_PATIENCE_S = 5.0
 _PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 _TRIES_AFTER_500 = 4
 """A 500 is mostly a webhook that is down, or a request that the server cannot digest: patience would hide it."""
+_LONGEST_ANSWER_BYTES = 256 << 20
+_TRANSFER = frozenset(("content-encoding", "content-length", "transfer-encoding"))
+"""Headers of how an answer was sent; what has been read is none of it any more."""
 _MISREAD = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]")
 """In UTF-8, what JSON may hold as it is and YAML 1.1 refuses (DEL, C1, U+FFFE) or takes for a line end (U+0085, U+2028)
 or a mark (U+FEFF)."""
@@ -65,6 +69,7 @@ class _Line:
 
     def __init__(self, connection: Connection) -> None:
         self.http = connection.http
+        self.proxy = connection.proxy
         self.fence: Fence | None = None
         self.requests = 0
         self.has_answered = False
@@ -108,7 +113,7 @@ class Client:
         if found is None:
             for root in ("/api", "/apis"):
                 answer = await self.request("GET", root, headers={"Accept": _DISCOVERY})
-                self._line.kinds.add(read_discovery(msgspec.json.decode(answer.content)))
+                self._line.kinds.add(read_discovery(read_json(answer, "the server's kinds")))
             found = self._line.kinds.get(kind, api_version)
         return found
 
@@ -127,8 +132,8 @@ class Client:
         answer = await self._json(
             "GET", kind.path(self.namespace), parameters=parameters, what=f"list of {kind.plural}"
         )
-        items = [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in answer["items"] or ()]
-        return Listing(items, answer["metadata"]["resourceVersion"])
+        items = [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in answer.get("items") or ()]
+        return Listing(items, answer["metadata"].get("resourceVersion", ""))
 
     async def apply(self, kind: Kind, body: Json, *, force: bool = False, dry_run: bool = False) -> Json:
         """Apply on the server's side; with `force`, take over the fields that others manage. Returns the object."""
@@ -196,7 +201,10 @@ class Client:
         """
         timeout = httpx2.Timeout(30, connect=5, pool=None, read=silence_s)
         self._line.requests += 1
-        async with self._line.http.stream("GET", path, params=_given(parameters), timeout=timeout) as response:
+        request = self._line.http.build_request("GET", path, params=_given(parameters), timeout=timeout)
+        with _tell_proxy_errors():
+            response = await self._line.http.send(request, stream=True)
+        async with aclosing(response):
             if response.status_code >= 400:
                 raise refuse(response.status_code, await response.aread(), path)
             yield _split_lines(response.aiter_bytes())
@@ -235,7 +243,7 @@ class Client:
             except (httpx2.TransportError, TimeoutError) as error:
                 patience_s = _PATIENCE_S if self._line.has_answered else _FIRST_PATIENCE_S
                 if is_untrusted(error) or now_s() - started > patience_s:
-                    raise unreachable(error, what or path) from error
+                    raise unreachable(error, what or path, self._line.proxy) from error
                 pause_s = _pause_s(tries)
             else:
                 if _is_page(response):
@@ -253,7 +261,22 @@ class Client:
             rest_s = await fence.rest_s() if fence is not None else None
             self._line.requests += 1
             async with asyncio.timeout(rest_s):
-                return await self._line.http.send(request)
+                return await self._send(request)
+
+    async def _send(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request, and read an answer that ends."""
+        with _tell_proxy_errors():
+            response = await self._line.http.send(request, stream=True)
+        content = bytearray()
+        try:
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > _LONGEST_ANSWER_BYTES:
+                    raise misunderstood(response.status_code, request.url.path, "an answer without an end")
+        finally:
+            await response.aclose()
+        headers = [header for header in response.headers.multi_items() if header[0] not in _TRANSFER]
+        return httpx2.Response(response.status_code, headers=headers, content=bytes(content), request=request)
 
     async def _json(
         self,
@@ -267,8 +290,35 @@ class Client:
     ) -> Json:
         headers = {"Content-Type": content_type}
         response = await self.request(method, path, body=body, parameters=parameters, headers=headers, what=what)
-        decoded: Json = msgspec.json.decode(response.content)
-        return decoded
+        return read_object(response, what)
+
+
+@contextmanager
+def _tell_proxy_errors() -> Iterator[None]:
+    """Have what a SOCKS proxy answers wrongly be an error of the connection, as it is with other proxies."""
+    try:
+        yield
+    except SOCKSError as error:
+        raise httpx2.ProxyError(f"the proxy does not speak SOCKS 5: {error}") from error
+
+
+def read_json(response: httpx2.Response, what: str) -> Json:
+    """Read a JSON object. Raises TargetError for anything else."""
+    try:
+        decoded = msgspec.json.decode(response.content)
+    except msgspec.DecodeError:
+        decoded = None
+    if not isinstance(decoded, dict):
+        raise misunderstood(response.status_code, what, "no JSON object")
+    return decoded
+
+
+def read_object(response: httpx2.Response, what: str) -> Json:
+    """Read an object or a list of Kubernetes. Raises TargetError for anything else."""
+    decoded = read_json(response, what)
+    if not isinstance(decoded.get("metadata"), dict):
+        raise misunderstood(response.status_code, what, "no object of Kubernetes")
+    return decoded
 
 
 def encode(body: Json) -> bytes:

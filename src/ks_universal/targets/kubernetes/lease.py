@@ -9,7 +9,7 @@ has succeeded, which it cannot where another has taken over.
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,7 +21,7 @@ import msgspec
 from ks_universal.engine.events import Emit, LockAwaited
 from ks_universal.errors import KsUniversalError, LockedError
 from ks_universal.targets.accounts import name_user
-from ks_universal.targets.kubernetes.client import FIELD_MANAGER, Client
+from ks_universal.targets.kubernetes.client import FIELD_MANAGER, Client, read_object
 from ks_universal.targets.kubernetes.clock import now_s
 from ks_universal.targets.kubernetes.kinds import LEASE
 from ks_universal.targets.kubernetes.refusals import Refusal
@@ -160,7 +160,7 @@ class Lease:
             what="the release's lock",
             fenced=False,
         )
-        self._lease = msgspec.json.decode(answer.content)
+        self._lease = read_object(answer, "the release's lock")
         self._renewed_at = sent_at
         self._renewed.set()
 
@@ -253,7 +253,15 @@ async def _read(client: Client, release: str) -> tuple[Json | None, datetime]:
         if refusal.code != 404:
             raise
         return None, datetime.now(UTC)
-    return msgspec.json.decode(answer.content), parsedate_to_datetime(answer.headers["Date"])
+    return read_object(answer, "the release's lock"), _read_date(answer.headers)
+
+
+def _read_date(headers: Mapping[str, str]) -> datetime:
+    """Read the server's time; that of this machine where something in between has taken it away."""
+    try:
+        return parsedate_to_datetime(headers["Date"])
+    except (KeyError, ValueError):
+        return datetime.now(UTC)
 
 
 def _write_time() -> str:

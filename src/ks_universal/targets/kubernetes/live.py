@@ -5,12 +5,10 @@ from collections import defaultdict
 from collections.abc import Container, Iterable
 from typing import Any
 
-import msgspec
-
 from ks_universal.plan.release import RUN_PODS, pod_of
 from ks_universal.resources.objects import Identity
 from ks_universal.resources.references import read_references
-from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.client import Client, read_json
 from ks_universal.targets.kubernetes.kinds import SECRET, Kind
 from ks_universal.targets.kubernetes.ownership import INSTANCE
 
@@ -63,6 +61,6 @@ async def _read_kind(client: Client, release: str, kind_name: str, wanted: dict[
 async def _read_others(client: Client, kind: Kind, names: Iterable[str]) -> dict[str, Json]:
     path = kind.path(client.namespace)
     answer = await client.request("GET", path, headers={"Accept": _NAMES_ONLY}, what=f"list of {kind.plural}")
-    existing = {item["metadata"]["name"] for item in msgspec.json.decode(answer.content)["items"] or ()}
+    existing = {item["metadata"]["name"] for item in read_json(answer, f"list of {kind.plural}").get("items") or ()}
     found = await asyncio.gather(*(client.get(kind, name) for name in sorted(existing.intersection(names))))
     return {body["metadata"]["name"]: body for body in found if body is not None}

@@ -82,8 +82,8 @@ def is_untrusted(error: Exception) -> bool:
     return "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
-def unreachable(error: Exception, what: str) -> TargetError:
-    """The finding for an API server that does not answer, or cannot be trusted."""
+def unreachable(error: Exception, what: str, proxy: str | None = None) -> TargetError:
+    """The finding for an API server that does not answer, or cannot be trusted; `proxy` names the one in between."""
     if is_untrusted(error):
         code = "kubernetes/certificate"
         message = (
@@ -91,13 +91,14 @@ def unreachable(error: Exception, what: str) -> TargetError:
         )
     else:
         code = "kubernetes/unreachable"
-        message = f"the API server does not answer: {_describe_silence(error)}"
+        way = f", through the proxy {proxy}" if proxy else ""
+        message = f"the API server does not answer{way}: {_describe_silence(error)}"
     return TargetError(Problem(code, f"{what}: {message}", hint=_NEXT_STEPS[code]))
 
 
-def misunderstood(code: int, what: str) -> TargetError:
+def misunderstood(code: int, what: str, sent: str = "a page, or the way to one") -> TargetError:
     """The finding for an answer that no API server gives: a login page, say, or that of a proxy."""
-    message = f"{what}: what answers is no API server: it sent a page, or the way to one (HTTP {code})"
+    message = f"{what}: what answers is no API server: it sent {sent} (HTTP {code})"
     return TargetError(Problem("kubernetes/unreachable", message, hint=_NEXT_STEPS["kubernetes/unreachable"]))
 
 

@@ -35,7 +35,11 @@ class Server:
         if path.partition("/")[0] in self._forbidden:
             return httpx2.Response(403, json={"reason": "Forbidden", "message": 'User "ci" cannot get it'})
         body = self._objects.get(path)
-        return httpx2.Response(404, json={"reason": "NotFound"}) if body is None else httpx2.Response(200, json=body)
+        return (
+            httpx2.Response(404, json={"reason": "NotFound"})
+            if body is None
+            else httpx2.Response(200, json={"metadata": {}, **body})
+        )
 
     def find(self, rendered: Rendered, known: dict[Identity, Json] | None = None) -> list[tuple[str, str]]:
         """Find what misses for the first deploy of a release: codes and messages, all of them warnings."""
