@@ -294,11 +294,14 @@ def run_server_as(user: int) -> None:
 
 
 def test_no_leaks_the_password_of_the_server_is_masked(tmp_path: Path) -> None:
-    script = 'echo at $LOCAL_POSTGRES_URL; echo "as JSON {\\"p\\":\\"$LOCAL_POSTGRES_PASSWORD\\"}"'
+    script = """echo at $URL; echo 'as JSON {"p":"'$PASSWORD'"}'"""
     migrations = {"enabled": True, "command": ["sh", "-c"], "args": [script]}
     main = {"image": "app:1", "command": ["sleep", "60"]}
     values = {
-        "local": {"postgres": {"user": "ann", "database": "shop", "password": "adm1n-Pw"}},
+        "local": {
+            "postgres": {"user": "ann", "database": "shop", "password": "adm1n-Pw"},
+            "env": {"URL": "$(LOCAL_POSTGRES_URL)", "PASSWORD": "$(LOCAL_POSTGRES_PASSWORD)"},
+        },
         "deployments": {"web": {"migrations": migrations, "containers": {"main": main}, "replicas": 0}},
     }
     loaded = load(["-"], stdin=lambda: json.dumps(values))
