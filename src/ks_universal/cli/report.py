@@ -1,6 +1,7 @@
 """What a run came to, for somebody who reads it at three in the morning: what failed first, why, what runs now."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from ks_universal.cli.event_lines import format_attempt, format_duration, format_stopping
 from ks_universal.cli.tracebacks import fold_tracebacks, shows
@@ -136,8 +137,12 @@ class RunReport:
         first = _find_first_failure(attempts)
         causes = _telling(first.causes if first and first.causes else failure.causes)
         yield from _problem_lines(causes)
-        yield from _later_lines(attempts)
-        yield from _attempt_lines(attempts, causes)
+        later = _find_later(attempts)
+        for number, found in later.items():
+            yield f"  and in attempt {number}:"
+            yield from _problem_lines(found)
+        yield from _vain_lines(attempts)
+        yield from _attempt_lines(attempts, (*causes, *chain.from_iterable(later.values())))
         known = {cause for attempt in attempts for cause in attempt.causes}
         yield from _problem_lines([cause for cause in failure.causes if cause not in causes and cause not in known])
         if any(cause.code == _TIMEOUT for cause in failure.causes):
@@ -204,16 +209,21 @@ def _attempt_lines(attempts: list[Attempt], causes: tuple[Problem, ...] = ()) ->
         yield from (f"    | {line}" for line in last)
 
 
-def _later_lines(attempts: Sequence[Attempt]) -> Iterator[str]:
-    """Say what came up only after the first failure, such as what has to be repaired, and that retries were in vain."""
+def _find_later(attempts: Sequence[Attempt]) -> dict[int, tuple[Problem, ...]]:
+    """Find what came up only after the first failure, such as what has to be repaired: by the attempt's number."""
     first = _find_first_failure(attempts)
     known = {_EXIT_CODE, *(cause.code for cause in (first.causes if first else ()))}
+    later = {}
     for attempt in attempts:
-        new = [cause for cause in attempt.causes if cause.code not in known]
+        new = tuple(cause for cause in attempt.causes if cause.code not in known)
         known.update(cause.code for cause in new)
         if new:
-            yield f"  and in attempt {attempt.number}:"
-            yield from _problem_lines(new)
+            later[attempt.number] = new
+    return later
+
+
+def _vain_lines(attempts: Sequence[Attempt]) -> Iterator[str]:
+    """Say that retries were in vain."""
     if lasting := next(filter(None, map(find_lasting, attempts[:-1])), None):
         yield f"  retries could not help: {lasting} does not pass by itself ('retry: passing' leaves them out)"
 

@@ -118,6 +118,20 @@ def test_the_line_that_tells_is_shown_with_its_neighbours_where_the_last_lines_d
     assert lines[3] == "  last lines of attempt 1:"
 
 
+def test_what_only_a_later_attempt_found_is_said_once() -> None:
+    report = RunReport()
+    dirty = Problem("migrations/dirty", "a failed migration is in the record", hint="flyway repair")
+    report.take(AttemptEnded(step=STEP, attempt=attempt(1, 1, CAUSE)))
+    for number in (2, 3):
+        again = msgspec.structs.replace(attempt(number, 1, dirty), reason=dirty.message)
+        report.take(AttemptEnded(step=STEP, attempt=again))
+    report.take(StepFailed(step=STEP, causes=(CAUSE, dirty), outcome=Outcome.MIGRATION_FAILED))
+    lines = list(report.lines(ended(Outcome.MIGRATION_FAILED, {})))
+    at = lines.index("  and in attempt 2:")
+    assert lines[at + 1 : at + 3] == [f"  error[migrations/dirty]: {dirty.message}", "    hint: flyway repair"]
+    assert "\n".join(lines).count(dirty.message) == 1
+
+
 def test_the_line_that_tells_is_shown_once() -> None:
     excerpt = ('  File "/venv/lib/python3.11/site-packages/a.py", line 1, in run', "    go()", "ValueError: no")
     assert told(excerpt=excerpt, tail=("Traceback", *excerpt))[0] == "  last lines of attempt 1:"
