@@ -80,7 +80,7 @@ async def preview(
     state = await target.read(rendered)
     planned = build_plan(rendered, state, migrate=MigratePolicy(migrate), force=force)
     mask = build_mask(rendered, state, planned)
-    problems = mask.problems((*values.problems, *planned.warnings, *await target.check(planned)))
+    problems = mask.problems((*values.problems, *state.problems, *planned.warnings, *await target.check(planned)))
     asked = MigratePolicy(migrate).value
     return mask.preview(build_preview(planned, state, target.changes, problems, migrate=asked, force=force))
 
@@ -139,7 +139,7 @@ async def uninstall(
 
     PersistentVolumeClaims stay unless the target's options say otherwise. Raises InputError where there is no record.
     """
-    if not await target.read_revisions():
+    if not await target.read_revisions() and not target.record_problems:
         raise InputError([_no_record(target)])
     nothing = Rendered(target.release, target.namespace, (), ())
     revision = await run_planned(nothing, target, emit, build_plan, **options)
@@ -194,7 +194,7 @@ async def _read_told(target: KubernetesTarget) -> tuple[tuple[Revision, ...], bo
     if is_dead and revisions and revisions[-1].outcome is Outcome.RUNNING:
         revisions = await target.read_revisions()  # a run writes its end before it gives the lock back
     if not revisions:
-        raise InputError([_no_record(target)])
+        raise InputError(target.record_problems or [_no_record(target)])
     return tell_killed(revisions, is_dead=is_dead), is_known, lock
 
 

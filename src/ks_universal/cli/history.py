@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
-from ks_universal.cli.console import write_result
+from ks_universal.cli.console import show_problems, write_result
 
 if TYPE_CHECKING:
     from ks_universal.targets.kubernetes.target import KubernetesTarget
@@ -23,6 +23,7 @@ def command(name: str, cluster: Cluster, *, output: str, show: int | None) -> in
 
     async def work(target: "KubernetesTarget") -> int:
         revisions = await read_revisions(target, show)
+        show_problems(target.record_problems)
         if output == "json":
             write_result(msgspec.json.format(msgspec.json.encode(revisions)).decode() + "\n")
             return 0

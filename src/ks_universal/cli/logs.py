@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
-from ks_universal.cli.console import write_result
+from ks_universal.cli.console import show_problems, write_result
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import LogWritten
 from ks_universal.errors import InputError
@@ -32,6 +32,7 @@ def command(name: str, step: str | None, cluster: Cluster, *, output: str, attem
 
     async def work(target: "KubernetesTarget") -> int:
         revisions = await read_revisions(target)
+        show_problems(target.record_problems)
         running = [record for record in _select(revisions[-1:], step) if record.outcome is Outcome.RUNNING]
         if follow and running:
             write = _write_event if output == "json" else _write_line if len(running) == 1 else _write_named

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
-from ks_universal.cli.console import write_result
+from ks_universal.cli.console import show_problems, write_result
 from ks_universal.cli.event_lines import format_stopping
 from ks_universal.cli.record_lines import format_revision
 from ks_universal.plan.records import Outcome
@@ -27,6 +27,7 @@ def command(name: str, cluster: Cluster, *, output: str) -> int:
 
     async def work(target: "KubernetesTarget") -> int:
         state = await read_status(target)
+        show_problems(target.record_problems)
         if output == "json":
             write_result(msgspec.json.format(msgspec.json.encode(state)).decode() + "\n")
         else:

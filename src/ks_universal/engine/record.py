@@ -12,7 +12,7 @@ import msgspec
 from ks_universal.engine.digests import Progress, find_digest, find_parts
 from ks_universal.engine.masking import Mask
 from ks_universal.plan.one_off_jobs import find_job_digest, name_job
-from ks_universal.plan.records import Attempt, Failure, Outcome, Revision, State, StepRecord
+from ks_universal.plan.records import FORMAT, Attempt, Failure, Outcome, Revision, State, StepRecord
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.plan.undo import name_migration_job
 from ks_universal.resources.objects import Identity, identity
@@ -106,6 +106,7 @@ class Record:
         objects = dict.fromkeys((*self._inventory, *self._plan.objects))
         return Revision(
             number=self._plan.revision,
+            format=FORMAT,
             release=self._plan.release,
             namespace=self._plan.namespace,
             by=self._by,

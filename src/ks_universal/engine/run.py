@@ -104,7 +104,7 @@ async def run_planned(  # noqa: PLR0913 - see `run`
         state = await target.read(rendered)
         plan = planner(rendered, state)
         mask = await asyncio.to_thread(build_mask, rendered, state, plan)  # the lock is renewed meanwhile
-        warnings = mask.problems((*plan.warnings, *await target.check(plan)))
+        warnings = mask.problems((*state.problems, *plan.warnings, *await target.check(plan)))
         if has_errors(warnings):
             raise InputError(warnings)
         if agree is not None:

@@ -84,6 +84,8 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     number: int
+    format: int = 1
+    """Which fields there are, and what they mean: see FORMAT. Records from before it was written are of format 1."""
     release: str
     namespace: str
     by: str
@@ -116,6 +118,10 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """True: a run of `ks-universal migrate`, after which nothing of its values serves: nothing to go back to."""
 
 
+FORMAT = 2
+"""Of the records that this version writes; it reads those of lower formats, too."""
+
+
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """What is there: revisions, oldest first, and the live bodies of the objects that the release owns or is to own."""
 
@@ -123,6 +129,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     objects: dict[Identity, Json] = {}
     terminating: dict[Identity, Json] = {}
     """Those that are on their way out and are to be taken for gone: what is wanted of them has to be made anew."""
+    problems: tuple[Problem, ...] = ()
+    """What of the record could not be read."""
     secrets: tuple[Json, ...] = ()
     """Secrets of others that what runs reads: their values are masked, too."""
 

@@ -8,14 +8,18 @@ ConfigMap  ks-universal.shop.v7            the same run as plain JSON; it contai
 
 import asyncio
 import base64
+import contextlib
 import gzip
 import hashlib
-from collections.abc import Iterable
-from typing import Any
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
-from ks_universal.plan.records import Outcome, Revision, StepRecord
+from ks_universal.diagnostics import Problem, Severity
+from ks_universal.errors import TargetError
+from ks_universal.plan.records import FORMAT, Outcome, Revision, StepRecord
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, SECRET
@@ -26,6 +30,8 @@ Json = dict[str, Any]
 TYPE = "ks-universal.io/revision"
 PART_BYTES = 900 * 1024
 """What a Secret may hold is 1 MiB in all."""
+_LONGEST_BYTES = 256 << 20
+"""Of a payload when it is unpacked."""
 
 _RELEASE, _REVISION, _CONTENT = "ks-universal.io/release", "ks-universal.io/revision", "ks-universal.io/content"
 _PARTS, _DIGEST = "ks-universal.io/parts", "ks-universal.io/digest"
@@ -42,25 +48,34 @@ class Records:
         self._pending: Revision | None = None
         self._shown: tuple[int, tuple[Outcome, ...]] | None = None
         self._begun: int | None = None
+        self.problems: tuple[Problem, ...] = ()
+        """What could not be read, when it was read last."""
 
     async def read(self) -> tuple[Revision, ...]:
-        """Read all revisions, oldest first. A role that may not read Secrets reads the ConfigMaps."""
+        """Read all revisions, oldest first. A role that may not read Secrets reads the ConfigMaps.
+
+        What cannot be read is left out, and is among `problems`: a warning where the ConfigMap has stood in for it.
+        """
         try:
             listing = await self._client.list(SECRET, labels=self._selector("record"), fields=f"type={TYPE}")
         except Refusal as refusal:
             if refusal.code != 403:
                 raise
             return await self._read_shown()
+        names = [item["metadata"]["name"] for item in listing.items if _is_head(item)]
         payloads = _join(listing.items)
-        revisions = (msgspec.json.decode(gzip.decompress(payload), type=Revision) for payload in payloads.values())
-        return tuple(sorted(revisions, key=lambda revision: revision.number))
+        found = [await self._read_one(name, payloads.get(name)) for name in names]
+        return self._note(found)
 
     async def read_manifests(self, number: int) -> Rendered | None:
         """Read what a revision was made of; None where its record is gone."""
         selector = f"{self._selector('manifests')},{_REVISION}={number}"
         listing = await self._client.list(SECRET, labels=selector, fields=f"type={TYPE}")
-        for payload in _join(listing.items).values():
-            return msgspec.json.decode(gzip.decompress(payload), type=Rendered)
+        for name, payload in _join(listing.items).items():
+            try:
+                return _decode(_unpack(payload), Rendered)
+            except _Unreadable as error:
+                raise TargetError(_describe(f"Secret/{name}", error)) from None
         return None
 
     async def save(self, revision: Revision, rendered: Rendered | None) -> None:
@@ -119,10 +134,29 @@ class Records:
 
     async def _read_shown(self) -> tuple[Revision, ...]:
         listing = await self._client.list(CONFIG_MAP, labels=self._selector("outcome"))
-        texts = (item["data"]["revision.json"] for item in listing.items)
-        return tuple(
-            sorted((msgspec.json.decode(t, type=Revision) for t in texts), key=lambda revision: revision.number)
-        )
+        return self._note([_read_copy(item) for item in listing.items])
+
+    async def _read_one(self, name: str, payload: bytes | None) -> Revision | Problem | tuple[Revision, Problem]:
+        """Read a revision; where its Secret is damaged, from its ConfigMap, with a warning."""
+        try:
+            return _decode_revision(_unpack(payload or b""))
+        except _Unreadable as error:
+            problem = _describe(f"Secret/{name}", error)
+        copy = None
+        with contextlib.suppress(TargetError):
+            copy = await self._client.get(CONFIG_MAP, name)
+        told = problem if copy is None else _read_copy(copy)
+        if isinstance(told, Problem):
+            return problem
+        message = f"{problem.message}; what ConfigMap/{name} says is taken instead"
+        return told, msgspec.structs.replace(problem, message=message, hint=None, severity=Severity.WARNING)
+
+    def _note(self, found: Iterable[Revision | Problem | tuple[Revision, Problem]]) -> tuple[Revision, ...]:
+        pairs = [each if isinstance(each, tuple) else (each,) for each in found]
+        parts = [part for pair in pairs for part in pair]
+        self.problems = tuple(part for part in parts if isinstance(part, Problem))
+        revisions = (part for part in parts if isinstance(part, Revision))
+        return tuple(sorted(revisions, key=lambda revision: revision.number))
 
     async def _prune(self, number: int) -> None:
         """Remove the revisions that are too many, parts that belong to none included."""
@@ -170,19 +204,84 @@ def _without_logs(step: StepRecord) -> StepRecord:
     return msgspec.structs.replace(step, attempts=attempts)
 
 
+class _Unreadable(Exception):  # noqa: N818 - it never leaves this module
+    """What a record holds cannot be read; the text says why, and quotes nothing of it."""
+
+
+_T = TypeVar("_T")
+
+
+def _is_head(secret: Json) -> bool:
+    return not secret["metadata"]["name"].rpartition(".")[2].isdigit()
+
+
+def _unpack(packed: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        content = unpacker.decompress(packed, _LONGEST_BYTES)
+    except zlib.error:
+        raise _Unreadable("it is damaged") from None
+    if unpacker.unconsumed_tail:
+        raise _Unreadable("it is longer than a record can be")
+    if not unpacker.eof:
+        raise _Unreadable("a part of it is missing")
+    return content
+
+
+def _decode(content: bytes | str, kind: type[_T]) -> _T:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise _Unreadable("it is damaged") from None
+
+
+class _Format(msgspec.Struct):
+    format: int = 1
+
+
+def _decode_revision(content: bytes | str) -> Revision:
+    written = _decode(content, _Format).format
+    if written > FORMAT:
+        raise _Unreadable(f"a newer version of ks-universal has written it (format {written}, here {FORMAT})")
+    return _decode(content, Revision)
+
+
+def _read_copy(config: Json) -> Revision | Problem:
+    try:
+        return _decode_revision((config.get("data") or {}).get("revision.json", ""))
+    except _Unreadable as error:
+        return _describe(f"ConfigMap/{config['metadata']['name']}", error)
+
+
+def _describe(subject: str, error: _Unreadable) -> Problem:
+    hint = (
+        "use the newer version" if "newer" in str(error) else "restore it, or delete it to go on without this revision"
+    )
+    return Problem(
+        "record/unreadable", f"{subject}, a part of the release's record, cannot be read: {error}", hint=hint
+    )
+
+
 def _join(secrets: list[Json]) -> dict[str, bytes]:
     """Put the parts of each payload together, by the name of its first part; leaves out what is not complete."""
     by_digest: dict[str, dict[int, bytes]] = {}
     heads: dict[str, tuple[str, int]] = {}
     for secret in secrets:
-        annotations = secret["metadata"]["annotations"]
-        key, text = next(iter(secret["data"].items()))
-        index = int(key.removeprefix("part"))
-        by_digest.setdefault(annotations[_DIGEST], {})[index] = base64.b64decode(text)
-        if index == 0:
-            heads[secret["metadata"]["name"]] = annotations[_DIGEST], int(annotations[_PARTS])
+        for index, digest, count, part in _read_parts(secret):
+            by_digest.setdefault(digest, {})[index] = part
+            if index == 0:
+                heads[secret["metadata"]["name"]] = digest, count
     return {
         name: b"".join(by_digest[digest][index] for index in range(count))
         for name, (digest, count) in heads.items()
-        if len(by_digest[digest]) == count
+        if by_digest[digest].keys() >= set(range(count))
     }
+
+
+def _read_parts(secret: Json) -> Iterator[tuple[int, str, int, bytes]]:
+    """Read the part that a Secret holds: its number, the digest of the whole, how many there are; none if damaged."""
+    annotations: Mapping[str, str] = secret["metadata"].get("annotations") or {}
+    for key, text in (secret.get("data") or {}).items():
+        with contextlib.suppress(KeyError, ValueError):
+            index, count = int(key.removeprefix("part")), int(annotations[_PARTS])
+            yield index, annotations[_DIGEST], count, base64.b64decode(text)

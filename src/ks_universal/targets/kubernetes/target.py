@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ks_universal.diagnostics import Problem
+from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import Emit, ObjectChanged, Waited
 from ks_universal.errors import LockedError, MigrationFailed, RolloutPaused, TargetError
 from ks_universal.plan.changes import ObjectChange
@@ -111,7 +111,13 @@ class KubernetesTarget:
         self._live = {subject: body for subject, body in found.items() if subject not in self._terminating}
         self._rendered = rendered
         self._secrets = await read_secrets(self._client, _list_bodies(rendered), known=found)
-        return State(revisions=revisions, objects=self._live, terminating=self._terminating, secrets=self._secrets)
+        return State(
+            revisions=revisions,
+            problems=self._records.problems if wanted else tuple(map(_warn, self._records.problems)),
+            objects=self._live,
+            terminating=self._terminating,
+            secrets=self._secrets,
+        )
 
     async def check(self, plan: Plan) -> tuple[Problem, ...]:
         """Try everything that would change on the API server, without effect; find what other owners have.
@@ -194,6 +200,11 @@ class KubernetesTarget:
         for observer in self._observers.values():
             await observer.stop()
         await self._client.close()
+
+    @property
+    def record_problems(self) -> tuple[Problem, ...]:
+        """What could not be read of the record, when it was read last."""
+        return self._records.problems
 
     async def read_revisions(self) -> tuple[Revision, ...]:
         """Read the record, oldest run first; also with a role that may only read ConfigMaps."""
@@ -312,6 +323,11 @@ class KubernetesTarget:
         if found is None:
             raise TargetError(describe_unknown(api_version, kind, await self._client.find_kind(kind)))
         return found
+
+
+def _warn(problem: Problem) -> Problem:
+    """Say that something is in the way of other runs, and not of an uninstall, which removes it."""
+    return msgspec.structs.replace(problem, severity=Severity.WARNING)
 
 
 async def create_namespace(client: Client) -> bool:
