@@ -120,7 +120,8 @@ class _Steps:
     def add_deletes(self, kept: Collection[Identity]) -> None:
         """Remove what left the values, after all else, and what pods use when they are gone. Without those `kept`.
 
-        Nothing else waits for another deletion, which a finalizer may hold up for long.
+        Nothing else waits for another deletion, which a finalizer may hold up for long. Only an autoscaler goes before
+        the rollout that says itself again how many pods there are: it would scale them once more.
         """
         before = self._state.revisions[-1].objects if self._state.revisions else ()
         deletes = [self._delete(subject) for subject in dict.fromkeys(before) if subject not in kept]
@@ -130,10 +131,22 @@ class _Steps:
             step.id: live[step.identity] for step in deletes if step.identity in live and step.identity.kind in RUN_PODS
         }
         for step in deletes:
+            rollout = self._find_unscaled(live.get(step.identity))
+            if rollout is not None:
+                self.graph.add_before(step, rollout)
+                continue
             around = step.identity.kind in RUN_PODS | AROUND_PODS
             old_pods = () if around else map(self._await_old_pods, self._release.members)
             leaving = (user for user, body in users.items() if uses(body, step.identity, live.get(step.identity)))
             self.graph.add(step, (*last, *old_pods, *leaving))
+
+    def _find_unscaled(self, leaving: Json | None) -> str | None:
+        """Find the rollout with a number of pods of its own, which what leaves has scaled until now."""
+        if leaving is None or leaving["kind"] != "HorizontalPodAutoscaler":
+            return None
+        target = Identity("Deployment", identity(leaving).namespace, leaving["spec"]["scaleTargetRef"]["name"])
+        wanted = (m for m in self._release.members.values() if m.deployment and identity(m.deployment) == target)
+        return next((_rollout_id(m.name) for m in wanted if m.deployment and "replicas" in m.deployment["spec"]), None)
 
     def add_stops(self, jobs: Iterable[Identity]) -> None:
         """Stop what a killed run has left at work, before all else."""

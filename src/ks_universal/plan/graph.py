@@ -26,6 +26,11 @@ class Graph:
             needs[step.id] = None
         self.add(step)
 
+    def add_before(self, step: Step, other: str) -> None:
+        """Add a step between another one and all that this waits for."""
+        self.add(step, self._needs[other])
+        self.require(other, step.id)
+
     def require(self, step: str, need: str) -> None:
         """Have a step wait for another one."""
         self._needs[step][need] = None

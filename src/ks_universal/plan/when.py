@@ -11,6 +11,7 @@ from ks_universal.model.migrations import When
 from ks_universal.plan.fingerprints import is_same, name_changes
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.plan.release import Member, pod_of
+from ks_universal.resources.containers import find_pull_policy
 from ks_universal.resources.objects import Json
 
 _FAILURES = frozenset((Outcome.MIGRATION_FAILED, Outcome.FAILED))
@@ -119,10 +120,6 @@ def _moving_images(member: Member) -> Iterator[str]:
 
 
 def _may_move(container: Json) -> bool:
-    """Tell whether another image may stand under the name; Kubernetes' defaults for `imagePullPolicy`."""
+    """Tell whether another image may stand under the name."""
     image: str = container["image"]
-    if "@" in image:
-        return False
-    _, colon, tag = image.rpartition("/")[2].partition(":")
-    default = "IfNotPresent" if colon and tag != "latest" else "Always"
-    return bool(container.get("imagePullPolicy", default) == "Always")
+    return "@" not in image and bool(container.get("imagePullPolicy", find_pull_policy(image)) == "Always")

@@ -43,6 +43,12 @@ def build_process(name: str, container: Container, groups: Groups) -> Json:
     return body | _present(resources=container.resources, securityContext=container.security_context)
 
 
+def find_pull_policy(image: str) -> str:
+    """Give the `imagePullPolicy` of a container that names none, as the API server fills it in."""
+    _, colon, tag = image.rpartition("/")[2].partition(":")
+    return "IfNotPresent" if "@" in image or (colon and tag != "latest") else "Always"
+
+
 def add_passed_through(body: Json, fields: Json) -> Json:
     """Add fields that were written under Kubernetes' own names after ours, which win."""
     return {**body, **fields, **body} if fields else body

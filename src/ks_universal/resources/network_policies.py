@@ -14,8 +14,14 @@ from ks_universal.resources.objects import Json
 
 
 def build_network_policy(scope: Scope, name: str, policy: NetworkPolicy) -> Json:
-    """Build a policy; without a selector it is for the pods of the workload of its own name."""
-    spec = {"podSelector": {"matchLabels": build_selector(name, scope.release)}, **policy.kubernetes}
+    """Build a policy; without a selector it is for the pods of the workload of its own name.
+
+    Its types are always written: the API server derives them from the rules once, and would go by those of then when
+    the first egress rule comes, or the last one goes.
+    """
+    types = ["Ingress", "Egress"] if policy.kubernetes.get("egress") else ["Ingress"]
+    selector = {"matchLabels": build_selector(name, scope.release)}
+    spec = {"podSelector": selector, "policyTypes": types, **policy.kubernetes}
     metadata = build_metadata(scope, name, build_labels(scope, name, policy.labels), policy.annotations)
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
 

@@ -298,6 +298,24 @@ def test_nothing_orphaned_deletions_come_last_and_what_pods_use_after_them() -> 
     assert (waiting, kinds) == ({"c", "gone"}, {"ConfigMap", "ServiceAccount", "NetworkPolicy"})
 
 
+METRIC = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}
+SCALED: Json = {"hpa": {"maxReplicas": 4, "metrics": [METRIC]}}
+
+
+@pytest.mark.parametrize(("wanted", "goes_first"), [({"replicas": 2}, True), ({}, False)])
+def test_an_autoscaler_goes_before_the_rollout_that_has_a_number_of_pods_of_its_own(
+    wanted: Json, *, goes_first: bool
+) -> None:
+    old = release(web=app("one", **SCALED), other=app())
+    state = msgspec.structs.replace(live(old), revisions=(revision(objects=plan(old).objects),))
+    built = plan(release(web=app("one", tag="2.0", **wanted), other=app()), state)
+    deletion = "delete HorizontalPodAutoscaler/web"
+    assert (deletion in needs(built)["web/rollout"]) is goes_first
+    assert ("web/rollout" in needs(built)[deletion]) is not goes_first
+    assert "web/migrations/one" in needs(built)[deletion]
+    assert deletion not in needs(built)["other/rollout"]
+
+
 def test_nothing_orphaned_what_pods_use_outlives_them_also_where_their_deletion_has_begun() -> None:
     old = release({"c": config(A="1")}, web=app(), gone=app(configs=["c"]))
     there = live(old).objects

@@ -165,3 +165,19 @@ def test_constraints_of_spreading_count_the_workloads_own_pods_unless_they_say_o
     selector = own["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"]
     assert selector.items() <= own["metadata"]["labels"].items()
     assert other["spec"]["topologySpreadConstraints"][0]["labelSelector"] == {"matchLabels": {"a": "b"}}
+
+
+@pytest.mark.parametrize(
+    ("rules", "types"),
+    [
+        ("ingress: [{}]", ["Ingress"]),
+        ("ingress: [{}], egress: []", ["Ingress"]),
+        ("egress: [{}]", ["Ingress", "Egress"]),
+        ("egress: [{}], policyTypes: [Egress]", ["Egress"]),
+    ],
+)
+def test_the_types_of_a_policy_are_those_that_follow_from_its_rules(
+    render: Render, rules: str, types: list[str]
+) -> None:
+    rendered = render(f"networkPolicies: {{p: {{podSelector: {{}}, {rules}}}}}")
+    assert rendered.objects[0].body["spec"]["policyTypes"] == types

@@ -10,9 +10,9 @@ from typing import Any
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.resources.metadata import CONFIG_DIGEST, VERSION
 from ks_universal.targets.kubernetes.client import FIELD_MANAGER, Client
+from ks_universal.targets.kubernetes.field_owners import Managers, correct_owners
 from ks_universal.targets.kubernetes.kinds import Kind
 from ks_universal.targets.kubernetes.ownership import MANAGED_BY, Owner, annotate, belongs_to, contains, digest
-from ks_universal.targets.kubernetes.refusals import Refusal
 
 Json = dict[str, Any]
 
@@ -62,19 +62,12 @@ async def own(client: Client, kind: Kind, applied: Json) -> Json:
 
     What controllers write (status, scale) stays theirs.
     """
-    managers = applied["metadata"].get("managedFields") or []
-    kept = [entry for entry in managers if entry["manager"] == FIELD_MANAGER or "subresource" in entry]
-    if len(kept) == len(managers):
-        return applied
-    patch = {"metadata": {"managedFields": kept, "resourceVersion": applied["metadata"]["resourceVersion"]}}
-    try:
-        return await client.patch(kind, applied["metadata"]["name"], patch)
-    except Refusal as refusal:
-        if refusal.code != 409:
-            raise
-    # A controller wrote meanwhile: its entry must stay, too.
-    moved_on = await client.get(kind, applied["metadata"]["name"])
-    return applied if moved_on is None else await own(client, kind, moved_on)
+    return await correct_owners(client, kind, applied, _list_ours)
+
+
+def _list_ours(live: Json) -> Managers:
+    managers = live["metadata"].get("managedFields") or []
+    return [entry for entry in managers if entry["manager"] == FIELD_MANAGER or "subresource" in entry]
 
 
 def _without_names(template: Json) -> Json:

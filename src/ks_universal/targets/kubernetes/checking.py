@@ -7,21 +7,24 @@ from typing import Any
 
 import msgspec
 
-from ks_universal.diagnostics import Problem
+from ks_universal.diagnostics import Problem, Severity
 from ks_universal.plan.changes import ObjectChange, compare_objects
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Step
 from ks_universal.resources.keeping import CLAIM
 from ks_universal.resources.objects import Identity, identity
 from ks_universal.resources.places import WORKLOADS, read_template
-from ks_universal.targets.kubernetes.applying import build_applied
+from ks_universal.targets.kubernetes.applying import build_applied, read_crossings
 from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.crossings import REPLICAS, find_conflict, harden, soften
+from ks_universal.targets.kubernetes.field_owners import read_field
 from ks_universal.targets.kubernetes.missing_references import find_missing
 from ks_universal.targets.kubernetes.one_off_jobs import is_replaced, without_identity
 from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, is_as_applied
 from ks_universal.targets.kubernetes.pauses import apply_or_resume, find_pause
 from ks_universal.targets.kubernetes.refusals import Refusal, is_lasting
 from ks_universal.targets.kubernetes.removal import plan_removal, warn_of_end
+from ks_universal.targets.kubernetes.scaling import Scalers
 from ks_universal.targets.kubernetes.unknown_kinds import KindName, describe_unknown, find_unknown_kinds
 
 Json = dict[str, Any]
@@ -33,10 +36,11 @@ _MAY_PASS = re.compile(r"service ?account|failed calling webhook", re.IGNORECASE
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """What came of trying a step: what would change (None: it is a migration), and what is in its way."""
+    """What came of trying a step: what would change (None: it is a migration), what is in its way, and what to know."""
 
     change: ObjectChange | None = None
     problem: Problem | None = None
+    warning: Problem | None = None
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +55,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     owner: Owner
     force: bool
     kept: Container[str]
+    scalers: Scalers
 
 
 async def try_plan(client: Client, plan: Plan, situation: Situation) -> tuple[Trial, ...]:
@@ -113,7 +118,10 @@ async def _try_step(client: Client, step: Step, situation: Situation) -> Trial:
         return Trial(problem=tried if isinstance(tried, Problem) else await _try_pod(client, body))
     marked = build_applied(existing, step.body, owner)
     is_new = identity(body) in situation.terminating
-    trial = await (_try_anew(client, marked) if is_new else _try_change(client, marked, existing, force=force))
+    if is_new:
+        trial = await _try_anew(client, marked)
+    else:
+        trial = await _try_change(client.of(marked), marked, existing, situation)
     if trial.problem is not None or trial.change is None:
         return trial
     changes = trial.change.change != "unchanged"
@@ -130,25 +138,39 @@ async def _try_anew(client: Client, marked: Json) -> Trial:
     return Trial(change, problem)
 
 
-async def _try_change(client: Client, marked: Json, existing: Json | None, *, force: bool) -> Trial:
+async def _try_change(client: Client, marked: Json, existing: Json | None, situation: Situation) -> Trial:
     subject = identity(marked)
     if is_as_applied(existing, marked):
         return Trial(ObjectChange(identity=subject, change="unchanged"))
-    replaced = existing is not None and is_replaced(existing, marked)
-    if replaced:
-        tried = await _try_renamed(client, marked, find_job_digest(marked) or "", force=force)
-    else:
-        tried = await _try(client, marked, force=force)
-    if isinstance(tried, Problem):
+    if existing is not None and is_replaced(existing, marked):
+        tried = await _try_renamed(client, marked, find_job_digest(marked) or "", force=situation.force)
+        if not isinstance(tried, Problem):
+            return Trial(compare_objects(subject, without_identity(existing), without_identity(tried)))
+        return Trial(ObjectChange(identity=subject, change="changed", refused=True), tried)
+    crossings = await read_crossings(client, existing, marked, situation.scalers)
+    conflict = None if situation.force or existing is None else find_conflict(existing, crossings)
+    soft = soften(existing, marked, crossings)
+    tried = conflict or await _try(client, soft, force=situation.force)
+    problem = tried if isinstance(tried, Problem) else None
+    if problem is not None and problem.code == "kubernetes/field-conflict":
         # What others have set is shown as it would be changed: that is what --take-ownership is about.
-        forced = await _try(client, marked, force=True) if tried.code == "kubernetes/field-conflict" else tried
-        if not isinstance(forced, Problem):
-            return Trial(compare_objects(subject, existing, forced), tried)
+        tried = await _try(client, soft, force=True)
+    if isinstance(tried, Problem):
         was_to_be = "created" if existing is None else "changed"
-        return Trial(ObjectChange(identity=subject, change=was_to_be, refused=True), tried)
-    if existing is not None and replaced:
-        return Trial(compare_objects(subject, without_identity(existing), without_identity(tried)))
-    return Trial(compare_objects(subject, existing, tried))
+        return Trial(ObjectChange(identity=subject, change=was_to_be, refused=True), problem)
+    change = compare_objects(subject, existing, harden(tried, marked, crossings))
+    return Trial(change, problem, warning=_warn_of_fewer_pods(marked, change))
+
+
+def _warn_of_fewer_pods(marked: Json, change: ObjectChange) -> Problem | None:
+    """Warn where the number of pods left the values, and no autoscaler has it now: it goes back to one."""
+    pods = [field for field in change.fields if field.path == REPLICAS and read_field(marked, REPLICAS) is None]
+    if not pods or pods[0].new >= pods[0].old:
+        return None
+    becomes = f"{pods[0].old} pods become {pods[0].new}"
+    message = f"{change.identity}: 'replicas' left the values, and no autoscaler is there to have it: {becomes}"
+    hint = "write the number that is wanted, or make the autoscaler first: it then begins with what is there"
+    return Problem("kubernetes/fewer-pods", message, hint=hint, severity=Severity.WARNING)
 
 
 async def _try_renamed(client: Client, job: Json, digest: str, *, force: bool) -> Json | Problem:

@@ -36,6 +36,12 @@ REPLICA_SET = Kind("apps/v1", "ReplicaSet", "replicasets")
 SERVICE_ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 
+AUTOSCALERS = (
+    Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects"),
+)
+"""The kinds that scale what their `scaleTargetRef` names; the second is KEDA's."""
+
 _USUAL = (
     POD,
     SECRET,
@@ -52,7 +58,7 @@ _USUAL = (
     Kind("batch/v1", "CronJob", "cronjobs"),
     Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     Kind("networking.k8s.io/v1", "Ingress", "ingresses"),
-    Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    AUTOSCALERS[0],
     Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
 )
 

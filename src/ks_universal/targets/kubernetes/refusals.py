@@ -1,6 +1,7 @@
 """What the API server and the network refuse, in our words: the one table from lower errors to findings."""
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx2
@@ -29,12 +30,16 @@ QUOTA_HINT = (
     "free something in the namespace, have its ResourceQuota raised, or set the resources that it wants to be set"
 )
 POD_SECURITY_HINT = "set the securityContext that the namespace's Pod Security level asks for"
+_FIELD_CONFLICT = "kubernetes/field-conflict"
+_OWN = ".ks-universal.io/applied"
+"""The end of the path of our own annotation, which whoever changes an object as a whole manages, too."""
+_SCALED = "an autoscaler sets it (kubectl get hpa): leave 'replicas' out, or remove the autoscaler"
 _NEXT_STEPS = {
     "kubernetes/unauthorized": "the credentials of this context have expired or are wrong",
     "kubernetes/forbidden": "ask for these rights; `ks-universal rbac` prints the smallest Role",
     "kubernetes/quota": QUOTA_HINT,
     "kubernetes/pod-security": POD_SECURITY_HINT,
-    "kubernetes/field-conflict": "let that manager give the field up, or take it over with --take-ownership",
+    _FIELD_CONFLICT: "let that manager give the field up, or take it over with --take-ownership",
     "kubernetes/namespace-missing": "create it, or deploy with --create-namespace",
     "kubernetes/namespace-terminating": "wait until it is gone (kubectl get namespace), then use --create-namespace",
     "kubernetes/unreachable": "check the address in the kubeconfig, and the network",
@@ -54,12 +59,22 @@ def refuse(code: int, answer: bytes, what: str) -> Refusal:
     message = str(status.get("message") or answer[:500].decode(errors="replace") or f"HTTP {code}")
     problem_code = _classify(code, reason, message, status)
     hint = _IMMUTABLE if _LASTING.search(message) else _NEXT_STEPS.get(problem_code)
-    if problem_code == "kubernetes/field-conflict":
-        message = _describe_conflict(status)
+    if problem_code == _FIELD_CONFLICT:
+        fields = tuple(dict.fromkeys(map(_name_field, _conflicts(status))))
+        return Refusal(code, reason, describe_managers(what, _read_managers(status)), fields)
     # What is wrong with the namespace is so for each object: it is said once.
     text = message if problem_code == "kubernetes/namespace-missing" else f"{what}: {message}"
-    fields = dict.fromkeys(map(_name_field, _conflicts(status)))
-    return Refusal(code, reason, Problem(problem_code, text, hint=hint), tuple(fields))
+    return Refusal(code, reason, Problem(problem_code, text, hint=hint))
+
+
+def describe_managers(what: str, fields: Mapping[str, Sequence[str]]) -> Problem:
+    """Say which fields of an object others manage. `fields`: manager to the paths of these."""
+    theirs = {
+        manager: [path for path in paths if not path.endswith(_OWN)] or paths for manager, paths in fields.items()
+    }
+    told = "; ".join(f"{manager} manages {', '.join(paths)}" for manager, paths in theirs.items())
+    is_scaled = theirs == {"kube-controller-manager": ["spec.replicas"]}
+    return Problem(_FIELD_CONFLICT, f"{what}: {told}", hint=_SCALED if is_scaled else _NEXT_STEPS[_FIELD_CONFLICT])
 
 
 def is_lasting(problem: Problem) -> bool:
@@ -123,7 +138,7 @@ def _status(answer: bytes) -> Json:
 
 def _classify(code: int, reason: str, message: str, status: Json) -> str:
     if code == 409 and _conflicts(status):
-        return "kubernetes/field-conflict"
+        return _FIELD_CONFLICT
     if code == 403 and is_quota(message):
         return "kubernetes/quota"
     if code == 403 and "violates PodSecurity" in message:
@@ -155,10 +170,10 @@ def _name_field(cause: Json) -> str:
     return str(cause.get("field", "")).lstrip(".")
 
 
-def _describe_conflict(status: Json) -> str:
-    """Say who has which fields: the API's causes read `conflict with "kubectl" using apps/v1`, `.spec.replicas`."""
+def _read_managers(status: Json) -> dict[str, list[str]]:
+    """Read who has which fields: the API's causes read `conflict with "kubectl" using apps/v1`, `.spec.replicas`."""
     fields: dict[str, list[str]] = {}
     for cause in _conflicts(status):
         manager = str(cause.get("message", "")).partition('"')[2].partition('"')[0]
         fields.setdefault(manager or "another manager", []).append(_name_field(cause))
-    return "; ".join(f"{manager} manages {', '.join(names)}" for manager, names in fields.items())
+    return fields

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ks_universal.targets.kubernetes.kinds import (
+    AUTOSCALERS,
     CONFIG_MAP,
     DEPLOYMENT,
     EVENT,
@@ -33,6 +34,8 @@ def build_role(owner: Owner, namespace: str, kinds: Iterable[Kind]) -> Json:
         rights[_group(kind), kind.plural].update(_APPLY)
     for kind in (JOB, DEPLOYMENT, REPLICA_SET, POD, EVENT):
         rights[_group(kind), kind.plural].update(_WATCH)
+    for kind in AUTOSCALERS:
+        rights[_group(kind), kind.plural].add("list")
     rights["", "pods/log"].add("get")
     rights["", "events"].add("create")
     if namespace == owner.namespace:

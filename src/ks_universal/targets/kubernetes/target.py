@@ -19,7 +19,7 @@ from ks_universal.resources.keeping import CLAIM
 from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.targets.kubernetes.adoption import own, warn_of_helm
 from ks_universal.targets.kubernetes.announcements import Announcement, Announcer
-from ks_universal.targets.kubernetes.applying import build_applied
+from ks_universal.targets.kubernetes.applying import apply_over, build_applied, read_crossings
 from ks_universal.targets.kubernetes.checking import Situation, try_plan
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.jobs import JobRun
@@ -30,7 +30,6 @@ from ks_universal.targets.kubernetes.live_log import LiveLog
 from ks_universal.targets.kubernetes.observer import Observer
 from ks_universal.targets.kubernetes.one_off_jobs import remove_old_job
 from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, home_of, is_as_applied
-from ks_universal.targets.kubernetes.pauses import apply_or_resume
 from ks_universal.targets.kubernetes.pods import is_stopping
 from ks_universal.targets.kubernetes.readiness import is_settled
 from ks_universal.targets.kubernetes.records import Records
@@ -38,6 +37,7 @@ from ks_universal.targets.kubernetes.refusals import Refusal
 from ks_universal.targets.kubernetes.removal import Wait, is_terminating, remove, see_gone
 from ks_universal.targets.kubernetes.rollout import Rollout
 from ks_universal.targets.kubernetes.rules import build_role
+from ks_universal.targets.kubernetes.scaling import Scalers
 from ks_universal.targets.kubernetes.staging import RUN
 from ks_universal.targets.kubernetes.unknown_kinds import describe_unknown
 from ks_universal.targets.kubernetes.workloads import Workload, read_workloads
@@ -125,12 +125,19 @@ class KubernetesTarget:
         `changes` says afterwards what would.
         """
         live = {**self._live, **{identity(body): body for body in self._secrets}}
-        force = self._options.take_ownership
-        situation = Situation(live=live, terminating=self._terminating, owner=self._owner, force=force, kept=self._kept)
+        situation = Situation(
+            live=live,
+            terminating=self._terminating,
+            owner=self._owner,
+            force=self._options.take_ownership,
+            kept=self._kept,
+            scalers=self._scalers(),
+        )
         trials = await try_plan(self._client, plan, situation)
         self.changes = tuple(trial.change for trial in trials if trial.change is not None)
         helm = warn_of_helm(self._live.values(), self._owner) if self._options.take_ownership else ()
-        return tuple(dict.fromkeys((*helm, *(trial.problem for trial in trials if trial.problem is not None))))
+        found = [problem for trial in trials for problem in (trial.warning, trial.problem) if problem is not None]
+        return tuple(dict.fromkeys((*helm, *found)))
 
     async def apply(self, step: Apply, emit: Emit) -> None:
         """Apply the object, unless it is known to be as given."""
@@ -283,7 +290,8 @@ class KubernetesTarget:
         kind = await self._kind(key.kind, body["apiVersion"])
         await remove_old_job(client, self._observe(client), live, body)
         force = self._options.take_ownership
-        while is_terminating(applied := await apply_or_resume(client, kind, body, force=force)):
+        crossings = await read_crossings(client, live, body, self._scalers())
+        while is_terminating(applied := await apply_over(client, kind, live, body, crossings, force=force)):
             await see_gone(client, kind, applied, wait)  # somebody has deleted it since it was read
             live = None
         if foreign is not None:
@@ -306,6 +314,10 @@ class KubernetesTarget:
         kind = await self._kind(key.kind, old["apiVersion"])
         await see_gone(client, kind, old, wait)
         return await client.get(kind, key.name)
+
+    def _scalers(self) -> Scalers:
+        bodies = () if self._rendered is None else tuple(_list_bodies(self._rendered))
+        return Scalers(self._owner, bodies)
 
     @property
     def _kept(self) -> frozenset[str]:

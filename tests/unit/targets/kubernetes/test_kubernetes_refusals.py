@@ -2,7 +2,7 @@ import httpx2
 import msgspec
 import pytest
 
-from ks_universal.targets.kubernetes.refusals import is_schema_error, refuse, unreachable
+from ks_universal.targets.kubernetes.refusals import describe_managers, is_schema_error, refuse, unreachable
 
 
 def answer(message: str, reason: str = "", **details: object) -> bytes:
@@ -64,6 +64,30 @@ def test_a_field_conflict_names_managers_and_fields() -> None:
     assert problem.code == "kubernetes/field-conflict"
     assert problem.message == "Deployment/a: kubectl manages spec.replicas, spec.paused; hpa manages spec.x"
     assert "--take-ownership" in (problem.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ((".spec.x", ".metadata.annotations.ks-universal.io/applied"), "spec.x"),
+        ((".metadata.annotations.ks-universal.io/applied",), "metadata.annotations.ks-universal.io/applied"),
+    ],
+)
+def test_a_field_conflict_names_the_programs_own_annotation_only_where_it_is_all(
+    fields: tuple[str, ...], told: str
+) -> None:
+    causes = [
+        {"reason": "FieldManagerConflict", "message": 'conflict with "kubectl-rollout" using apps/v1', "field": field}
+        for field in fields
+    ]
+    problem = refuse(409, answer("Apply failed", "Conflict", causes=causes), "Deployment/a").problem
+    assert problem.message == f"Deployment/a: kubectl-rollout manages {told}"
+
+
+def test_a_number_of_pods_that_an_autoscaler_sets_is_told_from_what_somebody_has_changed() -> None:
+    problem = describe_managers("Deployment/a", {"kube-controller-manager": ["spec.replicas"]})
+    assert "autoscaler" in (problem.hint or "")
+    assert "autoscaler" not in (describe_managers("Deployment/a", {"kubectl": ["spec.replicas"]}).hint or "")
 
 
 def test_an_object_that_does_not_fit_its_schema_is_not_a_passing_error() -> None:
