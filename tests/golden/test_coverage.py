@@ -28,10 +28,12 @@ WITHOUT_OBJECTS = {
     "Application.fullnameOverride",
     "Application.global",
     "Application.local",
+    "Migrations.retry",
+    "Step.retry",
     *LOCAL.split(),
     *POSTGRES.split(),
 }
-"""What is taken and makes nothing: the chart's dead key, what expressions read, what `up` needs."""
+"""What is taken and makes nothing: the chart's dead key, what expressions read, how a run retries, what `up` needs."""
 FIXED_WORDS = {"Claim.accessModes", "EnvFrom.type"}
 """They have to be there and take few texts: neither leaving them out nor lengthening them says anything."""
 
