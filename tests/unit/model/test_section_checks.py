@@ -139,7 +139,11 @@ def rules(text: str) -> str:
         ("configs: {c: {data: {a: b}, binaryData: {a: aGk=}}}", "names/duplicate"),
         ("configs: {c: {data: {a: b}, secretType: kubernetes.io/tls}}", "values/contradiction"),
         ("configs: {c: {type: secret, secretType: kubernetes.io/dockercfg, data: {a: b}}}", "values/missing-key"),
+        (f"configs: {{c: {{data: {{a: {'x' * 1048576}, b: c}}}}}}", "kubernetes/too-large"),
+        (f"configs: {{c: {{type: secret, data: {{a: {'ä' * 524289}}}}}}}", "kubernetes/too-large"),
+        (f"configs: {{c: {{binaryData: {{a: {'AAAA' * 349525}AAA=}}}}}}", "kubernetes/too-large"),
     ],
+    ids=lambda value: str(value)[:60],
 )  # fmt: skip
 def test_one_finding_names_what_is_wrong(text: str, code: str) -> None:
     assert find(text) == [("error", code)]
@@ -233,3 +237,8 @@ def test_a_misspelt_key_is_recognised_among_the_many_of_a_cron_job() -> None:
     tree, _ = parse_yaml(cron("schedule: '@daily', concurencyPolicy: Forbid, shedule: x"), "values.yaml")
     hints = [problem.hint for problem in parse_application(tree).problems]
     assert hints == ["did you mean 'concurrencyPolicy'?", "did you mean 'schedule'?"]
+
+
+@pytest.mark.parametrize("data", [f"data: {{a: {'x' * 1048576}}}", f"binaryData: {{a: {'AAAA' * 349525}AA==}}"])
+def test_a_config_that_is_just_as_large_as_it_may_be_is_none_too_large(data: str) -> None:
+    assert find(f"configs: {{c: {{{data}}}}}") == []

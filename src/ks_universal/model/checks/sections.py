@@ -13,6 +13,7 @@ _NEEDED = {
     "kubernetes.io/ssh-auth": ("ssh-privatekey",),
     "kubernetes.io/tls": ("tls.crt", "tls.key"),
 }
+_MOST_BYTES = 1024 * 1024
 _ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 
 
@@ -40,6 +41,10 @@ def _check_config(path: Path, config: Config, report: Report) -> None:
         if not _is_base64(text):
             clause = "is no base64"
             report.error("values/wrong-type", (*path, "binaryData", key), clause, "write the output of 'base64 FILE'")
+    size_bytes = _measure(config)
+    if size_bytes > _MOST_BYTES:
+        clause = f"holds {size_bytes} bytes; a ConfigMap or Secret takes {_MOST_BYTES}"
+        report.error("kubernetes/too-large", path, clause, "put large files into the image or a volume", key=True)
     if config.type is not ConfigType.SECRET and report.is_written((*path, "secretType")):
         clause = "is only for secrets"
         report.error("values/contradiction", (*path, "secretType"), clause, "write 'type: secret'", key=True)
@@ -47,6 +52,15 @@ def _check_config(path: Path, config: Config, report: Report) -> None:
         if key not in seen:
             clause = f"needs the key '{key}', as its secretType says"
             report.error("values/missing-key", (*path, "data"), clause, key=True)
+
+
+def _measure(config: Config) -> int:
+    """Count bytes as the API server does: of the values alone, and of base64 what it stands for."""
+    plain = (*config.data.values(), *config.string_data.values())
+    encoded = ("".join(text.split()) for text in config.binary_data.values())
+    return sum(len(text.encode()) for text in plain) + sum(
+        len(text) * 3 // 4 - text[-2:].count("=") for text in encoded
+    )
 
 
 def _is_base64(text: str) -> bool:

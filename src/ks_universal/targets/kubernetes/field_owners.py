@@ -19,6 +19,10 @@ Json = dict[str, Any]
 Managers = list[Json]
 
 
+_NO_CHANGE = ("/f:kubectl.kubernetes.io/restartedAt", "/.")
+"""The annotation of `kubectl rollout restart`, which starts the same pods anew; and that a map is there at all."""
+
+
 class Named(msgspec.Struct, frozen=True):
     """The element of a list that has a name: `Named("data")` is that of `[{"name": "data"}, {"name": "tmp"}]`."""
 
@@ -67,6 +71,27 @@ def find_owners(live: Json, path: Path) -> Iterator[Json]:
     for entry in live["metadata"].get("managedFields") or ():
         if _find(entry.get("fieldsV1", {}), path) is not None:
             yield entry
+
+
+def find_changers(live: Json, path: Path) -> dict[str, tuple[str, ...]]:
+    """Find who has changed a part of an object since we applied it: managers to the fields that only they have."""
+    ours = {field for entry in find_owners(live, path) if is_ours(entry) for field in _walk(entry, path)}
+    changed: dict[str, tuple[str, ...]] = {}
+    for entry in find_owners(live, path):
+        theirs = tuple(field for field in _walk(entry, path) if field not in ours and not field.endswith(_NO_CHANGE))
+        if theirs and entry["manager"] != FIELD_MANAGER:
+            changed[entry["manager"]] = theirs
+    return changed
+
+
+def _walk(entry: Json, path: Path) -> Iterator[str]:
+    """List the fields of an entry below a path, as the server writes them: `f:containers/k:{"name":"main"}/f:image`."""
+    open_ = [("", _find(entry["fieldsV1"], path) or {})]
+    while open_:
+        name, fields = open_.pop()
+        if not fields:
+            yield name
+        open_ += [(f"{name}/{key}".lstrip("/"), below) for key, below in fields.items()]
 
 
 def is_ours(entry: Json) -> bool:

@@ -42,6 +42,7 @@ _NEXT_STEPS = {
     _FIELD_CONFLICT: "let that manager give the field up, or take it over with --take-ownership",
     "kubernetes/namespace-missing": "create it, or deploy with --create-namespace",
     "kubernetes/namespace-terminating": "wait until it is gone (kubectl get namespace), then use --create-namespace",
+    "kubernetes/too-large": "put large files into the image or a volume",
     "kubernetes/unreachable": "check the address in the kubeconfig, and the network",
     "kubernetes/certificate": "check address and certificate authority in the kubeconfig: another cluster answers,"
     " its certificates were renewed, or a proxy stands between",
@@ -145,6 +146,8 @@ def _classify(code: int, reason: str, message: str, status: Json) -> str:
         return "kubernetes/pod-security"
     if code == 404 and _details(status).get("kind") == "namespaces":
         return "kubernetes/namespace-missing"
+    if "Too long: may not be more than 1048576 bytes" in message:
+        return "kubernetes/too-large"
     if "because it is being terminated" in message:
         return "kubernetes/namespace-terminating"
     if "admission webhook" in message or "ValidatingAdmissionPolicy" in message:

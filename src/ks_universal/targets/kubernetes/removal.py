@@ -111,11 +111,16 @@ def is_terminating(live: Json | None) -> bool:
     return live is not None and "deletionTimestamp" in live["metadata"]
 
 
+def describe_end(live: Json) -> str:
+    """Say that an object is being deleted, and what holds it."""
+    finalizers = _list_finalizers(live)
+    held = f" (finalizers: {finalizers})" if finalizers else ""
+    return f"{live['kind']}/{live['metadata']['name']} is being deleted{held}"
+
+
 def warn_of_end(live: Json, *, is_wanted: bool) -> Problem:
     """Say that an object is being deleted, and whether it is to be made anew. With a claim goes its data: an error."""
-    name = f"{live['kind']}/{live['metadata']['name']}"
-    finalizers = _list_finalizers(live)
-    message = f"{name} is being deleted" + (f" (finalizers: {finalizers})" if finalizers else "")
+    message = describe_end(live)
     if live["kind"] == CLAIM:
         severity = Severity.ERROR if is_wanted else Severity.WARNING
         message += ": its data goes with the last pod that uses it"

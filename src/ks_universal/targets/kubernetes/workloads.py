@@ -4,13 +4,15 @@ from typing import Any
 
 import msgspec
 
-from ks_universal.diagnostics import Problem
+from ks_universal.diagnostics import Problem, Severity
 from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.field_owners import find_changers
 from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, POD, REPLICA_SET
 from ks_universal.targets.kubernetes.ownership import INSTANCE, Owner, belongs_to
 from ks_universal.targets.kubernetes.pauses import find_foreign_pause
 from ks_universal.targets.kubernetes.pods import is_stopping, owner
 from ks_universal.targets.kubernetes.readiness import new_pods, old_pods, read_progress
+from ks_universal.targets.kubernetes.removal import describe_end, is_terminating
 from ks_universal.targets.kubernetes.troubles import find_trouble
 
 Json = dict[str, Any]
@@ -50,7 +52,8 @@ def _read(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> Workl
     own = [pod for pod in pods if owner(pod)[1].rpartition("-")[0] == name]
     troubles = [find_trouble(pod, ()) for pod in new_pods(deployment, replica_sets, own)]
     progress = read_progress(deployment, replica_sets, own)
-    said = [problem for problem in (find_foreign_pause(deployment), progress.failure) if problem is not None]
+    found = (find_foreign_pause(deployment), _find_end(deployment), _find_other_template(deployment), progress.failure)
+    said = [problem for problem in found if problem is not None]
     return Workload(
         name=name,
         images={
@@ -63,3 +66,21 @@ def _read(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> Workl
         stopping=sum(map(is_stopping, old_pods(deployment, replica_sets, own))),
         problems=tuple(dict.fromkeys((*said, *(trouble.problem for trouble in troubles if trouble is not None)))),
     )
+
+
+def _find_end(deployment: Json) -> Problem | None:
+    if not is_terminating(deployment):
+        return None
+    hint = "deploy again: it is made anew when it is gone"
+    return Problem("kubernetes/terminating", describe_end(deployment), hint=hint, severity=Severity.WARNING)
+
+
+def _find_other_template(deployment: Json) -> Problem | None:
+    """Find that somebody has changed the pods since they were rolled out, as `kubectl rollout undo` does."""
+    changers = find_changers(deployment, ("spec", "template"))
+    if not changers:
+        return None
+    name, who = deployment["metadata"]["name"], ", ".join(changers)
+    message = f"Deployment/{name}: {who} has changed its pods since they were rolled out"
+    hint = "'ks-universal plan' shows how; 'deploy --take-ownership' brings them back"
+    return Problem("kubernetes/changed-pods", message, hint=hint, severity=Severity.WARNING)
