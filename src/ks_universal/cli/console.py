@@ -1,5 +1,6 @@
 """Writes results to standard output, and findings to standard error."""
 
+import contextlib
 import errno
 import os
 import sys
@@ -11,6 +12,7 @@ import click
 from ks_universal.controls import keep_colours
 from ks_universal.diagnostics import Problem, Severity
 
+MAX_SHOWN = 100
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 
@@ -38,16 +40,27 @@ def discard_output(error: OSError) -> None:
     """
     if error.errno not in {errno.EPIPE, errno.EIO}:
         reason = os.strerror(error.errno or 0).lower()
-        click.echo(f"the output cannot be written any more: {reason}; what runs goes on", err=True)
+        say(f"the output cannot be written any more: {reason}; what runs goes on")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
 
+def say(text: str) -> None:
+    """Write a line to standard error; where that takes no more (its reader is gone, its disk full), nothing ends."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
+
+
 def show_problems(problems: Sequence[Problem]) -> None:
-    """Write findings to standard error, in the order given."""
-    for problem in problems:
-        click.echo(keep_colours(format_problem(problem, colour=wants_colour(sys.stderr.isatty()))), err=True)
+    """Write findings to standard error, in the order given: of very many the first ones, errors before warnings."""
+    shown = problems
+    if len(problems) > MAX_SHOWN:
+        shown = sorted(problems, key=lambda problem: problem.severity is Severity.WARNING)[:MAX_SHOWN]
+    for problem in shown:
+        say(keep_colours(format_problem(problem, colour=wants_colour(sys.stderr.isatty()))))
+    if rest := len(problems) - len(shown):
+        say(f"and {rest:,} more; 'ks-universal validate -o json' lists all findings about values")
 
 
 def format_problem(problem: Problem, *, colour: bool) -> str:

@@ -2,6 +2,8 @@
 
 import click
 
+from ks_universal.cli.console import say
+
 
 @click.command()
 @click.argument("name")
@@ -12,7 +14,9 @@ def command(name: str) -> None:
     from ks_universal.api.local import down
     from ks_universal.cli.event_view import TextView
     from ks_universal.cli.foreground import STATE
+    from ks_universal.targets.local.state import refuse_link
 
+    refuse_link(STATE)
     view = TextView()
     try:
         ran = asyncio.run(down(name, view, state=STATE / name))
@@ -20,4 +24,4 @@ def command(name: str) -> None:
         raise click.Abort from None
     finally:
         view.close()
-    click.echo(f"{name} is stopped" if ran else f"nothing of {name} runs from this folder", err=True)
+    say(f"{name} is stopped" if ran else f"nothing of {name} runs from this folder")

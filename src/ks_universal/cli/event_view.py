@@ -4,13 +4,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from zlib import crc32
 
-import click
 import msgspec
 from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from ks_universal.cli.console import describe_problem, discard_output, show_problems
+from ks_universal.cli.console import describe_problem, discard_output, say, show_problems
 from ks_universal.cli.event_lines import PROGRAM, Line, format_event
 from ks_universal.cli.plan_lines import describe_plan
 from ks_universal.cli.repetitions import RepetitionFold
@@ -53,7 +52,7 @@ class JsonView:
 
     def say(self, text: str) -> None:
         """Tell people, beside the events."""
-        click.echo(text, err=True)
+        say(text)
 
     def show(self, problems: Sequence[Problem]) -> None:
         """Write findings, those of one cause at once."""

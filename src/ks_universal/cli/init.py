@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ks_universal.api.values import load
-from ks_universal.cli.console import write_result
+from ks_universal.cli.console import say, write_result
 from ks_universal.cli.starting_values import TOOLS, write_starting_values
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
@@ -31,7 +31,7 @@ def command(file: str, tool: str | None, name: str, image: str | None, *, force:
         write_result(text)
         return
     _write(file, text, force=force)
-    click.echo(f"wrote {file}; check it with: ks-universal validate -f {file}", err=True)
+    say(f"wrote {file}; check it with: ks-universal validate -f {file}")
 
 
 def _write(file: str, text: str, *, force: bool) -> None:

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
-from ks_universal.cli.console import show_problems, write_result
+from ks_universal.cli.console import say, show_problems, write_result
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import LogWritten
 from ks_universal.errors import InputError
@@ -47,7 +47,7 @@ def command(name: str, step: str | None, cluster: Cluster, *, output: str, attem
         lines = [line for record, attempts in chosen for line in format_log(revision, record, attempts)]
         write_result("".join(f"{line}\n" for line in lines))
         for record in running:
-            click.echo(f"{record.id} of revision {revisions[-1].number} has not ended: -f follows it", err=True)
+            say(f"{record.id} of revision {revisions[-1].number} has not ended: -f follows it")
         return 0
 
     return read_from_cluster(cluster, name, work)

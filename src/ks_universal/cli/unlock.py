@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from ks_universal.cli.cluster import Cluster, open_view, read_from_cluster, takes_cluster
-from ks_universal.cli.console import write_result
+from ks_universal.cli.console import say, write_result
 from ks_universal.cli.statuses import LOCKED
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import LockedError
@@ -32,9 +32,9 @@ def command(name: str, cluster: Cluster, *, output: str, force: bool) -> int:
         if output == "json":
             write_result(msgspec.json.encode({"release": name, "broken": holder}).decode() + "\n")
         elif holder is None:
-            click.echo(f"{name} is not locked", err=True)
+            say(f"{name} is not locked")
         else:
-            click.echo(f"{name} is free; it was locked by {holder}", err=True)
+            say(f"{name} is free; it was locked by {holder}")
         return 0
 
     return read_from_cluster(cluster, name, work)

@@ -4,7 +4,7 @@ import click
 import msgspec
 
 from ks_universal.api.values import render
-from ks_universal.cli.console import count_problems, describe_problem, show_problems, write_result
+from ks_universal.cli.console import count_problems, describe_problem, say, show_problems, write_result
 from ks_universal.cli.object_checks import CheckObjects, checks_objects
 from ks_universal.cli.options import Source, takes_values
 from ks_universal.diagnostics import Problem, has_errors, sort_problems
@@ -33,7 +33,7 @@ def command(source: Source, output: str, check: CheckObjects | None) -> int:
         write_result(_write_json(problems))
     else:
         show_problems(problems)
-        click.echo(count_problems(problems), err=True)
+        say(count_problems(problems))
     return int(has_errors(problems))
 
 
