@@ -61,6 +61,23 @@ def test_findings_are_shown_and_are_status_1(write: Write, folder: Path, watch: 
     assert processes_in(folder) == []
 
 
+def test_values_of_the_command_line_are_in_no_list_of_processes(write: Write, folder: Path) -> None:
+    write({"values.yaml": values(), "word": "from-a-file"})
+    given = [
+        "--set=configs.c.data.A=Zq72-set",
+        "--set-string=configs.c.data.B=Zq73",
+        "--set-literal=configs.c.data.C=Zq74",
+    ]
+    result = up_until_ready(*given, '--set-json=configs.c.data.D="Zq75"', "--set-file=configs.c.data.E=word")
+    assert (result.returncode, result.stderr) == (0, "")
+    commands = processes_in(folder)
+    assert any("ks_universal" in command for command in commands)
+    assert not any("Zq7" in command or "word" in command for command in commands)
+    (applied,) = (folder / ".ks-universal" / "web" / "objects").glob("ConfigMap.*")
+    data = json.loads(applied.read_text())["data"]
+    assert data == {"A": "Zq72", "B": "Zq73", "C": "Zq74", "D": "Zq75", "E": "from-a-file"}
+
+
 def test_a_locked_release_is_status_5(write: Write) -> None:
     write({"values.yaml": values()})
     with running() as up:

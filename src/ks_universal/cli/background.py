@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from ks_universal.api.values import check_release
+from ks_universal.cli.detached import join_arguments
 from ks_universal.cli.event_view import View
 from ks_universal.cli.file_watch import FileWatch, watching
 from ks_universal.cli.foreground import STATE, Request
@@ -21,7 +22,7 @@ from ks_universal.cli.interruption import Interruption
 from ks_universal.cli.statuses import INTERRUPTED, REFUSED, find_run_status
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import Event, RunEnded
-from ks_universal.targets.local.state import make_common, make_private
+from ks_universal.targets.local.state import FREE_THE_DISK, make_common, make_private, telling_of_disk
 
 _Process = subprocess.Popen[bytes]
 
@@ -30,8 +31,10 @@ async def run_in_background(request: Request, view: View) -> int:
     """Start the release; returns 0 when all is ready, and else the exit status when nothing of it is left."""
     check_release(request.name)
     make_common(STATE)
-    folder = Path(tempfile.mkdtemp(prefix="up-", dir=make_private(request.state)))
-    (folder / "events").touch()
+    state = make_private(request.state)
+    with telling_of_disk(state):
+        folder = Path(tempfile.mkdtemp(prefix="up-", dir=state))
+        (folder / "events").touch()
     async with watching([str(folder / "events")]) as watch:
         process = _start(request, folder)
         follower = _Follower(process, folder, watch, view, refused_for_good=request.watch)
@@ -68,12 +71,17 @@ def list_arguments(request: Request) -> list[str]:
 
 
 def _start(request: Request, folder: Path) -> _Process:
-    command = [sys.executable, "-m", "ks_universal", *list_arguments(request)]
     stdin = None if "-" in request.source.list_files() else subprocess.DEVNULL
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "ks_universal.cli.detached", str(reading), request.name]
     with (folder / "events").open("wb") as events, (folder / "errors").open("wb") as errors:
-        return subprocess.Popen(  # noqa: S603 - this program
-            command, stdin=stdin, stdout=events, stderr=errors, start_new_session=True
+        process = subprocess.Popen(  # noqa: S603 - this program
+            command, stdin=stdin, stdout=events, stderr=errors, start_new_session=True, pass_fds=[reading]
         )
+    os.close(reading)
+    with contextlib.suppress(BrokenPipeError), os.fdopen(writing, "wb") as pipe:  # one that has ended is heard of later
+        pipe.write(join_arguments(list_arguments(request)))
+    return process
 
 
 class _Follower:
@@ -89,6 +97,7 @@ class _Follower:
         self._view = view
         self._refused_for_good = refused_for_good
         self._rest = b""
+        self._has_shown = False
 
     async def follow(self) -> int:
         """Show what happens until the first run has ended; returns its exit status."""
@@ -115,6 +124,7 @@ class _Follower:
 
     def _show(self, line: bytes) -> int | None:
         """Show a line of the other process; returns the exit status if the line decides it."""
+        self._has_shown = True
         fields: dict[str, Any] = msgspec.json.decode(line)
         if fields["type"] == "Problem":
             problem = msgspec.convert(fields, Problem)
@@ -126,7 +136,11 @@ class _Follower:
 
     def _fail(self) -> int:
         """It has ended before its first run had: what it said of that is all there is."""
-        sys.stderr.write((self._folder / "errors").read_text())
+        said = (self._folder / "errors").read_text()
+        sys.stderr.write(said)
+        if self._rest or not (said or self._has_shown):
+            message = f"{self._folder}: what the run said could not be written there"
+            self._view.show([Problem("local/disk", message, hint=FREE_THE_DISK)])
         return self._process.returncode or REFUSED
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from ks_universal.targets.local.durable import DurableProcess, take_up
-from ks_universal.targets.local.state import StateFolder, write_durably
+from ks_universal.targets.local.state import StateFolder, list_folders, write_durably
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -34,9 +34,14 @@ class JobFolder:
         """Return what an unsettled run of attempts is of; None when the next run begins anew."""
         try:
             content = (self.path / "run.json").read_bytes()
-        except FileNotFoundError:
+        except OSError:
             return None
-        return None if (self.path / "settled").exists() else msgspec.json.decode(content, type=Run)
+        if (self.path / "settled").exists():
+            return None
+        try:
+            return msgspec.json.decode(content, type=Run)
+        except msgspec.MsgspecError:  # of what the attempts are nobody can tell
+            return None
 
     def settle(self) -> None:
         """Mark the attempts as done with; their logs stay until the next run."""
@@ -49,19 +54,19 @@ class JobFolder:
 
     def attempts(self) -> list[int]:
         """Return the numbers of the attempts that have begun."""
-        return sorted(int(folder.name) for folder in self.path.glob("[0-9]*"))
+        return sorted(int(folder.name) for folder in list_folders(self.path) if folder.name.isdecimal())
 
     def processes(self) -> Iterator[DurableProcess]:
         """Yield all that was begun here, ended or not, the latest first."""
         for number in reversed(self.attempts()):
-            for folder in sorted((self.path / str(number)).iterdir()):
+            for folder in list_folders(self.path / str(number)):
                 if process := take_up(folder):
                     yield process
 
 
 def job_folders(state: StateFolder) -> list[JobFolder]:
     """Return the folders of all Jobs that ever ran here."""
-    return [JobFolder(path) for path in sorted((state.path / "attempts").glob("*"))]
+    return [JobFolder(path) for path in list_folders(state.path / "attempts")]
 
 
 async def open_run(state: StateFolder, job: str, *, step: str, digest: str) -> tuple[JobFolder, Run]:

@@ -26,6 +26,7 @@ async def stop_release(release: str, emit: Emit, state: Path) -> bool:
     Returns whether a process held it or anything was left. Its record and data stay.
     """
     folder = StateFolder(state)
+    folder.refuse_links()
     if not (folder.path / "lock").exists():
         return False
     folder.stop_waiting()

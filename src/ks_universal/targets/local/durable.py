@@ -13,16 +13,19 @@ from pathlib import Path
 
 import msgspec
 
+from ks_universal.diagnostics import Problem
+from ks_universal.errors import TargetError
 from ks_universal.targets.local.process_table import ENTRY, Entry, is_running, read_entry
 from ks_universal.targets.local.processes import Process, ProcessRequest, decode_line, start, stop_started
-from ks_universal.targets.local.state import make_private
+from ks_universal.targets.local.state import FREE_THE_DISK, list_folders, make_private
 
 _SHIM = (
     'folder=${0%/*}\ncommand -p mkdir "$folder/started" 2>/dev/null || exit 125\n'
     + ENTRY
     + """\
 { "$@" 2>&1 </dev/null; status=$?
-  echo "$status" >"$folder/exit.new"; command -p mv -f "$folder/exit.new" "$folder/exit"; echo "$status" >&2
+  { echo "$status" >"$folder/exit.new" && command -p mv -f "$folder/exit.new" "$folder/exit"; } 2>/dev/null
+  echo "$status" >&2
 } | { trap '' PIPE HUP INT TERM; command -p tee "$folder/log" 2>/dev/null; }
 """
 )
@@ -83,8 +86,8 @@ class DurableProcess:
         started = (self.slot / "started").stat().st_mtime
         exit_file = self.slot / "exit"
         last = next((f for f in (exit_file, self.slot / "log") if f.exists()), self.slot / "started")
-        status = int(exit_file.read_text()) if exit_file.exists() else None
-        return Ending(status, datetime.fromtimestamp(started, UTC), max(0.0, last.stat().st_mtime - started))
+        duration_s = max(0.0, last.stat().st_mtime - started)
+        return Ending(_read_status(exit_file), datetime.fromtimestamp(started, UTC), duration_s)
 
 
 class _OwnProcess(DurableProcess):
@@ -98,11 +101,17 @@ class _OwnProcess(DurableProcess):
         """See above. The command's end is the end: what it left in the background is stopped."""
         pump = asyncio.create_task(_pump(self._process, on_line))
         try:
-            await self._process.read_status()
+            said = await self._process.read_status()
+            if not (self.slot / "entry").exists():
+                message = f"{self.slot}: nothing could be written there, so the migration was not started"
+                raise TargetError(Problem("local/disk", message, hint=FREE_THE_DISK))
             # The last lines are on their way, unless something in the background keeps the output open.
             await asyncio.wait([pump], timeout=_OUTPUT_GRACE_S)
             await self.stop(0)
-            return self._ending()
+            ending = self._ending()
+            if ending.status is None and said.isdecimal():  # the disk did not take it: it is full, say
+                ending = msgspec.structs.replace(ending, status=int(said))
+            return ending
         finally:
             pump.cancel()
             self._process.close()
@@ -137,8 +146,15 @@ def take_up(folder: Path) -> DurableProcess | None:
     return None
 
 
+def _read_status(file: Path) -> int | None:
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def _slots(folder: Path) -> list[Path]:
-    return sorted(folder.glob("[0-9]*")) if folder.exists() else []
+    return [slot for slot in list_folders(folder) if slot.name.isdecimal()]
 
 
 def _read_log(log: Path, offset: int, on_line: Callable[[str], None], *, final: bool) -> int:

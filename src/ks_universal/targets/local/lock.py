@@ -13,6 +13,7 @@ from ks_universal.engine.events import Emit, LockAwaited
 from ks_universal.errors import LockedError
 from ks_universal.targets.accounts import name_account
 from ks_universal.targets.local.process_table import Entry, is_running, read_start
+from ks_universal.targets.local.state import telling_of_disk
 
 _DYING_S = 0.3
 
@@ -53,11 +54,13 @@ class FileLock:
             descriptor = self._open()
             await _wait(descriptor)
         self._descriptor = descriptor
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, _describe_holder(with_process=self._runs).encode(), 0)
+        with telling_of_disk(self._path):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, _describe_holder(with_process=self._runs).encode(), 0)
 
     def _open(self) -> int:
-        return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        with telling_of_disk(self._path):
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
     def release(self) -> None:
         """Give the lock back; fine when it is not held."""
@@ -72,7 +75,7 @@ def read_holder(path: Path) -> Entry | None:
     try:
         _, pid, started = path.read_text().splitlines()
         holder = Entry(int(pid), started)
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None
     return holder if is_running(holder) else None
 

@@ -22,7 +22,7 @@ from ks_universal.targets.local.postgres_binaries import Programs, choose_progra
 from ks_universal.targets.local.postgres_setup import SUPERUSER, ServerAddress, create_database, is_same_server
 from ks_universal.targets.local.process_table import read_start
 from ks_universal.targets.local.processes import stop_family
-from ks_universal.targets.local.state import make_private, write_durably
+from ks_universal.targets.local.state import make_private, telling_of_disk, write_durably
 
 _HOST = "127.0.0.1"
 _START_S = 60.0
@@ -43,9 +43,12 @@ class PostgresServer:
 
     def read_port(self) -> int:
         """Return the port that is wanted, or was used last, or PostgreSQL's own."""
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            return self._settings.port or int((self._folder / "port").read_text())
-        return self._settings.port or 5432
+        if self._settings.port:
+            return self._settings.port
+        with contextlib.suppress(OSError, ValueError):
+            port = int((self._folder / "port").read_text())
+            return port if 0 < port < 65536 else 5432
+        return 5432
 
     def facts(self) -> dict[str, str]:
         """Return what `local.env` may refer to: where the server is, and as whom to enter."""
@@ -95,15 +98,23 @@ class PostgresServer:
             self._process = None
 
     def _address(self) -> ServerAddress:
-        password = (self._folder / "superuser").read_text()
+        file = self._folder / "superuser"
+        try:
+            password = file.read_text()
+        except (OSError, ValueError):
+            message = f"the password of the embedded PostgreSQL cannot be read from {file}"
+            raise TargetError(Problem("local/postgres", message, hint="begin anew: up --fresh")) from None
         return ServerAddress(host=_HOST, port=self.read_port(), password=password, data=str(self._data))
 
     async def _is_up(self) -> bool:
         """Tell whether our server runs: a process of its id that serves our data, and not a stranger on its port."""
         pid = _read_pid(self._data)
-        if pid is None or read_start(pid) is None or not (self._folder / "superuser").exists():
+        if pid is None or read_start(pid) is None:
             return False
-        return await is_same_server(self._address())
+        try:
+            return await is_same_server(self._address())
+        except TargetError:  # without the password nobody can tell
+            return False
 
     def _wipe(self) -> None:
         make_private(self._folder)  # refuses a symbolic link
@@ -197,7 +208,8 @@ class PostgresServer:
 
 async def _spawn(programs: Programs, name: str, *words: str, log: Path) -> asyncio.subprocess.Process:
     """Start a program in a session of its own: the terminal's Ctrl-C is not for it, it is stopped last."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with telling_of_disk(log):
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         return await asyncio.create_subprocess_exec(
             *programs.command(name), *words, stdin=asyncio.subprocess.DEVNULL, stdout=descriptor, stderr=descriptor,

@@ -109,7 +109,7 @@ async def run_pre_stop(container: ContainerRequest, grace_s: float) -> None:
     """Run a container's `preStop` command, if it has one, to its end or for as long as the grace lasts."""
     handler = ((container.spec.get("lifecycle") or {}).get("preStop") or {}).get("exec")
     if handler:
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, OSError):  # what the hook cannot do keeps nothing from its end
             async with asyncio.timeout(grace_s):
                 await _run(handler.get("command") or (), container.process)
 

@@ -14,6 +14,9 @@ import msgspec
 MARK = "KS_UNIVERSAL_ENTRY"
 """The variable that tells a process, and all that it starts, the file of its entry."""
 
+NOT_STARTED = 125
+"""The exit status of a shell that could not write its entry; so may a command end, but then the entry is there."""
+
 ENTRY = """\
 { read -r stat </proc/$$/stat || stat=$(command -p ps -o lstart= -p $$); } 2>/dev/null
 printf '%s\\n%s\\n' "$$" "$stat" >"$0.new" && command -p mv -f "$0.new" "$0" || exit 125
@@ -36,7 +39,7 @@ def read_entry(file: Path) -> Entry | None:
     try:
         pid, stat = file.read_text().splitlines()[:2]
         return Entry(int(pid), _start_in(stat))
-    except (FileNotFoundError, ValueError, IndexError):
+    except (OSError, ValueError, IndexError):
         return None
 
 

@@ -11,6 +11,7 @@ from ks_universal.engine.events import ContainerEnded, Emit, LogWritten, ProbePa
 from ks_universal.engine.finishing import finish
 from ks_universal.targets.local.containers import ContainerRequest
 from ks_universal.targets.local.probes import find_probe, run_pre_stop
+from ks_universal.targets.local.process_table import NOT_STARTED
 from ks_universal.targets.local.processes import Process, start
 
 FIRST_PAUSE_S = 1.0
@@ -88,6 +89,8 @@ class SupervisedContainer:
             # Also what it has left behind, which may hold its output open.
             await finish(self._end(process))
             status = await end
+            if status == NOT_STARTED and not self._entry.exists():
+                self.tail.append(f"(not started: {self._entry} could not be written; is the disk full?)")
             await asyncio.wait([pump], timeout=_OUTPUT_GRACE_S)
             return status
         finally:

@@ -13,7 +13,7 @@ import msgspec
 from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.engine.events import Emit, ObjectChanged
 from ks_universal.engine.finishing import finish
-from ks_universal.errors import MigrationFailed, RolloutFailed, StoppedError
+from ks_universal.errors import InputError, MigrationFailed, RolloutFailed, StoppedError
 from ks_universal.model.local import Local
 from ks_universal.plan.changes import ObjectChange, compare_plan
 from ks_universal.plan.records import Attempt, Revision, State
@@ -67,6 +67,7 @@ class LocalTarget:
         self._beginning = asyncio.Lock()
         self._begun = False
         self._planned: set[str] | None = None
+        self._unreadable: tuple[Problem, ...] = ()
 
     def configure(self, local: Local) -> None:
         """Take a changed `local` section for the versions to come; PostgreSQL stays as it was started."""
@@ -85,6 +86,7 @@ class LocalTarget:
         """Hold the release. It stays held after the block, until `close`: the applications run on."""
         make_private(self._state.path)
         if not self._lock.held:
+            self._state.refuse_links()
             last_stop = self._state.last_stop()
             await self._lock.acquire(emit, wait=wait)
             if self._state.last_stop() != last_stop:
@@ -98,14 +100,17 @@ class LocalTarget:
         secrets = (self._postgres.as_secret(),) if self._postgres else ()
         if self._fresh and not self._begun:
             return State(secrets=secrets)
-        return State(revisions=self._state.read_revisions(), objects=self._live_objects(), secrets=secrets)
+        revisions, self._unreadable = self._state.read_revisions()
+        if has_errors(self._unreadable):
+            raise InputError(self._unreadable)
+        return State(revisions=revisions, objects=self._live_objects(), secrets=secrets)
 
     async def check(self, plan: Plan) -> tuple[Problem, ...]:
         """Find what a process of this machine cannot be given: mounts, keys, commands, ports, the wanted PostgreSQL."""
         self._planned = {step.digest for step in plan.steps if isinstance(step, Migrate)}
         self.changes = compare_plan(plan, self._live_objects())
         problems = find_problems(plan, self._live_objects(), self._machine(), self._applications.ports())
-        return tuple(dict.fromkeys(problems))
+        return tuple(dict.fromkeys((*self._unreadable, *problems)))
 
     async def apply(self, step: Apply, emit: Emit) -> None:
         """Remember the object. Services, accounts, policies and claims have no effect on processes."""
