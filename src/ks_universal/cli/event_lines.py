@@ -59,8 +59,10 @@ def format_event(event: Event) -> Line | None:  # noqa: C901 - one case an event
 
 def format_attempt(attempt: Attempt, reason: str | None) -> str:
     """Say how an attempt ended: `attempt 1: exit code 1 after 0.8 s (reason)`."""
-    ended = "did not end by itself" if attempt.exit_code is None else f"exit code {attempt.exit_code}"
     because = f" ({reason})" if reason else ""
+    if attempt.duration_s is None:
+        return f"attempt {attempt.number}: never started{because}"
+    ended = "did not end by itself" if attempt.exit_code is None else f"exit code {attempt.exit_code}"
     return f"attempt {attempt.number}: {ended} after {format_duration(attempt.duration_s)}{because}"
 
 

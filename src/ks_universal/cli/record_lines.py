@@ -38,6 +38,10 @@ def format_log(revision: Revision, step: StepRecord, attempts: Iterable[Attempt]
     """Give what attempts of a migration said last, under a line that says of which run each was and how it ended."""
     for attempt in attempts:
         yield f"revision {revision.number}, {step.id}, {format_attempt(attempt, attempt.reason)}"
+        for name, lines in attempt.sidecar_tails.items():
+            yield f"  sidecar {name}:"
+            yield from (f"  | {line}" for line in fold_tracebacks(lines))
+            yield f"  {step.id}:"
         last = fold_tracebacks(attempt.log_tail)
         if not shows(last, attempt.excerpt):
             yield from (f"  | {line}" for line in fold_tracebacks(attempt.excerpt))
@@ -48,7 +52,10 @@ def format_log(revision: Revision, step: StepRecord, attempts: Iterable[Attempt]
 def _format_step(step: StepRecord) -> Iterator[str]:
     yield f"  {step.id}: {step.outcome}"
     yield f"    {step.image}: {' '.join(step.command) or 'its own command'}"
-    yield from (f"    {format_attempt(attempt, attempt.reason)}" for attempt in step.attempts)
+    for attempt in step.attempts:
+        yield f"    {format_attempt(attempt, attempt.reason)}"
+        if attempt.exit_code == 0:
+            yield from (f"      {line}" for cause in attempt.causes for line in str(cause).splitlines())
 
 
 def _name_kind(revision: Revision) -> str:

@@ -111,6 +111,9 @@ class RunReport:
         for step in self._at_work:
             yield ""
             yield from self._stopped_lines(step)
+        for step, attempts in self._attempts.items():
+            warnings = [cause for attempt in attempts if attempt.exit_code == 0 for cause in attempt.causes]
+            yield from ("", f"{step} succeeded, but:", *_problem_lines(warnings)) if warnings else ()
         if self._skipped:
             yield ""
             yield f"not started: {', '.join(skipped.step for skipped in self._skipped)}"
@@ -200,6 +203,9 @@ def _attempt_lines(attempts: list[Attempt], causes: tuple[Problem, ...] = ()) ->
         reason = attempt.reason if attempt.reason not in said else None
         yield f"  {format_attempt(attempt, reason)}"
     first = _find_first_failure(attempts)
+    for name, lines in (first.sidecar_tails if first else {}).items():
+        yield f"  last lines of sidecar {name}:"
+        yield from (f"    | {line}" for line in fold_tracebacks(lines)[-_TAIL_LINES:])
     if first and first.log_tail:
         last = fold_tracebacks(first.log_tail)[-_TAIL_LINES:]
         if not shows(last, first.excerpt):

@@ -24,7 +24,8 @@ _LONGEST_LINE = 2000
 def shorten_log(attempt: Attempt) -> Attempt:
     """Cut the long lines of an attempt's log, as it is kept and reported."""
     log_tail, excerpt = (tuple(map(_shorten, lines)) for lines in (attempt.log_tail, attempt.excerpt))
-    return msgspec.structs.replace(attempt, log_tail=log_tail, excerpt=excerpt)
+    sidecar_tails = {name: tuple(map(_shorten, lines)) for name, lines in attempt.sidecar_tails.items()}
+    return msgspec.structs.replace(attempt, log_tail=log_tail, excerpt=excerpt, sidecar_tails=sidecar_tails)
 
 
 def _shorten(line: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from ks_universal.diagnostics import Problem
+from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.database_errors.rules import LASTING
 from ks_universal.model.migrations import Retry
 from ks_universal.plan.records import Attempt
@@ -47,7 +47,8 @@ def find_lasting(attempt: Attempt) -> str | None:
 
     It may where its log tells of anything else that may, too, or of nothing that is known.
     """
-    told = [cause.code for cause in attempt.causes if cause.code not in _ENDINGS]
+    errors = (cause for cause in attempt.causes if cause.severity is Severity.ERROR)
+    told = [cause.code for cause in errors if cause.code not in _ENDINGS]
     if told:
         return told[0] if LASTING.issuperset(told) else None
     return _CANNOT_RUN.get(attempt.exit_code or 0)

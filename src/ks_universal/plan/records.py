@@ -32,17 +32,23 @@ class Outcome(StrEnum):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One try of a migration. `number` counts from 1; `exit_code` None: it did not end by itself (see `reason`)."""
+    """One try of a migration. `number` counts from 1; `exit_code` None: it did not end by itself (see `reason`).
+
+    `duration_s` None: what migrates never started; `started` is when its pod was made then. A try that succeeded has
+    warnings for `causes`, if any.
+    """
 
     number: int
     started: datetime
-    duration_s: float
+    duration_s: float | None
     exit_code: int | None
     reason: str | None = None
     causes: tuple[Problem, ...] = ()
     log_tail: tuple[str, ...] = ()
     excerpt: tuple[str, ...] = ()
     """The line of the whole log that tells the first cause, with its neighbours."""
+    sidecar_tails: dict[str, tuple[str, ...]] = {}
+    """What sidecars that crashed said last, by their names."""
 
 
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True):

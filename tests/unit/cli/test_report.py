@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from ks_universal.cli.event_lines import format_duration, format_event
+from ks_universal.cli.event_lines import format_attempt, format_duration, format_event
 from ks_universal.cli.report import RunReport
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import (
@@ -61,6 +61,32 @@ def test_what_is_paused_is_not_up(runs: dict[str, int | None], head: str, rest: 
     assert "not started: web/migrations/contract" in lines
     now = "nothing of it serves yet" if runs["web"] is None else "the old version serves"
     assert lines[-1 - len(rest) :] == [f"web: is applied, and paused: {now}", *rest]
+
+
+def test_an_attempt_that_never_started_has_no_duration() -> None:
+    never = msgspec.structs.replace(attempt(1, 128), duration_s=None, reason="StartError")
+    assert format_attempt(never, never.reason) == "attempt 1: never started (StartError)"
+    assert format_attempt(never, None) == "attempt 1: never started"
+    assert b'"duration_s":null' in msgspec.json.encode(never)
+
+
+def test_a_sidecar_that_crashed_speaks_before_the_migration() -> None:
+    report = RunReport()
+    failed = msgspec.structs.replace(attempt(1, 1, CAUSE), sidecar_tails={"proxy": ("no credentials found",)})
+    report.take(AttemptEnded(step=STEP, attempt=failed))
+    report.take(StepFailed(step=STEP, causes=(CAUSE,), outcome=Outcome.MIGRATION_FAILED))
+    lines = list(report.lines(ended(Outcome.MIGRATION_FAILED, {})))
+    at = lines.index("  last lines of sidecar proxy:")
+    assert lines[at + 1] == "    | no credentials found"
+    assert lines.index("  last lines of attempt 1:") > at
+
+
+def test_what_is_to_be_known_of_a_migration_that_succeeded_is_said() -> None:
+    report = RunReport()
+    report.take(AttemptEnded(step=STEP, attempt=attempt(1, 0, CAUSE)))
+    lines = list(report.lines(ended(Outcome.SUCCEEDED, {"shop": 2})))
+    assert lines[1:3] == ["", f"{STEP} succeeded, but:"]
+    assert CAUSE.message in lines[3]
 
 
 def test_a_run_that_ended_while_it_waited_for_old_pods_was_a_rollout_whose_new_version_serves() -> None:

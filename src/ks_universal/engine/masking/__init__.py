@@ -58,6 +58,7 @@ class Mask:
             causes=self.problems(attempt.causes),
             log_tail=tuple(map(self.text, attempt.log_tail)),
             excerpt=tuple(map(self.text, attempt.excerpt)),
+            sidecar_tails={name: tuple(map(self.text, lines)) for name, lines in attempt.sidecar_tails.items()},
         )
 
     def command(self, words: Iterable[str]) -> tuple[str, ...]:

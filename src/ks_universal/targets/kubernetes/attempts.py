@@ -1,5 +1,6 @@
 """Follows the attempts of a migration: each pod of its Job is one; its log becomes events, its end an Attempt."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,17 +12,26 @@ from ks_universal.engine.retries import find_stop, gather_causes
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.clock import now_s
+from ks_universal.targets.kubernetes.injected import (
+    describe_held,
+    fails_beside_its_work,
+    find_held,
+    list_injected,
+    show_as_sidecars,
+)
 from ks_universal.targets.kubernetes.logs import LogTail
 from ks_universal.targets.kubernetes.patience import Trouble
+from ks_universal.targets.kubernetes.periods import read_period
 from ks_universal.targets.kubernetes.pods import (
     find_failure,
     has_succeeded,
     is_disrupted,
     is_finished,
+    owner,
     read_containers,
-    read_end,
-    read_time,
 )
+from ks_universal.targets.kubernetes.sidecars import Crash, describe_crash, find_crashes, tells_of
 from ks_universal.targets.kubernetes.troubles import describe_end
 from ks_universal.targets.kubernetes.vain_waits import find_repetition, find_vain_wait
 
@@ -29,6 +39,12 @@ Json = dict[str, Any]
 
 TIMEOUT = "timeout"
 """Why an attempt was ended whose Job had taken too long."""
+
+_HELD_S = 5.0
+"""How long injected containers have to end by themselves, as a proxy does that the work has told to."""
+
+_SAYING_NOTHING = frozenset(("", "Error"))
+"""The kubelet's words for an end with another exit code than 0."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 10.0, 360.0
 """The Job controller's pauses between attempts: 10 s, doubled each time, at most six minutes."""
@@ -44,21 +60,44 @@ class PodAttempt:
         self._client = client
         self._step = step
         self._emit = emit
+        self._template = step.migration.body["spec"]["template"]
         self._tails: dict[str, LogTail] = {}
+        self._injected: tuple[str, ...] = ()
+        self._held: tuple[str, ...] = ()
+        self._held_since_s: float | None = None
         emit(AttemptStarted(step=step.id, number=number, resumed=resumed))
 
     def update(self, pod: Json) -> None:
         """Take up what the pod has become; follows the log of each container that has begun."""
-        self.pod = pod
-        for state in read_containers(pod):
+        self._injected = list_injected(pod, self._template)
+        self.pod = show_as_sidecars(pod, self._injected)
+        self._held = find_held(self.pod, self._injected)
+        if self._held and self._held_since_s is None:
+            self._held_since_s = now_s()
+        for state in read_containers(self.pod):
             if state.state != "waiting" and state.name not in self._tails:
                 source = self._step.id if state.kind == "main" else f"{self._step.id}/{state.name}"
                 self._tails[state.name] = LogTail(self._client, pod["metadata"]["name"], state.name, self._take(source))
 
     @property
+    def held(self) -> tuple[str, ...]:
+        """The injected containers that run on though the work is over, and have had the time to end by themselves."""
+        return self._held if self.left_s == 0 else ()
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that injected containers have to end by themselves; None where none runs on."""
+        return max(0.0, self._held_since_s + _HELD_S - now_s()) if self._held and self._held_since_s else None
+
+    @property
+    def fails_beside_its_work(self) -> bool:
+        """Whether the work has succeeded, and the pod does not, by what was injected."""
+        return fails_beside_its_work(self.pod, self._injected)
+
+    @property
     def is_over(self) -> bool:
         """Whether the pod does nothing any more (its sidecars may still stop)."""
-        return is_finished(self.pod) or has_succeeded(self.pod)
+        return is_finished(self.pod) or bool(self.held) or (has_succeeded(self.pod) and not self._held)
 
     async def end(self, *, trouble: Problem | None = None, reason: str | None = None) -> Attempt:
         """Read the rest of the logs and say how it ended. `trouble`, `reason`: why it was ended from outside."""
@@ -102,26 +141,44 @@ class PodAttempt:
         return _TakeLine(self._emit, source)
 
     def _describe(self, trouble: Problem | None, reason: str | None) -> Attempt:
-        started, finished = _period(self.pod)
+        started, duration_s = read_period(self.pod, datetime.now(UTC))
         failure = find_failure(self.pod)
         succeeded = has_succeeded(self.pod)
         exit_code = 0 if succeeded else None if failure is None else failure.exit_code
         disrupted = is_disrupted(self.pod) and not succeeded
         timed_out = reason == TIMEOUT
+        crashes = () if succeeded else find_crashes(self.pod)
         causes = () if succeeded else self._causes(trouble, timed_out=timed_out, told_to_stop=disrupted)
+        held = (describe_held(self.held),) if self.held else ()
         telling = self._find_telling()
         attempt = Attempt(
             number=self.number,
             started=started,
-            duration_s=max(0.0, (finished - started).total_seconds()),
+            duration_s=duration_s,
             exit_code=exit_code,
-            reason=reason or ("disrupted" if disrupted else None if failure is None else failure.reason or None),
-            causes=causes,
+            reason=reason or ("disrupted" if disrupted else self._name_failure()),
+            causes=(*self._describe_crashes(crashes, trouble), *causes, *held),
             log_tail=self.last_lines(),
             excerpt=telling.diagnosis.excerpt(stopped=timed_out) if causes and telling else (),
+            sidecar_tails={crash.end.container: self._read_tail(crash.end.container) for crash in crashes},
         )
         stop = None if reason or disrupted else find_stop(self._step.migration, attempt)
         return attempt if stop is None else msgspec.structs.replace(attempt, reason=stop)
+
+    def _describe_crashes(self, crashes: tuple[Crash, ...], trouble: Problem | None) -> Iterator[Problem]:
+        """Name the sidecars that crashed; not one of which the trouble says it."""
+        for crash in crashes:
+            if trouble is None or not tells_of(trouble, crash):
+                yield describe_crash(crash, next(reversed(self._read_tail(crash.end.container)), None))
+
+    def _read_tail(self, container: str) -> tuple[str, ...]:
+        return tuple(self._tails[container].lines) if container in self._tails else ()
+
+    def _name_failure(self) -> str | None:
+        failure = find_failure(self.pod)
+        if failure is None:
+            return self.pod["status"].get("reason") or None  # of a node that has refused the pod
+        return None if failure.reason in _SAYING_NOTHING else failure.reason
 
     def _causes(self, trouble: Problem | None, *, timed_out: bool, told_to_stop: bool) -> tuple[Problem, ...]:
         if trouble is not None:
@@ -161,7 +218,21 @@ class Attempts:
     @property
     def succeeded(self) -> int:
         """How many have succeeded."""
-        return sum(has_succeeded(attempt.pod) for attempt in self._by_uid.values())
+        return sum(attempt.ended is not None and has_succeeded(attempt.pod) for attempt in self._by_uid.values())
+
+    def find_held(self, job: Json) -> tuple[str, ...]:
+        """Find the injected containers that keep a Job's last pod from its end."""
+        last = self.last
+        return last.held if last is not None and owner(last.pod)[2] == job["metadata"]["uid"] else ()
+
+    def left_s(self) -> float | None:
+        """Seconds until it is known that injected containers do not end by themselves; None where none runs on."""
+        return None if self.last is None or self.last.ended is not None else self.last.left_s
+
+    @property
+    def is_to_be_stopped(self) -> bool:
+        """Whether the Job's controller, left to itself, would not take what has succeeded for that."""
+        return any(attempt.fails_beside_its_work for attempt in self._by_uid.values())
 
     @property
     def causes(self) -> tuple[Problem, ...]:
@@ -200,9 +271,9 @@ class Attempts:
         return any(e.exit_code not in fatal and find_stop(self._step.migration, e) for e in failed if e is not None)
 
     @property
-    def awaits_retry(self) -> bool:
-        """Whether the last attempt has failed, and there will be another."""
-        return self.last is not None and self.last.ended is not None and self._pause_after(self.last) is not None
+    def retry_in_s(self) -> float | None:
+        """How long after the last attempt's failure another follows; None where it has not failed, or for good."""
+        return None if self.last is None else self._pause_after(self.last)
 
     async def update(self, pods: list[Json], *, resumed: bool, stopped: str | None) -> None:
         """Take in the Job's pods as they are: new ones begin an attempt, finished and vanished ones end theirs.
@@ -261,12 +332,3 @@ class _TakeLine:
 
     def __call__(self, line: str) -> None:
         self._emit(LogWritten(source=self._source, line=line))
-
-
-def _period(pod: Json) -> tuple[datetime, datetime]:
-    """When the pod's own work began and ended: its main container's times, else the pod's."""
-    ends = [end for state in read_containers(pod) if state.kind != "sidecar" and (end := read_end(state)) is not None]
-    created = read_time(pod["status"].get("startTime") or pod["metadata"]["creationTimestamp"])
-    started = ends[-1].started if ends and ends[-1].started else created
-    finished = ends[-1].finished if ends and ends[-1].finished else datetime.now(UTC)
-    return started or finished, finished

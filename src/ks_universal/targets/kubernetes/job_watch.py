@@ -12,11 +12,12 @@ from ks_universal.engine.events import Emit, Event, LogWritten, Waited
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.attempts import TIMEOUT, Attempts
 from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.injected import stop_succeeded
 from ks_universal.targets.kubernetes.kinds import JOB, POD
 from ks_universal.targets.kubernetes.late_objects import LateObjects
 from ks_universal.targets.kubernetes.observer import Observer, Topic
 from ks_universal.targets.kubernetes.patience import Patience, Trouble, find_soonest
-from ks_universal.targets.kubernetes.pods import condition, is_finished, owner
+from ks_universal.targets.kubernetes.pods import condition, is_finished, is_stopping, owner
 from ks_universal.targets.kubernetes.sight import Sight
 from ks_universal.targets.kubernetes.troubles import describe_wait, find_creation_trouble, find_trouble
 
@@ -29,7 +30,8 @@ _ENDS = ("Complete", "SuccessCriteriaMet", "Failed")
 class End(Enum):
     """How a Job ends. DONE: its pods have succeeded, which is known about a second before its condition says COMPLETE.
 
-    HOPELESS: it has retries left which cannot help. GONE: it is not there any more, and was not seen to end.
+    HOPELESS: it has retries left which cannot help. GONE: it is not there any more, and was not seen to end. HELD: what
+    it runs has failed, and a container that was injected keeps its pod from its end, so that nobody goes on with it.
     """
 
     DONE = auto()
@@ -37,6 +39,7 @@ class End(Enum):
     FAILED = auto()
     HOPELESS = auto()
     GONE = auto()
+    HELD = auto()
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -73,7 +76,7 @@ class JobWatch:
         sight = Sight(self._client, JOB, job, self._observer.job)
         with self._observer.follow(self._topic) as changed:
             while True:
-                await await_change(changed, find_soonest(self._patience.left_s(), self._late.left_s(), sight.left_s()))
+                await await_change(changed, self._left_s(sight))
                 self._observer.check()
                 seen = await sight.look()
                 if isinstance(seen, Problem):
@@ -84,11 +87,23 @@ class JobWatch:
                 if end is not None:
                     return end
 
+    def _left_s(self, sight: Sight) -> float | None:
+        return find_soonest(self._patience.left_s(), self._late.left_s(), self.attempts.left_s(), sight.left_s())
+
     def say(self, reason: str) -> None:
         """Say what is waited for, if that is something else than before."""
         if reason and reason != self._said:
             self._emit(Waited(step=self._step.id, waits_for=reason))
         self._said = reason
+
+    async def stop_succeeded(self, job: Json) -> None:
+        """Have the pods of a Job whose work is done ended, and no other made; returns when they are gone."""
+        await stop_succeeded(self._client, job)
+        with self._observer.follow(self._topic) as changed:
+            while running := [pod for pod in self._observer.pods(self._topic) if not is_finished(pod)]:
+                self.say(describe_wait(running[-1]) if is_stopping(running[-1]) else "its pod to be told to stop")
+                await await_change(changed, None)
+                self._observer.check()
 
     async def _look(self, job: Json, pods: list[Json], *, resumed: bool) -> Ended | Stuck | None:
         """Take in what Job and pods have become: attempts begin and end, waits are told; None: it goes on."""
@@ -98,7 +113,11 @@ class JobWatch:
         if hopeless is not None:
             return Stuck(hopeless)
         if self.attempts.succeeded >= (job["spec"].get("completions") or 1):
+            if self.attempts.is_to_be_stopped:
+                await self.stop_succeeded(job)
             return Ended(End.DONE, job)
+        if self.attempts.find_held(job):
+            return Ended(End.HELD, job)
         if any(_is_true(job, kind) for kind in _ENDS):
             await self._catch_up(job, resumed=resumed)
         if _is_true(job, "Complete") or _is_true(job, "SuccessCriteriaMet"):
@@ -112,6 +131,9 @@ class JobWatch:
         """Say what is waited for; give what has kept the Job from its work for too long."""
         if condition(job, "Failed") or condition(job, "FailureTarget") or condition(job, "Complete"):
             self.say(next((describe_wait(pod) for pod in running if "deletionTimestamp" in pod["metadata"]), ""))
+            return None
+        if self.attempts.left_s() is not None:
+            self.say("what the cluster has put into its pod to end")
             return None
         hopeless = self._patience.judge(await self._late.weigh(self._find_troubles(job, running)))
         if hopeless is None:
@@ -143,7 +165,7 @@ class JobWatch:
         if running:
             again = ", which says the same again and again" if self.attempts.repeats_itself else ""
             self.say(describe_wait(running[-1], self._observer.events(running[-1])) + again)
-        elif self.attempts.awaits_retry:
+        elif self.attempts.retry_in_s is not None:
             self.say("the next attempt")
         elif not self.attempts.ended:
             self.say("its pod to be created")

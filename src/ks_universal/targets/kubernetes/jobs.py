@@ -1,6 +1,7 @@
 """Migrations: a step's Job, taken up or made anew, followed to its end, really stopped where it must not go on."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 from ks_universal.diagnostics import Problem
@@ -11,9 +12,11 @@ from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.attempts import PodAttempt
 from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.injected import has_been_ended
 from ks_universal.targets.kubernetes.job_watch import End, Ended, JobWatch, Stuck, await_change
 from ks_universal.targets.kubernetes.kinds import JOB
 from ks_universal.targets.kubernetes.observer import Observer, Topic
+from ks_universal.targets.kubernetes.periods import list_waits
 from ks_universal.targets.kubernetes.pods import (
     condition,
     is_finished,
@@ -64,6 +67,9 @@ class JobRun:
         try:
             async with asyncio.timeout(self._longest_s()):
                 self.job = await self._take_up_or_create()
+                if has_been_ended(self.job):
+                    await self._watch.stop_succeeded(self.job)
+                    return self._attempts.ended
                 while not await self._follow(self.job):
                     self.job = await self._begin_again(self.job)
                 return self._attempts.ended
@@ -83,6 +89,8 @@ class JobRun:
         job = await self._client.get(JOB, self._name)
         if job is not None and self._is_ours(job):
             self._resumed = True
+            if has_been_ended(job):
+                return job
             return await start_job(self._client, self._step, self._marks, job)
         if job is not None:
             self._watch.say("the pods of the Job that ran before to be gone")
@@ -107,9 +115,17 @@ class JobRun:
                 self._observer.check()
 
     async def _begin_again(self, job: Json) -> Json:
-        """Replace a Job that failed because somebody deleted its pods, which is not the migration's failure."""
-        self._watch.say("its pods, which somebody deleted, to be gone")
+        """Replace a Job that is not to be retried by its controller.
+
+        It failed because somebody deleted its pods, which is not the migration's failure; or its pod does not end.
+        """
+        held, retry_in_s = self._attempts.find_held(job), self._attempts.retry_in_s
+        why = f"in which {', '.join(held)} runs on" if held else "which somebody deleted"
+        self._watch.say(f"its pods, {why}, to be gone")
         await remove_job(self._client, self._observer, job)
+        if held and retry_in_s:
+            self._watch.say("the next attempt")
+            await asyncio.sleep(retry_in_s)  # as its controller would
         self._resumed = False
         return await make_job(self._client, self._step, self._marks, retries=self._attempts.retries_left)
 
@@ -127,6 +143,11 @@ class JobRun:
                 raise await self._fail()
             case Ended(End.GONE):
                 raise await self._fail(describe_loss(JOB, self._name))
+            case Ended(End.HELD):
+                if self._attempts.retry_in_s is not None:
+                    return False
+                await self._end("kubernetes/injected-container")
+                raise await self._fail()
             case Ended(_, last):
                 if self._is_excused(last):
                     return False
@@ -139,12 +160,14 @@ class JobRun:
         return condition(job, "Failed").get("reason") == "BackoffLimitExceeded" and self._attempts.retries_left >= 0
 
     async def _give_up(self, problem: Problem) -> MigrationFailed:
-        """End a Job that cannot succeed, so that nothing of it runs later; gives the failure.
+        """End a Job that cannot succeed, so that nothing of it runs later; gives the failure."""
+        await self._end(problem.code)
+        return await self._fail(problem, trouble=problem)
 
-        The Job stays for reading, as failed; its controller removes the pods that never got to work.
-        """
+    async def _end(self, cause: str) -> None:
+        """End a Job; it stays for reading, as failed, and its controller removes the pods that have not ended."""
         patch = {
-            "metadata": {"annotations": {"ks-universal.io/cause": problem.code}},
+            "metadata": {"annotations": {"ks-universal.io/cause": cause}},
             "spec": {"activeDeadlineSeconds": 1, "suspend": False},
         }
         await self._client.patch(JOB, self._name, patch)
@@ -152,7 +175,6 @@ class JobRun:
             while any(not is_finished(pod) for pod in self._observer.pods(self._topic)):
                 await await_change(changed, None)
                 self._observer.check()
-        return await self._fail(problem, trouble=problem)
 
     async def _end_retries(self) -> None:
         """Have the Job fail now: its controller makes no further pod, as when all retries are used up."""
@@ -191,7 +213,7 @@ class JobRun:
     def _timed_out(self) -> Problem:
         timeout_s = self._step.migration.timeout_s or 0
         last = self._attempts.last
-        waiting = "" if last is None else _vain_wait(last)
+        waiting = "" if last is None else _describe_waits(self._observer.job(self._name), last)
         message = f"it did not end within its timeout of {timeout_s:g} s{waiting}"
         return Problem("migrations/timeout", message, hint="raise 'timeout', or see in its log what it waited for")
 
@@ -206,11 +228,11 @@ class JobRun:
         return None if timeout_s is None else timeout_s + _GRACE_S
 
 
-def _vain_wait(attempt: PodAttempt) -> str:
-    """Say which init container was still at work when the attempt was ended, and its last words."""
-    states = read_containers(attempt.pod)
-    for state in states:
+def _describe_waits(job: Json | None, attempt: PodAttempt) -> str:
+    """Say what the time went into before the migration itself began, or that an init container was still at work."""
+    for state in read_containers(attempt.pod):
         if state.kind == "init" and not (state.state == "terminated" and state.detail.get("exitCode") == 0):
             last = attempt.last_lines()[-1:]
             return f": init container {state.name} waited in vain" + (f", last saying: {last[0]}" if last else "")
-    return ""
+    waits = [f"{seconds:.0f} s {what}" for what, seconds in list_waits(job or {}, attempt.pod, datetime.now(UTC))]
+    return f", of which {' and '.join(waits)}" if waits else ""

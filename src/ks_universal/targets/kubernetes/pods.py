@@ -9,10 +9,16 @@ import msgspec
 Json = dict[str, Any]
 
 _DEFAULT_GRACE_S = 30
+_FIRST_YEAR = 2000
+"""The runtime says 1970 of what it could not start."""
+_START_ERRORS = frozenset(("StartError", "ContainerCannotRun"))
 
 
 class ContainerEnd(msgspec.Struct, frozen=True):
-    """How a container ended. `reason` is the kubelet's word (`Error`, `OOMKilled`, `StartError`)."""
+    """How a container ended. `reason` is the kubelet's word (`Error`, `OOMKilled`, `StartError`).
+
+    `started` is None where nobody knows when, or it never did.
+    """
 
     container: str
     exit_code: int
@@ -20,6 +26,11 @@ class ContainerEnd(msgspec.Struct, frozen=True):
     message: str
     started: datetime | None
     finished: datetime | None
+
+    @property
+    def never_started(self) -> bool:
+        """Whether the container could not be started at all."""
+        return self.reason in _START_ERRORS
 
 
 class ContainerState(msgspec.Struct, frozen=True):
@@ -72,15 +83,23 @@ def has_started(state: ContainerState) -> bool:
 
 def read_end(state: ContainerState) -> ContainerEnd | None:
     """Read how a container ended; None while it has not."""
-    if state.state != "terminated":
-        return None
+    return _read_end(state.name, state.detail) if state.state == "terminated" else None
+
+
+def read_last_end(state: ContainerState) -> ContainerEnd | None:
+    """Read how a container ended the last time that was started again, or is to be; None where it never did."""
+    return _read_end(state.name, state.last_end) if state.last_end else None
+
+
+def _read_end(container: str, detail: Json) -> ContainerEnd:
+    started = read_time(detail.get("startedAt"))
     return ContainerEnd(
-        container=state.name,
-        exit_code=state.detail.get("exitCode", 0),
-        reason=state.detail.get("reason", ""),
-        message=state.detail.get("message", ""),
-        started=read_time(state.detail.get("startedAt")),
-        finished=read_time(state.detail.get("finishedAt")),
+        container=container,
+        exit_code=detail.get("exitCode", 0),
+        reason=detail.get("reason", ""),
+        message=detail.get("message", ""),
+        started=None if started is None or started.year < _FIRST_YEAR else started,
+        finished=read_time(detail.get("finishedAt")),
     )
 
 
@@ -89,12 +108,23 @@ def has_succeeded(pod: Json) -> bool:
 
     A program that is told to stop may end with 0, too: such an end says nothing about its work.
     """
+    ends = _read_own_ends(pod)
+    if ends is None:
+        return bool(pod.get("status", {}).get("phase") == "Succeeded")
+    return has_ended(pod) and all(end.exit_code == 0 for end in ends if end is not None)
+
+
+def has_ended(pod: Json) -> bool:
+    """Tell whether all containers of a run-to-the-end pod but its sidecars have ended, before anybody told them to."""
+    ends, told = _read_own_ends(pod), _told_to_stop(pod)
+    return ends is not None and all(end is not None and not _ended_since(end, told) for end in ends)
+
+
+def _read_own_ends(pod: Json) -> list[ContainerEnd | None] | None:
+    """Read how the containers have ended (None: it has not); None where the kubelet has yet to tell of one."""
     wanted = {container["name"] for container in pod["spec"]["containers"]}
     ends = {state.name: read_end(state) for state in read_containers(pod) if state.kind == "main"}
-    if not wanted <= ends.keys():
-        return bool(pod.get("status", {}).get("phase") == "Succeeded")
-    told = _told_to_stop(pod)
-    return all(end is not None and end.exit_code == 0 and not _ended_since(end, told) for end in ends.values())
+    return list(ends.values()) if wanted <= ends.keys() else None
 
 
 def _told_to_stop(pod: Json) -> datetime | None:

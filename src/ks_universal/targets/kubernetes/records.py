@@ -200,7 +200,9 @@ def write_shown(revision: Revision) -> str:
 
 
 def _without_logs(step: StepRecord) -> StepRecord:
-    attempts = tuple(msgspec.structs.replace(attempt, log_tail=(), excerpt=()) for attempt in step.attempts)
+    attempts = tuple(
+        msgspec.structs.replace(attempt, log_tail=(), excerpt=(), sidecar_tails={}) for attempt in step.attempts
+    )
     return msgspec.structs.replace(step, attempts=attempts)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -15,13 +15,14 @@ from ks_universal.plan.steps import AwaitOldPods, RollOut
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.clock import now_s
 from ks_universal.targets.kubernetes.init_logs import InitLog
+from ks_universal.targets.kubernetes.injected import list_injected, show_as_sidecars
 from ks_universal.targets.kubernetes.kinds import DEPLOYMENT
 from ks_universal.targets.kubernetes.late_objects import LateObjects
 from ks_universal.targets.kubernetes.logs import read_log
 from ks_universal.targets.kubernetes.observer import Observer, Topic
 from ks_universal.targets.kubernetes.patience import Patience, Trouble, find_soonest
 from ks_universal.targets.kubernetes.pauses import describe_pause
-from ks_universal.targets.kubernetes.pods import condition, is_ready, read_containers
+from ks_universal.targets.kubernetes.pods import ContainerState, condition, is_ready, read_containers
 from ks_universal.targets.kubernetes.readiness import (
     Progress,
     find_current,
@@ -32,6 +33,7 @@ from ks_universal.targets.kubernetes.readiness import (
     proves_itself,
     read_progress,
 )
+from ks_universal.targets.kubernetes.sidecars import Crash, describe_crash, find_crashes, list_beside, tells_of
 from ks_universal.targets.kubernetes.sight import Sight, describe_loss
 from ks_universal.targets.kubernetes.troubles import (
     LONGEST_BACK_OFF_S,
@@ -215,27 +217,44 @@ class Rollout:
         """Give the causes: what the containers told, what was there `before` the problem, the problem, what serves."""
         replica_sets, pods = self._observer.replica_sets(deployment), self._observer.pods(self._topic)
         told: list[Problem] = []
+        known = [*before, problem]
         for pod in sorted(new_pods(deployment, replica_sets, pods), key=is_ready)[:1]:
-            told = await self._read_causes(pod)
+            crashes = self._find_crashes(pod, deployment["spec"]["template"])
+            told = await self._read_causes(pod, crashes)
+            known = [each for each in known if not any(tells_of(each, crash) for crash in crashes.values())]
         serving = sum(is_ready(pod) for pod in old_pods(deployment, replica_sets, pods))
-        return RolloutFailed(self._step.id, tuple(dict.fromkeys((*told, *before, problem, _what_runs(serving)))))
+        return RolloutFailed(self._step.id, tuple(dict.fromkeys((*told, *known, _what_runs(serving)))))
 
-    async def _read_causes(self, pod: Json) -> list[Problem]:
-        """Show the last words of the containers that are not ready, and find the causes in them."""
+    def _find_crashes(self, pod: Json, template: Json) -> dict[str, Crash]:
+        """Find which sidecars crashed since the pod was first seen here, by their names."""
+        shown = show_as_sidecars(pod, list_injected(pod, template))
+        before = self._restarts_before.get(pod["metadata"]["uid"])
+        return {c.end.container: c for c in find_crashes(shown, beside=list_beside(template), before=before)}
+
+    async def _read_causes(self, pod: Json, crashes: Mapping[str, Crash]) -> list[Problem]:
+        """Show the last words of what is not ready, and find the causes in them; sidecars that crashed come first."""
         causes: list[Problem] = []
-        for state in read_containers(pod):
-            if state.ready or (state.state == "waiting" and not state.restarts):
+        for state in sorted(read_containers(pod), key=lambda state: state.name not in crashes):
+            crash = crashes.get(state.name)
+            if crash is None and (state.ready or (state.state == "waiting" and not state.restarts)):
                 continue
             if state.name == self._init_log.container:
                 causes += (*diagnose(self._init_log.lines), *self._find_vain_wait())
                 continue
-            previous = state.state != "terminated" and state.restarts > 0
-            name = pod["metadata"]["name"]
-            lines = await read_log(self._client, name, state.name, lines=_SEARCHED, previous=previous)
-            for line in lines[-_LINES:]:
-                self._emit(LogWritten(source=f"{self._name}/{state.name}", line=line))
+            lines = await self._read_last_words(pod, state)
+            if crash is not None:
+                causes.append(describe_crash(crash, lines[-1] if lines else None))
             causes += (*diagnose(lines), *find_unreadiness(state.name, self._observer.events(pod)))
         return causes
+
+    async def _read_last_words(self, pod: Json, state: ContainerState) -> tuple[str, ...]:
+        """Read and show what a container said last, before its end where it was started again."""
+        previous = state.state != "terminated" and state.restarts > 0
+        name = pod["metadata"]["name"]
+        lines = await read_log(self._client, name, state.name, lines=_SEARCHED, previous=previous)
+        for line in lines[-_LINES:]:
+            self._emit(LogWritten(source=f"{self._name}/{state.name}", line=line))
+        return lines
 
     def _find_vain_wait(self) -> tuple[Problem, ...]:
         said = self._init_log.repetition

@@ -20,7 +20,7 @@ from ks_universal.targets.kubernetes.pod_setup import (
     find_setup_troubles,
     shorten,
 )
-from ks_universal.targets.kubernetes.pods import ContainerEnd, ContainerState, condition, read_containers, read_end
+from ks_universal.targets.kubernetes.pods import ContainerEnd, ContainerState, condition, read_containers
 from ks_universal.targets.kubernetes.refusals import POD_SECURITY_HINT, QUOTA_HINT, is_quota
 
 Json = dict[str, Any]
@@ -80,7 +80,7 @@ def describe_end(end: ContainerEnd, pod: Json) -> Problem | None:
         limit = _memory_limit(pod, end.container)
         message = f"container {end.container} was killed for using more memory than it may{limit}"
         return Problem("kubernetes/oom-killed", message, hint="raise resources.limits.memory, or use less of it")
-    if end.reason in {"StartError", "ContainerCannotRun"}:
+    if end.never_started:
         return _no_command(end.container, end.message)
     return None
 
@@ -214,10 +214,3 @@ def describe_wait(pod: Json, events: Iterable[Json] = ()) -> str:
         missing = trouble.missing
         return trouble.problem.message if missing is None else f"{missing.kind} {missing.name}, which is not there yet"
     return f"container {waiting.name}: {reason}"
-
-
-def last_end(state: ContainerState) -> ContainerEnd | None:
-    """How a container that is started again and again ended the last time."""
-    return (
-        read_end(msgspec.structs.replace(state, state="terminated", detail=state.last_end)) if state.last_end else None
-    )
