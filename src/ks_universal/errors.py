@@ -36,7 +36,12 @@ class InputError(KsUniversalError):
 
 
 class LockedError(KsUniversalError):
-    """Another run holds the release; `holder` says who and since when, in one line, `hint` what to do here."""
+    """Another run holds the release; `holder` says who and since when, in one line, `hint` what to do here.
+
+    `is_taken`: another run has the lock, or has had it since, and its doings may look like failures of this one.
+    """
+
+    is_taken = True
 
     def __init__(self, release: str, holder: str, hint: str | None = None) -> None:
         """Keep the release and its holder."""
@@ -59,6 +64,18 @@ class StoppedError(KsUniversalError):
 
     def __str__(self) -> str:
         return f"{self.release} was stopped while this run waited for it: nothing was started"
+
+
+class LockLostError(LockedError):
+    """This run held the release and nobody does any more; `holder` says what became of the lock, in a clause."""
+
+    def __init__(self, release: str, holder: str, *, is_taken: bool) -> None:
+        """Keep the release, and what became of its lock."""
+        super().__init__(release, holder)
+        self.is_taken = is_taken
+
+    def __str__(self) -> str:
+        return f"this run has lost the lock of release {self.release}: {self.holder}"
 
 
 class _StepError(KsUniversalError):

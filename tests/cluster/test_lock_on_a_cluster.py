@@ -143,6 +143,28 @@ def test_one_at_a_time_a_suspended_holder_that_wakes_writes_nothing(namespace: s
     assert written is None
 
 
+@pytest.mark.parametrize("how", ["another has ended", "deleted"])
+def test_a_lost_lock_that_nobody_holds_says_what_became_of_it(namespace: str, how: str) -> None:
+    async def main() -> str:
+        with holder(namespace) as process:
+            process.send_signal(signal.SIGSTOP)
+            if how == "deleted":
+                async with api(namespace) as client:
+                    await client.delete(LEASE, f"ks-universal.{RELEASE}")
+            else:
+                async with release(namespace) as (target, events), target.lock(events.append, wait=True):
+                    pass
+            await asyncio.sleep(LEASE_S)  # its own clock has to tell it that it is late
+            process.send_signal(signal.SIGCONT)
+            output, errors = await asyncio.to_thread(process.communicate, "go\n")
+            assert output == ""
+            return errors
+
+    errors = asyncio.run(main())
+    assert "this run has lost the lock of release shop" in errors
+    assert ("it is free now" in errors) is (how == "another has ended")
+
+
 def test_a_suspended_holder_whom_nobody_took_over_goes_on(namespace: str) -> None:
     with holder(namespace) as process:
         process.send_signal(signal.SIGSTOP)

@@ -5,6 +5,7 @@ from ks_universal.errors import (
     InputError,
     KsUniversalError,
     LockedError,
+    LockLostError,
     MigrationFailed,
     RolloutFailed,
     StoppedError,
@@ -49,6 +50,9 @@ def list_problems(error: KsUniversalError) -> tuple[Problem, ...]:
             return (error.problem,)
         case MigrationFailed() | RolloutFailed():
             return error.causes
+        case LockLostError():
+            hint = "it has changed nothing since; 'ks-universal status' says what runs now"
+            return (Problem("release/lock-lost", str(error), hint=hint),)
         case LockedError():
             return (Problem("release/locked", str(error), hint=error.hint or _LOCKED),)
         case StoppedError():

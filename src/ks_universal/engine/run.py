@@ -29,7 +29,15 @@ from ks_universal.engine.masking import Mask, build_mask
 from ks_universal.engine.record import Record, shorten_log
 from ks_universal.engine.schedule import Schedule
 from ks_universal.engine.target import Target
-from ks_universal.errors import InputError, KsUniversalError, MigrationFailed, RolloutFailed, RolloutPaused, TargetError
+from ks_universal.errors import (
+    InputError,
+    KsUniversalError,
+    LockedError,
+    MigrationFailed,
+    RolloutFailed,
+    RolloutPaused,
+    TargetError,
+)
 from ks_universal.model.migrations import Phase
 from ks_universal.plan.build import MigratePolicy, build_plan
 from ks_universal.plan.one_off_jobs import find_job_digest
@@ -211,8 +219,13 @@ class _Execution:
         failure = Failure(step=step.id, outcome=_name_outcome(error), causes=self._mask.problems(_find_causes(error)))
         self._record.fail(failure)
         # Where the record cannot be written now, it is written at the end, or that failure is raised.
-        with contextlib.suppress(KsUniversalError):
+        try:
             await self._save_after(step)
+        except LockedError as loss:
+            if loss.is_taken:  # it may be what the other run did: nobody knows that this step failed
+                return
+        except KsUniversalError:
+            pass
         self._emit(StepFailed(step=step.id, causes=failure.causes, outcome=failure.outcome))
         self._skip(self._schedule.fail(step.id), step)
 
@@ -262,9 +275,12 @@ class _Execution:
 
     async def _close(self, outcome: Outcome, began_s: float) -> Revision:
         revision = self._record.close(outcome, datetime.now(UTC))
-        unwritten = None
+        unwritten, runs = None, self._record.runs
         try:
             await self._target.save(revision)
+        except LockedError as loss:
+            runs = {} if loss.is_taken else runs  # what the other run has brought up, this one does not know
+            raise
         except TargetError as error:
             unwritten = _describe_unwritten(revision.number, error)
         finally:
@@ -274,7 +290,7 @@ class _Execution:
                     revision=revision.number,
                     outcome=outcome,
                     duration_s=_now_s() - began_s,
-                    runs=self._record.runs,
+                    runs=runs,
                     stopping=self._count_old_pods(),
                     unwritten=unwritten,
                 )

@@ -19,7 +19,7 @@ import httpx2
 import msgspec
 
 from ks_universal.engine.events import Emit, LockAwaited
-from ks_universal.errors import KsUniversalError, LockedError
+from ks_universal.errors import KsUniversalError, LockedError, LockLostError
 from ks_universal.targets.accounts import name_user
 from ks_universal.targets.kubernetes.client import FIELD_MANAGER, Client, read_object
 from ks_universal.targets.kubernetes.clock import now_s
@@ -196,17 +196,22 @@ class Lease:
 
     async def _renew_changed(self) -> None:
         """Renew where the Lease is not as this holder left it: still its own, or another's by now."""
-        other = await self._read_own()
-        if other is not None:
-            raise LockedError(self._release, other)
+        loss = await self._read_own()
+        if loss is not None:
+            raise loss
         await self._renew()
 
-    async def _read_own(self) -> str | None:
-        """Read the Lease again, where it is still this holder's; else say whose it is."""
+    async def _read_own(self) -> LockedError | None:
+        """Read the Lease again, where it is still this holder's; else give what became of it."""
         lease, server_now = await _read(self._client, self._release)
-        holder = None if lease is None else read_holder(lease, server_now)
-        if lease is None or holder is None or holder.identity != self._identity:
-            return str(holder or "nobody: its Lease was deleted")
+        if lease is None:
+            return LockLostError(self._release, "its Lease was deleted, or its namespace", is_taken=False)
+        holder = read_holder(lease, server_now)
+        if holder is None:
+            free = "another run took it over and has ended, or somebody broke it with 'unlock --force'; it is free now"
+            return LockLostError(self._release, free, is_taken=True)
+        if holder.identity != self._identity:
+            return LockedError(self._release, str(holder))
         self._lease = lease
         return None
 

@@ -1,0 +1,49 @@
+"""A run whose lock another has taken over: what it sees of that one's doings is no failure of its own."""
+
+import asyncio
+
+import pytest
+
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import Emit, RunEnded, StepFailed
+from ks_universal.engine.run import run
+from ks_universal.errors import LockedError, LockLostError, RolloutFailed
+from ks_universal.plan.records import Revision
+from ks_universal.plan.steps import RollOut
+from ks_universal.targets.memory import MemoryTarget, World
+from releases import Events, app, release
+
+
+class TakenOver(MemoryTarget):
+    """Fails in its rollout for what another run does, and may not write its record any more."""
+
+    loss: LockedError
+    is_lost = False
+
+    async def roll_out(self, step: RollOut, emit: Emit) -> None:  # noqa: ARG002 - as its base
+        self.is_lost = True
+        raise RolloutFailed(step.id, (Problem("kubernetes/deployment-deleted", "somebody deleted Deployment/web"),))
+
+    async def save(self, revision: Revision) -> None:
+        if self.is_lost:
+            raise self.loss
+        await super().save(revision)
+
+
+@pytest.mark.parametrize(
+    ("loss", "failures", "runs"),
+    [
+        (LockedError("demo", "bob"), [], {}),
+        (LockLostError("demo", "it is free now", is_taken=True), [], {}),
+        (LockLostError("demo", "its Lease was deleted", is_taken=False), ["web/rollout"], {"web": None}),
+    ],
+)
+def test_what_another_run_does_is_not_reported_as_failures(
+    loss: LockedError, failures: list[str], runs: dict[str, None]
+) -> None:
+    target, events = TakenOver(World()), Events()
+    target.loss = loss
+    with pytest.raises(LockedError):
+        asyncio.run(run(release(web=app()), target, events, by="tests"))
+    assert events.steps(StepFailed) == failures
+    assert [event.runs for event in events.of(RunEnded)] == [runs]
