@@ -59,7 +59,8 @@ def test_template_refuses_what_validate_refuses(file: Path, text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "=", "a", "a=", "a.b=1", "a[=1", "a[-1]=1", "a[99999999999]=1", "a..b=1", "\udcff=1", "a={", "deployments=5",
-     "deployments.a=1", "deployments.a.containers[0]=1", "{", "[]", "null", "a=\x00", "a" * 10_000, "a." * 200 + "=1"],
+     "deployments.a=1", "deployments.a.containers[0]=1", "{", "[]", "null", "a=\x00", "a" * 10_000, "a." * 200 + "=1",
+     "deployments.a.replicas=" + "9" * 310],
 )  # fmt: skip
 def test_damaged_overrides_are_findings(flag: str, text: str) -> None:
     status, out, err = invoke("template", "shop", flag, text)

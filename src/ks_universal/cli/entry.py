@@ -7,7 +7,8 @@ import click
 
 from ks_universal import __version__
 from ks_universal.cli.console import show_problems
-from ks_universal.errors import KsUniversalError
+from ks_universal.diagnostics import Problem
+from ks_universal.errors import InputError, KsUniversalError
 
 COMMANDS = (
     "convert",
@@ -62,7 +63,14 @@ def invoke(arguments: Sequence[str]) -> int:
         return error.exit_code
     except KsUniversalError as error:
         return _show(error)
+    except (MemoryError, RecursionError) as error:
+        return _show(InputError([_too_large(error)]))
     return status if isinstance(status, int) else 0
+
+
+def _too_large(error: MemoryError | RecursionError) -> Problem:
+    what = "nests deeper" if isinstance(error, RecursionError) else "takes more memory"
+    return Problem("request/too-large", f"what was given {what} than this program can follow")
 
 
 def _show(error: KsUniversalError) -> int:

@@ -136,8 +136,8 @@ def describe_kind(node: Node) -> str:
         value = resolve(node)
     except ValueError:
         return "a text"
-    kinds = {bool: "true or false", int: "a number", float: "a fraction", str: "a text", type(None): "nothing"}
-    return kinds[type(value)]
+    kinds = {bool: "true or false", int: "a number", float: "a fraction", type(None): "nothing"}
+    return kinds.get(type(value), "a text")
 
 
 def _key_place(node: Node) -> Position:

@@ -1,6 +1,6 @@
 """A parsed template to its text."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ks_universal.values.expressions.context import UNREAD, Context
@@ -29,6 +29,12 @@ from ks_universal.values.expressions.syntax import (
 
 MAX_STEPS = 100_000
 MAX_CHARACTERS = 1_000_000
+MAX_SIZE = 1_000_000
+"""Characters and entries of a value, all that is in it included."""
+MAX_WORK = 10_000_000
+"""Characters and entries that all functions of a text may take and give."""
+_WEIGHT_OF_YAML = 20
+"""How much longer a character of YAML takes."""
 MAX_ERRORS = 20
 MAX_TEMPLATES = 10
 """How far `tpl` may go in texts that call it again."""
@@ -49,6 +55,7 @@ class Evaluation:
         self._context = context
         self._parse = parse
         self._steps = 0
+        self._work = 0
         self._depth = 0
         self.errors: list[ExpressionError] = []
         self.warnings: list[ExpressionError] = []
@@ -62,6 +69,8 @@ class Evaluation:
             frame.run(block, root)
         except ExpressionError as error:
             self.errors.append(_at(error, 0))
+        except RecursionError:
+            self.errors.append(ExpressionError("this nests values too deep", at=0))
         return "".join(output)
 
     def run_text(self, text: str, dot: Value, at: int) -> str:
@@ -104,6 +113,16 @@ class Evaluation:
         self._steps += steps
         if self._steps > MAX_STEPS:
             raise ExpressionError("this takes too many steps")
+
+    def weigh(self, function: str, taken: Iterable[Value], given: Value) -> None:
+        """Stop what makes endless values, or goes through long ones again and again."""
+        size = _measure(given)
+        if size > MAX_SIZE:
+            raise ExpressionError("this makes a value that is too large")
+        size += sum(len(value) for value in taken if isinstance(value, str | list | dict))
+        self._work += size * (_WEIGHT_OF_YAML if "Yaml" in function else 1)
+        if self._work > MAX_WORK:
+            raise ExpressionError("this takes too much work")
 
 
 class _Frame:
@@ -214,7 +233,9 @@ class _Frame:
         if signature is None:
             return self._call_template(call, values)
         plain = [self._evaluation.read_whole(value) for value in values]
-        return _at_place(lambda: signature.call(*convert_arguments(call.name, signature, plain)), call.at)
+        result = _at_place(lambda: signature.call(*convert_arguments(call.name, signature, plain)), call.at)
+        _at_place(lambda: self._evaluation.weigh(call.name, plain, result), call.at)
+        return result
 
     def _call_template(self, call: Call, values: list[Value]) -> str:
         if len(values) != 2 or not isinstance(values[0], str | Missing):
@@ -260,6 +281,17 @@ class _Frame:
             name = f"{name}.{key}"
             value = _read_one(value, key, name, access.at)
         return _at_place(lambda: self._evaluation.read(value), access.at)
+
+
+def _measure(value: Value) -> int:
+    """Count the characters and entries of a value, as often as they would be printed; no further than MAX_SIZE."""
+    size, left = 0, [value]
+    while left and size <= MAX_SIZE:
+        part = left.pop()
+        size += len(part) if isinstance(part, str | list | dict) else 1
+        if isinstance(part, list | dict):
+            left.extend(part.values() if isinstance(part, dict) else part)
+    return size
 
 
 def _read_one(subject: Value, key: str, name: str, at: int) -> Value:

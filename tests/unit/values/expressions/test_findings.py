@@ -209,3 +209,33 @@ def test_no_function_raises_whatever_it_is_given(name: str, arguments: list[str]
     expanded = expand_text(text, Context(_TREE, "r", "n", version="0"), always=True)
 
     assert (expanded.text is None) is bool(expanded.errors)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{ $x := `ab` }}{{ range 40 }}{{ $x = cat $x $x }}{{ end }}", "too large"),
+        ("{{ $x := list 1 }}{{ range 60 }}{{ $x = concat $x $x }}{{ end }}", "too large"),
+        ("{{ $x := list 1 }}{{ range 60 }}{{ $x = list $x $x }}{{ end }}{{ toJson $x }}", "too large"),
+        ("{{ $x := dict }}{{ $y := set $x `a` $x }}{{ $x }}", "too large"),
+        ("{{ $x := list }}{{ range 2000 }}{{ $x = list $x }}{{ end }}{{ $x }}", "too deep"),
+        ("{{ $x := repeat 900000 `a` }}{{ range 9000 }}{{ $y := replace `a` `b` $x }}{{ end }}", "too much work"),
+        ("{{ $x := until 90000 }}{{ range 9000 }}{{ $y := join `,` $x }}{{ end }}", "too much work"),
+        ("{{ range 9000 }}{{ $y := toYaml $.Values.app }}{{ end }}", "too much work"),
+        ('{{ dig (list "a") "x" (dict) }}', "keys that are texts"),
+        ("{{ semver `" + "9" * 4301 + ".0.0` }}", "no version"),
+        ("{{ semver `1.0.0-" + "9" * 4301 + "` }}", "no version"),
+        ("{{ semverCompare `>" + "9" * 4301 + "` `1.0.0` }}", "no condition"),
+    ],
+)
+def test_what_would_take_for_ever_or_all_memory_is_a_finding(expand: Expand, text: str, message: str) -> None:
+    expanded = expand(text, VALUES)
+    assert expanded.text is None
+    assert [message in error.message for error in expanded.errors] == [True]
+
+
+def test_long_lists_are_made_unique_as_short_ones_are(expand: Expand) -> None:
+    assert expand("{{ until 50000 | uniq | len }}", VALUES).text == "50000"
+    assert expand("{{ list 1 true 1 `1` (dict `a` 1) (dict `a` 1) true | uniq | toJson }}", VALUES).text == (
+        '[1,true,"1",{"a":1}]'
+    )

@@ -100,6 +100,8 @@ def _dig(*arguments: Any) -> Any:
     if isinstance(fallback, Missing):
         fallback = Missing(*fallback)
     for key in keys:
+        if not isinstance(key, str):
+            raise ExpressionError("'dig' takes keys that are texts")
         if not isinstance(found, dict) or found.get(key) is None:
             return fallback
         found = found[key]

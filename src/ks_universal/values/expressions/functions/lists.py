@@ -19,10 +19,19 @@ def _last(items: list[Any]) -> Any:
 
 
 def _uniq(items: list[Any]) -> list[Any]:
+    scalars: dict[Any, None] = {}
     unique: list[Any] = []
+    others: list[Any] = []
     for item in items:
-        if not _has(item, unique):
-            unique.append(item)
+        is_scalar = not isinstance(item, list | dict)
+        key = (isinstance(item, bool), item) if is_scalar else None
+        if key in scalars if is_scalar else _has(item, others):
+            continue
+        unique.append(item)
+        if is_scalar:
+            scalars[key] = None
+        else:
+            others.append(item)
     return unique
 
 

@@ -18,6 +18,8 @@ _TERM = re.compile(
 )
 _HYPHEN = re.compile(r"(\S+)\s+-\s+(\S+)")
 _BEYOND = 2**63
+_LONGEST = 1000
+"""Characters of a version. Python makes no number of more than 4,300 digits."""
 
 
 @total_ordering
@@ -62,7 +64,7 @@ class Version:
 
 def _parse(text: str) -> Version:
     found = _VERSION.fullmatch(text)
-    if found is None:
+    if found is None or len(text) > _LONGEST:
         raise ExpressionError("this is no version", hint="such as 1.2.3 or v1.2.3-rc.1")
     numbers = int(found["major"]), int(found["minor"] or 0), int(found["patch"] or 0)
     return Version(numbers, found["prerelease"] or "", found["metadata"] or "", text)
@@ -76,7 +78,7 @@ def _compare(constraint: str, version: str) -> bool:
 def _meets_all(version: Version, group: str) -> bool:
     rewritten = _HYPHEN.sub(r">=\1 <=\2", group)
     terms = list(_TERM.finditer(rewritten))
-    if _TERM.sub("", rewritten).strip(" ,") or not terms:
+    if _TERM.sub("", rewritten).strip(" ,") or not terms or len(group) > _LONGEST:
         raise ExpressionError("this is no condition on versions", hint="such as '>=1.2 <2' or '^1.2 || ~2.0'")
     return all(_meets(version, term) for term in terms)
 
