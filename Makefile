@@ -17,11 +17,13 @@ test: $(READY)  ## all tests but those that need a cluster; those beside Helm on
 	@test -x $(TOOLS)/helm || $(BIN)/python tools/get_helm.py >/dev/null || echo "no Helm for this machine: tests beside it are skipped"
 	env -u KUBECONFIG $(BIN)/pytest -n 2
 
-# A dependency that is older than pyproject.toml says fails in the commands, the API, or the client of a cluster.
+# Each dependency at work: the commands, the client of a cluster, `up --watch`, and the embedded PostgreSQL.
 test-lowest: $(READY)  ## the quick tests with the lowest versions of dependencies that pyproject.toml allows
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
 	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[dev]'
-	env -u KUBECONFIG $(LOWEST)/bin/pytest -n 2 tests/cli tests/engine tests/unit/targets
+	env -u KUBECONFIG $(LOWEST)/bin/pytest -n 2 tests/unit/targets $(addprefix tests/cli/test_,entry.py template.py cluster_commands.py) \
+		tests/cli/test_up.py::test_watch_keeps_version_1_when_the_migration_of_version_2_fails \
+		tests/local/test_postgres_here.py::test_a_migration_reaches_the_server_by_what_local_env_refers_to
 
 # Beside three others on two cores a test's patience can run out: what fails then is shown, and has to succeed by itself.
 test-cluster: $(READY)  ## the tests on a real cluster: that of KUBECONFIG, else a node of this machine (Linux, root, Go)
