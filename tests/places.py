@@ -9,7 +9,8 @@ from ks_universal.diagnostics import Problem
 from ks_universal.engine.target import Target
 from ks_universal.model.local import Local
 from ks_universal.model.migrations import Phase
-from ks_universal.plan.steps import AwaitOldPods, Migrate, RollOut
+from ks_universal.plan.steps import AwaitOldPods, Migrate, RollOut, RunJob
+from ks_universal.resources.metadata import JOB_DIGEST
 from ks_universal.resources.objects import Migration, identity
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.connection import connect
@@ -18,7 +19,7 @@ from ks_universal.targets.local import LocalTarget
 from ks_universal.targets.memory import MemoryTarget, Try, World
 
 Json = dict[str, Any]
-STEP, ROLLOUT = "web/migrations", "web/rollout"
+STEP, ROLLOUT, JOB = "web/migrations", "web/rollout", "Job/seed"
 LABELS = {"app.kubernetes.io/managed-by": "ks-universal", "app.kubernetes.io/instance": "demo"}
 
 
@@ -31,7 +32,7 @@ class Place(Protocol):
         """Give a target, as another process would."""
 
     def script(self, *codes: int | None) -> Json:
-        """Give the PodSpec of a migration whose attempts say `try N` and end with these codes; None: it never ends."""
+        """Give the PodSpec of a run whose attempts say `try N` and end with these codes; None: one never ends."""
 
     def serve(self, *, broken: bool = False, version: str = "1") -> Json:
         """Give the PodSpec of a version of an application that comes up, or does not."""
@@ -49,7 +50,7 @@ class Memory:
         return MemoryTarget(self._world)
 
     def script(self, *codes: int | None) -> Json:
-        self._world.scripts[STEP] = tuple(
+        self._world.scripts[STEP] = self._world.scripts[JOB] = tuple(
             Try(lines=(f"try {number}",), exit_code=code or 0, pause=asyncio.Event().wait if code is None else None)
             for number, code in enumerate(codes, start=1)
         )
@@ -131,6 +132,15 @@ def migrate(place: Place, pod: Json, *, retries: int = 0, digest: str = "d1", fa
         application="web", step=None, phase=Phase.PRE, body=body, retries=retries, fatal_exit_codes=fatal
     )
     return Migrate(id=STEP, application="web", migration=migration, digest=digest, why="test")
+
+
+def run_job(place: Place, pod: Json, *, retries: int = 0, digest: str = "d1", again: bool = False) -> RunJob:
+    """A step that runs a Job of the values and waits for its end."""
+    pod = {"restartPolicy": "Never", **pod}
+    about = {**metadata(place, "seed"), "annotations": {JOB_DIGEST: digest}}
+    spec = {"backoffLimit": retries, "template": _template(pod)}
+    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": about, "spec": spec}
+    return RunJob(id=JOB, body=body, why="test", again=again, awaits_end=True)
 
 
 def roll_out(place: Place, pod: Json) -> RollOut:

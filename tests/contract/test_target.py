@@ -11,11 +11,12 @@ from ks_universal.engine.events import AttemptEnded, AttemptStarted, LockAwaited
 from ks_universal.engine.target import Target
 from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed
 from ks_universal.model.migrations import Phase
-from ks_universal.plan.records import Outcome, Revision, StepRecord
-from ks_universal.plan.steps import Apply, Delete, Migrate
+from ks_universal.plan.one_off_jobs import read_job_end, record_job
+from ks_universal.plan.records import JobState, Outcome, Revision, StepRecord
+from ks_universal.plan.steps import Apply, Delete, Migrate, RunJob
 from ks_universal.resources.objects import Rendered, Resource, identity
 from ks_universal.targets.kubernetes.ownership import contains
-from places import STEP, Place, await_old_pods, metadata, migrate, roll_out
+from places import JOB, STEP, Place, await_old_pods, metadata, migrate, roll_out, run_job
 from releases import Events
 
 Work = Callable[[Target, Events], Awaitable[None]]
@@ -254,6 +255,74 @@ def test_real_stop_a_cancelled_migration_is_over_and_the_next_one_begins_anew(pl
         assert [attempt.number for attempt in attempts] == [1]
 
     assert [event.resumed for event in run(place, work).of(AttemptStarted)] == [False, False]
+
+
+# the Jobs of the values
+
+
+async def run_to_end(target: Target, step: RunJob, events: Events) -> JobState:
+    """Apply a Job and wait for its end, as the engine does."""
+    await target.apply(step, events)
+    return await target.await_job(step, record_job(step.body, 1, Outcome.RUNNING), events)
+
+
+async def look_at(target: Target, step: RunJob) -> JobState:
+    (state,) = await target.read_jobs({identity(step.body): record_job(step.body, 1, Outcome.RUNNING)})
+    return state
+
+
+def with_job(place: Place, step: RunJob) -> Rendered:
+    return Rendered("demo", place.namespace, (Resource(step.body),), ())
+
+
+def test_jobs_one_runs_to_its_end_within_its_retries_and_tells_what_it_does(place: Place) -> None:
+    step = run_job(place, place.script(1, 0), retries=1)
+
+    async def work(target: Target, events: Events) -> None:
+        state = await run_to_end(target, step, events)
+        assert (state.record.outcome, state.problems) == (Outcome.SUCCEEDED, ())
+        assert [attempt.exit_code for attempt in state.record.attempts] == [1, 0]
+
+    events = run(place, work)
+    assert events.of(LogWritten) == [LogWritten(source=JOB, line=f"try {number}") for number in (1, 2)]
+
+    async def look(target: Target, _: Events) -> None:
+        live = (await target.read(with_job(place, step))).objects[identity(step.body)]
+        while read_job_end(live)[0] is Outcome.RUNNING:  # a cluster's Job says so a second after its pods
+            live = (await target.read(with_job(place, step))).objects[identity(step.body)]
+        assert read_job_end(live)[0] is Outcome.SUCCEEDED
+
+    run(place, look)
+
+
+def test_jobs_one_that_fails_has_its_cause_and_runs_again_when_that_is_asked_for(place: Place) -> None:
+    async def work(target: Target, events: Events) -> None:
+        failed = await run_to_end(target, run_job(place, place.script(7)), events)
+        assert failed.record.outcome is Outcome.FAILED
+        assert "7" in failed.problems[-1].message
+        again = run_job(place, place.script(7), again=True)
+        await target.read(with_job(place, again))
+        state = await run_to_end(target, again, events)
+        assert [attempt.exit_code for attempt in state.record.attempts] == [7]
+        assert (await look_at(target, again)).record.outcome is Outcome.FAILED
+
+    assert len(run(place, work).of(AttemptEnded)) == 2
+
+
+def test_jobs_whoever_waits_no_more_leaves_it_at_work(place: Place) -> None:
+    async def work(target: Target, events: Events) -> None:
+        step = run_job(place, place.script(None))
+        await target.apply(step, events)
+        task = asyncio.ensure_future(target.await_job(step, record_job(step.body, 1, Outcome.RUNNING), events))
+        await until(lambda: bool(events.of(LogWritten)))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await look_at(target, step)).record.outcome is Outcome.RUNNING
+        await target.delete(Delete(id="delete Job/seed", identity=identity(step.body)), events)
+        assert not (await look_at(target, step)).is_there
+
+    run(place, work)
 
 
 # rollouts

@@ -1,6 +1,6 @@
 """A release on a cluster: each function joins the packages below it, and decides nothing itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Unpack
 
@@ -12,7 +12,8 @@ from ks_universal.engine.run import RunOptions, run_planned
 from ks_universal.errors import InputError
 from ks_universal.plan.build import MigratePolicy, build_plan
 from ks_universal.plan.migrations_only import keep_migrations
-from ks_universal.plan.records import Outcome, Revision, StepRecord, tell_killed
+from ks_universal.plan.one_off_jobs import list_jobs
+from ks_universal.plan.records import JobRecord, JobState, Outcome, Revision, StepRecord, tell_killed
 from ks_universal.plan.saved import Preview, build_preview
 from ks_universal.plan.undo import name_migration_job
 from ks_universal.resources.objects import Identity, Rendered
@@ -172,6 +173,20 @@ async def follow_migration(target: KubernetesTarget, step: StepRecord, take: Cal
     return await target.follow_log(jobs[-1] if jobs else Identity("Job", target.namespace, name), take)
 
 
+async def read_job_logs(target: KubernetesTarget, jobs: Mapping[Identity, JobRecord]) -> tuple[JobState, ...]:
+    """Read what attempts of Jobs of the values said last: from the record where it has their end, else from their pods.
+
+    The latter needs the right to read Secrets, whose values are masked; without it there is a line that says so.
+    """
+    return tuple([await _read_job_log(target, subject, record) for subject, record in jobs.items()])
+
+
+async def _read_job_log(target: KubernetesTarget, subject: Identity, record: JobRecord) -> JobState:
+    if record.outcome is Outcome.PENDING or record.attempts:
+        return JobState(identity=subject, record=record)
+    return await target.read_job_log(subject, record)
+
+
 async def read_status(target: KubernetesTarget) -> ReleaseState:
     """Read what runs, how the last run ended, and who is at work. Raises InputError where there is no record."""
     revisions, is_known, lock = await _read_told(target)
@@ -182,6 +197,7 @@ async def read_status(target: KubernetesTarget) -> ReleaseState:
         latest=latest,
         workloads=await target.read_workloads(latest),
         lock=lock,
+        jobs=await target.read_jobs(list_jobs(latest), with_logs=False),
         lock_hidden=not is_known,
     )
 

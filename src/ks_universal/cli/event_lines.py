@@ -1,5 +1,6 @@
 """Events as lines for people: who speaks, what is said, and how it is to look. Pure: prints nothing."""
 
+from datetime import datetime
 from typing import assert_never
 
 import msgspec
@@ -77,6 +78,11 @@ def format_duration(seconds: float) -> str:
 def format_stopping(count: int) -> str:
     """Say that old pods have been told to stop, and are still there: `1 old pod is still stopping`."""
     return "1 old pod is still stopping" if count == 1 else f"{count} old pods are still stopping"
+
+
+def format_time(moment: datetime) -> str:
+    """Write a moment, in UTC."""
+    return f"{moment:%Y-%m-%d %H:%M:%S}Z"
 
 
 def _format_change(event: events.ObjectChanged) -> Line | None:

@@ -18,6 +18,7 @@ from ks_universal.cli.tracebacks import TracebackFold
 from ks_universal.controls import keep_colours
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import (
+    AttemptStarted,
     Event,
     LogWritten,
     ObjectChanged,
@@ -129,6 +130,8 @@ class TextView:
         """Tell whether the live line says it, or what was said of the step says that it is done."""
         if isinstance(event, ObjectChanged) and event.identity.kind != "Deployment":
             self._applied.add(event.step)
+        if isinstance(event, AttemptStarted):  # there is more to the step
+            self._applied.discard(event.step)
         if isinstance(event, StepSucceeded):
             return event.step in self._applied
         return isinstance(event, Waited) and self._console.is_terminal

@@ -8,7 +8,7 @@ import msgspec
 
 from ks_universal.cli.console import describe_problem
 from ks_universal.plan.changes import FieldChange, ObjectChange, Operation
-from ks_universal.plan.saved import PlannedMigration, Preview
+from ks_universal.plan.saved import PlannedRun, Preview
 
 _SIGNS = {"created": "+", "changed": "~", "deleted": "-", "kept": "="}
 _FIELD_SIGNS = {Operation.ADD: "+", Operation.REMOVE: "-", Operation.REPLACE: "~"}
@@ -21,11 +21,12 @@ def format_plan(preview: Preview) -> Iterator[str]:
     for change in preview.changes:
         yield from _change_lines(change, preview.namespace)
     yield from (f"  . {note}" for note in preview.notes)
-    for migration in preview.migrations:
-        yield from _migration_lines(migration)
+    for run in (*preview.migrations, *preview.jobs):
+        yield from _run_lines(run)
     for skipped in preview.skipped:
         step = f"/{skipped.step}" if skipped.step else ""
         yield f"  . {skipped.application}/migrations{step} does not run: {skipped.why}"
+    yield from (f"  . {skipped.id} does not run: {skipped.why}" for skipped in preview.skipped_jobs)
     yield count_changes(preview)
 
 
@@ -35,13 +36,18 @@ def describe_plan(preview: Preview) -> dict[str, Any]:
 
 
 def count_changes(preview: Preview) -> str:
-    """Count what a plan does: `2 to create, 1 to change, 0 to delete, 3 unchanged; 1 migration to run`."""
+    """Count what a plan does: `2 to create, 1 to change, 0 to delete, 3 unchanged; 1 migration and 1 job to run`."""
     counts = Counter(change.change for change in preview.changes)
     verbs = {"created": "to create", "changed": "to change", "deleted": "to delete", "kept": "to keep"}
     parts = [f"{counts[change]} {verb}" for change, verb in verbs.items() if counts[change] or change != "kept"]
-    number = len(preview.migrations)
-    plural = "" if number == 1 else "s"
-    return f"{', '.join(parts)}, {counts['unchanged']} unchanged; {number} migration{plural} to run"
+    runs = _count(len(preview.migrations), "migration")
+    if preview.jobs:
+        runs += f" and {_count(len(preview.jobs), 'job')}"
+    return f"{', '.join(parts)}, {counts['unchanged']} unchanged; {runs} to run"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _change_lines(change: ObjectChange, home: str) -> Iterator[str]:
@@ -61,9 +67,9 @@ def _note(change: ObjectChange) -> str:
     return by_annotation if change.kept_by else " (its data stays; 'uninstall --delete-data' removes it)"
 
 
-def _migration_lines(migration: PlannedMigration) -> Iterator[str]:
-    yield f"  > {migration.id} runs: {migration.why}"
-    yield f"      {migration.image}: {' '.join(migration.command) or 'its own command'}"
+def _run_lines(run: PlannedRun) -> Iterator[str]:
+    yield f"  > {run.id} runs: {run.why}"
+    yield f"      {run.image}: {' '.join(run.command) or 'its own command'}"
 
 
 def _format_field(field: FieldChange) -> str:

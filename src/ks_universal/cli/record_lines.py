@@ -1,11 +1,10 @@
 """The record of a release as lines for people: its runs, its migrations, what was said."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 
-from ks_universal.cli.event_lines import format_attempt, format_duration
+from ks_universal.cli.event_lines import format_attempt, format_duration, format_time
 from ks_universal.cli.tracebacks import fold_tracebacks, shows
-from ks_universal.plan.records import Attempt, Revision, StepRecord
+from ks_universal.plan.records import Attempt, JobState, Revision, StepRecord
 
 
 def format_history(revisions: Iterable[Revision]) -> Iterator[str]:
@@ -13,14 +12,16 @@ def format_history(revisions: Iterable[Revision]) -> Iterator[str]:
     for revision in revisions:
         took = "" if revision.ended is None else f", {_duration(revision)}"
         steps = ", ".join(f"{step.id} {step.outcome}" for step in revision.steps) or "no migrations"
-        head = f"{revision.number:>4}  {_time(revision.started)}  {revision.outcome:<16} {revision.by}"
+        head = f"{revision.number:>4}  {format_time(revision.started)}  {revision.outcome:<16} {revision.by}"
         yield f"{head}{took}; {_name_kind(revision)}{steps}"
 
 
 def format_revision(revision: Revision) -> Iterator[str]:
     """Say all that the record knows of a run: outcome, causes, each migration with its attempts, what ran after it."""
     yield f"revision {revision.number} of {revision.release} in {revision.namespace}: {revision.outcome}"
-    yield f"  by {revision.by} at {_time(revision.started)}" + (f", {_duration(revision)}" if revision.ended else "")
+    yield f"  by {revision.by} at {format_time(revision.started)}" + (
+        f", {_duration(revision)}" if revision.ended else ""
+    )
     if kind := _name_kind(revision):
         yield f"  {kind.removesuffix('; ')}"
     for failure in revision.failures:
@@ -36,12 +37,21 @@ def format_revision(revision: Revision) -> Iterator[str]:
 
 def format_log(revision: Revision, step: StepRecord, attempts: Iterable[Attempt]) -> Iterator[str]:
     """Give what attempts of a migration said last, under a line that says of which run each was and how it ended."""
+    return _log_lines(revision.number, step.id, attempts)
+
+
+def format_job_log(job: JobState, attempts: Iterable[Attempt]) -> Iterator[str]:
+    """Give what attempts of a Job of the values said last, in the same way."""
+    return _log_lines(job.record.revision, str(job.identity), attempts)
+
+
+def _log_lines(revision: int, step: str, attempts: Iterable[Attempt]) -> Iterator[str]:
     for attempt in attempts:
-        yield f"revision {revision.number}, {step.id}, {format_attempt(attempt, attempt.reason)}"
+        yield f"revision {revision}, {step}, {format_attempt(attempt, attempt.reason)}"
         for name, lines in attempt.sidecar_tails.items():
             yield f"  sidecar {name}:"
             yield from (f"  | {line}" for line in fold_tracebacks(lines))
-            yield f"  {step.id}:"
+            yield f"  {step}:"
         last = fold_tracebacks(attempt.log_tail)
         if not shows(last, attempt.excerpt):
             yield from (f"  | {line}" for line in fold_tracebacks(attempt.excerpt))
@@ -67,7 +77,3 @@ def _name_kind(revision: Revision) -> str:
 
 def _duration(revision: Revision) -> str:
     return "" if revision.ended is None else format_duration((revision.ended - revision.started).total_seconds())
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}Z"

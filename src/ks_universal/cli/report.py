@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from ks_universal.cli.event_lines import format_attempt, format_duration, format_stopping
+from ks_universal.cli.job_lines import format_job
 from ks_universal.cli.tracebacks import fold_tracebacks, shows
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import (
@@ -20,7 +21,7 @@ from ks_universal.engine.events import (
     StopFailed,
 )
 from ks_universal.engine.retries import find_lasting
-from ks_universal.plan.records import Attempt, Outcome
+from ks_universal.plan.records import Attempt, JobState, Outcome
 
 _VERDICTS = {
     Outcome.RUNNING: "has not ended",
@@ -31,9 +32,12 @@ _VERDICTS = {
     Outcome.INTERRUPTED: "was interrupted",
     Outcome.SKIPPED: "was not run",
 }
-_ROLLOUTS = frozenset(("rollout", "awaitoldpods"))
 _TAIL_LINES = 12
-_EXIT_CODE, _SERVING, _TIMEOUT = "process/exit-code", "kubernetes/serving", "migrations/timeout"
+_EXIT_CODE, _SERVING = "process/exit-code", "kubernetes/serving"
+_TIMEOUTS = frozenset(("jobs/timeout", "migrations/timeout"))
+_ON_THEIR_OWN = frozenset(("rollout", "awaitoldpods", "runjob"))
+"""Kinds of steps with which a cluster goes on without this program."""
+_JOB_FAILED = "the new version is up, but a job failed"
 _MAY_GO_ON = (
     "  it is gone; a statement that it had sent may still be at work in its database (pg_stat_activity shows it)"
 )
@@ -44,11 +48,12 @@ class RunReport:
     """Gathers the events of one run; a new run starts it anew."""
 
     def __init__(self, succeeded: str = _VERDICTS[Outcome.SUCCEEDED], *, goes_on: bool = False) -> None:
-        """`succeeded` is the verdict on a run that did; `goes_on`: a rollout does so without this program."""
+        """`succeeded` is the verdict on a run that did; `goes_on`: rollouts and Jobs do so without this program."""
         self._goes_on = goes_on
         self._verdicts = {**_VERDICTS, Outcome.SUCCEEDED: succeeded}
         self._attempts: dict[str, list[Attempt]] = {}
         self._failures: list[StepFailed] = []
+        self._failed_kinds: set[str] = set()
         self._skipped: list[StepSkipped] = []
         self._paused: set[str] = set()
         self._at_work: dict[str, str] = {}
@@ -67,7 +72,7 @@ class RunReport:
         kinds = set(self._at_work.values())
         if "migrate" in kinds:
             return Outcome.MIGRATION_FAILED
-        return Outcome.ROLLOUT_FAILED if _ROLLOUTS & kinds else Outcome.FAILED
+        return Outcome.FAILED if _ON_THEIR_OWN.isdisjoint(kinds) else Outcome.ROLLOUT_FAILED
 
     def take(self, event: Event) -> None:
         """Remember what the report will tell."""
@@ -78,6 +83,7 @@ class RunReport:
                 self.has_begun = True
                 self._attempts.clear()
                 self._failures.clear()
+                self._failed_kinds.clear()
                 self._skipped.clear()
                 self._paused.clear()
                 self._at_work.clear()
@@ -92,9 +98,9 @@ class RunReport:
                 self._at_work.pop(event.step, None)
                 self._paused.add(_name_application(event.step))
             case StepFailed():
-                self._at_work.pop(event.step, None)
+                self._failed_kinds.add(self._at_work.pop(event.step, ""))
                 self._failures.append(event)
-            case StepSkipped():
+            case StepSkipped(unchanged=False):
                 self._skipped.append(event)
             case StopFailed():
                 self._may_run[event.step] = event.cause
@@ -117,6 +123,9 @@ class RunReport:
         if self._skipped:
             yield ""
             yield f"not started: {', '.join(skipped.step for skipped in self._skipped)}"
+        if end.jobs:
+            yield ""
+            yield from self._job_lines(end.jobs)
         if end.outcome is not Outcome.SUCCEEDED or self._paused:
             yield ""
             yield from self._running_lines(end)
@@ -127,7 +136,7 @@ class RunReport:
     def _judge(self, end: RunEnded) -> str:
         if end.outcome is Outcome.ROLLOUT_FAILED and any(skipped.kind == "migrate" for skipped in self._skipped):
             return "the new version did not come up; migrations that come after it did not run"
-        verdict = self._verdicts[end.outcome]
+        verdict = _JOB_FAILED if self._failed_kinds == {"runjob"} else self._verdicts[end.outcome]
         if end.outcome is not Outcome.SUCCEEDED or not self._paused:
             return verdict
         if self._paused >= end.runs.keys():
@@ -148,13 +157,13 @@ class RunReport:
         yield from _attempt_lines(attempts, (*causes, *chain.from_iterable(later.values())))
         known = {cause for attempt in attempts for cause in attempt.causes}
         yield from _problem_lines([cause for cause in failure.causes if cause not in causes and cause not in known])
-        if any(cause.code == _TIMEOUT for cause in failure.causes):
+        if any(cause.code in _TIMEOUTS for cause in failure.causes):
             yield _MAY_GO_ON
 
     def _stopped_lines(self, step: str) -> Iterator[str]:
-        """Say what became of a step that the run's end has cut short; a rollout is the cluster's to go on with."""
+        """Say what became of a step that the run's end has cut short, or with which the cluster goes on."""
         attempts = self._attempts.get(step, [])
-        if self._goes_on and self._at_work[step] in _ROLLOUTS:
+        if self._goes_on and self._at_work[step] in _ON_THEIR_OWN:
             yield f"no longer watched: {step}"
             yield _GOES_ON
         elif step in self._may_run:
@@ -169,6 +178,16 @@ class RunReport:
 
     def _is_on_its_way(self, step: str) -> bool:
         return self._goes_on and self._at_work[step] == "rollout"
+
+    def _job_lines(self, jobs: Iterable[JobState]) -> Iterator[str]:
+        """Say how the Jobs of the values are; of those that failed and that nobody has waited for also why."""
+        told = {failure.step.partition(" ")[0] for failure in self._failures}
+        for job in jobs:
+            yield format_job(job)
+            if job.problems and str(job.identity) not in told:
+                causes = _telling(job.problems)
+                yield from _problem_lines(causes)
+                yield from _attempt_lines(list(job.record.attempts), causes)
 
     def _running_lines(self, end: RunEnded) -> Iterator[str]:
         """Say what runs now; of a rollout that failed in the middle only a look at the pods can tell."""

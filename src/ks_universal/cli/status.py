@@ -9,6 +9,7 @@ import msgspec
 from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
 from ks_universal.cli.console import show_problems, write_result
 from ks_universal.cli.event_lines import format_stopping
+from ks_universal.cli.job_lines import format_job, list_problem_lines
 from ks_universal.cli.record_lines import format_revision
 from ks_universal.plan.records import Outcome
 
@@ -48,6 +49,9 @@ def format_state(state: "ReleaseState") -> Iterator[str]:
         yield "the last run was killed; what it calls running may be at work still"
         yield "  the same command again takes that up and goes on; another one stops it first"
     yield from format_revision(state.latest)
+    for job in state.jobs:
+        yield format_job(job)
+        yield from (f"  {line}" for line in list_problem_lines(job))
     missing = state.latest.runs.keys() - {workload.name for workload in state.workloads}
     yield from (f"{application}: its Deployment is not there" for application in sorted(missing))
     for workload in state.workloads:

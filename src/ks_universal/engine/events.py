@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from ks_universal.diagnostics import Problem
-from ks_universal.plan.records import Attempt, Outcome
+from ks_universal.plan.records import Attempt, JobState, Outcome
 from ks_universal.resources.objects import Identity
 
 
@@ -40,7 +40,7 @@ class RunStarted(_Event, frozen=True, kw_only=True):
 class StepStarted(_Event, frozen=True, kw_only=True):
     """All that the step needs has succeeded; it begins.
 
-    `kind`: `apply`, `migrate`, `rollout`, `awaitoldpods` or `delete`.
+    `kind`: `apply`, `runjob`, `migrate`, `rollout`, `awaitoldpods` or `delete`.
     """
 
     step: str
@@ -63,7 +63,7 @@ class ObjectChanged(_Event, frozen=True, kw_only=True):
 
 
 class AttemptStarted(_Event, frozen=True, kw_only=True):
-    """A try of a migration began; `resumed` when it was found running and taken up."""
+    """A try of a migration or Job began; `resumed` when it was found running and taken up."""
 
     step: str
     number: int
@@ -71,7 +71,7 @@ class AttemptStarted(_Event, frozen=True, kw_only=True):
 
 
 class AttemptEnded(_Event, frozen=True, kw_only=True):
-    """A try of a migration ended; `retry_in_s` when another follows."""
+    """A try of a migration or Job ended; `retry_in_s` when another follows."""
 
     step: str
     attempt: Attempt
@@ -122,11 +122,15 @@ class StepFailed(_Event, frozen=True, kw_only=True):
 
 
 class StepSkipped(_Event, frozen=True, kw_only=True):
-    """The step, of this kind as in StepStarted, did not start: `because` (a step's id) failed or is paused."""
+    """The step, of this kind as in StepStarted, did not start: `because` (a step's id) failed or is paused.
+
+    `unchanged`: it would have changed nothing.
+    """
 
     step: str
     kind: str
     because: str
+    unchanged: bool = False
 
 
 class StopFailed(_Event, frozen=True, kw_only=True):
@@ -140,7 +144,8 @@ class RunEnded(_Event, frozen=True, kw_only=True):
     """The run is over; its lock is given back next. `runs`: application to the revision that runs now (None: none).
 
     `stopping`: application to how many of its old pods are still stopping, where there are any. `unwritten`: why the
-    record of the run could not be written; what ran has run all the same.
+    record of the run could not be written; what ran has run all the same. `jobs` are the Jobs of the values, as they
+    were seen last.
     """
 
     release: str
@@ -150,6 +155,7 @@ class RunEnded(_Event, frozen=True, kw_only=True):
     runs: dict[str, int | None]
     stopping: dict[str, int] = {}
     unwritten: Problem | None = None
+    jobs: tuple[JobState, ...] = ()
 
 
 Event = (

@@ -11,9 +11,19 @@ import msgspec
 
 from ks_universal.engine.digests import Progress, find_digest, find_parts
 from ks_universal.engine.masking import Mask
-from ks_universal.plan.one_off_jobs import find_job_digest, name_job
-from ks_universal.plan.records import FORMAT, Attempt, Failure, Outcome, Revision, State, StepRecord
-from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, Step
+from ks_universal.plan.one_off_jobs import find_job_digest, list_known, name_job, record_job
+from ks_universal.plan.records import (
+    FORMAT,
+    Attempt,
+    Failure,
+    JobRecord,
+    JobState,
+    Outcome,
+    Revision,
+    State,
+    StepRecord,
+)
+from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, RunJob, Step
 from ks_universal.plan.undo import name_migration_job
 from ks_universal.resources.objects import Identity, identity
 
@@ -45,7 +55,7 @@ class Record:
         self._parts = find_parts(plan, {} if latest is None else latest.digests)
         self._running = _find_running(plan, state)
         self._steps = _begin_steps(plan, resumed, mask)
-        self._jobs = {} if latest is None else dict(latest.jobs)
+        self._jobs = _begin_jobs(plan, {} if latest is None else list_known(latest))
         self._begun: dict[str, Step] = {}
         self._succeeded: set[str] = set()
         self._kept: list[Identity] = []
@@ -59,9 +69,10 @@ class Record:
             self._steps[step.id] = msgspec.structs.replace(self._steps[step.id], outcome=Outcome.RUNNING, attempts=())
 
     def add_attempt(self, step: str, attempt: Attempt) -> None:
-        """Note an attempt of a migration that has ended."""
-        record = self._steps[step]
-        self._steps[step] = msgspec.structs.replace(record, attempts=(*record.attempts, attempt))
+        """Note an attempt of a migration that has ended; one of a Job is noted with the Job's end."""
+        if step in self._steps:
+            record = self._steps[step]
+            self._steps[step] = msgspec.structs.replace(record, attempts=(*record.attempts, attempt))
 
     def succeed(self, step: Step) -> None:
         """Note that a step has succeeded."""
@@ -71,7 +82,23 @@ class Record:
             self._running[step.application] = self._plan.revision
         if isinstance(step, Delete) and step.identity.kind == "Job":
             self._note_stop(step.identity.name)
-        self._note_job(step)
+
+    def make_job(self, step: RunJob) -> JobRecord:
+        """Note that a Job of the values was made, or taken up; gives its record."""
+        subject, made = identity(step.body), record_job(step.body, self._plan.revision, Outcome.RUNNING)
+        before = self._jobs[subject]
+        is_taken_up = not step.again and (before.digest, before.outcome) == (made.digest, Outcome.RUNNING)
+        self._jobs[subject] = before if is_taken_up else made
+        return self._jobs[subject]
+
+    def see_job(self, state: JobState) -> None:
+        """Note what was seen of a Job of the values."""
+        self._jobs[state.identity] = state.record
+
+    @property
+    def jobs(self) -> dict[Identity, JobRecord]:
+        """The Jobs of the values of the plan, as far as they are known."""
+        return {subject: record for subject, record in self._jobs.items() if subject in self._plan.objects}
 
     def has_succeeded(self, step: Step) -> bool:
         """Tell whether a step has succeeded."""
@@ -118,7 +145,8 @@ class Record:
             objects=tuple(objects),
             runs=dict(self._running),
             failures=tuple(self._failures),
-            jobs=dict(self._jobs),
+            jobs={name_job(s): record for s, record in self._jobs.items() if record.outcome is not Outcome.PENDING},
+            jobs_not_run=tuple(s for s, record in self._jobs.items() if record.outcome is Outcome.PENDING),
             back_to=self._plan.back_to,
             only_migrates=self._plan.only_migrates,
         )
@@ -140,13 +168,6 @@ class Record:
         for record in self._steps.values():
             if record.outcome is Outcome.RUNNING and name_migration_job(record) == job:
                 self._turn(record.id, Outcome.INTERRUPTED)
-
-    def _note_job(self, step: Step) -> None:
-        """Note a Job of the values that was made, or that has left them."""
-        if isinstance(step, Delete):
-            self._jobs.pop(name_job(step.identity) if step.identity.kind == "Job" else "", None)
-        elif isinstance(step, Apply) and (digest := find_job_digest(step.body)) is not None:
-            self._jobs[name_job(identity(step.body))] = digest
 
     def _turn(self, step: str, outcome: Outcome) -> None:
         if step in self._steps:
@@ -184,6 +205,16 @@ def _begin_steps(plan: Plan, resumed: Revision | None, mask: Mask) -> dict[str, 
         if isinstance(step, Migrate):
             records[step.id] = _record_step(step, mask, before.get(step.id))
     return records
+
+
+def _begin_jobs(plan: Plan, known: dict[Identity, JobRecord]) -> dict[Identity, JobRecord]:
+    """Begin the records of the Jobs of the values: those that were made in an earlier run, and those that are to be."""
+    jobs = {}
+    for step in plan.steps:
+        if isinstance(step, Apply) and find_job_digest(step.body) is not None:
+            outcome = Outcome.PENDING if isinstance(step, RunJob) else Outcome.RUNNING
+            jobs[identity(step.body)] = record_job(step.body, plan.revision, outcome)
+    return jobs | known
 
 
 def _with(record: StepRecord, outcome: Outcome) -> StepRecord:

@@ -40,10 +40,10 @@ from ks_universal.errors import (
 )
 from ks_universal.model.migrations import Phase
 from ks_universal.plan.build import MigratePolicy, build_plan
-from ks_universal.plan.one_off_jobs import find_job_digest
-from ks_universal.plan.records import Failure, Outcome, Revision, State
+from ks_universal.plan.changes import find_unchanged
+from ks_universal.plan.records import Failure, JobState, Outcome, Revision, State
 from ks_universal.plan.show import show_plan
-from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Step
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Step
 from ks_universal.plan.unnoticed import find_unnoticed
 from ks_universal.resources.objects import Rendered
 
@@ -132,6 +132,7 @@ class _Execution:
         self._mask = mask
         self._emit = mask.wrap(emit)
         self._schedule = Schedule(plan.steps)
+        self._unchanged = find_unchanged(plan, target.changes)
         self._kinds = {step.id: type(step).__name__.lower() for step in plan.steps}
         self._saving = asyncio.Lock()
         self._places = asyncio.Semaphore(MIGRATIONS_AT_ONCE)
@@ -190,6 +191,8 @@ class _Execution:
 
     async def _perform(self, step: Step) -> None:
         match step:
+            case RunJob():
+                await self._run_job(step)
             case Apply():
                 await self._target.apply(step, self._emit)
             case Delete():
@@ -199,16 +202,32 @@ class _Execution:
             case AwaitOldPods():
                 await self._target.await_old_pods(step, self._emit)
             case Migrate():
-                await self._target.migrate(step, self._emit_of_migration)
+                await self._target.migrate(step, self._emit_of_attempts)
             case _:
                 assert_never(step)
+
+    async def _run_job(self, step: RunJob) -> None:
+        """Run a Job of the values. That it was made is saved before its end is awaited: its ttl may remove it then."""
+        await self._target.apply(step, self._emit)
+        record = self._record.make_job(step)
+        await self._save()
+        if step.awaits_end:
+            state = self._mask_job(await self._target.await_job(step, record, self._emit_of_attempts))
+            self._record.see_job(state)
+            if state.problems:
+                raise RolloutFailed(step.id, state.problems)
+
+    def _mask_job(self, state: JobState) -> JobState:
+        masked = self._mask.job(state)
+        attempts = tuple(map(shorten_log, masked.record.attempts))
+        return msgspec.structs.replace(masked, record=msgspec.structs.replace(masked.record, attempts=attempts))
 
     def _emit_of_deletion(self, event: Event) -> None:
         if isinstance(event, ObjectChanged) and event.change == "kept":
             self._record.keep(event.identity)
         self._emit(event)
 
-    def _emit_of_migration(self, event: Event) -> None:
+    def _emit_of_attempts(self, event: Event) -> None:
         if isinstance(event, AttemptEnded):
             attempt = shorten_log(self._mask.attempt(event.attempt))  # masked first: a value cut in two would be missed
             event = msgspec.structs.replace(event, attempt=attempt)
@@ -246,14 +265,15 @@ class _Execution:
 
     def _skip(self, lost: Iterable[str], because: Step) -> None:
         for step in lost:
-            self._emit(StepSkipped(step=step, kind=self._kinds[step], because=because.id))
+            unchanged = step in self._unchanged
+            self._emit(StepSkipped(step=step, kind=self._kinds[step], because=because.id, unchanged=unchanged))
 
     async def _save_after(self, step: Step) -> None:
         """Save what a next run has to know if this one is killed; what else Apply and Delete did shows by itself.
 
         A record that cannot be written changes nothing of what the step has come to: the next save has it, too.
         """
-        if isinstance(step, Migrate | RollOut) or (isinstance(step, Apply) and find_job_digest(step.body) is not None):
+        if isinstance(step, Migrate | RollOut) or (isinstance(step, RunJob) and step.awaits_end):
             with contextlib.suppress(TargetError):
                 await self._save()
 
@@ -273,7 +293,19 @@ class _Execution:
         counts = {step.application or step.id: self._target.count_old_pods(step) for step in rollouts}
         return {application: count for application, count in counts.items() if count}
 
+    async def _read_jobs(self, outcome: Outcome) -> tuple[JobState, ...]:
+        """Read what has become of the Jobs of the values; of a run that was interrupted only what is known."""
+        known = self._record.jobs
+        if outcome is not Outcome.INTERRUPTED and known:
+            with contextlib.suppress(KsUniversalError):  # its end is recorded in any case
+                states = tuple(map(self._mask_job, await self._target.read_jobs(known)))
+                for state in states:
+                    self._record.see_job(state)
+                return states
+        return tuple(JobState(identity=subject, record=record) for subject, record in known.items())
+
     async def _close(self, outcome: Outcome, began_s: float) -> Revision:
+        jobs = await self._read_jobs(outcome)
         revision = self._record.close(outcome, datetime.now(UTC))
         unwritten, runs = None, self._record.runs
         try:
@@ -293,6 +325,7 @@ class _Execution:
                     runs=runs,
                     stopping=self._count_old_pods(),
                     unwritten=unwritten,
+                    jobs=jobs,
                 )
             )
         return revision

@@ -5,15 +5,16 @@ any moment the same call on the same input ends in the same state. On cancellati
 it started: `migrate` then really stops its Job (all processes or pods gone, log kept) before CancelledError goes on.
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit
 from ks_universal.plan.changes import ObjectChange
-from ks_universal.plan.records import Attempt, Revision, State
-from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
-from ks_universal.resources.objects import Rendered
+from ks_universal.plan.records import Attempt, JobRecord, JobState, Revision, State
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
+from ks_universal.resources.objects import Identity, Rendered
 
 Json = dict[str, Any]
 
@@ -33,7 +34,16 @@ class Target(Protocol):
         """Find, before anything starts, what cannot succeed here. Changes nothing."""
 
     async def apply(self, step: Apply, emit: Emit) -> None:
-        """Make the object exist as given; emits ObjectChanged."""
+        """Make the object exist as given; emits ObjectChanged. A RunJob's Job that is made anew begins to run."""
+
+    async def await_job(self, step: RunJob, record: JobRecord, emit: Emit) -> JobState:
+        """Wait until a Job that was applied, and is recorded so, has ended or cannot get to work; gives how it is then.
+
+        Emits what `migrate` does. On cancellation the Job runs on where the target does so without this program.
+        """
+
+    async def read_jobs(self, jobs: Mapping[Identity, JobRecord]) -> tuple[JobState, ...]:
+        """Read how Jobs of the values are, which are recorded so: with attempts, their logs, and what they wait for."""
 
     async def delete(self, step: Delete, emit: Emit) -> None:
         """Remove the object, if it is there; returns when it is gone, or where it is `kept`.

@@ -12,7 +12,7 @@ from ks_universal.model.expressions import Release, expand_expressions
 from ks_universal.model.findings import Findings
 from ks_universal.model.forms import unify_forms
 from ks_universal.model.inherit import merge_general
-from ks_universal.model.workloads import General, Job
+from ks_universal.model.workloads import General, JobSettings
 from ks_universal.values.nodes import Mapping
 
 _GENERAL = "deploymentsGeneral"
@@ -37,7 +37,7 @@ def parse_application(tree: Mapping, release: Release = _UNNAMED) -> Parsed:
     """
     expanded = expand_expressions(tree, release)
     unified = unify_forms(expanded.tree)
-    effective = merge_general(unified, lambda: keys_of(Job))
+    effective = merge_general(unified, lambda: keys_of(JobSettings))
     problems = _check_general(unified)
     findings = Findings()
     unread = _unread_keys(expanded.keys)

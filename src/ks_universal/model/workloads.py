@@ -98,15 +98,29 @@ class Deployment(Workload, frozen=True, kw_only=True):
     """The deployments that must be ready before its rollout begins."""
 
 
-class Job(PodSettings, frozen=True, kw_only=True):
-    """A Job that runs once a release; its containers inherit no probes and no lifecycle."""
+class JobWhen(StrEnum):
+    """In which deploys a Job runs: in the first that has it, or also in those in which what it runs has changed."""
+
+    INSTALL = "install"
+    CHANGED = "changed"
+
+
+class JobSettings(PodSettings, frozen=True, kw_only=True):
+    """What jobs and cron jobs may say; their containers inherit no probes and no lifecycle."""
 
     containers: dict[str, Container]
     restart_policy: str = "Never"
     job_spec: Annotated[Json, Inline("JobSpec")] = {}
 
 
-class CronJob(Job, frozen=True, kw_only=True):
+class Job(JobSettings, frozen=True, kw_only=True):
+    """A Job of the release; one that failed runs again in the next deploy."""
+
+    wait: bool = False
+    when: JobWhen = JobWhen.CHANGED
+
+
+class CronJob(JobSettings, frozen=True, kw_only=True):
     """A Job by the clock. `suspend` holds the schedule, not a Job; `timezone` is the chart's spelling of `timeZone`."""
 
     schedule: str

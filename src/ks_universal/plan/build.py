@@ -17,10 +17,10 @@ from ks_universal.plan.choice import Choice, choose, choose_undo
 from ks_universal.plan.fingerprints import fingerprint
 from ks_universal.plan.gate import close_gates, find_users, is_live
 from ks_universal.plan.graph import Graph
-from ks_universal.plan.one_off_jobs import has_run
+from ks_universal.plan.one_off_jobs import find_job_digest, plan_job
 from ks_universal.plan.records import Outcome, Revision, State
 from ks_universal.plan.release import AROUND_PODS, RUN_PODS, Member, Release, is_rolled_out, uses
-from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Step
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, SkippedJob, Step
 from ks_universal.plan.undo import list_undo_jobs
 from ks_universal.plan.unfinished import find_outdated
 from ks_universal.plan.when import MigratePolicy, find_refusals
@@ -80,6 +80,7 @@ def _assemble(
         revision=number,
         steps=_sort(steps.graph),
         skipped=choice.skipped,
+        skipped_jobs=tuple(steps.skipped_jobs.values()),
         digests=digests,
         objects=inventory,
         warnings=warnings,
@@ -91,6 +92,7 @@ class _Steps:
 
     def __init__(self, release: Release, state: State, choice: Choice) -> None:
         self.graph = Graph()
+        self.skipped_jobs: dict[Identity, SkippedJob] = {}
         self._release = release
         self._state = state
         self._choice = choice
@@ -106,7 +108,7 @@ class _Steps:
     def add_all(self) -> tuple[Problem, ...]:
         """Add all but deletions; gives a warning for each gate that stays open."""
         for subject, resource in self._release.objects.items():
-            if not is_rolled_out(resource) and not has_run(resource.body, self._state):
+            if not is_rolled_out(resource):
                 self._add_apply(subject, resource)
         for member in self._release.members.values():
             self._add_application(member)
@@ -157,11 +159,16 @@ class _Steps:
         return Delete(id=f"delete {self._release.step_id(subject)}", identity=subject, is_stop=is_stop)
 
     def _changes(self, subject: Identity) -> bool:
-        body = self._release.objects[subject].body
-        return not is_live(subject, self._release, self._state) and not has_run(body, self._state)
+        return not is_live(subject, self._release, self._state) and subject not in self.skipped_jobs
 
     def _add_apply(self, subject: Identity, resource: Resource) -> None:
-        step = Apply(id=self._release.step_id(subject), application=resource.application, body=resource.body)
+        name = self._release.step_id(subject)
+        step: Apply | SkippedJob = Apply(id=name, application=resource.application, body=resource.body)
+        if find_job_digest(resource.body) is not None:
+            step = plan_job(name, resource, self._state)
+        if isinstance(step, SkippedJob):
+            self.skipped_jobs[subject] = step
+            return
         self.graph.add(step, self._list_needs_of_job(resource) if subject.kind in RUN_PODS else ())
 
     def _list_needs_of_job(self, resource: Resource) -> Iterator[str]:

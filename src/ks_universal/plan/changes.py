@@ -1,12 +1,12 @@
 """What a plan changes, field by field, as values; nothing of a Secret is in them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import msgspec
 
-from ks_universal.plan.steps import Apply, Plan, RollOut
+from ks_universal.plan.steps import Apply, Plan, RollOut, RunJob
 from ks_universal.resources.masking import MASK, mask_secrets
 from ks_universal.resources.objects import Identity, Json, identity
 
@@ -50,8 +50,15 @@ class ObjectChange(msgspec.Struct, frozen=True, kw_only=True):
 
 def compare_plan(plan: Plan, live: Mapping[Identity, Json]) -> tuple[ObjectChange, ...]:
     """Compare the objects that a plan applies with the live ones, where nothing is added to those that are applied."""
-    bodies = (step.body for step in plan.steps if isinstance(step, Apply | RollOut))
-    return tuple(compare_objects(identity(body), live.get(identity(body)), body) for body in bodies)
+    steps = (step for step in plan.steps if isinstance(step, Apply | RollOut))
+    return tuple(_compare_step(step, live.get(identity(step.body))) for step in steps)
+
+
+def find_unchanged(plan: Plan, changes: Iterable[ObjectChange]) -> frozenset[str]:
+    """Find the steps that make nothing else of their object than it is. `changes` are those of the plan's objects."""
+    same = {change.identity for change in changes if change.change == "unchanged"}
+    steps = (step for step in plan.steps if isinstance(step, Apply | RollOut))
+    return frozenset(step.id for step in steps if identity(step.body) in same)
 
 
 def compare_objects(subject: Identity, old: Json | None, new: Json) -> ObjectChange:
@@ -60,6 +67,12 @@ def compare_objects(subject: Identity, old: Json | None, new: Json) -> ObjectCha
         return ObjectChange(identity=subject, change="created")
     fields = tuple(diff(*mask_pair(strip(old), strip(new))))
     return ObjectChange(identity=subject, change="changed" if fields else "unchanged", fields=fields)
+
+
+def _compare_step(step: Apply | RollOut, live: Json | None) -> ObjectChange:
+    if isinstance(step, RunJob) and step.again:
+        return ObjectChange(identity=identity(step.body), change="changed")
+    return compare_objects(identity(step.body), live, step.body)
 
 
 def diff(old: Any, new: Any, path: Path = ()) -> Iterator[FieldChange]:

@@ -1,13 +1,25 @@
-"""The `jobs` of the values: each runs once for what it says, and again when that changes (D30).
+"""The `jobs` of the values: each runs once for what it says, and again when that changes (D30), or when it failed.
 
-The digest on a Job tells what it runs. While the Job is live, applying it does the right thing: nothing for the same
-digest, another Job in its place for another one. Where its ttl has removed it, the record tells that it ran: a Job that
-is noted there with the same digest is no step of the plan. To run it again, change something of it (`podAnnotations`).
+The digest on a Job tells what it runs. While the Job is live, it tells by itself how it ended; where its ttl has
+removed it, the record tells that it ran: a Job that is noted there with the same digest is no step of the plan. To run
+one again that succeeded, change something of it (`podAnnotations`).
 """
 
-from ks_universal.plan.records import State
-from ks_universal.resources.metadata import JOB_DIGEST
-from ks_universal.resources.objects import Identity, Json, identity
+from datetime import datetime
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.model.migrations import Phase
+from ks_universal.model.workloads import JobWhen
+from ks_universal.plan.records import JobRecord, Outcome, Revision, State
+from ks_universal.plan.steps import Apply, Migrate, RunJob, SkippedJob
+from ks_universal.resources.metadata import INSTANCE, JOB_DIGEST
+from ks_universal.resources.objects import Identity, Json, Migration, OneOff, Resource, identity
+
+_BACKOFF_LIMIT = 6
+"""Kubernetes' default."""
+_ENDS = {"Complete": Outcome.SUCCEEDED, "Failed": Outcome.FAILED}
 
 
 def find_job_digest(body: Json) -> str | None:
@@ -23,8 +35,133 @@ def name_job(subject: Identity) -> str:
     return f"{subject.namespace}/{subject.name}"
 
 
-def has_run(body: Json, state: State) -> bool:
-    """Tell whether a Job was made in an earlier run, just as it is, and has been removed since."""
-    digest, subject = find_job_digest(body), identity(body)
-    known = state.revisions[-1].jobs if state.revisions else {}
-    return digest is not None and subject not in state.objects and known.get(name_job(subject)) == digest
+def list_known(revision: Revision) -> dict[Identity, JobRecord]:
+    """List all Jobs of the values that a run knows of, also those that have left them."""
+    records = (
+        (name, JobRecord(digest=known, revision=revision.number) if isinstance(known, str) else known)
+        for name, known in revision.jobs.items()
+    )
+    return {_identify(name): record for name, record in records}
+
+
+def list_jobs(revision: Revision) -> dict[Identity, JobRecord]:
+    """List the Jobs of the values that a release has after a run, those included that did not come to run."""
+    made = {subject: record for subject, record in list_known(revision).items() if subject in revision.objects}
+    not_run = JobRecord(digest="", revision=revision.number, outcome=Outcome.PENDING)
+    return made | dict.fromkeys(revision.jobs_not_run, not_run)
+
+
+def read_job_end(body: Json) -> tuple[Outcome, datetime | None]:
+    """Read how and when a live Job ended; RUNNING, None while it has not."""
+    for condition in body.get("status", {}).get("conditions") or ():
+        if condition["type"] in _ENDS and condition["status"] == "True":
+            return _ENDS[condition["type"]], datetime.fromisoformat(condition["lastTransitionTime"])
+    return Outcome.RUNNING, None
+
+
+def record_job(body: Json, revision: int, outcome: Outcome) -> JobRecord:
+    """Begin the record of a Job of the values."""
+    ttl_s = body["spec"].get("ttlSecondsAfterFinished")
+    return JobRecord(digest=find_job_digest(body) or "", revision=revision, outcome=outcome, ttl_s=ttl_s)
+
+
+def plan_job(step: str, resource: Resource, state: State) -> Apply | SkippedJob:
+    """Give what the plan does with a Job of the values, as the step of this id: run it, apply it, or leave it out."""
+    terms = resource.one_off or OneOff()
+    known = _find_known(resource, terms, state)
+    if known is None:
+        return _run(step, resource, "it has not run yet")
+    is_there, is_same = _is_live(resource.body, state), known.digest == find_job_digest(resource.body)
+    if known.outcome is Outcome.FAILED:
+        return _run(step, resource, f"it failed in revision {known.revision}", again=is_there)
+    if terms.wait and is_there and is_same and known.outcome is Outcome.RUNNING:
+        return _run(step, resource, "it has not ended yet")
+    if is_there and is_same:
+        return Apply(id=step, application=resource.application, body=resource.body)
+    if terms.when is JobWhen.INSTALL:
+        return SkippedJob(step, f"it ran in revision {known.revision}, and 'when: install' lets it run once")
+    if not is_same:
+        return _run(step, resource, "what it runs has changed")
+    return SkippedJob(step, _tell_gone(known))
+
+
+def as_migration(step: str, body: Json) -> Migrate:
+    """Give a Job of the values as a migration: the same code follows the attempts of both, and names their failures."""
+    spec = body["spec"]
+    migration = Migration(
+        application=step,
+        step=None,
+        phase=Phase.POST,
+        body=body,
+        retries=spec.get("backoffLimit", _BACKOFF_LIMIT),
+        timeout_s=spec.get("activeDeadlineSeconds"),
+    )
+    return Migrate(id=step, migration=migration, digest=find_job_digest(body) or "", why="")
+
+
+def tell_timeout(job: Json) -> Problem:
+    """Say that a Job of the values did not end in time."""
+    message = f"it did not end within its activeDeadlineSeconds of {job['spec']['activeDeadlineSeconds']} s"
+    hint = "raise 'activeDeadlineSeconds', or see in its log what it waited for"
+    return Problem("jobs/timeout", message, hint=hint)
+
+
+def tell_end_of_gone(record: JobRecord) -> str:
+    """Say what has become of a Job that is not there any more."""
+    if record.ttl_s is None:
+        return "it has been deleted since"
+    return f"its ttlSecondsAfterFinished of {record.ttl_s} s has removed it"
+
+
+def _run(step: str, resource: Resource, why: str, *, again: bool = False) -> RunJob:
+    awaits_end = resource.one_off is not None and resource.one_off.wait
+    return RunJob(
+        id=step, application=resource.application, body=resource.body, why=why, again=again, awaits_end=awaits_end
+    )
+
+
+def _find_known(resource: Resource, terms: OneOff, state: State) -> JobRecord | None:
+    """Find what is known of a Job that was made in an earlier run; None where none was, or it has left since.
+
+    One that runs once in the life of the release has run also where it left the values and came back.
+    """
+    subject = identity(resource.body)
+    latest = state.revisions[-1] if state.revisions else None
+    known = None if latest is None else list_known(latest).get(subject)
+    if _is_live(resource.body, state):
+        return _read_live(state.objects[subject], known, revision=latest.number if latest else 0)
+    if known is None or latest is None:
+        return None
+    return known if subject in latest.objects or terms.when is JobWhen.INSTALL else None
+
+
+def _read_live(live: Json, known: JobRecord | None, *, revision: int) -> JobRecord:
+    """Read the record of a Job off the Job itself. Who was killed may not have noted it: `revision` was the last.
+
+    Its pods may have been seen to end where it does not say so yet.
+    """
+    outcome, ended = read_job_end(live)
+    if known is None or known.digest != find_job_digest(live):
+        return msgspec.structs.replace(record_job(live, revision, outcome), ended=ended)
+    return known if outcome is Outcome.RUNNING else msgspec.structs.replace(known, outcome=outcome, ended=ended)
+
+
+def _tell_gone(known: JobRecord) -> str:
+    unseen = "; nobody saw how it ended" if known.outcome is Outcome.RUNNING else ""
+    return f"it ran in revision {known.revision}, and {tell_end_of_gone(known)}{unseen}"
+
+
+def _is_live(body: Json, state: State) -> bool:
+    """Tell whether the release has a Job of this name, which does not go just now."""
+    live = state.objects.get(identity(body))
+    return live is not None and find_job_digest(live) is not None and _read_release(live) == _read_release(body)
+
+
+def _identify(name: str) -> Identity:
+    namespace, _, name = name.partition("/")
+    return Identity("Job", namespace, name)
+
+
+def _read_release(body: Json) -> str | None:
+    release: str | None = (body["metadata"].get("labels") or {}).get(INSTANCE)
+    return release

@@ -75,6 +75,34 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
         return self.has_begun and self.outcome is not Outcome.RUNNING
 
 
+class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a Job of the values: the digest of what it runs, and the revision in whose run it was made.
+
+    `outcome`: RUNNING, nobody has seen it end; SUCCEEDED or FAILED, at `ended`; PENDING, it has not been made. `ttl_s`:
+    how long after its end the cluster removes it; None: never.
+    """
+
+    digest: str
+    revision: int
+    outcome: Outcome = Outcome.RUNNING
+    ended: datetime | None = None
+    attempts: tuple[Attempt, ...] = ()
+    ttl_s: int | None = None
+
+
+class JobState(msgspec.Struct, frozen=True, kw_only=True):
+    """A Job of the values as a target sees it: what is recorded of it, and, where it `is_there`, what is so now.
+
+    `waits_for` is what it waits for, in a clause; `problems` are what keeps it from its work, or why it failed.
+    """
+
+    identity: Identity
+    record: JobRecord
+    is_there: bool = True
+    waits_for: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """A step (its id in the plan) that ended without success; `causes`, the one that tells most first."""
 
@@ -116,15 +144,20 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """Application to the number of the revision whose version runs."""
     failures: tuple[Failure, ...] = ()
     """The steps that failed, in the order in which they did."""
-    jobs: dict[str, str] = {}
-    """The Jobs of the values that were made, in this run or an earlier one, to the digest of what they run."""
+    jobs: dict[str, JobRecord | str] = {}
+    """The Jobs of the values by `namespace/name`, also those that have left them: they have run.
+
+    A text is what earlier versions of this program wrote: the digest.
+    """
+    jobs_not_run: tuple[Identity, ...] = ()
+    """Those that are new, and to which the run did not come."""
     back_to: int | None = None
     """The revision that a rollback goes back to; None: this is none."""
     only_migrates: bool = False
     """True: a run of `ks-universal migrate`, after which nothing of its values serves: nothing to go back to."""
 
 
-FORMAT = 2
+FORMAT = 3
 """Of the records that this version writes; it reads those of lower formats, too."""
 
 

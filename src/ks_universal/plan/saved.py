@@ -1,20 +1,24 @@
 """A plan as it was shown: printable, saved as JSON, and recognized again when it is to be carried out."""
 
+from typing import Any
+
 import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.plan.changes import ObjectChange, strip
 from ks_universal.plan.digest import digest
 from ks_universal.plan.records import State
-from ks_universal.plan.steps import Migrate, Plan, Skipped
+from ks_universal.plan.steps import Migrate, Plan, RunJob, Skipped, SkippedJob
 from ks_universal.plan.unnoticed import find_unnoticed
 from ks_universal.plan.when import MigratePolicy
+
+Json = dict[str, Any]
 
 FORMAT = 1
 
 
-class PlannedMigration(msgspec.Struct, frozen=True, kw_only=True):
-    """A migration step that runs, and why."""
+class PlannedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A migration step or a Job of the values that runs, and why."""
 
     id: str
     image: str
@@ -31,8 +35,10 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     migrate: MigratePolicy
     force: bool
-    migrations: tuple[PlannedMigration, ...]
+    migrations: tuple[PlannedRun, ...]
     skipped: tuple[Skipped, ...]
+    jobs: tuple[PlannedRun, ...] = ()
+    skipped_jobs: tuple[SkippedJob, ...] = ()
     changes: tuple[ObjectChange, ...]
     notes: tuple[str, ...] = ()
     """What does not happen, and somebody may expect: see `find_unnoticed`."""
@@ -56,8 +62,10 @@ def build_preview(
         revision=plan.revision,
         migrate=MigratePolicy(migrate),
         force=force,
-        migrations=tuple(_sum_up(step) for step in plan.steps if isinstance(step, Migrate)),
+        migrations=tuple(_sum_up(step, step.migration.body) for step in plan.steps if isinstance(step, Migrate)),
         skipped=plan.skipped,
+        jobs=tuple(_sum_up(step, step.body) for step in plan.steps if isinstance(step, RunJob)),
+        skipped_jobs=plan.skipped_jobs,
         changes=changes,
         notes=tuple(find_unnoticed(plan, changes)),
         problems=problems,
@@ -71,7 +79,7 @@ def digest_situation(plan: Plan, state: State) -> str:
     return digest([plan, [revision.number for revision in state.revisions], live])
 
 
-def _sum_up(step: Migrate) -> PlannedMigration:
-    container = step.migration.body["spec"]["template"]["spec"]["containers"][0]
+def _sum_up(step: Migrate | RunJob, job: Json) -> PlannedRun:
+    container = job["spec"]["template"]["spec"]["containers"][0]
     command = (*container.get("command", ()), *container.get("args", ()))
-    return PlannedMigration(id=step.id, image=container["image"], command=command, why=step.why)
+    return PlannedRun(id=step.id, image=container["image"], command=command, why=step.why)

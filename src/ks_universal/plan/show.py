@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import assert_never
 
-from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Skipped, Step
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Skipped, Step
 
 
 def show_plan(plan: Plan) -> Iterator[str]:
@@ -19,11 +19,14 @@ def show_plan(plan: Plan) -> Iterator[str]:
         yield f"  {numbers[step.id]:>{width}}. {describe_step(step)}" + (f"  [after {after}]" if after else "")
     for skipped in plan.skipped:
         yield f"  skipped: {_name_migration(skipped)}: {skipped.why}"
+    yield from (f"  skipped: {skipped.id}: {skipped.why}" for skipped in plan.skipped_jobs)
 
 
 def describe_step(step: Step) -> str:
     """Say in a line what a step does: `migrate shop (schema): image changed`."""
     match step:
+        case RunJob():
+            return f"run {step.id}: {step.why}" + (" (the deploy waits for its end)" if step.awaits_end else "")
         case Apply():
             return f"apply {step.id}"
         case Migrate():

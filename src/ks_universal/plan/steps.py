@@ -39,6 +39,17 @@ class Apply(_Step, frozen=True, kw_only=True):
     body: Json
 
 
+class RunJob(Apply, frozen=True, kw_only=True):
+    """Have a Job of the values run, by applying it, and wait for its end where `awaits_end`.
+
+    With `again` the one that is there has failed, and another takes its place. `why` is one clause for people.
+    """
+
+    why: str
+    again: bool = False
+    awaits_end: bool = False
+
+
 class Migrate(_Step, frozen=True, kw_only=True):
     """Run a migration's Job to its end. `staged` are copies of configuration that the Job owns and reads.
 
@@ -74,7 +85,7 @@ class Delete(_Step, frozen=True, kw_only=True):
     is_stop: bool = False
 
 
-Step = Apply | Migrate | RollOut | AwaitOldPods | Delete
+Step = Apply | RunJob | Migrate | RollOut | AwaitOldPods | Delete
 
 
 class Skipped(msgspec.Struct, frozen=True):
@@ -88,6 +99,13 @@ class Skipped(msgspec.Struct, frozen=True):
     """True: it succeeded already, in the interrupted run of this same revision or in a `migrate` of the same values."""
 
 
+class SkippedJob(msgspec.Struct, frozen=True):
+    """A Job of the values (the id of its step, were there one) that the plan does not run, and why."""
+
+    id: str
+    why: str
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """All steps in an order that respects `needs`. `digests` has the fingerprint of each application."""
 
@@ -96,6 +114,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     steps: tuple[Step, ...]
     skipped: tuple[Skipped, ...] = ()
+    skipped_jobs: tuple[SkippedJob, ...] = ()
     digests: dict[str, str] = {}
     objects: tuple[Identity, ...] = ()
     """The identities of all objects of the release once the plan is done: the inventory."""

@@ -18,7 +18,7 @@ from ks_universal.resources.jobs import build_cron_job, build_job
 from ks_universal.resources.metadata import Scope, within
 from ks_universal.resources.migrations import Subject, build_migration
 from ks_universal.resources.network_policies import build_migration_policy, build_network_policy
-from ks_universal.resources.objects import Identity, Json, Migration, Rendered, Resource, identity
+from ks_universal.resources.objects import Identity, Json, Migration, OneOff, Rendered, Resource, identity
 from ks_universal.resources.quotas import build_quota
 from ks_universal.resources.routes import build_route
 from ks_universal.resources.services import build_auto_service, build_service
@@ -117,7 +117,8 @@ def _build_deployments(scope: Scope, application: Application) -> Iterator[Resou
 
 def _build_jobs(scope: Scope, application: Application) -> Iterator[Resource]:
     for name, job in application.jobs.items():
-        yield Resource(build_job(within(scope, job.namespace), name, job, application))
+        body = build_job(within(scope, job.namespace), name, job, application)
+        yield Resource(body, one_off=OneOff(job.when, job.wait))
     for name, cron_job in application.cron_jobs.items():
         yield Resource(build_cron_job(within(scope, cron_job.namespace), name, cron_job, application))
 

@@ -4,7 +4,7 @@ import msgspec
 
 from ks_universal.digests import sha256_hex
 from ks_universal.model.application import Application
-from ks_universal.model.workloads import CronJob, Job
+from ks_universal.model.workloads import CronJob, Job, JobSettings
 from ks_universal.resources.accounts import find_account_name
 from ks_universal.resources.affinity import spread_pods
 from ks_universal.resources.containers import build_container, build_init_containers
@@ -48,11 +48,11 @@ def build_cron_job(scope: Scope, name: str, job: CronJob, application: Applicati
     return {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": metadata, "spec": spec}
 
 
-def _build_labels(scope: Scope, name: str, job: Job) -> dict[str, str]:
+def _build_labels(scope: Scope, name: str, job: JobSettings) -> dict[str, str]:
     return build_labels(scope, name, build_version_label(find_version(job.containers)), job.labels)
 
 
-def _build_spec(scope: Scope, name: str, job: Job, application: Application) -> Json:
+def _build_spec(scope: Scope, name: str, job: JobSettings, application: Application) -> Json:
     metadata: Json = {"labels": _build_labels(scope, name, job)}
     annotations = merge_annotations(scope, job.pod_annotations)
     if annotations:
@@ -60,7 +60,7 @@ def _build_spec(scope: Scope, name: str, job: Job, application: Application) -> 
     return {**job.job_spec, "template": {"metadata": metadata, "spec": _build_pod(scope, name, job, application)}}
 
 
-def _build_pod(scope: Scope, name: str, job: Job, application: Application) -> Json:
+def _build_pod(scope: Scope, name: str, job: JobSettings, application: Application) -> Json:
     groups = application.secret_refs
     pod = Pod(
         containers=[build_container(key, container, groups) for key, container in job.containers.items()],

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from ks_universal.model.migrations import Phase, Retry, When
+from ks_universal.model.workloads import JobWhen
 
 Json = dict[str, Any]
 
@@ -26,17 +27,25 @@ def identity(body: Json) -> Identity:
     return Identity(body["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
+class OneOff(msgspec.Struct, frozen=True):
+    """In which deploys a Job of the values runs, and whether a deploy waits for its end."""
+
+    when: JobWhen = JobWhen.CHANGED
+    wait: bool = False
+
+
 class Resource(msgspec.Struct, frozen=True):
     """An object and the application (the key in `deployments`) that it was made for; None: shared.
 
     On a Deployment, `depends_on` and `wait_for_migrations` are what the values say that its rollout waits for; see
-    `model.precedence.Waits`.
+    `model.precedence.Waits`. `one_off` is for a Job of the values.
     """
 
     body: Json
     application: str | None = None
     depends_on: tuple[str, ...] = ()
     wait_for_migrations: bool | tuple[str, ...] | None = None
+    one_off: OneOff | None = None
 
     def __repr__(self) -> str:
         """Show the identity only: the body may hold a Secret's values."""

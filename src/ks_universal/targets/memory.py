@@ -6,7 +6,7 @@ what migrations and rollouts do in it; a `KillSwitch` ends a target at any momen
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -27,8 +27,8 @@ from ks_universal.engine.events import (
 from ks_universal.engine.retries import find_retry_delay_s, gather_causes
 from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed, RolloutPaused
 from ks_universal.plan.changes import ObjectChange, compare_plan
-from ks_universal.plan.records import Attempt, Revision, State
-from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
+from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
 from ks_universal.resources.keeping import find_keeper
 from ks_universal.resources.objects import Identity, Rendered, identity
 
@@ -90,18 +90,27 @@ class Job(msgspec.Struct, kw_only=True):
     settled: bool = False
 
 
+class OneOffRun(msgspec.Struct, kw_only=True):
+    """A Job of the values: its ended attempts, and how it ended (None: it has not)."""
+
+    attempts: list[Attempt] = []
+    outcome: Outcome | None = None
+
+
 class World:
     """What is there, what happened, and what is going to happen.
 
-    `scripts`: a migration step's id to its attempts, one after the other, the last one for all that follow.
-    `rollouts`: a rollout's id to what it waits for; `broken`: to why it fails. `old_pods`: an application to the end of
-    its old pod, where there is one. `problems` is what `check` finds.
+    `scripts`: the id of a step that migrates or runs a Job to its attempts, the last one for all that follow. A Job
+    that nobody waits for has ended at once, unless its first attempt has a pause. `rollouts`: a rollout's id to what it
+    waits for; `broken`: to why it fails. `old_pods`: an application to the end of its old pod, where there is one.
+    `problems` is what `check` finds.
     """
 
     def __init__(self) -> None:
         self.objects: dict[Identity, Json] = {}
         self.revisions: dict[int, Revision] = {}
         self.jobs: dict[str, Job] = {}
+        self.one_offs: dict[Identity, OneOffRun] = {}
         self.history: list[Change] = []
         self.most_at_once: Counter[str] = Counter()
         self.scripts: dict[str, tuple[Try, ...]] = {}
@@ -173,7 +182,7 @@ class MemoryTarget:
         """Read all there is."""
         self._switch.pass_moment()
         revisions = tuple(revision for _, revision in sorted(self._world.revisions.items()))
-        return State(revisions=revisions, objects=dict(self._world.objects))
+        return State(revisions=revisions, objects={s: self._show(s, body) for s, body in self._world.objects.items()})
 
     async def check(self, plan: Plan) -> tuple[Problem, ...]:
         """Find what the world was told to find."""
@@ -185,8 +194,25 @@ class MemoryTarget:
         """Make the object exist as given."""
         self._switch.pass_moment()
         await asyncio.sleep(0)
-        self._put(step, emit)
+        subject = identity(step.body)
+        changes = self._put(step, emit)
+        if isinstance(step, RunJob) and (changes or step.again):
+            self._world.one_offs[subject] = OneOffRun()
+            if not step.awaits_end and self._world.find_try(step.id, 1).pause is None:
+                await self._run_one_off(step, lambda _: None)
         self._switch.pass_moment()
+
+    async def await_job(self, step: RunJob, record: JobRecord, emit: Emit) -> JobState:
+        """Run the script of the step, as far as it has not run yet; see Target."""
+        self._switch.pass_moment()
+        await self._run_one_off(step, emit)
+        self._switch.pass_moment()
+        (state,) = await self.read_jobs({identity(step.body): record})
+        return state
+
+    async def read_jobs(self, jobs: Mapping[Identity, JobRecord]) -> tuple[JobState, ...]:
+        """Read what has become of Jobs of the values."""
+        return tuple(self._read_job(subject, record) for subject, record in jobs.items())
 
     async def delete(self, step: Delete, emit: Emit) -> None:
         """Remove the object, if it is there."""
@@ -271,7 +297,54 @@ class MemoryTarget:
                 freed.set_result(None)
         self._world.waiting.clear()
 
-    def _put(self, step: Apply | RollOut, emit: Emit) -> None:
+    def _show(self, subject: Identity, body: Json) -> Json:
+        """Give an object as a cluster would: with how it ended, if it is a Job of the values."""
+        run = self._world.one_offs.get(subject)
+        if run is None or run.outcome is None:
+            return body
+        kind = "Complete" if run.outcome is Outcome.SUCCEEDED else "Failed"
+        ended = {"type": kind, "status": "True", "lastTransitionTime": datetime.now(UTC).isoformat()}
+        return {**body, "status": {"conditions": [ended]}}
+
+    def _read_job(self, subject: Identity, record: JobRecord) -> JobState:
+        run = self._world.one_offs.get(subject)
+        if run is None or run.outcome is None:
+            return JobState(identity=subject, record=record, is_there=run is not None)
+        causes = tuple(cause for attempt in run.attempts for cause in attempt.causes)
+        record = msgspec.structs.replace(
+            record, outcome=run.outcome, ended=datetime.now(UTC), attempts=tuple(run.attempts)
+        )
+        return JobState(identity=subject, record=record, problems=causes if run.outcome is Outcome.FAILED else ())
+
+    async def _run_one_off(self, step: RunJob, emit: Emit) -> None:
+        """Run the attempts of a Job of the values until it has ended, if it has not."""
+        subject = identity(step.body)
+        run = self._world.one_offs.setdefault(subject, OneOffRun())
+        retries = step.body["spec"].get("backoffLimit", 6)
+        while run.outcome is None:
+            number, script = len(run.attempts) + 1, self._world.find_try(step.id, len(run.attempts) + 1)
+            emit(AttemptStarted(step=step.id, number=number))
+            diagnosis = Diagnosis()
+            for line in script.lines:
+                diagnosis.take(line)
+                emit(LogWritten(source=step.id, line=line))
+            await _wait(script.pause)
+            self._world.note("job-ran", step.id)
+            attempt = Attempt(
+                number=number,
+                started=datetime.now(UTC),
+                duration_s=0.0,
+                exit_code=script.exit_code,
+                causes=_explain(script, diagnosis),
+                log_tail=script.lines,
+            )
+            run.attempts.append(attempt)
+            if script.exit_code == 0 or number > retries:
+                run.outcome = Outcome.SUCCEEDED if script.exit_code == 0 else Outcome.FAILED
+            emit(AttemptEnded(step=step.id, attempt=attempt, retry_in_s=None if run.outcome else 0.0))
+
+    def _put(self, step: Apply | RollOut, emit: Emit) -> bool:
+        """Put an object into the world; tells whether it is another one than before."""
         subject = identity(step.body)
         before = self._world.objects.get(subject)
         change = "created" if before is None else "unchanged" if before == step.body else "changed"
@@ -279,9 +352,11 @@ class MemoryTarget:
             self._world.objects[subject] = step.body
             self._world.note("applied", str(subject))
         emit(ObjectChanged(step=step.id, identity=subject, change=change))
+        return change != "unchanged"
 
     def _remove(self, step: Delete, emit: Emit) -> None:
         self._world.stop(step.identity.name)
+        self._world.one_offs.pop(step.identity, None)
         if self._world.objects.pop(step.identity, None) is not None:
             self._world.note("deleted", str(step.identity))
             emit(ObjectChanged(step=step.id, identity=step.identity, change="deleted"))

@@ -19,7 +19,8 @@ from ks_universal.engine.events import (
     StepSucceeded,
     StopFailed,
 )
-from ks_universal.plan.records import Attempt, Outcome
+from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome
+from ks_universal.resources.objects import Identity
 
 STEP = "shop/migrate/schema"
 CAUSE = Problem("database/not-null-violation", "the column sku has no value", hint="give it a default")
@@ -285,3 +286,74 @@ def test_durations_are_written_as_people_say_them() -> None:
     assert [format_duration(seconds) for seconds in (0.04, 59.94, 60, 125.4)] == [
         "0.0 s", "59.9 s", "1 min 0 s", "2 min 5 s"
     ]  # fmt: skip
+
+
+EXIT = Problem("process/exit-code", "main ended with exit code 7")
+
+
+def job(outcome: Outcome, *attempts: Attempt, is_there: bool = True, ttl_s: int | None = None) -> JobState:
+    ended_at = None if outcome is Outcome.RUNNING else datetime(2026, 1, 1, 5, tzinfo=UTC)
+    record = JobRecord(digest="d", revision=1, outcome=outcome, ended=ended_at, attempts=attempts, ttl_s=ttl_s)
+    problems = tuple(cause for each in attempts for cause in each.causes)
+    return JobState(identity=Identity("Job", "ns", "seed"), record=record, is_there=is_there, problems=problems)
+
+
+def told_of(state: JobState, outcome: Outcome = Outcome.SUCCEEDED, report: RunReport | None = None) -> list[str]:
+    end = msgspec.structs.replace(ended(outcome, {}), jobs=(state,))
+    return list((report or RunReport()).lines(end))
+
+
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [
+        (job(Outcome.RUNNING), "job seed: running"),
+        (msgspec.structs.replace(job(Outcome.RUNNING), waits_for="a node"), "job seed: waits for a node"),
+        (job(Outcome.SUCCEEDED), "job seed: succeeded at 2026-01-01 05:00:00Z"),
+        (
+            job(Outcome.SUCCEEDED, is_there=False, ttl_s=9),
+            "job seed: succeeded at 2026-01-01 05:00:00Z; its ttlSecondsAfterFinished of 9 s has removed it",
+        ),
+        (
+            job(Outcome.RUNNING, is_there=False),
+            "job seed: ran in revision 1; it has been deleted since; nobody saw how it ended",
+        ),
+        (job(Outcome.PENDING), "job seed: not run"),
+    ],
+)
+def test_jobs_it_says_how_each_is(state: JobState, line: str) -> None:
+    assert told_of(state)[1:] == ["", line]
+
+
+def test_jobs_of_one_that_failed_and_nobody_waited_for_it_says_why() -> None:
+    assert told_of(job(Outcome.FAILED, attempt(1, 7, EXIT)))[2:] == [
+        "job seed: failed with exit code 7 at 2026-01-01 05:00:00Z; the next deploy runs it again",
+        "  error[process/exit-code]: main ended with exit code 7",
+        "  attempt 1: exit code 7 after 0.8 s",
+        "  last lines of attempt 1:",
+        "    | line of attempt 1",
+    ]
+
+
+def test_jobs_of_one_that_failed_the_run_it_says_why_once_and_that_the_version_is_up() -> None:
+    report = RunReport()
+    report.take(StepStarted(step="Job/seed", kind="runjob"))
+    report.take(AttemptEnded(step="Job/seed", attempt=attempt(1, 7, EXIT)))
+    report.take(StepFailed(step="Job/seed", causes=(EXIT,), outcome=Outcome.ROLLOUT_FAILED))
+    lines = told_of(job(Outcome.FAILED, attempt(1, 7, EXIT)), Outcome.ROLLOUT_FAILED, report)
+    assert lines[0] == "shop, revision 2: the new version is up, but a job failed (after 3.2 s)"
+    assert sum("exit code 7 after" in line for line in lines) == 1
+
+
+def test_jobs_one_that_a_run_waited_for_when_it_was_stopped_goes_on() -> None:
+    report = RunReport(goes_on=True)
+    report.take(StepStarted(step="Job/seed", kind="runjob"))
+    lines = told_of(job(Outcome.RUNNING), Outcome.INTERRUPTED, report)
+    assert report.stopped is Outcome.ROLLOUT_FAILED
+    assert "no longer watched: Job/seed" in lines
+
+
+def test_stand_still_what_would_not_have_changed_is_not_said_to_be_not_started() -> None:
+    report = failed_run()
+    report.take(StepSkipped(step="Service/a", kind="apply", because=STEP, unchanged=True))
+    report.take(StepSkipped(step="Service/b", kind="apply", because=STEP))
+    assert "not started: Service/b" in list(report.lines(ended(Outcome.MIGRATION_FAILED, {})))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ks_universal.errors import InputError
 from ks_universal.plan.build import build_plan
 from ks_universal.plan.one_off_jobs import find_job_digest
-from ks_universal.plan.records import Revision, State
+from ks_universal.plan.records import JobRecord, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
 from releases import app, config, release, render_values, secret
@@ -176,7 +176,7 @@ def ran(rendered: Rendered) -> State:
     """A release whose Job ran and was removed by its ttl."""
     built, state = plan(rendered), live(rendered)
     digests = [digest for step in built.steps if isinstance(step, Apply) and (digest := find_job_digest(step.body))]
-    jobs = dict(zip(["ns/seed"], digests, strict=True))
+    jobs: dict[str, JobRecord | str] = dict(zip(["ns/seed"], digests, strict=True))
     started = datetime(2026, 1, 1, tzinfo=UTC)
     before = Revision(
         number=1, release="demo", namespace="ns", by="x", started=started, objects=built.objects, jobs=jobs

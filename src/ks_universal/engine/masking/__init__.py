@@ -11,8 +11,8 @@ from ks_universal.engine.masking.collection import collect
 from ks_universal.engine.masking.needles import CUT
 from ks_universal.engine.masking.search import find_secrets
 from ks_universal.plan.changes import FieldChange, ObjectChange
-from ks_universal.plan.records import Attempt, State
-from ks_universal.plan.saved import Preview
+from ks_universal.plan.records import Attempt, JobState, State
+from ks_universal.plan.saved import PlannedRun, Preview
 from ks_universal.plan.steps import Migrate, Plan
 from ks_universal.resources.masking import MASK
 from ks_universal.resources.objects import Rendered
@@ -61,15 +61,31 @@ class Mask:
             sidecar_tails={name: tuple(map(self.text, lines)) for name, lines in attempt.sidecar_tails.items()},
         )
 
+    def job(self, job: JobState) -> JobState:
+        """Mask what was seen of a Job."""
+        attempts = tuple(map(self.attempt, job.record.attempts))
+        return msgspec.structs.replace(
+            job,
+            record=msgspec.structs.replace(job.record, attempts=attempts),
+            waits_for=self.text(job.waits_for),
+            problems=self.problems(job.problems),
+        )
+
     def command(self, words: Iterable[str]) -> tuple[str, ...]:
         """Mask a command, in which somebody may have written a value as it is."""
         return tuple(map(self.text, words))
 
     def preview(self, preview: Preview) -> Preview:
         """Mask what a plan shows, but for the findings, which are masked already. Names and images are no secrets."""
-        migrations = (msgspec.structs.replace(each, command=self.command(each.command)) for each in preview.migrations)
-        changes = tuple(map(self._change, preview.changes))
-        return msgspec.structs.replace(preview, migrations=tuple(migrations), changes=changes)
+        return msgspec.structs.replace(
+            preview,
+            migrations=self._planned(preview.migrations),
+            jobs=self._planned(preview.jobs),
+            changes=tuple(map(self._change, preview.changes)),
+        )
+
+    def _planned(self, runs: Iterable[PlannedRun]) -> tuple[PlannedRun, ...]:
+        return tuple(msgspec.structs.replace(each, command=self.command(each.command)) for each in runs)
 
     def _change(self, change: ObjectChange) -> ObjectChange:
         return msgspec.structs.replace(change, fields=tuple(map(self._field, change.fields)))

@@ -4,7 +4,7 @@ from ks_universal.model.application import Application
 from ks_universal.model.checks.places import each_job
 from ks_universal.model.checks.report import Report
 from ks_universal.model.schedules import is_schedule
-from ks_universal.model.workloads import CronJob, Job
+from ks_universal.model.workloads import CronJob, Job, JobSettings
 from ks_universal.values.nodes import Path
 
 _RESTARTS = ("Never", "OnFailure")
@@ -32,12 +32,15 @@ def check_jobs(application: Application, report: Report) -> None:
             _check_cron_job(path, job, report)
 
 
-def _check_job(path: Path, job: Job, report: Report) -> None:
+def _check_job(path: Path, job: JobSettings, report: Report) -> None:
     if job.restart_policy not in _RESTARTS:
         hint = report.suggest(job.restart_policy, _RESTARTS)
         report.error("values/unknown-value", (*path, "restartPolicy"), "must be Never or OnFailure", hint)
     for key, least in _AT_LEAST.items():
         _check_least(path, key, job.job_spec.get(key), least, report)
+    if isinstance(job, Job) and job.wait and job.job_spec.get("suspend"):
+        clause = "is true, and the Job is suspended: a deploy waits until something else starts it"
+        report.warn("jobs/waits-suspended", (*path, "wait"), clause, "leave out 'wait' or 'suspend'")
 
 
 def _check_least(path: Path, key: str, number: int | None, least: int, report: Report) -> None:

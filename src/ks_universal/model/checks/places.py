@@ -7,7 +7,7 @@ import msgspec
 from ks_universal.model.application import Application
 from ks_universal.model.containers import Container
 from ks_universal.model.migrations import MigrationSettings
-from ks_universal.model.workloads import Deployment, Job
+from ks_universal.model.workloads import Deployment, JobSettings
 from ks_universal.values.nodes import Path
 
 
@@ -17,7 +17,7 @@ class ContainerPlace(msgspec.Struct, frozen=True):
     path: Path
     name: str | None
     container: Container
-    workload: Deployment | Job
+    workload: Deployment | JobSettings
 
 
 class SettingsPlace(msgspec.Struct, frozen=True):
@@ -29,19 +29,19 @@ class SettingsPlace(msgspec.Struct, frozen=True):
     deployment: Deployment
 
 
-def each_workload(application: Application) -> Iterator[tuple[Path, Deployment | Job]]:
+def each_workload(application: Application) -> Iterator[tuple[Path, Deployment | JobSettings]]:
     """Walk everything that runs pods, but migrations."""
     for name, deployment in application.deployments.items():
         yield ("deployments", name), deployment
     yield from each_job(application)
 
 
-def each_job(application: Application) -> Iterator[tuple[Path, Job]]:
+def each_job(application: Application) -> Iterator[tuple[Path, JobSettings]]:
     """Walk jobs and cron jobs."""
     for name, job in application.jobs.items():
         yield ("jobs", name), job
-    for name, job in application.cron_jobs.items():
-        yield ("cronJobs", name), job
+    for name, cron_job in application.cron_jobs.items():
+        yield ("cronJobs", name), cron_job
 
 
 def each_main_container(application: Application) -> Iterator[ContainerPlace]:

@@ -6,7 +6,7 @@ from ks_universal.model.application import Application
 from ks_universal.model.checks.places import SettingsPlace, each_container, each_settings, each_workload
 from ks_universal.model.checks.report import Report
 from ks_universal.model.names import is_dns_label
-from ks_universal.model.workloads import Deployment, Job
+from ks_universal.model.workloads import Deployment, JobSettings
 from ks_universal.values.nodes import Path
 
 Json = dict[str, Any]
@@ -59,7 +59,7 @@ def _check_name(path: Path, name: str, names: list[str], report: Report) -> None
         report.error("references/unknown-volume", path, clause, report.suggest(name, names))
 
 
-def _names_at(path: Path, workload: Deployment | Job) -> list[str]:
+def _names_at(path: Path, workload: Deployment | JobSettings) -> list[str]:
     """List the volumes of the pod in which a container runs."""
     names = _names(workload.volumes)
     if isinstance(workload, Deployment) and path[2] == "migrations":

@@ -24,12 +24,14 @@ from ks_universal.targets.kubernetes.logs import LogTail
 from ks_universal.targets.kubernetes.patience import Trouble
 from ks_universal.targets.kubernetes.periods import read_period
 from ks_universal.targets.kubernetes.pods import (
+    ContainerEnd,
     find_failure,
     has_succeeded,
     is_disrupted,
     is_finished,
     owner,
     read_containers,
+    read_last_end,
 )
 from ks_universal.targets.kubernetes.sidecars import Crash, describe_crash, find_crashes, tells_of
 from ks_universal.targets.kubernetes.troubles import describe_end
@@ -128,6 +130,13 @@ class PodAttempt:
         tail = self._find_telling()
         return () if tail is None else tuple(tail.lines)
 
+    def explain_restarts(self) -> tuple[Problem, ...]:
+        """Say why containers ended that were started again in the pod: a Job that fails removes such a pod."""
+        ends = [end for state in read_containers(self.pod) if (end := read_last_end(state)) is not None]
+        telling = self._find_telling()
+        found = () if telling is None or not ends else telling.diagnosis.causes()
+        return (*found, *(describe_end(end, self.pod) or _name_exit_code(end) for end in ends))
+
     def _find_telling(self) -> LogTail | None:
         """Find the log that tells most: the failed container's, else the last one's that wrote something."""
         failure = find_failure(self.pod)
@@ -193,7 +202,7 @@ class PodAttempt:
         told = describe_end(failure, self.pod)
         if told is not None:
             return (told,)
-        return (*found, Problem("process/exit-code", f"{failure.container} ended with exit code {failure.exit_code}"))
+        return (*found, _name_exit_code(failure))
 
 
 class Attempts:
@@ -332,3 +341,7 @@ class _TakeLine:
 
     def __call__(self, line: str) -> None:
         self._emit(LogWritten(source=self._source, line=line))
+
+
+def _name_exit_code(end: ContainerEnd) -> Problem:
+    return Problem("process/exit-code", f"{end.container} ended with exit code {end.exit_code}")

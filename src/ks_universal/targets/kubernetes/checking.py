@@ -10,7 +10,7 @@ import msgspec
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.plan.changes import ObjectChange, compare_objects
 from ks_universal.plan.one_off_jobs import find_job_digest
-from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Step
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Step
 from ks_universal.resources.keeping import CLAIM
 from ks_universal.resources.objects import Identity, identity
 from ks_universal.resources.places import WORKLOADS, read_template
@@ -124,7 +124,10 @@ async def _try_step(client: Client, step: Step, situation: Situation) -> Trial:
         trial = await _try_change(client.of(marked), marked, existing, situation)
     if trial.problem is not None or trial.change is None:
         return trial
-    changes = trial.change.change != "unchanged"
+    runs_again = isinstance(step, RunJob) and step.again
+    changes = runs_again or trial.change.change != "unchanged"
+    if runs_again:
+        trial = Trial(ObjectChange(identity=identity(body), change="changed"))
     pause = find_pause(None if is_new else existing, body, changes=changes)
     refused = await _try_pod(client, body) if changes else None
     return msgspec.structs.replace(trial, problem=refused or pause)

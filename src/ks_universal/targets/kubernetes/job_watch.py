@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from enum import Enum, auto
 from typing import Any
 
@@ -112,7 +113,7 @@ class JobWatch:
         hopeless = await self._judge(job, running)
         if hopeless is not None:
             return Stuck(hopeless)
-        if self.attempts.succeeded >= (job["spec"].get("completions") or 1):
+        if self.attempts.succeeded >= _count_wanted(job):
             if self.attempts.is_to_be_stopped:
                 await self.stop_succeeded(job)
             return Ended(End.DONE, job)
@@ -134,6 +135,9 @@ class JobWatch:
             return None
         if self.attempts.left_s() is not None:
             self.say("what the cluster has put into its pod to end")
+            return None
+        if job["spec"].get("suspend") and not self._step.staged:
+            self.say("somebody to start it: it is suspended")
             return None
         hopeless = self._patience.judge(await self._late.weigh(self._find_troubles(job, running)))
         if hopeless is None:
@@ -177,6 +181,12 @@ async def await_change(changed: asyncio.Event, at_most_s: float | None) -> None:
         async with asyncio.timeout(at_most_s):
             await changed.wait()
     changed.clear()
+
+
+def _count_wanted(job: Json) -> float:
+    """Count the pods that must succeed; of a Job that says only how many run at once its condition alone tells."""
+    spec = job["spec"]
+    return spec.get("completions") or (1 if spec.get("parallelism", 1) == 1 else math.inf)
 
 
 def _find_stop(job: Json) -> str | None:

@@ -1,4 +1,4 @@
-"""The log of a migration that runs now, for whoever looks on; the values of the release's Secrets are masked."""
+"""The log of a migration or Job that runs now, for whoever looks on; the values of the release's Secrets are masked."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -32,12 +32,12 @@ class LiveLog:
         self._take = take
         self._mask = Mask(())
         self._known: tuple[Json, ...] = ()
-        self._logs: dict[str, LogReader] = {}
-        self._done: set[str] = set()
+        self._logs: dict[tuple[str, str], LogReader] = {}
+        self._done: set[tuple[str, str]] = set()
 
     async def follow(self, release: str) -> bool:
         """Give the lines until the Job has ended; False where there is no such Job. Raises Refusal."""
-        secrets = (await self._client.list(SECRET, labels=f"{INSTANCE}={release}")).items
+        secrets = await _list_secrets(self._client, release)
         await self._observer.start()
         topic: Topic = ("Job", self._job)
         with self._observer.follow(topic) as changed:
@@ -61,18 +61,21 @@ class LiveLog:
 
     async def _follow_pods(self, pods: Iterable[Json]) -> None:
         for pod in pods:
-            name = pod["metadata"]["name"]
-            if name not in self._done and await self._follow_pod(pod) and is_finished(pod):
-                self._done.add(name)
+            containers = [container["name"] for container in pod["spec"]["containers"]]
+            await asyncio.gather(*(self._follow_container(pod, container) for container in containers))
 
-    async def _follow_pod(self, pod: Json) -> bool:
-        """Give the lines of the container that migrates; False where it has not begun, and may.
+    async def _follow_container(self, pod: Json, container: str) -> None:
+        key = pod["metadata"]["name"], container
+        if key not in self._done and await self._read(pod, container) and is_finished(pod):
+            self._done.add(key)
+
+    async def _read(self, pod: Json, container: str) -> bool:
+        """Give the lines of a container; False where it has not begun, and may.
 
         It goes on where it was: a stream also ends with the kubelet's or the API server's restart.
         """
-        name = pod["metadata"]["name"]
-        container = pod["spec"]["containers"][0]["name"]
-        log = self._logs.get(name) or LogReader(self._client, name, container, self._show)
+        key = name, _ = pod["metadata"]["name"], container
+        log = self._logs.get(key) or LogReader(self._client, name, container, self._show)
         while True:
             try:
                 await log.follow()
@@ -81,12 +84,23 @@ class LiveLog:
                     raise
                 return is_finished(pod)
             except httpx2.TransportError:
-                self._logs[name] = log
+                self._logs[key] = log
                 self._observer.check()
                 await asyncio.sleep(_PAUSE_S)
             else:
-                self._logs[name] = log
+                self._logs[key] = log
                 return True
 
     def _show(self, line: str) -> None:
         self._take(self._mask.text(line))
+
+
+async def build_live_mask(client: Client, release: str, job: Json | None) -> Mask:
+    """Take in the Secrets of the release, and those that a Job reads. Raises Refusal where the role may not."""
+    jobs = [] if job is None else [job]
+    secrets = (*await _list_secrets(client, release), *await read_secrets(client, jobs))
+    return await asyncio.to_thread(Mask, (*secrets, *jobs))
+
+
+async def _list_secrets(client: Client, release: str) -> list[Json]:
+    return (await client.list(SECRET, labels=f"{INSTANCE}={release}")).items

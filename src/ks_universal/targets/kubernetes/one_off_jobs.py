@@ -20,9 +20,14 @@ def is_replaced(live: Json | None, body: Json) -> bool:
     return live is not None and body["kind"] == "Job" and find_job_digest(live) != find_job_digest(body)
 
 
-async def remove_old_job(client: Client, observer: Observer, live: Json | None, body: Json) -> None:
-    """Delete the Job that another is to replace; returns when its pods are gone, so that two never run at once."""
-    if live is not None and is_replaced(live, body):
+async def remove_old_job(
+    client: Client, observer: Observer, live: Json | None, body: Json, *, again: bool = False
+) -> None:
+    """Delete the Job that another is to replace, with `again` one that runs the same.
+
+    Returns when its pods are gone, so that two never run at once.
+    """
+    if live is not None and (again or is_replaced(live, body)):
         await remove_job(client, observer, live)
 
 

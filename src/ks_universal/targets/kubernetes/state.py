@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ks_universal.plan.records import Revision
+from ks_universal.plan.records import JobState, Revision
 from ks_universal.targets.kubernetes.lease import Holder
 from ks_universal.targets.kubernetes.workloads import Workload
 
@@ -15,4 +15,5 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True):
     latest: Revision
     workloads: tuple[Workload, ...]
     lock: Holder | None
+    jobs: tuple[JobState, ...] = ()
     lock_hidden: bool = False

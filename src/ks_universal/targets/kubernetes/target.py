@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -13,8 +13,8 @@ from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import Emit, ObjectChanged, Waited
 from ks_universal.errors import LockedError, MigrationFailed, RolloutPaused, TargetError
 from ks_universal.plan.changes import ObjectChange
-from ks_universal.plan.records import Attempt, Outcome, Revision, State
-from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, Step
+from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Step
 from ks_universal.resources.keeping import CLAIM
 from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.targets.kubernetes.adoption import own, warn_of_helm
@@ -22,11 +22,12 @@ from ks_universal.targets.kubernetes.announcements import Announcement, Announce
 from ks_universal.targets.kubernetes.applying import apply_over, build_applied, read_crossings
 from ks_universal.targets.kubernetes.checking import Situation, try_plan
 from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.job_states import await_end, read_job_states, without_logs
 from ks_universal.targets.kubernetes.jobs import JobRun
-from ks_universal.targets.kubernetes.kinds import LEASE, NAMESPACE, Kind
+from ks_universal.targets.kubernetes.kinds import JOB, LEASE, NAMESPACE, Kind
 from ks_universal.targets.kubernetes.lease import Holder, Lease, break_lock, lease_name, read_lock
 from ks_universal.targets.kubernetes.live import read_live, read_secrets
-from ks_universal.targets.kubernetes.live_log import LiveLog
+from ks_universal.targets.kubernetes.live_log import LiveLog, build_live_mask
 from ks_universal.targets.kubernetes.observer import Observer
 from ks_universal.targets.kubernetes.one_off_jobs import remove_old_job
 from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, home_of, is_as_applied
@@ -79,6 +80,7 @@ class KubernetesTarget:
         self._rendered: Rendered | None = None
         self._run = 0
         self._recorded: set[str] = set()
+        self._found: set[str] = set()
         self._announcer = Announcer(client)
 
     @property
@@ -141,7 +143,32 @@ class KubernetesTarget:
 
     async def apply(self, step: Apply, emit: Emit) -> None:
         """Apply the object, unless it is known to be as given."""
-        await self._apply(step, emit)
+        if isinstance(step, RunJob) and step.awaits_end:  # it may be gone as soon as it has ended: its ttl may be 0
+            await self._observe(self._client.of(step.body)).start()
+        before, applied = self._live.get(identity(step.body)), await self._apply(step, emit)
+        if before is not None and before["metadata"]["uid"] == applied["metadata"]["uid"]:
+            self._found.add(step.id)
+
+    async def await_job(self, step: RunJob, record: JobRecord, emit: Emit) -> JobState:
+        """Follow the Job to its end; whoever is cancelled leaves it to the cluster."""
+        job = self._live[identity(step.body)]
+        if not self._options.await_rollout:
+            return JobState(identity=identity(step.body), record=record)
+        client = self._client.of(step.body)
+        observer, resumed = self._observe(client), step.id in self._found
+        return await await_end(client, observer, step, record, emit, job=job, resumed=resumed)
+
+    async def read_jobs(self, jobs: Mapping[Identity, JobRecord], *, with_logs: bool = True) -> tuple[JobState, ...]:
+        """Read how Jobs of the values are, in their order, with the logs of their attempts unless told otherwise."""
+        places: dict[str, dict[Identity, JobRecord]] = {}
+        for subject, record in jobs.items():
+            places.setdefault(subject.namespace or self.namespace, {})[subject] = record
+        looks = [
+            read_job_states(self._client.within(place), self._release, there, with_logs=with_logs)
+            for place, there in places.items()
+        ]
+        found = {state.identity: state for states in await asyncio.gather(*looks) for state in states}
+        return tuple(found[subject] for subject in jobs)
 
     async def delete(self, step: Delete, emit: Emit) -> None:
         """Remove the object if it is the release's, and not to be kept."""
@@ -245,6 +272,19 @@ class KubernetesTarget:
         client = self._client.within(job.namespace or self.namespace)
         return await LiveLog(client, self._observe(client), job.name, take).follow(self._release)
 
+    async def read_job_log(self, job: Identity, record: JobRecord) -> JobState:
+        """Read how a Job of the values is, with what its attempts have said so far, masked."""
+        client = self._client.within(job.namespace or self.namespace)
+        try:
+            mask = await build_live_mask(client, self._release, await client.get(JOB, job.name))
+        except Refusal as refusal:
+            if refusal.code != 403:
+                raise
+            (state,) = await self.read_jobs({job: record}, with_logs=False)
+            return without_logs(state, f"[its log may not be shown: {refusal.problem.message}]")
+        (state,) = await read_job_states(client, self._release, {job: record}, with_logs=True)
+        return mask.job(state)
+
     async def break_lock(self, *, force: bool = False) -> Holder | None:
         """Free the release of a holder that is dead. Raises LockedError while it may live, unless `force`."""
         return await break_lock(self._client, self._release, force=force)
@@ -281,14 +321,15 @@ class KubernetesTarget:
         wait = self._wait(step, emit)
         live = await self._await_end(client, key, wait) if key in self._terminating else self._live.get(key)
         body = build_applied(live, step.body, self._owner)
-        if live is not None and is_as_applied(live, body):
+        again = isinstance(step, RunJob) and step.again
+        if live is not None and is_as_applied(live, body) and not again:
             emit(ObjectChanged(step=step.id, identity=key, change="unchanged"))
             return live
         foreign = find_foreign(live, self._owner)
         if foreign is not None and not self._options.take_ownership:
             raise TargetError(foreign)
         kind = await self._kind(key.kind, body["apiVersion"])
-        await remove_old_job(client, self._observe(client), live, body)
+        await remove_old_job(client, self._observe(client), live, body, again=again)
         force = self._options.take_ownership
         crossings = await read_crossings(client, live, body, self._scalers())
         while is_terminating(applied := await apply_over(client, kind, live, body, crossings, force=force)):

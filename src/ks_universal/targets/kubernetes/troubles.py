@@ -87,11 +87,17 @@ def describe_end(end: ContainerEnd, pod: Json) -> Problem | None:
 
 def _find_all(pod: Json, events: list[Json], before: Mapping[str, int]) -> Iterator[Trouble]:
     for state in read_containers(pod):
-        if state.state == "waiting":
+        if state.state == "waiting" and not _is_tried_again(pod, state):
             yield from _waiting_trouble(state, events, before.get(state.name, 0))
     if condition(pod, "PodScheduled").get("reason") == "Unschedulable":
         yield from _unschedulable(pod, events)
     yield from find_setup_troubles(pod, events)
+
+
+def _is_tried_again(pod: Json, state: ContainerState) -> bool:
+    """Tell whether the container ended, and is started again as often as its Job allows (`backoffLimit`)."""
+    counted = pod["spec"].get("restartPolicy") == "OnFailure" and state.kind != "sidecar"
+    return counted and state.detail.get("reason") == "CrashLoopBackOff"
 
 
 def _waiting_trouble(state: ContainerState, events: list[Json], restarts_before: int) -> Iterator[Trouble]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.model.local import Local
+from ks_universal.plan.one_off_jobs import as_migration, find_job_digest
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, identity
 from ks_universal.targets.local.containers import Machine, PodRequest, build_pod
@@ -23,8 +24,9 @@ def find_problems(
 ) -> Iterator[Problem]:
     """Find what the plan's steps cannot do here. `objects` are the live ones, `own_ports` those that our pods hold."""
     yield from find_postgres_problems(machine.local)
-    yield from _warn_of_jobs(plan)
     there = _objects_after(plan, objects)
+    yield from _warn_of_cron_jobs(plan)
+    yield from _warn_of_jobs(plan, there, machine)
     taken: dict[int, str] = {}
     for step in plan.steps:
         if isinstance(step, Migrate | RollOut):
@@ -51,20 +53,41 @@ def build_step(
     return build_pod(template, name, sources, machine)
 
 
+def build_job(
+    step: Apply, objects: dict[Identity, Json], namespace: str, machine: Machine
+) -> tuple[PodRequest, tuple[Problem, ...]]:
+    """Return what to run for a Job of the values, and why it cannot run here."""
+    request, problems = build_step(as_migration(step.id, step.body), objects, namespace, machine)
+    if len(request.containers) > 1:
+        hint = "make those that only help native sidecars: 'initContainers' with 'restartPolicy: Always'"
+        problems = (*problems, Problem("local/not-run", "it has more than one container", hint=hint))
+    return request, problems
+
+
 def _objects_after(plan: Plan, objects: dict[Identity, Json]) -> dict[Identity, Json]:
     gone = {step.identity for step in plan.steps if isinstance(step, Delete)}
     applied = {identity(step.body): step.body for step in plan.steps if isinstance(step, Apply)}
     return {subject: body for subject, body in objects.items() if subject not in gone} | applied
 
 
-def _warn_of_jobs(plan: Plan) -> Iterator[Problem]:
-    """Warn of what a cluster would run and this machine does not."""
-    bodies = [step.body for step in plan.steps if isinstance(step, Apply)]
+def _warn_of_cron_jobs(plan: Plan) -> Iterator[Problem]:
+    """Warn of what a cluster would run and this machine never does: by the clock, or a Job that is none of `jobs`."""
+    bodies = [step.body for step in plan.steps if isinstance(step, Apply) and find_job_digest(step.body) is None]
     names = [str(identity(body)) for body in bodies if body["kind"] in ("CronJob", "Job")]
     if names:
         message = f"not run on this machine: {', '.join(names)}"
-        hint = "`up` runs deployments and their migrations; run what the job does by hand, or deploy to a cluster"
+        hint = "`up` runs deployments, migrations and `jobs`; run what it does by hand, or deploy to a cluster"
         yield Problem("local/not-run", message, hint=hint, severity=Severity.WARNING)
+
+
+def _warn_of_jobs(plan: Plan, objects: dict[Identity, Json], machine: Machine) -> Iterator[Problem]:
+    """Warn of the Jobs that cannot run here; the applications can without them."""
+    for step in plan.steps:
+        if isinstance(step, Apply) and find_job_digest(step.body) is not None:
+            _, problems = build_job(step, objects, plan.namespace, machine)
+            for problem in problems:
+                message = f"not run on this machine: {identity(step.body)}: {problem.message}"
+                yield Problem("local/not-run", message, hint=problem.hint, severity=Severity.WARNING)
 
 
 def _find_port_problems(step: RollOut, request: PodRequest, taken: dict[int, str], own: set[int]) -> Iterator[Problem]:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,16 +16,18 @@ from ks_universal.engine.finishing import finish
 from ks_universal.errors import InputError, MigrationFailed, RolloutFailed, StoppedError
 from ks_universal.model.local import Local
 from ks_universal.plan.changes import ObjectChange, compare_plan
-from ks_universal.plan.records import Attempt, Revision, State
-from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
+from ks_universal.plan.one_off_jobs import find_job_digest
+from ks_universal.plan.records import Attempt, JobRecord, JobState, Revision, State
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
 from ks_universal.resources.keeping import find_keeper
 from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.targets.local.attempts import job_folders, open_run, settle_recorded, stop_attempts
-from ks_universal.targets.local.check import build_step, find_problems
+from ks_universal.targets.local.check import build_job, build_step, find_problems
 from ks_universal.targets.local.containers import Machine
 from ks_universal.targets.local.jobs import JobRun
 from ks_universal.targets.local.leftovers import stop_leftovers
 from ks_universal.targets.local.lock import FileLock
+from ks_universal.targets.local.one_off_jobs import OneOffJobs
 from ks_universal.targets.local.postgres import PostgresServer
 from ks_universal.targets.local.rollout import Applications, Version
 from ks_universal.targets.local.state import StateFolder, make_private
@@ -63,6 +65,7 @@ class LocalTarget:
         self._fresh = fresh
         self._lock = FileLock(self._state.path / "lock", release)
         self._applications = Applications(self._state.path / "processes")
+        self._jobs = OneOffJobs(self._state, retry_delay_s=retry_delay_s)
         self._postgres = PostgresServer(local.postgres, self._state.path / "postgres") if local.postgres else None
         self._beginning = asyncio.Lock()
         self._begun = False
@@ -107,14 +110,21 @@ class LocalTarget:
 
     async def check(self, plan: Plan) -> tuple[Problem, ...]:
         """Find what a process of this machine cannot be given: mounts, keys, commands, ports, the wanted PostgreSQL."""
+        live = self._live_objects()
+        applied = [step.body for step in plan.steps if isinstance(step, Apply)]
         self._planned = {step.digest for step in plan.steps if isinstance(step, Migrate)}
-        self.changes = compare_plan(plan, self._live_objects())
-        problems = find_problems(plan, self._live_objects(), self._machine(), self._applications.ports())
+        self._planned |= {digest for body in applied if (digest := find_job_digest(body)) is not None}
+        self.changes = compare_plan(plan, live)
+        problems = find_problems(plan, live, self._machine(), self._applications.ports())
         return tuple(dict.fromkeys((*self._unreadable, *problems)))
 
     async def apply(self, step: Apply, emit: Emit) -> None:
-        """Remember the object. Services, accounts, policies and claims have no effect on processes."""
+        """Remember the object; a Job runs. Services, accounts, policies and claims have no effect on processes."""
         await self._begin()
+        if find_job_digest(step.body) is not None:
+            pod, problems = build_job(step, self._live_objects(), self.namespace, self._machine())
+            await self._jobs.apply(step, None if problems else pod, emit)
+            return
         subject = identity(step.body)
         before = self._state.read_object(subject)
         if before != step.body:
@@ -122,14 +132,25 @@ class LocalTarget:
         change = "created" if before is None else "unchanged" if before == step.body else "changed"
         emit(ObjectChanged(step=step.id, identity=subject, change=change))
 
+    async def await_job(self, step: RunJob, record: JobRecord, emit: Emit) -> JobState:  # noqa: ARG002 - `apply` has one
+        """Wait for the Job's end; who is cancelled leaves it running, until `close`."""
+        await self._jobs.wait(identity(step.body))
+        (state,) = self._jobs.read({identity(step.body): record})
+        return state
+
+    async def read_jobs(self, jobs: Mapping[Identity, JobRecord]) -> tuple[JobState, ...]:
+        """Read how Jobs of the values are."""
+        return self._jobs.read(jobs)
+
     async def delete(self, step: Delete, emit: Emit) -> None:
-        """Forget the object, unless it asks to be kept; a Deployment's processes are gone on return."""
+        """Forget the object, unless it asks to be kept; the processes of a Deployment or Job are gone on return."""
         await self._begin()
         live = self._live_objects().get(step.identity)
         if live is not None and find_keeper(live):
             emit(ObjectChanged(step=step.id, identity=step.identity, change="kept"))
         elif live is not None:
             await self._applications.remove(step.identity)
+            await self._jobs.stop(step.identity)
             self._state.forget_object(step.identity)
             emit(ObjectChanged(step=step.id, identity=step.identity, change="deleted"))
 
@@ -173,10 +194,11 @@ class LocalTarget:
         settle_recorded(self._state, {step.id: step.digest for step in ended})
 
     async def close(self) -> None:
-        """Stop the applications, the last one first, then PostgreSQL; give the lock back. Fine to repeat."""
+        """Stop Jobs and applications, the last one first, then PostgreSQL; give the lock back. Fine to repeat."""
         await finish(self._close())
 
     async def _close(self) -> None:
+        await self._jobs.stop_all()
         await self._applications.stop()
         if self._postgres and self._begun:
             await self._postgres.stop()

@@ -1,0 +1,141 @@
+"""The Jobs of the values as processes of this machine: each is a task while it runs; its object keeps how it ended."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import AttemptEnded, Emit, Event, ObjectChanged
+from ks_universal.engine.finishing import finish
+from ks_universal.errors import MigrationFailed
+from ks_universal.plan.one_off_jobs import as_migration, read_job_end, tell_timeout
+from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome
+from ks_universal.plan.steps import Apply, RunJob
+from ks_universal.resources.objects import Identity, identity
+from ks_universal.targets.local.attempts import open_run
+from ks_universal.targets.local.containers import PodRequest
+from ks_universal.targets.local.jobs import JobRun
+from ks_universal.targets.local.state import StateFolder
+
+Json = dict[str, Any]
+
+_CONDITIONS = {Outcome.SUCCEEDED: "Complete", Outcome.FAILED: "Failed"}
+
+
+class _Run:
+    """A Job that was begun here: its attempts so far, and why it failed."""
+
+    def __init__(self, step: Apply, emit: Emit) -> None:
+        self.attempts: list[Attempt] = []
+        self.problems: tuple[Problem, ...] = ()
+        self.task: asyncio.Task[None]
+        self._step = step
+        self._emit = emit
+
+    def take(self, event: Event) -> None:
+        """Keep the attempts that end, and pass all on."""
+        if isinstance(event, AttemptEnded):
+            self.attempts.append(event.attempt)
+        self._emit(event)
+
+
+class OneOffJobs:
+    """All Jobs of the values of a release. What runs ends with `stop_all`, and runs again in the next run."""
+
+    def __init__(self, state: StateFolder, *, retry_delay_s: float) -> None:
+        """Take the release's folder, and the pause before the first retry."""
+        self._state = state
+        self._retry_delay_s = retry_delay_s
+        self._runs: dict[Identity, _Run] = {}
+
+    async def apply(self, step: Apply, pod: PodRequest | None, emit: Emit) -> None:
+        """Have the Job run, unless it runs or has ended; None: it cannot run here, and is only remembered."""
+        subject = identity(step.body)
+        before = self._state.read_object(subject)
+        again = isinstance(step, RunJob) and step.again
+        is_same = before is not None and _without_status(before) == step.body
+        if before is not None and is_same and not again and (self._is_running(subject) or _has_ended(before)):
+            emit(ObjectChanged(step=step.id, identity=subject, change="unchanged"))
+            return
+        await self.stop(subject)
+        self._state.write_object(step.body)
+        emit(ObjectChanged(step=step.id, identity=subject, change="created" if before is None else "changed"))
+        if pod is not None:
+            await self._begin(step, pod, emit)
+
+    async def wait(self, subject: Identity) -> None:
+        """Wait until a Job that runs has ended. Who is cancelled leaves it running."""
+        if self._is_running(subject):
+            await asyncio.wait([self._runs[subject].task])
+
+    def read(self, jobs: Mapping[Identity, JobRecord]) -> tuple[JobState, ...]:
+        """Read how Jobs are."""
+        return tuple(self._read(subject, record) for subject, record in jobs.items())
+
+    async def stop(self, subject: Identity) -> None:
+        """Stop a Job that runs; it counts as failed."""
+        if self._is_running(subject):
+            task = self._runs[subject].task
+            task.cancel()
+            await finish(asyncio.wait([task]))
+
+    async def stop_all(self) -> None:
+        """Stop all that run."""
+        for subject in self._runs:
+            await self.stop(subject)
+
+    async def _begin(self, step: Apply, pod: PodRequest, emit: Emit) -> None:
+        """Start the Job, or take up what a killed run has left of it."""
+        migration = as_migration(step.id, step.body)
+        name = step.body["metadata"]["name"]
+        folder, found = await open_run(self._state, name, step=step.id, digest=migration.digest)
+        run = self._runs[identity(step.body)] = _Run(step, emit)
+        job = JobRun(migration, pod, folder, found, run.take)
+
+        async def follow() -> None:
+            outcome = Outcome.FAILED
+            try:
+                await job.migrate(retry_delay_s=self._retry_delay_s)
+                outcome = Outcome.SUCCEEDED
+            except MigrationFailed as failure:
+                run.problems = tuple(_name_timeout(cause, step.body) for cause in failure.causes)
+            finally:
+                folder.settle()
+                self._state.write_object(_end(step.body, outcome))
+
+        run.task = asyncio.create_task(follow(), name=step.id)
+
+    def _is_running(self, subject: Identity) -> bool:
+        return subject in self._runs and not self._runs[subject].task.done()
+
+    def _read(self, subject: Identity, record: JobRecord) -> JobState:
+        body, run = self._state.read_object(subject), self._runs.get(subject)
+        if body is None:
+            return JobState(identity=subject, record=record, is_there=False)
+        outcome, ended = read_job_end(body)
+        if run is None:
+            outcome = Outcome.PENDING if outcome is Outcome.RUNNING else outcome  # it cannot run here
+            return JobState(identity=subject, record=msgspec.structs.replace(record, outcome=outcome, ended=ended))
+        record = msgspec.structs.replace(record, outcome=outcome, ended=ended, attempts=tuple(run.attempts))
+        return JobState(identity=subject, record=record, problems=run.problems)
+
+
+def _has_ended(body: Json) -> bool:
+    return read_job_end(body)[0] is not Outcome.RUNNING
+
+
+def _without_status(body: Json) -> Json:
+    return {key: value for key, value in body.items() if key != "status"}
+
+
+def _end(body: Json, outcome: Outcome) -> Json:
+    """Give a Job as a cluster would when it has ended."""
+    condition = {"type": _CONDITIONS[outcome], "status": "True", "lastTransitionTime": datetime.now(UTC).isoformat()}
+    return {**body, "status": {"conditions": [condition]}}
+
+
+def _name_timeout(cause: Problem, job: Json) -> Problem:
+    return tell_timeout(job) if cause.code == "migrations/timeout" else cause
