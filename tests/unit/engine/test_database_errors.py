@@ -4,6 +4,7 @@ import re
 import time
 import tracemalloc
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ def read_code(path: Path) -> str:
     return "/".join(path.stem.split(".")[:2])
 
 
+@cache
 def read(path: Path) -> Diagnosis:
     return take(path.read_text().splitlines())
 
@@ -66,11 +68,15 @@ def describe(path: Path) -> str:
     return f"{path.parent.name}/{path.stem}{own}\n    {quoted}\n"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_hint_has_the_command_of_no_other_tool(path: Path) -> None:
-    hint = " ".join(cause.hint or "" for cause in read_causes(path))
-    others = {tool for rule in RULES for tool in rule.commands if not is_of(tool, path.parent.name)}
-    assert [tool for tool in others if f"; {tool}: " in hint] == []
+def test_hint_has_the_command_of_no_other_tool() -> None:
+    tools = {tool for rule in RULES for tool in rule.commands}
+    wrong = [
+        f"{path.parent.name}/{path.stem}: {tool}"
+        for path in FILES
+        for tool in tools
+        if not is_of(tool, path.parent.name) and f"; {tool}: " in " ".join(str(c.hint) for c in read_causes(path))
+    ]
+    assert wrong == []
 
 
 def is_of(tool: str, folder: str) -> bool:
@@ -286,6 +292,19 @@ def test_two_runs_at_once_are_no_duplicates_in_the_data(line: str) -> None:
 def test_duplicates_of_the_users_own_tables_are_no_second_run() -> None:
     assert codes('duplicate key value violates unique constraint "products_pkey"') == ["database/unique-violation"]
     assert codes("Duplicate entry '7' for key 'products.PRIMARY'") == ["database/unique-violation"]
+
+
+@pytest.mark.parametrize(
+    ("why", "code"),
+    [
+        ("ERROR: cannot execute CREATE TABLE in a read-only transaction", "database/read-only"),
+        ("ERROR: permission denied for schema public", "database/permission-denied"),
+    ],
+)
+def test_missing_record_is_known_by_the_reason_on_its_line(why: str, code: str) -> None:
+    (cause,) = diagnose([f'goose run: ERROR: relation "goose_db_version" does not exist; {why}'])
+    assert cause.code == code
+    assert "own table" not in cause.message
 
 
 def test_line_that_only_introduces_its_message_is_quoted_with_the_next() -> None:

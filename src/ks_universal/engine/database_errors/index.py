@@ -8,6 +8,10 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _WORDS = re.compile(r"\w+", re.ASCII)
+_COMMON = frozenset(
+    ("database", "column", "connection", "error", "failed", "migration", "migrations", "table", "version")
+)
+"""What ordinary lines of migration tools are full of."""
 _UNKNOWN = "\0"
 """What a part of a pattern becomes of which no one text is known that every match contains."""
 
@@ -18,7 +22,7 @@ def split_words(line: str) -> set[str]:
 
 
 def find_word(pattern: str) -> str | None:
-    r"""Find the longest whole word that every match of a regular expression contains; None where none is sure.
+    r"""Find a whole word, long and rare, that every match of a regular expression contains; None where none is sure.
 
     Example: `could not (?:write to|extend) file\b` gives `file`; `onnection refused` gives None, for either may be a
     part of a longer word.
@@ -32,7 +36,7 @@ def find_word(pattern: str) -> str | None:
     if "|" in plain:
         return None
     words = re.findall(rf"(?<=[^\w{_UNKNOWN}])\w+(?=[^\w{_UNKNOWN}])", plain, re.ASCII)
-    return max(words, key=len, default=None)
+    return max(words, key=lambda word: (word not in _COMMON, len(word)), default=None)
 
 
 class Index(Generic[T]):

@@ -65,7 +65,7 @@ STATES = (
             r"previously applied but is missing in the resolved migrations",
             r"is not present in the migration source\b",
             r"version \d+ is outside the valid versions of",
-            r"^Missing migration \d+",
+            r"^\s*Missing migration \d+",
             r"Cannot find change .* in \S+\.plan\b",
             r"FileNotFoundError: \[Errno 2\] No such file or directory: '(?:[^']*/)?\d{3,}_\w+\.(?:py|sql)'",
             r"Migration file of version '[^']*' is missing",
@@ -163,7 +163,7 @@ STATES = (
     Rule(
         "migrations/locked",
         "two runs of the migrations worked at once: both wrote the tool's own record, or made the same object",
-        "nothing is wrong with the data; see that only one run works at a time, then run it again",
+        "see that one run works at a time (or do two files have one number?), then run it again; the data is sound",
         (
             rf"duplicate key value violates unique constraint [\"'](?:{_CATALOGS}|{_TYPEORM})[\"']",
             rf"duplicate key value violates unique constraint [\"'](?i:{_RECORDS})[\"']",
@@ -212,15 +212,6 @@ STATES = (
             "Atlas": "`atlas migrate apply --baseline VERSION`",
         },
     ),
-    Rule(
-        "database/permission-denied",
-        "the migration tool could not make its own table: its user lacks the right CREATE, or the server is read-only",
-        "grant CREATE on the schema (`GRANT CREATE ON SCHEMA public TO ROLE`), or run it as the owner of the database",
-        (
-            rf"relation [\"'](?:\w+\.)?{_TABLES}[\"'] does not exist",
-            rf"Table '(?:\w+\.)?{_TABLES}' doesn't exist",
-        ),
-    ),
 )
 PASSING = (
     Rule(
@@ -256,3 +247,16 @@ WAITS = (
     ),
 )
 """What a tool said last that then did not end."""
+
+OWN_TABLES = (
+    Rule(
+        "database/permission-denied",
+        "the migration tool could not make its own table: its user lacks the right CREATE, or the server is read-only",
+        "grant CREATE on the schema (`GRANT CREATE ON SCHEMA public TO ROLE`), or run it as the owner of the database",
+        (
+            rf"relation [\"'](?:\w+\.)?{_TABLES}[\"'] does not exist",
+            rf"Table '(?:\w+\.)?{_TABLES}' doesn't exist",
+        ),
+    ),
+)
+"""What is said where a tool's record is missing: a line that says why, too, is known by that."""

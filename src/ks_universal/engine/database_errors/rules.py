@@ -1,10 +1,10 @@
 """All rules, and what their kinds mean for each other."""
 
 from ks_universal.engine.database_errors.connections import RESOURCES, SESSION, UNREACHED
-from ks_universal.engine.database_errors.migration_tools import PASSING, STATES, WAITS
+from ks_universal.engine.database_errors.migration_tools import OWN_TABLES, PASSING, STATES, WAITS
 from ks_universal.engine.database_errors.statements import STATEMENTS
 
-RULES = (*STATES, *PASSING, *WAITS, *UNREACHED, *SESSION, *RESOURCES, *STATEMENTS)
+RULES = (*STATES, *PASSING, *WAITS, *UNREACHED, *SESSION, *RESOURCES, *OWN_TABLES, *STATEMENTS)
 """All rules: where several match one line the first one wins, so the tools' own words stand before the database's."""
 
 TRANSIENT = frozenset(rule.code for rule in (*PASSING, *UNREACHED))

@@ -1,0 +1,315 @@
+"""Provoke errors with all tools of a kit, keep what they print as test data, and show how each is diagnosed.
+
+    PYTHON tools/provoke_database_errors/table.py [--keep] KIT [WORD ...]
+
+KIT is what `kit.sh` has made; PYTHON has the packages of its `py` and ks-universal. With words only those runs are made
+whose name (`tool/what`) contains one of them. The table goes to standard output: right, generic (an error that no rule
+knows), SILENT (nothing), WRONG (another cause), - (the tool does not fail). `--keep` writes the outputs to tests/data.
+"""
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import msgspec
+from cases import CASES, SHOP, as_it_is, having_run
+from mariadb import MARIADB_CASES, running_mariadb
+from server import running_server
+from tools_of_kit import ON_MARIADB, TOOLS, Connection, Project, remove
+
+from ks_universal.engine.database_errors import diagnose
+from ks_universal.engine.database_errors.rules import STUCK
+
+DATA = Path(__file__).parents[2] / "tests" / "data" / "tool_logs"
+LONGEST_S = 60.0
+"""How long a tool may take; one that takes longer waits for something."""
+FRAMES = 8
+"""How many lines of a run of stack frames are kept."""
+World = Callable[..., AbstractContextManager[dict[str, str]]]
+Play = Callable[["Stage"], "Ending"]
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """What a tool printed; `status` None: it did not end."""
+
+    output: str
+    status: int | None
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    """What is done with a project. `expected` are codes, the first of which names the file, any of which is right."""
+
+    name: str
+    expected: tuple[str, ...]
+    play: Play
+    world: World = as_it_is
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """A project on a new database."""
+
+    project: Project
+    folder: Path
+    connection: Connection
+    shop: Sequence[str]
+
+    def run(self) -> Ending:
+        """Run the tool to its end."""
+        with self.running() as process:
+            return finish(process)
+
+    def running(self) -> "subprocess.Popen[str]":
+        """Start the tool."""
+        command, env = self.project.command(self.connection)
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env={**os.environ, "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def finish(process: "subprocess.Popen[str]") -> Ending:
+    """Wait for the end, or make one."""
+    try:
+        output, _ = process.communicate(timeout=LONGEST_S)
+    except subprocess.TimeoutExpired:
+        kill(process)
+        output, _ = process.communicate()
+        return Ending(output, None)
+    return Ending(output, process.returncode)
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    """Kill a tool with all that it has started."""
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+def apply(*statements: str) -> Play:
+    """Apply one migration."""
+
+    def play(stage: Stage) -> Ending:
+        stage.project.write(1, "change", statements)
+        return stage.run()
+
+    return play
+
+
+def change_applied(stage: Stage) -> Ending:
+    """Change the file of a migration that is applied."""
+    stage.project.write(1, "shop", stage.shop)
+    path = stage.project.write(2, "change", ("ALTER TABLE products ADD sku integer",))
+    stage.run()
+    path.write_text(path.read_text().replace("sku integer", "sku bigint"))
+    stage.project.write(3, "more", ("ALTER TABLE products ADD more integer",))
+    return stage.run()
+
+
+def lose_last(stage: Stage) -> Ending:
+    """Run an older image."""
+    stage.project.write(1, "shop", stage.shop)
+    path = stage.project.write(2, "change", ("ALTER TABLE products ADD sku integer",))
+    stage.run()
+    remove(path)
+    return stage.run()
+
+
+def lose_first(stage: Stage) -> Ending:
+    """Run an image that lacks a file."""
+    path = stage.project.write(1, "shop", stage.shop)
+    stage.project.write(2, "change", ("ALTER TABLE products ADD sku integer",))
+    stage.run()
+    remove(path)
+    stage.project.write(3, "more", ("ALTER TABLE products ADD more integer",))
+    return stage.run()
+
+
+def come_late(stage: Stage) -> Ending:
+    """Merge a migration after one with a higher number was applied."""
+    stage.project.write(1, "shop", stage.shop)
+    stage.project.write(3, "more", ("ALTER TABLE products ADD more integer",))
+    stage.run()
+    stage.project.write(2, "change", ("ALTER TABLE products ADD sku integer",))
+    return stage.run()
+
+
+def fail_twice(stage: Stage) -> Ending:
+    """Run again what failed half-way."""
+    stage.project.write(1, "shop", stage.shop)
+    stage.project.write(2, "change", ("ALTER TABLE products ADD sku integer", "ALTER TABLE products ADD UNIQUE (name)"))
+    stage.run()
+    return stage.run()
+
+
+def work_twice(stage: Stage) -> Ending:
+    """Run twice at once; gives what the one says that fails, or the second."""
+    stage.project.write(1, "shop", ("SELECT pg_sleep(2)", *stage.shop))
+    with stage.running() as first, stage.running() as second:
+        endings = finish(first), finish(second)
+    return next((ending for ending in endings if ending.status != 0), endings[1])
+
+
+def be_killed(stage: Stage) -> Ending:
+    """Run again after a kill in the middle of a migration."""
+    stage.project.write(1, "shop", stage.shop)
+    stage.run()
+    path = stage.project.write(2, "change", ("SELECT pg_sleep(8)",))
+    with stage.running() as process:
+        time.sleep(5)
+        kill(process)
+    path.write_text(path.read_text().replace("pg_sleep(8)", "pg_sleep(0)"))
+    return stage.run()
+
+
+def share_a_number(stage: Stage) -> Ending:
+    """Have two migrations of one number."""
+    stage.project.write(1, "shop", stage.shop)
+    stage.project.write(1, "stop", ("SELECT 1",))
+    return stage.run()
+
+
+STATES = (
+    Scenario("checksum", ("migrations/checksum-mismatch",), change_applied),
+    Scenario("missing", ("migrations/revision-unknown",), lose_last),
+    Scenario("missing-first", ("migrations/revision-unknown", "migrations/inconsistent-history"), lose_first),
+    Scenario("out-of-order", ("migrations/inconsistent-history", "migrations/revision-unknown"), come_late),
+    Scenario("two", ("migrations/locked", "database/already-exists", "database/does-not-exist"), work_twice),
+    Scenario("killed", ("migrations/locked", "migrations/lock-awaited", "migrations/dirty"), be_killed),
+    Scenario("failed-before", ("database/unique-violation", "migrations/dirty"), fail_twice),
+    Scenario("duplicate", ("migrations/duplicate-version", "migrations/locked"), share_a_number),
+)
+MORE = (
+    Scenario(
+        "database.permission-denied.create",
+        ("database/permission-denied",),
+        apply("CREATE TABLE a (id int)"),
+        having_run("REVOKE CREATE ON SCHEMA public FROM PUBLIC", "ALTER SCHEMA public OWNER TO postgres"),
+    ),
+    Scenario(
+        "database.read-only.role",
+        ("database/read-only", "database/permission-denied"),
+        apply("CREATE TABLE a (id int)"),
+        having_run("ALTER DATABASE app SET default_transaction_read_only = on"),
+    ),
+)
+"""What happens before a tool comes to its migrations."""
+
+
+def scenarios(*, on_mariadb: bool) -> Iterator[Scenario]:
+    """All scenarios; of the cases the name of the file is that of the expected code."""
+    for case in MARIADB_CASES if on_mariadb else CASES:
+        if "timeout" in case.expected and not case.statements:
+            continue  # tools wait for it as long as they like
+        code = "/".join(case.expected.split(".")[:2])
+        yield Scenario(case.expected, (code,), apply(*case.statements), case.world)
+    if not on_mariadb:
+        yield from (*MORE, *STATES)
+    else:
+        yield from (one for one in STATES if one.name in {"checksum", "failed-before"})
+
+
+def main() -> None:
+    """Run all that was asked for, on PostgreSQL, then on MariaDB."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kit", type=Path)
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("words", nargs="*")
+    options = parser.parse_args()
+    table: dict[str, dict[str, str]] = {}
+    for on_mariadb, start in ((False, running_server), (True, running_mariadb)):
+        with start() as server:  # type: ignore[operator]
+            for tool in ON_MARIADB if on_mariadb else TOOLS:
+                for scenario in scenarios(on_mariadb=on_mariadb):
+                    name = f"{tool}-mariadb" if on_mariadb else tool
+                    if not options.words or any(word in f"{name}/{scenario.name}" for word in options.words):
+                        ending = perform(tool, scenario, server, options.kit, on_mariadb=on_mariadb)
+                        verdict = judge(name, scenario, ending, keep=options.keep)
+                        table.setdefault(scenario.name, {})[name] = verdict
+                        sys.stderr.write(f"{name}/{scenario.name}: {verdict}\n")
+    sys.stdout.write(show(table))
+
+
+def perform(tool: str, scenario: Scenario, server: object, kit: Path, *, on_mariadb: bool) -> Ending:
+    """Run one scenario on a new database."""
+    server.reset()  # type: ignore[attr-defined]
+    port = str(server.port)  # type: ignore[attr-defined]
+    connection = {"host": "127.0.0.1", "port": port, "dbname": "app", "user": "app", "password": "pa55word"}
+    if on_mariadb:
+        connection["tcp"] = ""
+    shop = SHOP if not on_mariadb else tuple(one.replace(" text", " varchar(40)") for one in SHOP)
+    with tempfile.TemporaryDirectory() as name, scenario.world(server) as changes:
+        folder = Path(name)
+        project = TOOLS[tool](folder, kit)  # type: ignore[call-arg]
+        ending = scenario.play(Stage(project, folder, {**connection, **changes}, shop))
+        return msgspec.structs.replace(ending, output=neutral(ending.output, folder, kit, port))
+
+
+def judge(name: str, scenario: Scenario, ending: Ending, *, keep: bool) -> str:
+    """Say how the output is diagnosed, and keep it where that is right."""
+    if ending.status == 0:
+        return "-"
+    stopped = ending.status is None
+    causes = diagnose(ending.output.splitlines(), stopped=stopped)
+    codes = [cause.code for cause in causes]
+    if keep and codes:
+        code = codes[0].replace("/", ".")
+        stem = scenario.name if scenario.name.startswith(code) else f"{code}.{scenario.name.rpartition('.')[2]}"
+        path = DATA / name / f"{stem}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(ending.output)
+    if not codes:
+        return "SILENT (hangs)" if stopped else "SILENT"
+    if codes == ["migrations/error"]:
+        return f"generic: {causes[0].message[:160]}"
+    if len(codes) == 1 and (codes[0] in scenario.expected or (stopped and codes[0] in STUCK)):
+        return "right"
+    return f"WRONG: {', '.join(codes)}"
+
+
+def neutral(text: str, folder: Path, kit: Path, port: str) -> str:
+    """Replace what only this machine has, and cut long runs of stack frames."""
+    library = str(Path(os.__file__).parent)
+    for here, there in ((f"/private{folder}", "/app"), (str(folder), "/app"), (str(kit), "/kit"), (port, "5432")):
+        text = text.replace(here, there)
+    text = text.replace(library, "/usr/lib/python3.11").replace(str(Path(sys.base_prefix)), "/usr")
+    text = re.sub(r"/[^\s()]*/node_modules/", "/app/node_modules/", text)
+    text = re.sub(r"lookup (\w+) on \S+:53", r"lookup \1 on 10.0.0.10:53", text)
+    frame = re.compile(r"\s+at |/\S+:\d+:in |  +File \"|    \S.*\^{3}|\s+\.\.\. \d+ more")
+    kept: list[str] = []
+    run: list[str] = []
+    for line in (*text.splitlines(), ""):
+        if frame.match(line) or (run and line.startswith("    ")):
+            run.append(line)
+            continue
+        kept += run if len(run) <= FRAMES else [*run[: FRAMES // 2], *run[-FRAMES // 2 :]]
+        run = []
+        kept.append(line)
+    return "\n".join(kept).rstrip() + "\n"
+
+
+def show(table: dict[str, dict[str, str]]) -> str:
+    """Write the table as Markdown."""
+    tools = list(dict.fromkeys(tool for row in table.values() for tool in row))
+    lines = [f"| error | {' | '.join(tools)} |", f"|{'---|' * (len(tools) + 1)}"]
+    for name, row in table.items():
+        cells = (
+            row.get(tool, "").partition(":")[0] if "WRONG" not in row.get(tool, "") else row[tool] for tool in tools
+        )
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,448 @@
+"""Small projects of the tools of a kit (kit.sh); each writes migrations of SQL statements and gives the command to run.
+
+A project is a folder. `connection` has `host`, `port`, `dbname`, `user`, `password`, perhaps `sslmode` (`require`) and
+`connect_timeout` (seconds); with `tcp` it is one of MariaDB.
+"""
+
+# ruff: noqa: D102 - Project says what the methods do
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlencode
+
+Connection = Mapping[str, str]
+Command = tuple[list[str], dict[str, str]]
+"""What to run, and its variables."""
+QUICK = "-XX:TieredStopAtLevel=1"
+"""Has Java start faster."""
+
+
+class Project(Protocol):
+    """A project of a tool, in a folder of its own."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        """Write a migration; gives its file."""
+
+    def command(self, connection: Connection) -> Command:
+        """Give what applies the migrations."""
+
+
+class _InFolder:
+    def __init__(self, folder: Path, kit: Path) -> None:
+        self.folder = folder
+        self.kit = kit
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Make what every project has."""
+
+    def put(self, name: str, text: str) -> Path:
+        """Write a file of the project."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+
+class _OfNode(_InFolder):
+    modules = "node"
+
+    def prepare(self) -> None:
+        (self.folder / "node_modules").symlink_to(self.kit / self.modules / "node_modules")
+
+    def bin(self, name: str) -> str:
+        return f"node_modules/.bin/{name}"
+
+
+class Flyway(_InFolder):
+    """Flyway's library under a main method of ten lines."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        return self.put(f"sql/V{number}__{title}.sql", sql(statements))
+
+    def command(self, connection: Connection) -> Command:
+        arguments = [jdbc(connection), connection["user"], connection["password"]]
+        return ["java", QUICK, "-cp", f"{self.kit}/java/lib/*:{self.kit}/java", "Mig", *arguments], {}
+
+
+class Liquibase(_InFolder):
+    """Liquibase's command line, on one formatted SQL file that includes the changesets."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        head = f"--liquibase formatted sql\n--changeset dev:{number}-{title}\n"
+        return self.put(f"changes/{number}-{title}.sql", head + sql(statements))
+
+    def command(self, connection: Connection) -> Command:
+        names = sorted(path.name for path in (self.folder / "changes").iterdir())
+        includes = [{"include": {"file": f"changes/{name}"}} for name in names]
+        self.put("changelog.json", json.dumps({"databaseChangeLog": includes}))
+        main = "liquibase.integration.commandline.LiquibaseCommandLine"
+        arguments = [f"--url={jdbc(connection)}", f"--username={connection['user']}"]
+        arguments += [f"--password={connection['password']}", "--changelog-file=changelog.json"]
+        return ["java", QUICK, "-cp", f"{self.kit}/java/lib/*:{self.folder}", main, *arguments, "update"], {}
+
+
+class TypeOrm(_OfNode):
+    """TypeORM with migrations of raw queries."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        calls = "".join(f"    await runner.query({json.dumps(one)});\n" for one in statements)
+        name = f"{title}170000000000{number}"
+        text = f"class {name} {{\n  name = '{name}';\n  async up(runner) {{\n{calls}  }}\n  async down() {{}}\n}}\n"
+        return self.put(f"m/170000000000{number}-{title}.js", f"{text}module.exports = {{ {name} }};\n")
+
+    def command(self, connection: Connection) -> Command:
+        options = {**node_options(connection, user="username"), "type": "mysql" if "tcp" in connection else "postgres"}
+        options |= {"migrations": ["m/*.js"], "logging": True}
+        if "connect_timeout" in connection and "tcp" not in connection:
+            options["connectTimeoutMS"] = 1000 * int(connection["connect_timeout"])
+        source = (
+            f"const {{ DataSource }} = require('typeorm');\nmodule.exports = new DataSource({json.dumps(options)});\n"
+        )
+        self.put("ds.js", source)
+        return [self.bin("typeorm"), "migration:run", "-d", "ds.js"], {}
+
+
+class Sequelize(_OfNode):
+    """Sequelize's command line with migrations of raw queries."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        calls = "".join(f"    await q.sequelize.query({json.dumps(one)});\n" for one in statements)
+        return self.put(
+            f"migrations/2026010000000{number}-{title}.js",
+            f"module.exports = {{\n  async up(q) {{\n{calls}  }},\n  async down() {{}},\n}};\n",
+        )
+
+    def command(self, connection: Connection) -> Command:
+        options = {
+            **node_options(connection, user="username"),
+            "dialect": "mysql" if "tcp" in connection else "postgres",
+        }
+        extra = {
+            key: options.pop(key) for key in ("ssl", "connectionTimeoutMillis", "connectTimeout") if key in options
+        }
+        config = {"production": {**options, "dialectOptions": extra}}
+        self.put("config.js", f"module.exports = {json.dumps(config)};\n")
+        return [self.bin("sequelize-cli"), "db:migrate", "--config", "config.js", "--env", "production"], {}
+
+
+class NodePgMigrate(_OfNode):
+    """node-pg-migrate with migrations of raw SQL."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        calls = "".join(f"  pgm.sql({json.dumps(one)});\n" for one in statements)
+        return self.put(
+            f"m/170000000000{number}_{title}.js",
+            f"exports.up = (pgm) => {{\n{calls}}};\nexports.down = false;\n",
+        )
+
+    def command(self, connection: Connection) -> Command:
+        return [self.bin("node-pg-migrate"), "up", "-m", "m"], {"DATABASE_URL": url(connection, "postgres", node=True)}
+
+
+class MikroOrm(_OfNode):
+    """MikroORM's command line."""
+
+    modules = "mikro"
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        calls = "".join(f"    this.addSql({json.dumps(one)});\n" for one in statements)
+        name = f"Migration2026010000000{number}_{title}"
+        return self.put(
+            f"migrations/{name}.js",
+            f"const {{ Migration }} = require('@mikro-orm/migrations');\n"
+            f"class {name} extends Migration {{\n  async up() {{\n{calls}  }}\n}}\nmodule.exports = {{ {name} }};\n",
+        )
+
+    def command(self, connection: Connection) -> Command:
+        options = node_options(connection)
+        extra = {key: options.pop(key) for key in ("ssl", "connectionTimeoutMillis") if key in options}
+        options["dbName"] = options.pop("database")
+        options |= {"entities": [], "discovery": {"warnWhenNoEntities": False}}
+        options |= {"driverOptions": {"connection": extra}, "migrations": {"path": "migrations", "snapshot": False}}
+        self.put(
+            "mikro-orm.config.js",
+            "const { PostgreSqlDriver } = require('@mikro-orm/postgresql');\n"
+            "const { Migrator } = require('@mikro-orm/migrations');\n"
+            f"module.exports = {{ ...{json.dumps(options)}, driver: PostgreSqlDriver, extensions: [Migrator] }};\n",
+        )
+        self.put("package.json", json.dumps({"mikro-orm": {"configPaths": ["./mikro-orm.config.js"]}}))
+        return [self.bin("mikro-orm"), "migration:up"], {"MIKRO_ORM_ALLOW_GLOBAL_CLI": "1"}
+
+
+class DrizzleOrm(_OfNode):
+    """drizzle-orm's migrator under a program of five lines."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        path = self.put(
+            f"drizzle/{number:04}_{title}.sql", "\n--> statement-breakpoint\n".join(statements) or "SELECT 1"
+        )
+        tags = sorted(file.stem for file in path.parent.glob("*.sql"))
+        entries = [
+            {"idx": index, "version": "7", "when": 1700000000000 + int(tag[:4]), "tag": tag, "breakpoints": True}
+            for index, tag in enumerate(tags)
+        ]
+        journal = {"version": "7", "dialect": "postgresql", "entries": entries}
+        self.put("drizzle/meta/_journal.json", json.dumps(journal))
+        return path
+
+    def command(self, connection: Connection) -> Command:
+        self.put(
+            "migrate.mjs",
+            "import pg from 'pg';\nimport { drizzle } from 'drizzle-orm/node-postgres';\n"
+            "import { migrate } from 'drizzle-orm/node-postgres/migrator';\n"
+            f"const pool = new pg.Pool({json.dumps(node_options(connection))});\n"
+            "await migrate(drizzle(pool), { migrationsFolder: 'drizzle' });\nawait pool.end();\n",
+        )
+        return ["node", "migrate.mjs"], {}
+
+
+class Postgrator(_OfNode):
+    """postgrator's command line."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        return self.put(f"m/{number:03}.do.{title}.sql", sql(statements))
+
+    def command(self, connection: Connection) -> Command:
+        options = {**node_options(connection, user="username"), "driver": "pg", "migrationPattern": "m/*.sql"}
+        self.put(".postgratorrc.json", json.dumps(options))
+        return [self.bin("postgrator")], {}
+
+
+class DbMigrate(_OfNode):
+    """db-migrate with migrations of raw SQL."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        calls = "".join(f"  await db.runSql({json.dumps(one)});\n" for one in statements)
+        return self.put(
+            f"migrations/2026010000000{number}-{title}.js",
+            f"exports.up = async (db) => {{\n{calls}}};\nexports.down = async () => {{}};\n"
+            "exports._meta = { version: 1 };\n",
+        )
+
+    def command(self, connection: Connection) -> Command:
+        self.put("database.json", json.dumps({"prod": {**node_options(connection), "driver": "pg"}}))
+        return [self.bin("db-migrate"), "up", "-e", "prod"], {}
+
+
+class Rails(_InFolder):
+    """Rails' rake tasks of ActiveRecord."""
+
+    RAKEFILE = """\
+require 'active_record'
+require 'json'
+tasks = ActiveRecord::Tasks::DatabaseTasks
+tasks.env, tasks.db_dir, tasks.migrations_paths, tasks.root = 'production', 'db', ['db/migrate'], __dir__
+ActiveRecord::Base.configurations = JSON.parse(File.read('database.json'))
+ActiveRecord::Base.dump_schema_after_migration = false
+task(:load_config) { ActiveRecord::Migrator.migrations_paths = ['db/migrate'] }
+task(environment: :load_config) { ActiveRecord::Base.establish_connection(:production) }
+load 'active_record/railties/databases.rake'
+"""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        calls = "".join(f"    execute({json.dumps(one)})\n" for one in statements)
+        text = f"class {title.capitalize()} < ActiveRecord::Migration[6.1]\n  def up\n{calls}  end\nend\n"
+        self.put("Rakefile", self.RAKEFILE)
+        return self.put(f"db/migrate/2026010000000{number}_{title}.rb", text)
+
+    def command(self, connection: Connection) -> Command:
+        wanted = ("host", "port", "password", "sslmode", "connect_timeout")
+        options = {key: connection[key] for key in wanted if key in connection}
+        options |= {"username": connection["user"], "database": connection["dbname"]}
+        options["adapter"] = "mysql2" if "tcp" in connection else "postgresql"
+        self.put("database.json", json.dumps({"production": options}))
+        return ["rake", "db:migrate"], {"RAILS_ENV": "production"}
+
+
+class Sqlx(_InFolder):
+    """sqlx's command line."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        return self.put(f"m/{number}_{title}.sql", sql(statements))
+
+    def command(self, connection: Connection) -> Command:
+        wait = ["--connect-timeout", connection["connect_timeout"]] if "connect_timeout" in connection else []
+        arguments = ["migrate", "run", "--source", "m", *(wait or ["--connect-timeout", "1"])]
+        return [f"{self.kit}/cargo/bin/sqlx", *arguments], {"DATABASE_URL": url(connection, "postgres", timeout=False)}
+
+
+class Tern(_InFolder):
+    """tern."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        return self.put(f"m/{number:03}_{title}.sql", sql(statements))
+
+    def command(self, connection: Connection) -> Command:
+        arguments = ["migrate", "-m", "m", "--conn-string", url(connection, "postgres")]
+        return [f"{self.kit}/go/bin/tern", *arguments], {}
+
+
+class Goose(_InFolder):
+    """goose."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        lines = "".join(f"{one};\n" for one in statements) or "SELECT 1;\n"
+        return self.put(f"m/{number:05}_{title}.sql", f"-- +goose Up\n{lines}")
+
+    def command(self, connection: Connection) -> Command:
+        arguments = ["-dir", "m", "postgres", url({"sslmode": "disable", **connection}, "postgres"), "up"]
+        return [f"{self.kit}/go/bin/goose", *arguments], {}
+
+
+class GolangMigrate(_InFolder):
+    """golang-migrate."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        return self.put(f"m/{number:04}_{title}.up.sql", ";\n".join(statements))
+
+    def command(self, connection: Connection) -> Command:
+        database = url({"sslmode": "disable", **connection}, "postgres")
+        return [f"{self.kit}/go/bin/migrate", "-path", "m", "-database", database, "up"], {}
+
+
+class Yoyo(_InFolder):
+    """yoyo."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        return self.put(f"m/{number:04}-{title}.sql", sql(statements))
+
+    def command(self, connection: Connection) -> Command:
+        return [
+            f"{self.kit}/py/bin/yoyo",
+            "apply",
+            "-b",
+            "--no-config-file",
+            "-d",
+            url(connection, "postgresql"),
+            "m",
+        ], {}
+
+
+class Aerich(_InFolder):
+    """aerich on asyncpg."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        text = f"async def upgrade(db):\n    return {sql(statements)!r}\n\n\nasync def downgrade(db):\n    return ''\n"
+        self.put("pyproject.toml", '[tool.aerich]\ntortoise_orm = "settings.TORTOISE"\nlocation = "./migrations"\n')
+        self.put("shop.py", "")
+        return self.put(f"migrations/models/{number}_2026010000000{number}_{title}.py", text)
+
+    def command(self, connection: Connection) -> Command:
+        credentials = {key: connection[key] for key in ("host", "user", "password")}
+        credentials |= {"port": int(connection["port"]), "database": connection["dbname"]}  # type: ignore[dict-item]
+        if connection.get("sslmode") == "require":
+            credentials["ssl"] = "require"
+        if "connect_timeout" in connection:
+            credentials["timeout"] = int(connection["connect_timeout"])  # type: ignore[assignment]
+        settings = {
+            "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
+            "apps": {"models": {"models": ["shop", "aerich.models"], "default_connection": "default"}},
+        }
+        self.put("settings.py", f"TORTOISE = {settings!r}\n")
+        return [f"{self.kit}/py/bin/aerich", "upgrade"], {"PYTHONPATH": str(self.folder)}
+
+
+class PeeweeMigrate(_InFolder):
+    """peewee-migrate."""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        calls = "".join(f"    migrator.sql({one!r})\n" for one in statements) or "    pass\n"
+        head = "def rollback(migrator, database, fake=False):\n    pass\n\n\n"
+        text = f"{head}def migrate(migrator, database, fake=False):\n{calls}"
+        return self.put(f"m/{number:03}_{title}.py", text)
+
+    def command(self, connection: Connection) -> Command:
+        database = url(connection, "postgresql")
+        return [f"{self.kit}/py/bin/pw_migrate", "migrate", "--directory", "m", "--database", database], {}
+
+
+class Sqitch(_InFolder):
+    """sqitch, of Debian."""
+
+    def prepare(self) -> None:
+        self.put("sqitch.conf", "[core]\n\tengine = pg\n[user]\n\tname = dev\n\temail = dev@example.com\n")
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        return self.put(f"deploy/{title}{number}.sql", f"BEGIN;\n{sql(statements)}COMMIT;\n")
+
+    def command(self, connection: Connection) -> Command:
+        names = sorted((file.stem for file in (self.folder / "deploy").iterdir()), key=lambda name: name[-1])
+        lines = "".join(f"{name} 2026-01-0{name[-1]}T00:00:00Z dev <dev@example.com>\n" for name in names)
+        self.put("sqitch.plan", f"%syntax-version=1.0.0\n%project=shop\n\n{lines}")
+        env = {"PGSSLMODE": connection["sslmode"]} if "sslmode" in connection else {}
+        if "connect_timeout" in connection:
+            env["PGCONNECT_TIMEOUT"] = connection["connect_timeout"]
+        target = "db:pg://{user}:{password}@{host}:{port}/{dbname}".format(**connection)
+        return ["sqitch", "deploy", "--no-verify", target], env
+
+
+TOOLS: dict[str, type[Project]] = {
+    "flyway": Flyway,
+    "liquibase": Liquibase,
+    "typeorm": TypeOrm,
+    "sequelize": Sequelize,
+    "node-pg-migrate": NodePgMigrate,
+    "mikro-orm": MikroOrm,
+    "drizzle-orm": DrizzleOrm,
+    "postgrator": Postgrator,
+    "db-migrate": DbMigrate,
+    "rails": Rails,
+    "goose": Goose,
+    "golang-migrate": GolangMigrate,
+    "sqlx": Sqlx,
+    "tern": Tern,
+    "yoyo": Yoyo,
+    "aerich": Aerich,
+    "peewee-migrate": PeeweeMigrate,
+    "sqitch": Sqitch,
+}
+ON_MARIADB = ("flyway", "liquibase", "typeorm", "sequelize", "rails")
+
+
+def sql(statements: Sequence[str]) -> str:
+    """Write statements as a file of SQL."""
+    return "".join(f"{one};\n" for one in statements) or "SELECT 1;\n"
+
+
+def jdbc(connection: Connection) -> str:
+    """Write a connection as JDBC does."""
+    if "tcp" in connection:
+        return "jdbc:mariadb://{host}:{port}/{dbname}".format(**connection)
+    wanted = {"sslmode": "sslmode", "connect_timeout": "connectTimeout"}
+    options = urlencode({name: connection[key] for key, name in wanted.items() if key in connection})
+    return "jdbc:postgresql://{host}:{port}/{dbname}".format(**connection) + (f"?{options}" if options else "")
+
+
+def node_options(connection: Connection, *, user: str = "user") -> dict[str, object]:
+    """Give the options of the drivers of Node.js; `user` is how its name is called."""
+    options: dict[str, object] = {"host": connection["host"], "port": int(connection["port"])}
+    options |= {user: connection["user"], "password": connection["password"], "database": connection["dbname"]}
+    if connection.get("sslmode") == "require":
+        options["ssl"] = {"rejectUnauthorized": False}
+    if "connect_timeout" in connection:
+        name = "connectTimeout" if "tcp" in connection else "connectionTimeoutMillis"
+        options[name] = 1000 * int(connection["connect_timeout"])
+    return options
+
+
+def url(connection: Connection, scheme: str, *, node: bool = False, timeout: bool = True) -> str:
+    """Write a connection as a URL."""
+    wanted = {"sslmode": "sslmode", **({"connect_timeout": "connect_timeout"} if timeout else {})}
+    options = {name: connection[key] for key, name in wanted.items() if key in connection}
+    if node and options.get("sslmode") == "require":
+        options["sslmode"] = "no-verify"
+    address = "{user}:{password}@{host}:{port}/{dbname}".format(**connection)
+    return f"{scheme}://{address}" + (f"?{urlencode(options)}" if options else "")
+
+
+def remove(path: Path) -> None:
+    """Remove a migration; of Drizzle the journal, too, forgets it."""
+    path.unlink()
+    journal = path.parent / "meta" / "_journal.json"
+    if journal.exists():
+        entries = json.loads(journal.read_text())
+        entries["entries"] = [entry for entry in entries["entries"] if entry["tag"] != path.stem]
+        journal.write_text(json.dumps(entries))
