@@ -167,7 +167,7 @@ def on_disk(folder: Path, options: str, *command: str) -> "subprocess.CompletedP
 def test_a_full_disk_is_a_finding(write: Write, folder: Path, size: str, until_ready: tuple[str, ...]) -> None:
     write({"values.yaml": values(migration="head -c 60000 /dev/zero | tr '\\0' x | fold")})
     done = on_disk(folder, size, *KSU, "up", "web", "-f", "../values.yaml", *until_ready)
-    assert done.returncode == 1
+    assert done.returncode in (1, 4)  # nothing had begun, or the new version did not come up
     assert "error[local/disk]" in done.stdout + done.stderr
     assert "free some of the disk" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

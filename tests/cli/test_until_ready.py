@@ -75,7 +75,7 @@ def test_values_of_the_command_line_are_in_no_list_of_processes(write: Write, fo
     assert not any("Zq7" in command or "word" in command for command in commands)
     (applied,) = (folder / ".ks-universal" / "web" / "objects").glob("ConfigMap.*")
     data = json.loads(applied.read_text())["data"]
-    assert data == {"A": "Zq72", "B": "Zq73", "C": "Zq74", "D": "Zq75", "E": "from-a-file"}
+    assert data == {"A": "Zq72-set", "B": "Zq73", "C": "Zq74", "D": "Zq75", "E": "from-a-file"}
 
 
 def test_a_locked_release_is_status_5(write: Write) -> None:
