@@ -27,6 +27,7 @@ from ks_universal.engine.events import (
     StepFailed,
     StepPaused,
     StepSkipped,
+    StepStarted,
     StepSucceeded,
     Waited,
 )
@@ -130,7 +131,9 @@ class TextView:
         """Tell whether the live line says it, or what was said of the step says that it is done."""
         if isinstance(event, ObjectChanged) and event.identity.kind != "Deployment":
             self._applied.add(event.step)
-        if isinstance(event, AttemptStarted):  # there is more to the step
+        if isinstance(event, StepStarted) and event.kind == "awaitoldpods":  # mostly there are none
+            self._applied.add(event.step)
+        if isinstance(event, AttemptStarted | Waited):  # there is more to the step
             self._applied.discard(event.step)
         if isinstance(event, StepSucceeded):
             return event.step in self._applied

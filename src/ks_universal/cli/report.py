@@ -120,9 +120,9 @@ class RunReport:
         for step, attempts in self._attempts.items():
             warnings = [cause for attempt in attempts if attempt.exit_code == 0 for cause in attempt.causes]
             yield from ("", f"{step} succeeded, but:", *_problem_lines(warnings)) if warnings else ()
-        if self._skipped:
+        if skipped := [event.step for event in self._skipped if event.kind != "awaitoldpods"]:
             yield ""
-            yield f"not started: {', '.join(skipped.step for skipped in self._skipped)}"
+            yield f"not started: {', '.join(skipped)}"
         if end.jobs:
             yield ""
             yield from self._job_lines(end.jobs)

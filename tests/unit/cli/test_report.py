@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from ks_universal.cli.event_lines import format_attempt, format_duration, format_event
+from ks_universal.cli.event_view import TextView
 from ks_universal.cli.report import RunReport
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import (
@@ -18,6 +19,7 @@ from ks_universal.engine.events import (
     StepStarted,
     StepSucceeded,
     StopFailed,
+    Waited,
 )
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome
 from ks_universal.resources.objects import Identity
@@ -97,6 +99,24 @@ def test_a_run_that_ended_while_it_waited_for_old_pods_was_a_rollout_whose_new_v
     assert report.stopped is Outcome.ROLLOUT_FAILED
     assert "no longer watched: shop/old-pods" in lines
     assert lines[-1] == "shop: revision 2 serves on"
+
+
+def test_that_nobody_waited_for_old_pods_is_not_told() -> None:
+    report = RunReport()
+    report.take(StepSkipped(step="shop/migrations/contract", kind="migrate", because=STEP))
+    report.take(StepSkipped(step="shop/old-pods", kind="awaitoldpods", because=STEP))
+    assert "not started: shop/migrations/contract" in list(report.lines(ended(Outcome.MIGRATION_FAILED, {"shop": 1})))
+
+
+def test_old_pods_are_told_of_where_they_are_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    view = TextView()
+    for step in ("idle/old-pods", "slow/old-pods"):
+        view(StepStarted(step=step, kind="awaitoldpods"))
+    view(Waited(step="slow/old-pods", waits_for="1 old pod to end"))
+    for step in ("idle/old-pods", "slow/old-pods"):
+        view(StepSucceeded(step=step, duration_s=0.0))
+    shown = capsys.readouterr().out
+    assert ("slow/old-pods" in shown, "idle/old-pods" in shown) == (True, False)
 
 
 def failed_run() -> RunReport:
