@@ -114,6 +114,37 @@ def test_a_deploy_ends_when_the_new_version_serves_and_says_how_many_old_pods_ar
     assert again.outcome is Outcome.SUCCEEDED
 
 
+LATEST = release(
+    web=app("expand", {"name": "contract", "args": ["x"], "phase": "post"}, tag="latest"), worker=app(tag="latest")
+)
+
+
+def test_order_pods_get_the_image_that_the_migration_really_had() -> None:
+    world = deployed(LATEST)
+    world.scripts["web/migrations/expand"] = (
+        Try(exit_code=1, image_ids={"app:latest": "sha256:1"}),
+        Try(image_ids={"app:latest": "sha256:2"}),
+    )
+    retrying = release(
+        web=app("expand", tag="latest")
+        | {"migrations": {"enabled": True, "args": ["up"], "steps": [{"name": "expand"}]}},
+        worker=app(tag="latest"),
+    )
+    revision, _ = deploy(retrying, world)
+    assert revision.outcome is Outcome.SUCCEEDED
+    assert world.image_ids == {
+        "web/rollout": {"app:latest": "sha256:2"},
+        "worker/rollout": {"app:latest": "sha256:2"},
+    }
+
+
+def test_order_pods_do_not_stay_on_an_image_that_only_a_post_migration_runs() -> None:
+    post = release(web=app({"name": "contract", "args": ["x"], "phase": "post"}, tag="latest"))
+    world = deployed(post)
+    deploy(post, world)
+    assert world.image_ids == {"web/rollout": {"app:latest": "unknown in revision 2"}}
+
+
 def test_a_run_whose_rollout_failed_tells_of_no_old_pods_that_are_stopping() -> None:
     world = deployed()
     world.old_pods["web"] = asyncio.Event().wait

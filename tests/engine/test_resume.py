@@ -78,6 +78,21 @@ def resume(world: World, rendered: Rendered) -> dict[str, Any]:
     return summary(world, latest if over and latest else deploy(rendered, world)[0])
 
 
+def test_resume_pods_get_the_image_of_a_migration_that_was_done_before_the_kill() -> None:
+    latest = release(web=app("expand", tag="latest"), worker=app(tag="latest"))
+
+    def moved() -> World:
+        world = World()
+        deploy(latest, world)
+        world.scripts["web/migrations/expand"] = (Try(image_ids={"app:latest": "sha256:2"}),)
+        return world
+
+    ids = {"app:latest": "sha256:2"}
+    for _, world in kills(moved, latest):
+        resume(world, latest)
+        assert world.image_ids == {"web/rollout": ids, "worker/rollout": ids}
+
+
 def kills(make: Callable[[], World], rendered: Rendered, **words: Any) -> list[tuple[int, World]]:
     """Worlds in which a run was killed, one for each of its moments."""
     return list_stopped(lambda world, at: run_until_killed(world, rendered, at, **words), make)

@@ -87,6 +87,8 @@ def format_time(moment: datetime) -> str:
 
 def _format_change(event: events.ObjectChanged) -> Line | None:
     """Say that an object changed; what becomes of a Deployment is said by the rollout's end, but for one that stays."""
+    if event.moved:
+        return Line(event.step, f"restarts its pods for what {' and '.join(event.moved)} is now", "yellow")
     if event.change == "unchanged" or (event.identity.kind == "Deployment" and event.change != "kept"):
         return None
     return Line(PROGRAM, f"{event.identity} {event.change}", "dim")

@@ -55,11 +55,15 @@ class Waited(_Event, frozen=True, kw_only=True):
 
 
 class ObjectChanged(_Event, frozen=True, kw_only=True):
-    """An object was `created`, `changed`, `deleted`, found `unchanged`, or `kept` (it left the values, and stays)."""
+    """An object was `created`, `changed`, `deleted`, found `unchanged`, or `kept` (it left the values, and stays).
+
+    `moved`: images that have moved under their tag, for which its pods are replaced.
+    """
 
     step: str
     identity: Identity
     change: str
+    moved: tuple[str, ...] = ()
 
 
 class AttemptStarted(_Event, frozen=True, kw_only=True):

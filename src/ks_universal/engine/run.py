@@ -198,7 +198,7 @@ class _Execution:
             case Delete():
                 await self._target.delete(step, self._emit_of_deletion)
             case RollOut():
-                await self._target.roll_out(step, self._emit)
+                await self._target.roll_out(step, self._emit, self._record.find_image_ids(step))
             case AwaitOldPods():
                 await self._target.await_old_pods(step, self._emit)
             case Migrate():

@@ -7,6 +7,7 @@ it started: `migrate` then really stops its Job (all processes or pods gone, log
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from ks_universal.diagnostics import Problem
@@ -17,6 +18,8 @@ from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, 
 from ks_universal.resources.objects import Identity, Rendered
 
 Json = dict[str, Any]
+
+NO_IDS: Mapping[str, str] = MappingProxyType({})
 
 
 class Target(Protocol):
@@ -59,8 +62,10 @@ class Target(Protocol):
         attempt succeeded.
         """
 
-    async def roll_out(self, step: RollOut, emit: Emit) -> None:
+    async def roll_out(self, step: RollOut, emit: Emit, image_ids: Mapping[str, str] = NO_IDS) -> None:
         """Bring the new version up; returns when it serves and all pods of the versions before are told to stop.
+
+        `image_ids`: images to the ids that its pods are to have; where pods have another id, they are replaced.
 
         Raises RolloutFailed, whose causes say what runs now, and RolloutPaused where its values pause it before that.
         """

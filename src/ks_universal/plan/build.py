@@ -17,6 +17,7 @@ from ks_universal.plan.choice import Choice, choose, choose_undo
 from ks_universal.plan.fingerprints import fingerprint
 from ks_universal.plan.gate import close_gates, find_users, is_live
 from ks_universal.plan.graph import Graph
+from ks_universal.plan.moving import mark_moving
 from ks_universal.plan.one_off_jobs import find_job_digest, plan_job
 from ks_universal.plan.records import Outcome, Revision, State
 from ks_universal.plan.release import AROUND_PODS, RUN_PODS, Member, Release, is_rolled_out, uses
@@ -78,7 +79,7 @@ def _assemble(
         release=rendered.release,
         namespace=rendered.namespace,
         revision=number,
-        steps=_sort(steps.graph),
+        steps=mark_moving(_sort(steps.graph), state, state.revisions[-1] if is_resumed else None),
         skipped=choice.skipped,
         skipped_jobs=tuple(steps.skipped_jobs.values()),
         digests=digests,

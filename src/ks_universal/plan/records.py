@@ -36,6 +36,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     `duration_s` None: what migrates never started; `started` is when its pod was made then. A try that succeeded has
     warnings for `causes`, if any.
+    `image_ids`: its images to the ids that they had, where the target knows them.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """The line of the whole log that tells the first cause, with its neighbours."""
     sidecar_tails: dict[str, tuple[str, ...]] = {}
     """What sidecars that crashed said last, by their names."""
+    image_ids: dict[str, str] = {}
 
 
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from ks_universal.diagnostics import Problem
 from ks_universal.plan.changes import ObjectChange, strip
 from ks_universal.plan.digest import digest
 from ks_universal.plan.records import State
+from ks_universal.plan.show import list_restarts
 from ks_universal.plan.steps import Migrate, Plan, RunJob, Skipped, SkippedJob
 from ks_universal.plan.unnoticed import find_unnoticed
 from ks_universal.plan.when import MigratePolicy
@@ -41,7 +42,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     skipped_jobs: tuple[SkippedJob, ...] = ()
     changes: tuple[ObjectChange, ...]
     notes: tuple[str, ...] = ()
-    """What does not happen, and somebody may expect: see `find_unnoticed`."""
+    """What does not happen though somebody may expect it, and what may happen: `find_unnoticed`, `list_restarts`."""
     problems: tuple[Problem, ...]
     digest: str
 
@@ -67,7 +68,7 @@ def build_preview(
         jobs=tuple(_sum_up(step, step.body) for step in plan.steps if isinstance(step, RunJob)),
         skipped_jobs=plan.skipped_jobs,
         changes=changes,
-        notes=tuple(find_unnoticed(plan, changes)),
+        notes=(*find_unnoticed(plan, changes), *list_restarts(plan)),
         problems=problems,
         digest=digest_situation(plan, state),
     )

@@ -32,12 +32,26 @@ def describe_step(step: Step) -> str:
         case Migrate():
             return f"migrate {step.id}: {step.why}" + _describe_staged(step)
         case RollOut():
-            return f"roll out {step.id}"
+            return f"roll out {step.id}" + (f" (may restart: {_describe_moving(step)})" if step.moving else "")
         case AwaitOldPods():
             return f"wait until the old pods of {step.application} are gone"
         case Delete():
             return step.id
     assert_never(step)
+
+
+def list_restarts(plan: Plan) -> Iterator[str]:
+    """Say of each Deployment why its pods may restart though the values don't change them."""
+    for step in plan.steps:
+        if isinstance(step, RollOut) and step.moving:
+            yield f"{step.application} may restart: {_describe_moving(step)}"
+
+
+def _describe_moving(step: RollOut) -> str:
+    several = len(step.moving) > 1
+    return (
+        f"image{'s' * several} {', '.join(step.moving)} may have moved under {'their tags' if several else 'its tag'}"
+    )
 
 
 def _describe_staged(step: Migrate) -> str:

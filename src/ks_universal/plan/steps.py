@@ -64,9 +64,13 @@ class Migrate(_Step, frozen=True, kw_only=True):
 
 
 class RollOut(_Step, frozen=True, kw_only=True):
-    """Apply a Deployment and wait until its new version serves: its pods are ready, the old ones are told to stop."""
+    """Apply a Deployment and wait until its new version serves: its pods are ready, the old ones are told to stop.
+
+    `moving`: images that the live pods have, and that may have moved under their tag; see `plan.moving`.
+    """
 
     body: Json
+    moving: tuple[str, ...] = ()
 
 
 class AwaitOldPods(_Step, frozen=True, kw_only=True):

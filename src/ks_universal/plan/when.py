@@ -9,10 +9,9 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.model.migrations import When
 from ks_universal.plan.fingerprints import is_same, name_changes
+from ks_universal.plan.moving import find_moving
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.plan.release import Member, pod_of
-from ks_universal.resources.containers import find_pull_policy
-from ks_universal.resources.objects import Json
 
 _FAILURES = frozenset((Outcome.MIGRATION_FAILED, Outcome.FAILED))
 
@@ -116,10 +115,4 @@ def _find_unfinished(application: str, revisions: Sequence[Revision]) -> Iterato
 def _moving_images(member: Member) -> Iterator[str]:
     """Yield images of the migrations that the nodes pull anew; init containers, which only prepare, don't count."""
     for migration in member.migrations:
-        yield from (each["image"] for each in pod_of(migration.body)["containers"] if _may_move(each))
-
-
-def _may_move(container: Json) -> bool:
-    """Tell whether another image may stand under the name."""
-    image: str = container["image"]
-    return "@" not in image and bool(container.get("imagePullPolicy", find_pull_policy(image)) == "Always")
+        yield from find_moving(pod_of(migration.body)["containers"])

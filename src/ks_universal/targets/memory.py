@@ -25,6 +25,7 @@ from ks_universal.engine.events import (
     Waited,
 )
 from ks_universal.engine.retries import find_retry_delay_s, gather_causes
+from ks_universal.engine.target import NO_IDS
 from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed, RolloutPaused
 from ks_universal.plan.changes import ObjectChange, compare_plan
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State
@@ -70,6 +71,7 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[str, ...] = ()
     exit_code: int = 0
     pause: Pause | None = None
+    image_ids: dict[str, str] = {}
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -102,8 +104,8 @@ class World:
 
     `scripts`: the id of a step that migrates or runs a Job to its attempts, the last one for all that follow. A Job
     that nobody waits for has ended at once, unless its first attempt has a pause. `rollouts`: a rollout's id to what it
-    waits for; `broken`: to why it fails. `old_pods`: an application to the end of its old pod, where there is one.
-    `problems` is what `check` finds.
+    waits for; `broken`: to why it fails; `image_ids`: to the ids it was told. `old_pods`: an application to the end of
+    its old pod, where there is one. `problems` is what `check` finds.
     """
 
     def __init__(self) -> None:
@@ -117,6 +119,7 @@ class World:
         self.rollouts: dict[str, Pause] = {}
         self.broken: dict[str, Problem] = {}
         self.old_pods: dict[str, Pause] = {}
+        self.image_ids: dict[str, dict[str, str]] = {}
         self.problems: tuple[Problem, ...] = ()
         self.holder: MemoryTarget | None = None
         self.waiting: list[asyncio.Future[None]] = []
@@ -237,9 +240,10 @@ class MemoryTarget:
                 self._world.stop(name)
             raise
 
-    async def roll_out(self, step: RollOut, emit: Emit) -> None:
+    async def roll_out(self, step: RollOut, emit: Emit, image_ids: Mapping[str, str] = NO_IDS) -> None:
         """Apply the Deployment, wait for what the world says, and fail if it is broken, or paused."""
         self._switch.pass_moment()
+        self._world.image_ids[step.id] = dict(image_ids)
         self._put(step, emit)
         if step.body["spec"].get("paused"):
             raise RolloutPaused(step.id)
@@ -417,6 +421,7 @@ class MemoryTarget:
             reason=causes[0].message if causes else None,
             causes=causes,
             log_tail=script.lines,
+            image_ids=script.image_ids,
             excerpt=diagnosis.excerpt() if causes else (),
         )
         self._world.end_attempt(job, attempt)

@@ -1,9 +1,10 @@
 """What is sent to the API server for an object, given what is there; and the sending."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ks_universal.engine.target import NO_IDS
 from ks_universal.errors import TargetError
 from ks_universal.resources.containers import find_pull_policy
 from ks_universal.resources.places import WORKLOADS, read_template
@@ -25,6 +26,7 @@ from ks_universal.targets.kubernetes.field_owners import (
     read_field,
     write_field,
 )
+from ks_universal.targets.kubernetes.image_ids import keep_note
 from ks_universal.targets.kubernetes.kinds import Kind
 from ks_universal.targets.kubernetes.ownership import Owner, mark
 from ks_universal.targets.kubernetes.pauses import apply_or_resume
@@ -36,9 +38,13 @@ _NONE_NAMED = "default"
 """The ServiceAccount of pods that name none."""
 
 
-def build_applied(live: Json | None, body: Json, owner: Owner) -> Json:
-    """Return an object as it is to be applied, where `live` is what exists of it."""
-    return mark(adopt(live, _renew_pull_policies(live, _leave_account(live, body)), owner), owner)
+def build_applied(live: Json | None, body: Json, owner: Owner, *, moved: Mapping[str, str] = NO_IDS) -> Json:
+    """Return an object as it is to be applied, where `live` is what exists of it.
+
+    `moved`: the images that its pods have to have with other ids than they have, with these.
+    """
+    wanted = _renew_pull_policies(live, _leave_account(live, body))
+    return mark(keep_note(live, adopt(live, wanted, owner), moved), owner)
 
 
 async def read_crossings(client: Client, live: Json | None, marked: Json, scalers: Scalers) -> tuple[Crossing, ...]:

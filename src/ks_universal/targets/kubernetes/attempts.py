@@ -13,6 +13,7 @@ from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.clock import now_s
+from ks_universal.targets.kubernetes.image_ids import list_image_ids
 from ks_universal.targets.kubernetes.injected import (
     describe_held,
     fails_beside_its_work,
@@ -168,6 +169,7 @@ class PodAttempt:
             reason=reason or ("disrupted" if disrupted else self._name_failure()),
             causes=(*self._describe_crashes(crashes, trouble), *causes, *held),
             log_tail=self.last_lines(),
+            image_ids=dict(reversed([*list_image_ids(self.pod, self._template["spec"]["containers"])])),
             excerpt=telling.diagnosis.excerpt(stopped=timed_out) if causes and telling else (),
             sidecar_tails={crash.end.container: self._read_tail(crash.end.container) for crash in crashes},
         )

@@ -11,6 +11,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import Emit, ObjectChanged, Waited
+from ks_universal.engine.target import NO_IDS
 from ks_universal.errors import LockedError, MigrationFailed, RolloutPaused, TargetError
 from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State
@@ -22,6 +23,7 @@ from ks_universal.targets.kubernetes.announcements import Announcement, Announce
 from ks_universal.targets.kubernetes.applying import apply_over, build_applied, read_crossings
 from ks_universal.targets.kubernetes.checking import Situation, try_plan
 from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.image_ids import find_moved
 from ks_universal.targets.kubernetes.job_states import await_end, read_job_states, without_logs
 from ks_universal.targets.kubernetes.jobs import JobRun
 from ks_universal.targets.kubernetes.kinds import JOB, LEASE, NAMESPACE, Kind
@@ -200,15 +202,25 @@ class KubernetesTarget:
         self._announce(step, run, "MigrationSucceeded", f"succeeded, {len(attempts)} attempt(s)")
         return attempts
 
-    async def roll_out(self, step: RollOut, emit: Emit) -> None:
+    async def roll_out(self, step: RollOut, emit: Emit, image_ids: Mapping[str, str] = NO_IDS) -> None:
         """Apply the Deployment and follow it until its new version serves."""
-        applied = await self._apply(step, emit)
+        applied = await self._apply(step, emit, await self._find_moved(step, image_ids))
         if is_settled(applied):
             return
         if self._options.await_rollout:
             await self._watch(step, emit, applied).follow()
         elif step.body["spec"].get("paused"):
             raise RolloutPaused(step.id)
+
+    async def _find_moved(self, step: RollOut, image_ids: Mapping[str, str]) -> dict[str, str]:
+        """Find the images of which the Deployment's pods have other ids than these."""
+        live = self._live.get(identity(step.body))
+        if live is None or not image_ids:
+            return {}
+        observer = self._observe(self._client.of(step.body))
+        await observer.start()
+        name = identity(step.body).name
+        return find_moved(live, image_ids, observer.replica_sets(live), observer.pods(("Deployment", name)))
 
     async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:
         """Follow the Deployment until its last old pod is gone; first its rollout, where nobody has waited for that."""
@@ -314,13 +326,13 @@ class KubernetesTarget:
         said = Announcement(reason, f"{step.id} {message}", datetime.now(UTC), is_warning, run.job)
         self._announcer.announce(deployment, self._live.get(deployment), said)
 
-    async def _apply(self, step: Apply | RollOut, emit: Emit) -> Json:
-        """Make the object so, and return it as it then is."""
+    async def _apply(self, step: Apply | RollOut, emit: Emit, moved: Mapping[str, str] = NO_IDS) -> Json:
+        """Make the object so, and return it as it then is; `moved` as in `build_applied`."""
         key = identity(step.body)
         client = self._client.of(step.body)
         wait = self._wait(step, emit)
         live = await self._await_end(client, key, wait) if key in self._terminating else self._live.get(key)
-        body = build_applied(live, step.body, self._owner)
+        body = build_applied(live, step.body, self._owner, moved=moved)
         again = isinstance(step, RunJob) and step.again
         if live is not None and is_as_applied(live, body) and not again:
             emit(ObjectChanged(step=step.id, identity=key, change="unchanged"))
@@ -339,7 +351,7 @@ class KubernetesTarget:
             applied = await own(client, kind, applied)
         self._live[key] = applied
         self._announcer.write_kept(key, applied)
-        emit(ObjectChanged(step=step.id, identity=key, change=_name_change(live, applied)))
+        emit(ObjectChanged(step=step.id, identity=key, change=_name_change(live, applied), moved=tuple(moved)))
         return applied
 
     def _watch(self, step: RollOut | AwaitOldPods, emit: Emit, applied: Json) -> Rollout:

@@ -13,6 +13,7 @@ import msgspec
 from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.engine.events import Emit, ObjectChanged
 from ks_universal.engine.finishing import finish
+from ks_universal.engine.target import NO_IDS
 from ks_universal.errors import InputError, MigrationFailed, RolloutFailed, StoppedError
 from ks_universal.model.local import Local
 from ks_universal.plan.changes import ObjectChange, compare_plan
@@ -168,7 +169,12 @@ class LocalTarget:
             folder.settle()  # all of it is stopped: the next run begins anew
             raise
 
-    async def roll_out(self, step: RollOut, emit: Emit) -> None:
+    async def roll_out(
+        self,
+        step: RollOut,
+        emit: Emit,
+        image_ids: Mapping[str, str] = NO_IDS,  # noqa: ARG002 - processes have none
+    ) -> None:
         """Replace the running version of the application; see Applications."""
         await self._begin()
         machine = self._machine()
