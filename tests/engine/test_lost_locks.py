@@ -1,12 +1,14 @@
 """A run whose lock another has taken over: what it sees of that one's doings is no failure of its own."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, RunEnded, StepFailed
 from ks_universal.engine.run import run
+from ks_universal.engine.target import NO_IDS
 from ks_universal.errors import LockedError, LockLostError, RolloutFailed
 from ks_universal.plan.records import Revision
 from ks_universal.plan.steps import RollOut
@@ -20,7 +22,7 @@ class TakenOver(MemoryTarget):
     loss: LockedError
     is_lost = False
 
-    async def roll_out(self, step: RollOut, emit: Emit) -> None:  # noqa: ARG002 - as its base
+    async def roll_out(self, step: RollOut, emit: Emit, image_ids: Mapping[str, str] = NO_IDS) -> None:
         self.is_lost = True
         raise RolloutFailed(step.id, (Problem("kubernetes/deployment-deleted", "somebody deleted Deployment/web"),))
 
