@@ -22,7 +22,12 @@ class TakenOver(MemoryTarget):
     loss: LockedError
     is_lost = False
 
-    async def roll_out(self, step: RollOut, emit: Emit, image_ids: Mapping[str, str] = NO_IDS) -> None:
+    async def roll_out(
+        self,
+        step: RollOut,
+        emit: Emit,  # noqa: ARG002 - as its base
+        image_ids: Mapping[str, str] = NO_IDS,  # noqa: ARG002
+    ) -> None:
         self.is_lost = True
         raise RolloutFailed(step.id, (Problem("kubernetes/deployment-deleted", "somebody deleted Deployment/web"),))
 
