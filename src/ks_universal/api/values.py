@@ -123,6 +123,13 @@ def check_pod_security(values: Values, rendered: Rendered, policy: "Policy | str
     return find_refusals(rendered, _tree_of(values), Policy(policy))
 
 
+def check_flavor(rendered: Rendered, flavor: Flavor) -> tuple[Problem, ...]:
+    """Find what a flavour of a release's manifests cannot keep of what `deploy` keeps: a warning each."""
+    from ks_universal.manifest.unkept import find_unkept
+
+    return find_unkept(rendered, flavor)
+
+
 def _tree_of(values: Values) -> Mapping:
     if values.tree is None:
         raise ValueError("findings about objects need values that were loaded with keep_tree=True")

@@ -2,7 +2,7 @@
 
 import click
 
-from ks_universal.api.values import render, template
+from ks_universal.api.values import check_flavor, render, template
 from ks_universal.cli.console import show_problems, write_result
 from ks_universal.cli.object_checks import CheckObjects, checks_objects
 from ks_universal.cli.options import Source, takes_values
@@ -18,8 +18,7 @@ from ks_universal.manifest.flavors import Flavor
 @click.option(
     "--flavor",
     type=click.Choice([flavor.value for flavor in Flavor]),
-    default=Flavor.PLAIN.value,
-    show_default=True,
+    show_default=Flavor.PLAIN.value,
     help="What orders the objects: nothing but their sequence, Helm's hooks, or Argo CD's sync waves.",
 )
 @click.option(
@@ -31,7 +30,7 @@ def command(  # noqa: PLR0913 - one for each option
     name: str,
     source: Source,
     namespace: str,
-    flavor: str,
+    flavor: str | None,
     output: str,
     show: tuple[str, ...],
     check: CheckObjects | None,
@@ -39,9 +38,10 @@ def command(  # noqa: PLR0913 - one for each option
     """Print the Kubernetes manifests of the release NAME, in the order to apply them."""
     values = source.load(name, namespace, keep_tree=check is not None)
     rendered = render(values, name, namespace)
-    problems = sort_problems([*values.problems, *(check(values, rendered) if check else ())])
+    unkept = () if flavor is None else check_flavor(rendered, Flavor(flavor))
+    problems = sort_problems([*values.problems, *unkept, *(check(values, rendered) if check else ())])
     if has_errors(problems):
         raise InputError(problems)
-    text = template(rendered, Flavor(flavor), show=show, json=output == "json")
+    text = template(rendered, Flavor(flavor or Flavor.PLAIN), show=show, json=output == "json")
     show_problems(problems)
     write_result(text)

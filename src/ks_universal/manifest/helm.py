@@ -10,6 +10,7 @@ from typing import Any
 from ks_universal.manifest.annotations import annotate
 from ks_universal.manifest.waves import assign_waves, sort_by_wave
 from ks_universal.model.migrations import Phase
+from ks_universal.model.workloads import JobWhen
 from ks_universal.resources.keeping import KEEP, KEPT_BY_HELM, is_to_outlive
 from ks_universal.resources.metadata import JOB_DIGEST
 from ks_universal.resources.objects import Identity, Json, Rendered, identity
@@ -20,6 +21,7 @@ _WEIGHT = "helm.sh/hook-weight"
 _DELETE = "helm.sh/hook-delete-policy"
 _BEFORE = "pre-install,pre-upgrade"
 _AFTER = "post-install,post-upgrade"
+_ONCE = "post-install"
 
 _REPLACED = "before-hook-creation"
 _GONE_AFTERWARDS = "before-hook-creation,hook-succeeded"
@@ -37,8 +39,11 @@ def build_hooks(rendered: Rendered) -> tuple[Json, ...]:
     jobs = {phase: _sort_jobs(rendered, phase) for phase in Phase}
     used = {reference for job in jobs[Phase.PRE] for reference in read_references(job["spec"]["template"]["spec"])}
     guarded = {job["metadata"]["name"] for job in jobs[Phase.PRE]}
-    needed, release = [], []
+    needed, release, once = [], [], []
     for resource in rendered.objects:
+        if resource.one_off is not None and resource.one_off.when is JobWhen.INSTALL:
+            once.append(resource.body)
+            continue
         hook = _build_needed(resource.body, used, guarded)
         needed += hook
         if not any(identity(body) == identity(resource.body) for body in hook):
@@ -46,6 +51,7 @@ def build_hooks(rendered: Rendered) -> tuple[Json, ...]:
     copied = _name_copies(rendered, used)
     before = [_build_job(job, _BEFORE, weight, copied) for weight, job in enumerate(jobs[Phase.PRE])]
     after = [_build_job(job, _AFTER, weight, {}) for weight, job in enumerate(jobs[Phase.POST])]
+    after += [_build_job(job, _ONCE, weight, {}) for weight, job in enumerate(once, start=len(after))]
     return tuple(_escape(body) for body in (*needed, *before, *release, *after))
 
 

@@ -1,0 +1,151 @@
+"""What a flavour cannot keep of what the values say, as warnings: each rule in `_RULES` finds those of one kind."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+
+from ks_universal.diagnostics import Problem, Severity
+from ks_universal.manifest.flavors import Flavor
+from ks_universal.model.migrations import Phase
+from ks_universal.model.precedence import Node, Part, Precedence
+from ks_universal.model.workloads import JobWhen
+from ks_universal.order import find_all_needs
+from ks_universal.resources.objects import Identity, Migration, OneOff, Rendered, Resource, identity
+from ks_universal.resources.precedence import find_precedence
+
+_DEPLOY = "'ks-universal deploy' keeps it"
+
+
+class _Release(msgspec.Struct, frozen=True):
+    """A release, its Deployments by application, and what comes before what in it."""
+
+    rendered: Rendered
+    deployments: Mapping[str, Resource]
+    precedence: Precedence
+
+    @property
+    def jobs(self) -> Iterator[tuple[Identity, OneOff]]:
+        """The Jobs of the values."""
+        return ((identity(r.body), r.one_off) for r in self.rendered.objects if r.one_off is not None)
+
+    def list_migrations(self, phase: Phase) -> list[tuple[Identity, Migration]]:
+        """List the migrations of a phase with their Jobs."""
+        return [(identity(m.body), m) for m in self.rendered.migrations if m.phase is phase]
+
+
+def find_unkept(rendered: Rendered, flavor: Flavor) -> tuple[Problem, ...]:
+    """Find what a flavour of a release does not keep that `deploy` does: a warning each."""
+    deployments = {
+        resource.application: resource
+        for resource in rendered.objects
+        if resource.application is not None and resource.body["kind"] == "Deployment"
+    }
+    release = _Release(rendered, deployments, find_precedence(rendered))
+    return tuple(problem for find in _RULES[flavor] for problem in find(release))
+
+
+def _unordered_in_plain(release: _Release) -> Iterator[Problem]:
+    jobs = ", ".join(str(identity(migration.body)) for migration in release.rendered.migrations)
+    if jobs:
+        message = f"kubectl waits for nothing: the new version starts while its migrations run ({jobs})"
+        yield _warn("order", message, "wait for each of these Jobs before what follows it, or use 'deploy'")
+
+
+def _unawaited_dependencies_in_plain(release: _Release) -> Iterator[Problem]:
+    for job, migration in (*release.list_migrations(Phase.PRE), *release.list_migrations(Phase.POST)):
+        for other in _list_there(migration.depends_on, release):
+            yield _warn("depends-on", f"kubectl does not wait for Deployment/{other}, on which {job} depends", _DEPLOY)
+    for name, resource in release.deployments.items():
+        for other in _list_there(resource.depends_on, release):
+            message = f"kubectl does not wait for Deployment/{other}, on which Deployment/{name} depends"
+            yield _warn("depends-on", message, _DEPLOY)
+
+
+def _dependencies_behind_helms_hooks(release: _Release) -> Iterator[Problem]:
+    for job, migration in release.list_migrations(Phase.PRE):
+        for other in _list_there(migration.depends_on, release):
+            message = f"Helm runs {job} before it makes Deployment/{other}, on which it depends"
+            hint = f"the first install waits in vain: make {other} a release of its own, or use 'ks-universal deploy'"
+            yield _warn("depends-on", message, hint)
+    for name, resource in release.deployments.items():
+        for other in _list_there(resource.depends_on, release):
+            message = f"Helm rolls Deployment/{name} out beside Deployment/{other}, on which it depends"
+            yield _warn("depends-on", message, _DEPLOY)
+
+
+def _needless_waits_in_helm(release: _Release) -> Iterator[Problem]:
+    """Find the Deployments that are not to wait for some migrations: Helm's hooks come before all of them."""
+    migrating = {Node(migration.application, Part.BEFORE) for _, migration in release.list_migrations(Phase.PRE)}
+    for name, resource in release.deployments.items():
+        rollout = Node(name, Part.ROLLOUT)
+        waits = find_all_needs(release.precedence, rollout)
+        if resource.wait_for_migrations not in (None, True) and not migrating <= waits:
+            message = f"Helm has Deployment/{name} wait for the migrations of the whole release"
+            yield _warn("wait-for-migrations", message, f"its 'waitForMigrations' says otherwise; {_DEPLOY}")
+
+
+def _early_contracts_in_helm(release: _Release) -> Iterator[Problem]:
+    for job, _ in release.list_migrations(Phase.POST):
+        message = f"Helm runs {job} without waiting for old pods, and for the new version with --wait only"
+        yield _warn("post-phase", message, _DEPLOY)
+
+
+def _early_contracts_in_argo(release: _Release) -> Iterator[Problem]:
+    for job, _ in release.list_migrations(Phase.POST):
+        message = f"Argo CD runs {job} when the new version is ready, without waiting for old pods that are stopping"
+        yield _warn("post-phase", message, _DEPLOY)
+
+
+def _job_waits_in_helm(release: _Release) -> Iterator[Problem]:
+    for job, terms in release.jobs:
+        if terms.when is JobWhen.INSTALL and not terms.wait:
+            yield _warn("job-wait", f"Helm waits for {job}, a hook of the installation, and fails with it", _DEPLOY)
+        elif terms.wait and terms.when is not JobWhen.INSTALL:
+            hint = "give Helm --wait and --wait-for-jobs, or use 'ks-universal deploy'"
+            yield _warn("job-wait", f"Helm does not wait for the end of {job} by itself", hint)
+
+
+def _job_waits_in_argo(release: _Release) -> Iterator[Problem]:
+    for job, terms in release.jobs:
+        if terms.wait:
+            message = f"a sync of Argo CD does not wait for the end of {job}; its application's health tells of it"
+            yield _warn("job-wait", message, _DEPLOY)
+
+
+def _job_waits_in_plain(release: _Release) -> Iterator[Problem]:
+    for job, terms in release.jobs:
+        if terms.wait:
+            hint = f"kubectl wait --for=condition=complete {str(job).lower()}, or use 'ks-universal deploy'"
+            yield _warn("job-wait", f"kubectl does not wait for the end of {job}", hint)
+
+
+def _repeated_installs(release: _Release) -> Iterator[Problem]:
+    for job, terms in release.jobs:
+        if terms.when is JobWhen.INSTALL:
+            message = f"{job} is to run once ('when: install'), and a changed one is applied again"
+            yield _warn("job-when", message, f"leave it out with --set jobs.{job.name}=null once it has run; {_DEPLOY}")
+
+
+def _list_there(names: tuple[str, ...], release: _Release) -> list[str]:
+    return [name for name in names if name in release.deployments]
+
+
+def _warn(kind: str, message: str, hint: str) -> Problem:
+    return Problem(f"flavor/{kind}", message, hint=hint, severity=Severity.WARNING)
+
+
+_RULES: Mapping[Flavor, tuple[Callable[[_Release], Iterator[Problem]], ...]] = {
+    Flavor.PLAIN: (
+        _unordered_in_plain,
+        _unawaited_dependencies_in_plain,
+        _job_waits_in_plain,
+        _repeated_installs,
+    ),
+    Flavor.HELM: (
+        _dependencies_behind_helms_hooks,
+        _needless_waits_in_helm,
+        _early_contracts_in_helm,
+        _job_waits_in_helm,
+    ),
+    Flavor.ARGOCD: (_early_contracts_in_argo, _job_waits_in_argo, _repeated_installs),
+}

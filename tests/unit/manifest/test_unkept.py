@@ -1,0 +1,71 @@
+"""What each flavour cannot keep, on releases that ask for it."""
+
+from typing import Any
+
+import pytest
+
+from ks_universal.manifest.flavors import Flavor, flavor_objects
+from ks_universal.manifest.unkept import find_unkept
+from ks_universal.resources.objects import Rendered
+from releases import app, render_values
+
+PLAIN, HELM, ARGOCD = Flavor
+
+
+def release(**deployments: dict[str, Any]) -> Rendered:
+    return render_values({"deployments": deployments})
+
+
+def with_job(**words: Any) -> Rendered:
+    job = {"containers": {"main": {"image": "a", "imageTag": "1"}}, **words}
+    return render_values({"deployments": {"web": app()}, "jobs": {"seed": job}})
+
+
+def codes(rendered: Rendered, flavor: Flavor) -> list[str]:
+    return [problem.code.removeprefix("flavor/") for problem in find_unkept(rendered, flavor)]
+
+
+@pytest.mark.parametrize("flavor", Flavor)
+def test_nothing_is_said_of_a_release_without_wishes(flavor: Flavor) -> None:
+    assert codes(with_job(), flavor) == []
+
+
+def test_what_a_migration_depends_on_comes_after_helms_hooks() -> None:
+    rendered = release(pgbouncer=app(), web=app({"name": "up", "args": ["up"], "dependsOn": ["pgbouncer"]}))
+    (problem,) = find_unkept(rendered, HELM)
+    assert problem.message == (
+        "Helm runs Job/web-migrations-up before it makes Deployment/pgbouncer, on which it depends"
+    )
+    assert codes(rendered, ARGOCD) == []
+    assert codes(rendered, PLAIN) == ["order", "depends-on"]
+
+
+def test_a_rollout_that_depends_on_another_is_not_ordered_by_helm() -> None:
+    rendered = release(db=app(), web=app() | {"dependsOn": ["db"]})
+    assert [codes(rendered, flavor) for flavor in (PLAIN, HELM, ARGOCD)] == [["depends-on"], ["depends-on"], []]
+
+
+@pytest.mark.parametrize(("wish", "found"), [(False, True), (["web"], False), (["api"], True), (True, False)])
+def test_helm_has_all_wait_for_all_migrations(wish: Any, *, found: bool) -> None:
+    api = app("schema") if wish == ["api"] else app()
+    rendered = release(web=app("schema"), api=api, docs=app() | {"waitForMigrations": wish})
+    assert ("wait-for-migrations" in codes(rendered, HELM)) is found
+    assert codes(rendered, ARGOCD) == []
+
+
+def test_a_post_migration_waits_for_no_old_pod() -> None:
+    rendered = release(web=app({"name": "late", "args": ["x"], "phase": "post"}))
+    assert (codes(rendered, HELM), codes(rendered, ARGOCD)) == (["post-phase"], ["post-phase"])
+
+
+def test_jobs_that_are_awaited_or_run_once() -> None:
+    assert [codes(with_job(wait=True), flavor) for flavor in (PLAIN, HELM, ARGOCD)] == [["job-wait"]] * 3
+    once = with_job(when="install")
+    assert [codes(once, flavor) for flavor in (PLAIN, HELM, ARGOCD)] == [["job-when"], ["job-wait"], ["job-when"]]
+    assert codes(with_job(when="install", wait=True), HELM) == []
+
+
+def test_d30_helm_runs_a_job_for_the_installation_once_and_after_the_migrations() -> None:
+    *_, last = flavor_objects(with_job(when="install"), HELM)
+    assert (last["kind"], last["metadata"]["name"]) == ("Job", "seed")
+    assert last["metadata"]["annotations"]["helm.sh/hook"] == "post-install"
