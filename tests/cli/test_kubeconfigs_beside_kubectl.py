@@ -299,7 +299,14 @@ def test_a_plugin_that_waits_is_shown_and_ends_with_ctrl_c(both: Both, serve: An
     (both.folder / "plugin").write_text("#!/bin/sh\necho $$ open the page and enter CODE >&2\nexec sleep 600\n")
     (both.folder / "plugin").chmod(0o755)
     command = [sys.executable, "-m", "ks_universal", *arguments, "--kubeconfig", "config"]
-    with subprocess.Popen(command, cwd=both.folder, env=both.environment, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        cwd=both.folder,
+        env=both.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    ) as process:
         assert process.stderr is not None
         said = next(line for line in process.stderr if "CODE" in line)
         process.send_signal(signal.SIGINT)
