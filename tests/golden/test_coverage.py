@@ -28,6 +28,8 @@ WITHOUT_OBJECTS = {
     "Application.fullnameOverride",
     "Application.global",
     "Application.local",
+    "Job.wait",
+    "Job.when",
     "Migrations.retry",
     "Step.retry",
     *LOCAL.split(),
