@@ -126,12 +126,14 @@ def hint_for_list(*, text: bool) -> str:
 
 def describe_kind(node: Node) -> str:
     """Say what kind of value a node is, without its characters."""
-    from ks_universal.values.scalars import resolve
+    from ks_universal.values.scalars import is_too_large, resolve
 
     if isinstance(node, Mapping):
         return "a map"
     if isinstance(node, Sequence):
         return "a list"
+    if is_too_large(node):
+        return "a number that is too large"
     try:
         value = resolve(node)
     except ValueError:

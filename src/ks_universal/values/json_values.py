@@ -32,8 +32,8 @@ def read_json(text: str, start: int, at: Written) -> tuple[Node, int]:
         return Scalar("null", plain=True, at=at), start
     decoder = json.JSONDecoder(
         object_pairs_hook=_Object,
-        parse_int=_Number,
-        parse_float=partial(_read_float, start),
+        parse_int=partial(_read_number, start),
+        parse_float=partial(_read_number, start),
         parse_constant=partial(_refuse_constant, start),
     )
     try:
@@ -47,7 +47,7 @@ def read_json(text: str, start: int, at: Written) -> tuple[Node, int]:
     return _build(value, at, 0), end
 
 
-def _read_float(column: int, text: str) -> _Number:
+def _read_number(column: int, text: str) -> _Number:
     if math.isinf(float(text)):
         raise MalformedError(column, "a number is too large")
     return _Number(text)

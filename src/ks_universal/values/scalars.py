@@ -6,6 +6,7 @@ text, nobody asks here: the characters count (`Scalar.text`).
 
 import re
 from functools import lru_cache
+from math import isinf
 
 from ks_universal.values.nodes import Node, Scalar
 
@@ -51,6 +52,11 @@ def is_null(node: Node) -> bool:
     return node.plain if node.tag is None else node.tag == "!!null"
 
 
+def is_too_large(scalar: Scalar) -> bool:
+    """Tell whether a number is written here, in quotes or not, that no integer and perhaps no float can hold."""
+    return _FLOAT.fullmatch(scalar.text) is not None and abs(float(scalar.text)) >= _LARGEST_WHOLE
+
+
 @lru_cache(maxsize=1 << 16)
 def _resolve_plain(text: str) -> Value:
     if text in _WORDS:
@@ -71,7 +77,7 @@ def _read_number(text: str) -> int | float | None:
     if not _FLOAT.fullmatch(text):
         return None
     value = float(text)
-    if value in (float("inf"), float("-inf")):
+    if isinf(value):
         return None
     return int(value) if value.is_integer() and abs(value) < _LARGEST_WHOLE else value
 

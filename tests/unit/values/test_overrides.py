@@ -92,7 +92,7 @@ REFUSED_BY_HELM = [
     *(("--set", text) for text in ("a", "a.b", "a..b=1", ",a=1", "a[x]=1", "a[-1]=1", "a[65537]=1", "a[0]x=1", "a={x")),
     *(("--set", text) for text in ("a={a,{b}}", "a\\", "a[ 1]=2", "s.x=1", "s[0]=1", "m[0]=1", "l.x=1")),
     *(("--set-json", text) for text in ("a=x", 'a={"x":1}}', '{"x":1} y', "a=1 2", "a=[", "a=NaN", "a=01", "a=1e400")),
-    *(("--set-json", text) for text in ("{", "a=1,b")),
+    *(("--set-json", text) for text in ("{", "a=1,b", "a=" + "9" * 310, "a=[-" + "9" * 5000 + "]")),
     ("--set-file", "a=/does/not/exist"),
     ("--set-literal", "a"),
 ]
