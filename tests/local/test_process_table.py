@@ -57,5 +57,5 @@ def test_daemons_are_found_by_the_entry_that_they_were_started_with(tmp_path: Pa
         assert [daemon.pid for daemon in find_daemons(tmp_path, group=pids[0])] == pids[1:]
     finally:
         subprocess.run(["kill", "-9", *map(str, pids)], check=True)
-    while find_daemons(tmp_path):  # a killed process ends when it is scheduled; one that is found for ever ends the test
+    while find_daemons(tmp_path):  # a killed process ends when it is scheduled; one that never does ends the test
         time.sleep(0.01)
