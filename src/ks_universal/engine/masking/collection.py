@@ -24,6 +24,8 @@ _ESCAPED = frozenset("0123456789abcdefABCDEFnrtvuUx")
 """Characters that may come second in an escape."""
 _OPEN_END = re.compile(r"(?:\\+(?:u[0-9a-fA-F]{0,3}|x[0-9a-fA-F]?|[0-7]{1,2})?|%[0-9a-fA-F]?|&#?\w{0,9}|['\" ])+$")
 """The end of a text that may become an escape with what comes after it."""
+_HALF_CHARACTERS = re.compile(r"^[\x80-\xbf]+|[\xc2-\xf4][\x80-\xbf]*$")
+"""What may be taken for a part of one character of UTF-8 with what stands beside it."""
 
 
 class Secrets(NamedTuple):
@@ -38,22 +40,25 @@ def collect(bodies: Iterable[Json], names: Iterable[str]) -> Secrets:
     needles, objects = Needles(), list(bodies)
     entries = list(dict.fromkeys(entry for body in objects if body.get("kind") == "Secret" for entry in _entries(body)))
     plain = _Plain([body for body in objects if body.get("kind") != "Secret"], names, entries)
+    found: dict[str, Where] = {}
     for key, text, value in entries:
         is_secret = False
         for part in find_parts(key, text):
             where = Where.ANYWHERE if part.is_document else judge(part.key, part.text, plain.is_known)
             if where is not None:
                 is_secret = True
-                _add(needles, part.text, where)
+                found[part.text] = min(where, found.get(part.text, where))
         if is_secret:
             _add_base64(needles, value)
+    for text, where in found.items():
+        _add(needles, text, where)
     return Secrets(needles, plain.names)
 
 
 def _entries(secret: Json) -> Iterator[Entry]:
     for key, encoded in (secret.get("data") or {}).items():
         try:
-            value = binascii.a2b_base64(encoded)
+            value = binascii.a2b_base64(encoded or "")
         except ValueError:  # the API server refuses it, and may say what it was
             value = encoded.encode()
         yield key, value.decode(errors="surrogateescape"), value
@@ -71,6 +76,7 @@ def _add(needles: Needles, text: str, where: Where) -> None:
     needles.add(text, where)
     needles.add(decode_twice(stripped), where)
     needles.add(_OPEN_END.sub("", stripped), where)
+    needles.add(decode_twice(_HALF_CHARACTERS.sub("", stripped)), where)
     for before in "\\%" if text[:1] in _ESCAPED else "":  # what comes before it may make an escape of its beginning
         kept = count_equal(decode(before + text).text[::-1], plain[::-1])
         needles.add(plain[len(plain) - kept :].strip(" '"), where)

@@ -6,9 +6,10 @@ would be the usual way: docs/decisions/0014 says why not.
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from functools import cache
+from itertools import islice
 from typing import NamedTuple
 
 from ks_universal.engine.masking.decoding import Span
@@ -62,7 +63,7 @@ class Needles:
     def __init__(self) -> None:
         self._known: dict[str, _Needle] = {}
         self._grams: dict[int, dict[str, list[tuple[_Needle, int]]]] = {}
-        self._ends: tuple[list[str], list[str]] | None = None
+        self._ends: tuple[_Beginnings, _Beginnings] | None = None
 
     def __bool__(self) -> bool:
         return bool(self._known)
@@ -90,15 +91,11 @@ class Needles:
         """Find their beginnings and ends where the line was cut."""
         if self._ends is None:
             texts = [needle.text for needle in self._known.values() if needle.where is not Where.AS_PASSWORD]
-            self._ends = sorted(t[:_LONGEST_CUT] for t in texts), sorted(t[: -_LONGEST_CUT - 1 : -1] for t in texts)
+            self._ends = _Beginnings(texts), _Beginnings(text[::-1] for text in texts)
         beginnings, reversed_ends = self._ends
-        for match in re.finditer(CUT, line):
-            before = line[: match.start()].rstrip()
-            after = line[match.end() :].lstrip()
-            if (span := _find_beginning(before, beginnings)) is not None:
-                yield span
-            if (span := _find_beginning(after[::-1], reversed_ends)) is not None:
-                yield len(line) - span[1], len(line) - span[0]
+        yield from beginnings.find_before_cuts(line)
+        for start, end in reversed_ends.find_before_cuts(line[::-1]):
+            yield len(line) - end, len(line) - start
 
     def _add_short(self, needle: _Needle) -> None:
         """Know it by the grams that fewest others have."""
@@ -121,6 +118,32 @@ class Needles:
                     table[gram] = [(needle, at)]
                 elif len(places) < _KEPT:
                     places.append((needle, at))
+
+
+class _Beginnings:
+    """The beginnings of texts. Where one may begin in a line is known by its first characters."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._sorted = sorted(text[:_LONGEST_CUT] for text in texts)
+        self._first = {text[:SHORTEST] for text in self._sorted}
+
+    def find_before_cuts(self, line: str) -> Iterator[Span]:
+        """Find the longest beginning before each cut.
+
+        Its last characters may be what is left of an escape that was cut, too.
+        """
+        starts = [at for at in range(len(line) - SHORTEST + 1) if line[at : at + SHORTEST] in self._first]
+        for match in re.finditer(CUT, line) if starts else ():
+            window = max(0, match.start() - _LONGEST_CUT)
+            end = window + len(line[window : match.start()].rstrip())
+            near = starts[bisect_left(starts, window) : bisect_left(starts, end)]
+            stops = range(end, end - _LONGEST_ESCAPE, -1)
+            yield from islice(((at, stop) for stop in stops for at in near if self._has(line[at:stop])), 1)
+
+    def _has(self, found: str) -> bool:
+        number = bisect_left(self._sorted, found)
+        is_one = number < len(self._sorted) and self._sorted[number].startswith(found)
+        return is_one and len(found) >= SHORTEST
 
 
 def _verify(line: str, hits: list[int], width: int, table: dict[str, list[tuple[_Needle, int]]]) -> Iterator[Span]:
@@ -168,20 +191,6 @@ def _is_there(line: str, span: Span, where: Where) -> bool:
         return True
     before = line[max(0, start - _LOOK_BACK) : start]
     return _ends_with(NAMED_BEFORE, before) or (line[end : end + 1] == "@" and _ends_with(IN_URL, before))
-
-
-def _find_beginning(line: str, beginnings: list[str]) -> Span | None:
-    """Find the longest end of the line that is the beginning of one of the sorted texts.
-
-    The last characters may be what is left of an escape that was cut, too.
-    """
-    for end in range(len(line), max(0, len(line) - _LONGEST_ESCAPE), -1):
-        for start in range(max(0, end - _LONGEST_CUT), end - SHORTEST + 1):
-            found = line[start:end]
-            number = bisect_left(beginnings, found)
-            if number < len(beginnings) and beginnings[number].startswith(found):
-                return start, end
-    return None
 
 
 def _ends_with(pattern: str, text: str) -> bool:

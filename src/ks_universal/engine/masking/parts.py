@@ -2,7 +2,7 @@
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -12,7 +12,10 @@ from ks_universal.engine.masking.rules import is_ordinary, is_password_key, is_w
 
 _DEEPEST = 4
 """JSON in base64 in JSON: no deeper."""
-_URL = r"://[^\s/@:'\"]*:([^\s/@'\"]+)@"
+_URL = r"://[^\s/@:'\"]*:(?P<url>[^\s/@'\"]+)@"
+_GO_DSN = r"(?:^|[\s='\"])[\w.\-]+:(?P<dsn>[^\s'\"]+)@(?:(?:tcp|unix)\(|/)"
+_LOGIN = rf"{_URL}|{_GO_DSN}"
+"""What has a password in it: `scheme://user:password@host`, `user:password@tcp(host)/database`."""
 _KEY = r"(?P<key>[A-Za-z_][\w.\-]{0,60}+)[\"']?[ \t]*(?:=>|:=|[:=>])[ \t]*"
 _PAIR = (
     rf"(?:^|[\s{{\[,;&?\"'(<:/]){_KEY}"
@@ -21,8 +24,11 @@ _PAIR = (
 """`key: value`, `key=value` and their like, in YAML, JSON, ini, properties, shells, DSNs, queries, XML."""
 _WHOLE = rf"[ \t]*(?:- |export )?[\"']?{_KEY}(?P<rest>[^\"'\s].*)"
 """A line that is one pair, whose value has spaces."""
+_OPENS = re.compile(rf"(?P<indent>[ \t]*)(?:- )*[\"']?{_KEY}[|>]?[-+1-9]*[ \t]*(?:#.*)?")
+"""A line whose value, a text of several lines or a list, is in the lines after it."""
 _PROSE = r"\s+[\w.\-]++(?!=)"
 """What goes on like a sentence."""
+_ITEM = re.compile(r"^(?:- +)+")
 _ARMOUR = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]+-----")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _LINE = 16
@@ -54,8 +60,23 @@ def _look_inside(key: str, text: str, depth: int) -> Iterator[Part]:
     if (decoded := _decode_base64(text)) is not None:
         yield from find_parts(key, decoded, depth + 1)
     lines = text.splitlines()
+    if len(lines) == 1:
+        yield from _look_into_line(None, text, depth)
+        return
+    for its_key, line in _assign_keys(key, lines):
+        yield from _look_into_line(its_key, line, depth)
+
+
+def _assign_keys(key: str, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Give each line of a document with the key of the block or list that it is in, or the document's own."""
+    open_key, depth = key, -1
     for line in lines:
-        yield from _look_into_line(key if len(lines) > 1 else None, line, depth)
+        indent = len(line) - len(line.lstrip())
+        if indent < depth or (indent == depth and line[indent : indent + 2] not in ("- ", "")):
+            open_key, depth = key, -1
+        yield open_key, line
+        if (opens := _OPENS.fullmatch(line)) is not None:
+            open_key, depth = opens["key"], indent
 
 
 def _look_into_line(key: str | None, line: str, depth: int) -> Iterator[Part]:
@@ -63,15 +84,16 @@ def _look_into_line(key: str | None, line: str, depth: int) -> Iterator[Part]:
     if _BASE64.fullmatch(line):
         yield from () if key is None else (Part(key, line),)
         return
-    yield from (Part("password", match[1]) for match in _compile(_URL).finditer(line))
+    yield from (Part("password", match["url"] or match["dsn"]) for match in _compile(_LOGIN).finditer(line))
     pairs = list(_find_pairs(line))
     for name, value in pairs:
         yield from find_parts(name, value, depth + 1)
     words = [word for word in re.split(r"[\s\"'`,;=:()\[\]{}<>|@]+", line) if word]
     if len(words) > 1:
         yield from (Part("", word) for word in words if looks_random(word))
-    if key is not None and not pairs and _is_telling(key, line.strip()):
-        yield Part(key, line.strip())
+    item = _ITEM.sub("", line.strip()).strip("'\"")
+    if key is not None and not pairs and _is_telling(key, item):
+        yield Part(key, item)
 
 
 def _is_telling(key: str, line: str) -> bool:
@@ -89,6 +111,10 @@ def _find_pairs(line: str) -> Iterator[tuple[str, str]]:
     whole = _compile(_WHOLE).fullmatch(line)
     if whole is not None:
         yield whole["key"], whole["rest"]
+        yield whole["key"], whole["rest"].partition(" #")[0].rstrip()
+    settings = [setting.partition("=") for setting in line.split(";") if setting.strip()]
+    if len(settings) > 1 and all(equals for _, equals, _ in settings):  # as ADO.NET and ODBC have them: with spaces
+        yield from ((name, value.strip("'\" ")) for name, _, value in settings)
     for match in _compile(_PAIR).finditer(line):
         quoted = match["double"] if match["double"] is not None else match["single"]
         value = match["bare"] if quoted is None else quoted

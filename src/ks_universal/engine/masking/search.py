@@ -9,7 +9,7 @@ from ks_universal.engine.masking.collection import ENCODED_PIECE, Secrets
 from ks_universal.engine.masking.decoding import Span, decode, find_origins
 from ks_universal.engine.masking.needles import CUT, Needles
 
-_NAME = r"[A-Za-z0-9.-]"
+_LONGEST_NAME = 253
 _TO_STANDARD = str.maketrans("-_", "+/")
 
 
@@ -43,12 +43,16 @@ def _decode_base64(run: str) -> str:
 def _is_in_name(text: str, span: Span, names: frozenset[str]) -> bool:
     """Tell whether what was found is a part of a name: those are never masked."""
     start, end = span
-    before = re.search(rf"{_NAME}*$", text[max(0, start - 253) : start])
-    after = re.match(rf"{_NAME}*", text[end : end + 253])
-    if before is None or after is None:  # both match always
-        return False
-    name = f"{before[0]}{text[start:end]}{after[0]}".strip("-.")
+    before = _count_name_characters(text[max(0, start - _LONGEST_NAME) : start][::-1])
+    after = _count_name_characters(text[end : end + _LONGEST_NAME])
+    name = text[start - before : end + after].strip("-.")
     return len(name) > end - start and name in names
+
+
+def _count_name_characters(text: str) -> int:
+    """Count the characters at the beginning of a text that names may have."""
+    other = _no_name().search(text)
+    return len(text) if other is None else other.start()
 
 
 def _merge(spans: list[Span]) -> list[Span]:
@@ -64,3 +68,8 @@ def _merge(spans: list[Span]) -> list[Span]:
 @cache
 def _base64() -> re.Pattern[str]:
     return re.compile(rf"[A-Za-z0-9+/_-]{{{ENCODED_PIECE},}}={{0,2}}")
+
+
+@cache
+def _no_name() -> re.Pattern[str]:
+    return re.compile(r"[^A-Za-z0-9.-]")

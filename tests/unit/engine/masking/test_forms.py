@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from encoders import ENCODERS
@@ -39,6 +39,8 @@ def test_no_leaks_no_form_of_a_value_is_left(value: str, before: str, after: str
     after=AROUND,
     form=st.sampled_from(sorted(set(ENCODERS) - {"shlex", "colours", "no width", "ascii"})),
 )
+@example(value="¡Zq7x", before="Ã", after="", form="escape of javascript")
+@example(value="Zq7xÃ", before="", after="¡", form="escape of javascript")
 def test_no_leaks_a_value_is_found_where_all_around_it_is_encoded_too(
     value: str, before: str, after: str, form: str
 ) -> None:

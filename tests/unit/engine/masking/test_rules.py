@@ -190,6 +190,12 @@ def test_a_short_word_is_masked_as_a_word_only() -> None:
             "Zq10-base64",
             "r.example",
         ),
+        ("conf.yaml", "users:\n- app\npasswords:\n- Zq-item\n- 'Zq-quoted'\nlevel: info\n", "Zq-quoted", "app, info"),
+        ("conf.yaml", "db:\n  password: |-\n    Zq7open\n  text: >\n    serves users\n", "Zq7open", "serves users"),
+        ("conf.yaml", "db:\n  password: Zq of words # rotated\n", "Zq of words", "rotated"),
+        ("ado", "Server=pg;Database=app;Password=Zq of words;Encrypt=true", "Zq of words", "Database=app"),
+        ("dsn", "app:Zqword@tcp(mysql:3306)/app?parseTime=true", "Zqword", "tcp(mysql:3306)/app"),
+        ("dsn", "app:Zqword@/app", "Zqword", "/app"),
         (
             "users",
             "admin:$apr1$x8fj3k2m$9d0s8f7g6h5j\nviewer:$2y$05$c4WoMPo3SXsafkva\n",
