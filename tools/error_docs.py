@@ -25,7 +25,9 @@ NAMES = {
     "alembic-pymysql": "Alembic (MariaDB, PyMySQL)",
     "busybox": "BusyBox wget",
     "db-migrate": "db-migrate",
+    "dbmate": "dbmate",
     "django": "Django",
+    "drizzle-kit": "drizzle-kit",
     "drizzle-orm": "Drizzle ORM",
     "flyway": "Flyway",
     "flyway-boot": "Flyway (Spring Boot)",
@@ -42,6 +44,7 @@ NAMES = {
     "node-pg-migrate": "node-pg-migrate",
     "peewee-migrate": "peewee-migrate",
     "postgrator": "postgrator",
+    "prisma": "Prisma",
     "rails": "Rails",
     "rails-mariadb": "Rails (MariaDB)",
     "sequelize": "Sequelize",
@@ -77,7 +80,7 @@ def write_section(code: str) -> str:
         lines += [*(f"- {tool}: {command}" for tool, command in sorted(commands.items(), key=_ignore_case)), ""]
     if seen := sorted({path.parent.name for path in LOGS.glob("*/*.txt") if read_code(path) == code}):
         lines += [f"Seen for real with: {', '.join(NAMES[tool] for tool in seen)}.", ""]
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip() + "\n\n"
 
 
 def write_page(page: str) -> str:

@@ -1,10 +1,13 @@
 """Provoke errors with all tools of a kit, keep what they print as test data, and show how each is diagnosed.
 
-    PYTHON tools/provoke_database_errors/table.py [--keep] KIT [WORD ...]
+    PYTHON tools/provoke_database_errors/table.py [--keep] [--again] KIT [WORD ...]
 
-KIT is what `kit.sh` has made; PYTHON has the packages of its `py` and ks-universal. With words only those runs are made
-whose name (`tool/what`) contains one of them. The table goes to standard output: right, generic (an error that no rule
-knows), SILENT (nothing), WRONG (another cause), - (the tool does not fail). `--keep` writes the outputs to tests/data.
+KIT is what `kit.sh` has made; PYTHON is its `py/bin/python`, with ks-universal on PYTHONPATH. With words only those
+runs are made whose name (`tool/what`) begins with one of them. The table goes to standard output: right, generic (an
+error that no rule knows), SILENT (nothing), WRONG (another cause), - (the tool does not fail).
+
+All outputs go to KIT/logs; `--again` runs nothing and diagnoses those that are there. `--keep` writes the outputs that
+are diagnosed right to tests/data, where there is none of that name yet.
 """
 
 import argparse
@@ -16,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import msgspec
@@ -29,7 +32,7 @@ from ks_universal.engine.database_errors import diagnose
 from ks_universal.engine.database_errors.rules import STUCK
 
 DATA = Path(__file__).parents[2] / "tests" / "data" / "tool_logs"
-LONGEST_S = 60.0
+LONGEST_S = float(os.environ.get("LONGEST_S", "60"))
 """How long a tool may take; one that takes longer waits for something."""
 FRAMES = 8
 """How many lines of a run of stack frames are kept."""
@@ -184,11 +187,17 @@ STATES = (
     Scenario("checksum", ("migrations/checksum-mismatch",), change_applied),
     Scenario("missing", ("migrations/revision-unknown",), lose_last),
     Scenario("missing-first", ("migrations/revision-unknown", "migrations/inconsistent-history"), lose_first),
-    Scenario("out-of-order", ("migrations/inconsistent-history", "migrations/revision-unknown"), come_late),
+    Scenario(
+        "out-of-order",
+        ("migrations/inconsistent-history", "migrations/revision-unknown", "migrations/multiple-heads"),
+        come_late,
+    ),
     Scenario("two", ("migrations/locked", "database/already-exists", "database/does-not-exist"), work_twice),
     Scenario("killed", ("migrations/locked", "migrations/lock-awaited", "migrations/dirty"), be_killed),
-    Scenario("failed-before", ("database/unique-violation", "migrations/dirty"), fail_twice),
-    Scenario("duplicate", ("migrations/duplicate-version", "migrations/locked"), share_a_number),
+    Scenario("failed-before", ("database/unique-violation", "migrations/dirty", "database/already-exists"), fail_twice),
+    Scenario(
+        "duplicate", ("migrations/duplicate-version", "migrations/locked", "migrations/multiple-heads"), share_a_number
+    ),
 )
 MORE = (
     Scenario(
@@ -225,23 +234,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kit", type=Path)
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--again", action="store_true")
     parser.add_argument("words", nargs="*")
     options = parser.parse_args()
-    table: dict[str, dict[str, str]] = {}
     for on_mariadb, start in ((False, running_server), (True, running_mariadb)):
-        with start() as server:  # type: ignore[operator]
-            for tool in ON_MARIADB if on_mariadb else TOOLS:
+        table: dict[str, dict[str, str]] = {}
+        with ExitStack() as stack:
+            server: object = None
+            for name, tool in (ON_MARIADB if on_mariadb else TOOLS).items():
                 for scenario in scenarios(on_mariadb=on_mariadb):
-                    name = f"{tool}-mariadb" if on_mariadb else tool
-                    if not options.words or any(word in f"{name}/{scenario.name}" for word in options.words):
-                        ending = perform(tool, scenario, server, options.kit, on_mariadb=on_mariadb)
-                        verdict = judge(name, scenario, ending, keep=options.keep)
+                    if options.words and not f"{name}/{scenario.name}".startswith(tuple(options.words)):
+                        continue
+                    log = options.kit / "logs" / name / f"{scenario.name}.txt"
+                    if not options.again:
+                        server = server or stack.enter_context(start())  # type: ignore[operator]
+                        write_log(log, perform(tool, scenario, server, options.kit, on_mariadb=on_mariadb))
+                    if log.exists():
+                        verdict = judge(name, scenario, read_log(log), keep=options.keep)
                         table.setdefault(scenario.name, {})[name] = verdict
                         sys.stderr.write(f"{name}/{scenario.name}: {verdict}\n")
-    sys.stdout.write(show(table))
+        sys.stdout.write(show(table))
 
 
-def perform(tool: str, scenario: Scenario, server: object, kit: Path, *, on_mariadb: bool) -> Ending:
+def write_log(path: Path, ending: Ending) -> None:
+    """Write an output, after a line with the status."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{'did not end' if ending.status is None else ending.status}\n{ending.output}")
+
+
+def read_log(path: Path) -> Ending:
+    """Read what `write_log` wrote."""
+    status, _, output = path.read_text().partition("\n")
+    return Ending(output, None if status == "did not end" else int(status))
+
+
+def perform(tool: type[Project], scenario: Scenario, server: object, kit: Path, *, on_mariadb: bool) -> Ending:
     """Run one scenario on a new database."""
     server.reset()  # type: ignore[attr-defined]
     port = str(server.port)  # type: ignore[attr-defined]
@@ -251,7 +278,7 @@ def perform(tool: str, scenario: Scenario, server: object, kit: Path, *, on_mari
     shop = SHOP if not on_mariadb else tuple(one.replace(" text", " varchar(40)") for one in SHOP)
     with tempfile.TemporaryDirectory() as name, scenario.world(server) as changes:
         folder = Path(name)
-        project = TOOLS[tool](folder, kit)  # type: ignore[call-arg]
+        project = tool(folder, kit)  # type: ignore[call-arg]
         ending = scenario.play(Stage(project, folder, {**connection, **changes}, shop))
         return msgspec.structs.replace(ending, output=neutral(ending.output, folder, kit, port))
 
@@ -263,19 +290,24 @@ def judge(name: str, scenario: Scenario, ending: Ending, *, keep: bool) -> str:
     stopped = ending.status is None
     causes = diagnose(ending.output.splitlines(), stopped=stopped)
     codes = [cause.code for cause in causes]
-    if keep and codes:
-        code = codes[0].replace("/", ".")
-        stem = scenario.name if scenario.name.startswith(code) else f"{code}.{scenario.name.rpartition('.')[2]}"
-        path = DATA / name / f"{stem}.txt"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(ending.output)
     if not codes:
         return "SILENT (hangs)" if stopped else "SILENT"
     if codes == ["migrations/error"]:
         return f"generic: {causes[0].message[:160]}"
     if len(codes) == 1 and (codes[0] in scenario.expected or (stopped and codes[0] in STUCK)):
+        if keep:
+            keep_log(name, scenario, codes[0].replace("/", "."), ending)
         return "right"
     return f"WRONG: {', '.join(codes)}"
+
+
+def keep_log(name: str, scenario: Scenario, code: str, ending: Ending) -> None:
+    """Make an output test data; one that is there, perhaps of another version, stays."""
+    stem = scenario.name if scenario.name.startswith(code) else f"{code}.{scenario.name.rpartition('.')[2]}"
+    path = DATA / name / f"{stem}.txt"
+    path.parent.mkdir(exist_ok=True)
+    if not path.exists():
+        path.write_text(ending.output)
 
 
 def neutral(text: str, folder: Path, kit: Path, port: str) -> str:
@@ -299,15 +331,34 @@ def neutral(text: str, folder: Path, kit: Path, port: str) -> str:
     return "\n".join(kept).rstrip() + "\n"
 
 
-def show(table: dict[str, dict[str, str]]) -> str:
-    """Write the table as Markdown."""
-    tools = list(dict.fromkeys(tool for row in table.values() for tool in row))
-    lines = [f"| error | {' | '.join(tools)} |", f"|{'---|' * (len(tools) + 1)}"]
-    for name, row in table.items():
-        cells = (
-            row.get(tool, "").partition(":")[0] if "WRONG" not in row.get(tool, "") else row[tool] for tool in tools
-        )
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+INTRODUCTION = """\
+# Migration tools, run for real
+
+How `ks-universal` diagnoses what migration tools print when they fail. Each cell is one run of a tool against a real server
+(PostgreSQL {postgres}, MariaDB {mariadb}), in which the error of its row was provoked; the last run was on {date}.
+`python tools/provoke_database_errors/table.py` has written this page, and keeps the outputs in `tests/data/tool_logs`.
+
+- right: the cause is named, and nothing else
+- generic: no rule knows it; the report quotes the tool's last exception (`migrations/error`)
+- SILENT: the tool has printed no error at all
+- WRONG: another cause is named
+- \\-: the tool does not fail at this, or does not check it
+
+The rows without a slash or dot: `checksum`, the file of an applied migration was changed; `missing` and `missing-first`, the file of
+the last, of the first one is gone; `out-of-order`, one with a lower number comes late; `two`, two runs at once; `killed`, a run after
+one that was killed; `failed-before`, a run after one that failed half-way; `duplicate`, two migrations of one number.
+"""
+
+
+def show(database: str, table: Mapping[str, Mapping[str, str]], tools: Mapping[str, type[Project]], kit: Path) -> str:
+    """Write the table of one database as Markdown, the tools with their versions as its head."""
+    names = list(dict.fromkeys(name for row in table.values() for name in row))
+    heads = [f"{name.removesuffix('-mariadb')} {find_version(tools[name], kit)}" for name in names]
+    lines = [f"\n## On {database}\n", f"| error | {' | '.join(heads)} |", f"|{'---|' * (len(names) + 1)}"]
+    for error, row in table.items():
+        verdicts = (row.get(name, "") for name in names)
+        cells = (verdict if "WRONG" in verdict else verdict.partition(":")[0] for verdict in verdicts)
+        lines.append(f"| {error.removeprefix('database.')} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

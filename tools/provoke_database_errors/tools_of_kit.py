@@ -6,11 +6,24 @@ A project is a folder. `connection` has `host`, `port`, `dbname`, `user`, `passw
 
 # ruff: noqa: D102 - Project says what the methods do
 
+import importlib.metadata
 import json
+import re
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlencode
+
+from projects import (
+    ALEMBIC_ENV,
+    ALEMBIC_INI,
+    ALEMBIC_REVISION,
+    DJANGO_MANAGE,
+    DJANGO_MIGRATION,
+    DJANGO_SETTINGS,
+    KNEX_MIGRATION,
+)
 
 Connection = Mapping[str, str]
 Command = tuple[list[str], dict[str, str]]
@@ -20,7 +33,9 @@ QUICK = "-XX:TieredStopAtLevel=1"
 
 
 class Project(Protocol):
-    """A project of a tool, in a folder of its own."""
+    """A project of a tool, in a folder of its own. `package` is what it is called where it was had from."""
+
+    package: str
 
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         """Write a migration; gives its file."""
@@ -59,6 +74,8 @@ class _OfNode(_InFolder):
 class Flyway(_InFolder):
     """Flyway's library under a main method of ten lines."""
 
+    package = "maven flyway-core"
+
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         return self.put(f"sql/V{number}__{title}.sql", sql(statements))
 
@@ -69,6 +86,8 @@ class Flyway(_InFolder):
 
 class Liquibase(_InFolder):
     """Liquibase's command line, on one formatted SQL file that includes the changesets."""
+
+    package = "maven liquibase-core"
 
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         head = f"--liquibase formatted sql\n--changeset dev:{number}-{title}\n"
@@ -86,6 +105,8 @@ class Liquibase(_InFolder):
 
 class TypeOrm(_OfNode):
     """TypeORM with migrations of raw queries."""
+
+    package = "npm typeorm"
 
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         calls = "".join(f"    await runner.query({json.dumps(one)});\n" for one in statements)
@@ -107,6 +128,8 @@ class TypeOrm(_OfNode):
 
 class Sequelize(_OfNode):
     """Sequelize's command line with migrations of raw queries."""
+
+    package = "npm sequelize"
 
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         calls = "".join(f"    await q.sequelize.query({json.dumps(one)});\n" for one in statements)
@@ -131,6 +154,8 @@ class Sequelize(_OfNode):
 class NodePgMigrate(_OfNode):
     """node-pg-migrate with migrations of raw SQL."""
 
+    package = "npm node-pg-migrate"
+
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         calls = "".join(f"  pgm.sql({json.dumps(one)});\n" for one in statements)
         return self.put(
@@ -145,6 +170,7 @@ class NodePgMigrate(_OfNode):
 class MikroOrm(_OfNode):
     """MikroORM's command line."""
 
+    package = "npm @mikro-orm/core"
     modules = "mikro"
 
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
@@ -175,6 +201,8 @@ class MikroOrm(_OfNode):
 class DrizzleOrm(_OfNode):
     """drizzle-orm's migrator under a program of five lines."""
 
+    package = "npm drizzle-orm"
+
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         path = self.put(
             f"drizzle/{number:04}_{title}.sql", "\n--> statement-breakpoint\n".join(statements) or "SELECT 1"
@@ -199,8 +227,39 @@ class DrizzleOrm(_OfNode):
         return ["node", "migrate.mjs"], {}
 
 
+class DrizzleKit(DrizzleOrm):
+    """drizzle-kit, which prints no error at all."""
+
+    package = "npm drizzle-kit"
+
+    def command(self, connection: Connection) -> Command:
+        self.put("drizzle.config.js", f"module.exports = {json.dumps(self.options(connection))};\n")
+        return [self.bin("drizzle-kit"), "migrate"], {}
+
+    def options(self, connection: Connection) -> dict[str, object]:
+        return {"dialect": "postgresql", "out": "./drizzle", "dbCredentials": node_options(connection)}
+
+
+class Knex(_OfNode):
+    """Knex with migrations of raw queries."""
+
+    package = "npm knex"
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        text = KNEX_MIGRATION.replace("STATEMENTS", json.dumps(list(statements)))
+        return self.put(f"migrations/2026010000000{number}_{title}.js", text)
+
+    def command(self, connection: Connection) -> Command:
+        client = "mysql2" if "tcp" in connection else "pg"
+        config = json.dumps({"client": client, "connection": node_options(connection)})
+        self.put("knexfile.js", f"module.exports = {config};\n")
+        return [self.bin("knex"), "migrate:latest"], {}
+
+
 class Postgrator(_OfNode):
     """postgrator's command line."""
+
+    package = "npm postgrator"
 
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         return self.put(f"m/{number:03}.do.{title}.sql", sql(statements))
@@ -213,6 +272,8 @@ class Postgrator(_OfNode):
 
 class DbMigrate(_OfNode):
     """db-migrate with migrations of raw SQL."""
+
+    package = "npm db-migrate"
 
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         calls = "".join(f"  await db.runSql({json.dumps(one)});\n" for one in statements)
@@ -229,6 +290,8 @@ class DbMigrate(_OfNode):
 
 class Rails(_InFolder):
     """Rails' rake tasks of ActiveRecord."""
+
+    package = "debian ruby-activerecord"
 
     RAKEFILE = """\
 require 'active_record'
@@ -260,6 +323,8 @@ load 'active_record/railties/databases.rake'
 class Sqlx(_InFolder):
     """sqlx's command line."""
 
+    package = "crates.io sqlx-cli"
+
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         return self.put(f"m/{number}_{title}.sql", sql(statements))
 
@@ -272,6 +337,8 @@ class Sqlx(_InFolder):
 class Tern(_InFolder):
     """tern."""
 
+    package = "go tern"
+
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         return self.put(f"m/{number:03}_{title}.sql", sql(statements))
 
@@ -280,31 +347,94 @@ class Tern(_InFolder):
         return [f"{self.kit}/go/bin/tern", *arguments], {}
 
 
+class Dbmate(_OfNode):
+    """dbmate, of npm."""
+
+    package = "npm dbmate"
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        return self.put(f"m/2026010000000{number}_{title}.sql", f"-- migrate:up\n{sql(statements)}-- migrate:down\n")
+
+    def command(self, connection: Connection) -> Command:
+        database = url({"sslmode": "disable", **connection}, "postgres")
+        return [self.bin("dbmate"), "--url", database, "-d", "m", "--no-dump-schema", "migrate"], {}
+
+
+class Prisma(_OfNode):
+    """Prisma with the engine that npm gives: the one in WebAssembly, on the driver `pg`."""
+
+    package = "npm prisma"
+    modules = "prisma"
+    CONFIG = """\
+import { defineConfig } from 'prisma/config';
+import { PrismaPg } from '@prisma/adapter-pg';
+export default defineConfig({
+  experimental: { adapter: true },
+  engine: 'js',
+  adapter: async () => new PrismaPg(OPTIONS),
+  schema: 'schema.prisma',
+  migrations: { path: 'migrations' },
+});
+"""
+    SCHEMA = """\
+datasource db {
+  provider = "postgresql"
+  url      = env("DATABASE_URL")
+}
+"""
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        self.put("migrations/migration_lock.toml", 'provider = "postgresql"\n')
+        return self.put(f"migrations/2026010000000{number}_{title}/migration.sql", sql(statements))
+
+    def command(self, connection: Connection) -> Command:
+        self.put("schema.prisma", self.SCHEMA)
+        self.put("prisma.config.mjs", self.CONFIG.replace("OPTIONS", json.dumps(node_options(connection))))
+        env = {
+            "DATABASE_URL": url(connection, "postgresql"),
+            "CHECKPOINT_DISABLE": "1",
+            "PRISMA_HIDE_UPDATE_MESSAGE": "1",
+            # Not used, but one that it takes from its own place would have to be there.
+            **dict.fromkeys(("PRISMA_QUERY_ENGINE_LIBRARY", "PRISMA_SCHEMA_ENGINE_BINARY"), "/bin/true"),
+        }
+        return [self.bin("prisma"), "migrate", "deploy"], env
+
+
 class Goose(_InFolder):
     """goose."""
+
+    package = "go goose"
 
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         lines = "".join(f"{one};\n" for one in statements) or "SELECT 1;\n"
         return self.put(f"m/{number:05}_{title}.sql", f"-- +goose Up\n{lines}")
 
     def command(self, connection: Connection) -> Command:
-        arguments = ["-dir", "m", "postgres", url({"sslmode": "disable", **connection}, "postgres"), "up"]
-        return [f"{self.kit}/go/bin/goose", *arguments], {}
+        database = ("postgres", url({"sslmode": "disable", **connection}, "postgres"))
+        if "tcp" in connection:
+            database = ("mysql", go_dsn(connection))
+        return [f"{self.kit}/go/bin/goose", "-dir", "m", *database, "up"], {}
 
 
 class GolangMigrate(_InFolder):
     """golang-migrate."""
+
+    package = "go migrate"
 
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         return self.put(f"m/{number:04}_{title}.up.sql", ";\n".join(statements))
 
     def command(self, connection: Connection) -> Command:
         database = url({"sslmode": "disable", **connection}, "postgres")
+        if "tcp" in connection:
+            database = f"mysql://{go_dsn(connection)}&multiStatements=true"
         return [f"{self.kit}/go/bin/migrate", "-path", "m", "-database", database, "up"], {}
 
 
 class Yoyo(_InFolder):
     """yoyo."""
+
+    package = "pypi yoyo-migrations"
 
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         return self.put(f"m/{number:04}-{title}.sql", sql(statements))
@@ -323,6 +453,8 @@ class Yoyo(_InFolder):
 
 class Aerich(_InFolder):
     """aerich on asyncpg."""
+
+    package = "pypi aerich"
 
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         text = f"async def upgrade(db):\n    return {sql(statements)!r}\n\n\nasync def downgrade(db):\n    return ''\n"
@@ -348,6 +480,8 @@ class Aerich(_InFolder):
 class PeeweeMigrate(_InFolder):
     """peewee-migrate."""
 
+    package = "pypi peewee-migrate"
+
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
         calls = "".join(f"    migrator.sql({one!r})\n" for one in statements) or "    pass\n"
         head = "def rollback(migrator, database, fake=False):\n    pass\n\n\n"
@@ -361,6 +495,8 @@ class PeeweeMigrate(_InFolder):
 
 class Sqitch(_InFolder):
     """sqitch, of Debian."""
+
+    package = "debian sqitch"
 
     def prepare(self) -> None:
         self.put("sqitch.conf", "[core]\n\tengine = pg\n[user]\n\tname = dev\n\temail = dev@example.com\n")
@@ -379,14 +515,71 @@ class Sqitch(_InFolder):
         return ["sqitch", "deploy", "--no-verify", target], env
 
 
+class Alembic(_InFolder):
+    """Alembic on psycopg, or PyMySQL; each revision follows the one before it that is there when it is written."""
+
+    package = "pypi alembic"
+
+    def prepare(self) -> None:
+        self.put("alembic.ini", ALEMBIC_INI)
+        self.put("migrations/env.py", ALEMBIC_ENV)
+        self.put("migrations/script.py.mako", "")
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        before = _before(self.folder / "migrations" / "versions", number)
+        text = ALEMBIC_REVISION.format(
+            revision=f"{number:04}", down=before and before[:4], statements=tuple(statements)
+        )
+        return self.put(f"migrations/versions/{number:04}_{title}.py", text)
+
+    def command(self, connection: Connection) -> Command:
+        database = url(connection, "mysql+pymysql" if "tcp" in connection else "postgresql+psycopg")
+        return [f"{self.kit}/py/bin/alembic", "upgrade", "head"], {"DATABASE_URL": database}
+
+
+class Django(_InFolder):
+    """Django, with one application; each migration follows the one before it that is there when it is written."""
+
+    package = "pypi django"
+
+    def prepare(self) -> None:
+        self.put("catalog/__init__.py", "")
+        self.put("catalog/migrations/__init__.py", "")
+        self.put("settings.py", DJANGO_SETTINGS)
+        self.put("manage.py", DJANGO_MANAGE)
+
+    def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        before = _before(self.folder / "catalog" / "migrations", number)
+        dependencies = [("catalog", before)] if before else []
+        text = DJANGO_MIGRATION.format(dependencies=dependencies, statements=list(statements))
+        return self.put(f"catalog/migrations/{number:04}_{title}.py", text)
+
+    def command(self, connection: Connection) -> Command:
+        names = {"host": "DB_HOST", "port": "DB_PORT", "dbname": "DB_NAME", "user": "DB_USER"}
+        names["password"] = "DB_PASSWORD"
+        env = {names.get(key, f"PG_{key.upper()}"): value for key, value in connection.items()}
+        return [f"{self.kit}/py/bin/python", "manage.py", "migrate"], env
+
+
+def _before(folder: Path, number: int) -> str | None:
+    """Find the last migration before a number."""
+    names = (path.stem for path in folder.glob("[0-9]*.py") if int(path.stem[:4]) < number)
+    return max(names, default=None)
+
+
 TOOLS: dict[str, type[Project]] = {
+    "alembic": Alembic,
+    "django": Django,
     "flyway": Flyway,
     "liquibase": Liquibase,
     "typeorm": TypeOrm,
     "sequelize": Sequelize,
     "node-pg-migrate": NodePgMigrate,
     "mikro-orm": MikroOrm,
+    "knex": Knex,
     "drizzle-orm": DrizzleOrm,
+    "drizzle-kit": DrizzleKit,
+    "prisma": Prisma,
     "postgrator": Postgrator,
     "db-migrate": DbMigrate,
     "rails": Rails,
@@ -394,12 +587,40 @@ TOOLS: dict[str, type[Project]] = {
     "golang-migrate": GolangMigrate,
     "sqlx": Sqlx,
     "tern": Tern,
+    "dbmate": Dbmate,
     "yoyo": Yoyo,
     "aerich": Aerich,
     "peewee-migrate": PeeweeMigrate,
     "sqitch": Sqitch,
 }
-ON_MARIADB = ("flyway", "liquibase", "typeorm", "sequelize", "rails")
+ON_MARIADB: dict[str, type[Project]] = {
+    "alembic-pymysql": Alembic,
+    **{
+        f"{name}-mariadb": TOOLS[name]
+        for name in ("flyway", "liquibase", "typeorm", "sequelize", "knex", "rails", "goose", "golang-migrate")
+    },
+}
+
+
+def find_version(tool: type[Project], kit: Path) -> str:
+    """Find the version of a tool in the kit, or on the machine."""
+    registry, name = tool.package.split()
+    if registry == "npm":
+        modules = kit / getattr(tool, "modules", "node") / "node_modules"
+        return str(json.loads((modules / name / "package.json").read_text())["version"])
+    if registry == "pypi":
+        return importlib.metadata.version(name)
+    if registry == "maven":
+        (jar,) = (kit / "java" / "lib").glob(f"{name}-[0-9]*.jar")
+        return jar.stem.removeprefix(f"{name}-")
+    commands = {
+        "go": ["go", "version", "-m", str(kit / "go" / "bin" / name)],
+        "debian": ["dpkg-query", "-W", name],
+        "crates.io": [str(kit / "cargo" / "bin" / "sqlx"), "--version"],
+    }
+    told = subprocess.run(commands[registry], check=True, capture_output=True, text=True).stdout
+    found = re.search(r"\tmod\t\S+\tv(\S+)|(?:[\t:]|cli )(\d[\d.]*\d)(?:-|\+|$)", told, re.MULTILINE)
+    return next(filter(None, found.groups())) if found else told.strip()
 
 
 def sql(statements: Sequence[str]) -> str:
@@ -414,6 +635,12 @@ def jdbc(connection: Connection) -> str:
     wanted = {"sslmode": "sslmode", "connect_timeout": "connectTimeout"}
     options = urlencode({name: connection[key] for key, name in wanted.items() if key in connection})
     return "jdbc:postgresql://{host}:{port}/{dbname}".format(**connection) + (f"?{options}" if options else "")
+
+
+def go_dsn(connection: Connection) -> str:
+    """Write a connection as Go's driver of MySQL does."""
+    timeout = f"&timeout={s}s&readTimeout={s}s" if (s := connection.get("connect_timeout")) else ""
+    return "{user}:{password}@tcp({host}:{port})/{dbname}?parseTime=true".format(**connection) + timeout
 
 
 def node_options(connection: Connection, *, user: str = "user") -> dict[str, object]:

@@ -135,6 +135,57 @@ def test_line_is_named(line: str, code: str) -> None:
     assert codes(line) == [code]
 
 
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("asyncpg.exceptions.UniqueViolationError: doppelter Schlüsselwert", "database/unique-violation"),
+        ("asyncpg.exceptions.PostgresSyntaxError: Syntaxfehler bei »TABEL«", "database/syntax-error"),
+        ("<class 'asyncpg.exceptions.ReadOnlySQLTransactionError'>: kann CREATE nicht ausführen", "database/read-only"),
+        ("pg8000.exceptions.DatabaseError: {'S': 'FEHLER', 'C': '42P07', 'M': '…'}", "database/already-exists"),
+        ("psql:deploy/a.sql:3: ERREUR:  23503: une instruction insert", "database/foreign-key-violation"),
+        ("FEHLER:  42703: Spalte »sku« existiert nicht", "database/does-not-exist"),
+        ("…; SQL state [42501]; error code [0]; FEHLER: keine Berechtigung", "database/permission-denied"),
+        ("ExceptionFactory$PostgresqlBadGrammarException: [42P01] Relation fehlt", "database/does-not-exist"),
+        ("Npgsql.PostgresException (0x80004005): 40P01: Verklemmung entdeckt", "database/deadlock"),
+        ("ERREUR: l'index ne peut être créé (SQLSTATE 23505)", "database/unique-violation"),
+        ("ERROR: restart transaction: TransactionRetryWithProtoRefreshError", "database/serialization-failure"),
+        ("FEHLER: Zugriff kann nicht serialisiert werden (SQLSTATE 40001)", "database/serialization-failure"),
+        ('pq: at or near "tabel": syntax error', "database/syntax-error"),
+        ("ERROR: user app does not have CREATE privilege on schema public", "database/permission-denied"),
+        ("  code: 'ER_DUP_ENTRY',", "database/unique-violation"),
+        ("  errno: 1146,", "database/does-not-exist"),
+        ("pymysql.err.OperationalError: (1205, 'Délai dépassé')", "database/lock-timeout"),
+        ("ERROR 1142 (42000) at line 3: Befehl CREATE ist verboten", "database/permission-denied"),
+        ("error returned from database: 1064 (42000): Fehler in der Syntax", "database/syntax-error"),
+        ("(conn=4, no: 1452, SQLState: 23000) Kann Zeile nicht hinzufügen", "database/foreign-key-violation"),
+        ("Error 3730 (HY000): Cannot drop table 'a' referenced by a foreign key", "database/dependent-objects"),
+        ("Field 'sku' doesn't have a default value", "database/not-null-violation"),
+        ("Failed to open the referenced table 'orders'", "database/does-not-exist"),
+        ('Can\'t create table `app`.`a` (errno: 121 "Duplicate key on write or update")', "database/already-exists"),
+        ("ERROR: cannot alter type of a column used by a view or rule", "database/dependent-objects"),
+        ('ERROR:  prepared statement "s1" already exists', "database/pooler"),
+        ("x509: certificate signed by unknown authority", "database/certificate"),
+        ("Error: self-signed certificate in certificate chain", "database/certificate"),
+        ("The authentication type 10 is not supported. Check that", "database/authentication-method"),
+        ("request to https://registry.npmjs.org/prisma failed, reason: getaddrinfo EAI_AGAIN", "migrations/download"),
+    ],
+)
+def test_line_of_another_driver_server_or_language_is_named(line: str, code: str) -> None:
+    assert codes(line) == [code]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "INSERT INTO products VALUES (1062, 'tea'), (1205, 'mate')",
+        "ValueError: 23505 rows have no price",
+        "see error 1062 in the manual",
+    ],
+)
+def test_number_that_is_no_code_tells_nothing(line: str) -> None:
+    assert codes(line) in ([], ["migrations/error"])
+
+
 def test_every_cause_comes_with_what_to_do_next() -> None:
     assert all(rule.hint and rule.message for rule in RULES)
     assert diagnose([LOCK_TIMEOUT])[0].hint == next(r.hint for r in RULES if r.code == "database/lock-timeout")
@@ -258,6 +309,13 @@ def test_code_of_a_dumped_error_is_no_second_cause(code: str) -> None:
     frames = [f"    at Parser.parse (/app/node_modules/pg-protocol/dist/parser.js:{n}:38)" for n in range(15)]
     dump = [told, *frames, "  length: 153,", "  severity: 'FATAL',", f"  code: '{code}',"]
     assert codes(*dump, *dump) == ["database/tls-required"]
+
+
+def test_codes_of_one_error_are_one_cause() -> None:
+    dump = ["Error: Verklemmung beim Sperren", "  code: 'ER_LOCK_DEADLOCK',", "  errno: 1213,", "  sqlState: '40001',"]
+    assert codes(*dump) == ["database/deadlock"]
+    assert codes("FEHLER (SQLSTATE 57P03)", *dump) == ["database/deadlock"]
+    assert codes(*dump, *["-"] * 60, "FEHLER (SQLSTATE 23505)") == ["database/deadlock", "database/unique-violation"]
 
 
 def test_code_counts_where_the_text_before_is_of_a_failure_that_was_overcome() -> None:

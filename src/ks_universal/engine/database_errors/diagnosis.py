@@ -36,8 +36,12 @@ _NO_CAUSE = re.compile(
 what yoyo says before it names the holder of its lock."""
 
 _NAME = re.compile(
-    r"(?:SQLSTATE|SQL ?State|SqlState|[Ee]rror code|\bcode|\bERROR:?)['\"]?[\s:\[=]+['\"]?([0-9A-Z]{5})\b"
-    r"|\b(?:errors\.|PG::)([A-Z]\w+)"
+    r"(?:(?i:sql ?state)|[Ee]rror code|\bcode|\bERROR:?|'C')['\"]?[\s:\[=]+['\"]?([0-9A-Z]{5})\b"
+    r"|^(?:psql:\S+ )?\w+: +([0-9A-Z]{5}): |\bPostgresException(?: \(\w+\))?: ([0-9A-Z]{5}): "
+    r"|Exception: \[([0-9A-Z]{5})\] "
+    r"|\b(?:errors\.|PG::|asyncpg\.exceptions\.)([A-Z]\w+)"
+    r"|\b(ER_[A-Z\d_]+)"
+    r"|(?:\b(?:Error|ERROR) |\bdatabase: )(\d{4}) \(|(?:Error: \(|\berrno[:=] ?|\bno: |Error Code +: )(\d{4})\b"
 )
 _EXCEPTION = re.compile(
     r"(?:[|+] +)*(?:"
@@ -54,7 +58,12 @@ _GOES_ON = re.compile(r":\s*(?:\([\w:]+\))?\s*$|\w(?:Exception|Error)\s*$")
 
 _DETAIL = re.compile(r"\bDETAIL: ")
 
-_RANKS = {name: rank for rank, rule in enumerate(RULES) for name in rule.names}
+_RANKS = {
+    spelling: rank
+    for rank, rule in enumerate(RULES)
+    for name in rule.names
+    for spelling in (name, f"{name}Error")  # asyncpg calls psycopg's UniqueViolation UniqueViolationError
+}
 
 
 class _Find(msgspec.Struct):
@@ -145,7 +154,7 @@ class Diagnosis:
             yield rank, match.start()
         if words & _RANKS.keys():
             for match in _NAME.finditer(line):
-                if (named := _RANKS.get(match[1] or match[2])) is not None:
+                if (named := _RANKS.get(match[match.lastindex or 0])) is not None:
                     yield named, match.start()
 
     def _keep(self, rank: int, column: int, line: str, *, is_told: bool) -> None:
@@ -154,8 +163,13 @@ class Diagnosis:
         if is_told and code not in TRANSIENT and code not in STUCK:
             self._told_at = self._number
             self._vague = {c: (r, f) for c, (r, f) in self._vague.items() if self._number - f.number > _ONE_ERROR}
-        if code not in kept and (is_told or self._number - self._told_at > _ONE_ERROR):
+        if code not in kept and (is_told or not self._is_dumped()):
             kept[code] = (rank, self._open_find(line, column, is_vague=not is_told))
+
+    def _is_dumped(self) -> bool:
+        """Tell whether a bare code is of an error that something else has told already, by a text or another code."""
+        named_at = (find.number for code, (_, find) in self._vague.items() if code not in TRANSIENT)
+        return self._number - max(self._told_at, *named_at, -_ONE_ERROR) <= _ONE_ERROR
 
     def _open_find(self, line: str, column: int, *, is_vague: bool = False) -> _Find:
         find = _Find(self._number, line, column, tuple(self._before), is_vague=is_vague)

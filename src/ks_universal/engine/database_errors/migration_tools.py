@@ -21,6 +21,12 @@ _TYPEORM = r"PK_8c82d7f526340ab734260ea46be"
 
 STATES = (
     Rule(
+        "migrations/download",
+        "the migration tool, or what starts it, wanted to download a part of itself",
+        "have the image contain it: install the tool and its engine when the image is built",
+        (r"\brequest to https?://\S+ failed\b",),
+    ),
+    Rule(
         "migrations/multiple-heads",
         "two migrations follow the same one, so there is no single latest one",
         "merge them and build a new image",
@@ -56,6 +62,7 @@ STATES = (
         (
             r"Can't locate revision identified by",
             r"No such revision or branch",
+            r"Revision \S+ referenced from .* is not present",
             r"\bNodeNotFoundError: Migration",
             r"no migration found for version \d+",
             r"Detected applied migration not resolved locally",
@@ -139,7 +146,6 @@ STATES = (
             r"can't acquire (?:database )?lock",
             r"try lock failed",
             r"Timed out trying to acquire a postgres advisory lock",
-            r"ActiveRecord::ConcurrentMigrationError\b",
             r"another migration process is currently running",
             r"Another migration is already running",
             r"while attempting to acquire (?:PostgreSQL|MySQL) \w+ lock",
@@ -149,6 +155,7 @@ STATES = (
             r"lock is held by other session\b",
             r"Error: acquiring database lock\b",
         ),
+        vague=(r"ActiveRecord::ConcurrentMigrationError\b",),
         commands={
             "Liquibase": "`liquibase release-locks`, for one that a killed run has left",
             "Knex": "`knex migrate:unlock`, for one that a killed run has left",

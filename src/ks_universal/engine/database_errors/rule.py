@@ -11,8 +11,9 @@ class Rule(msgspec.Struct, frozen=True):
     `patterns` are regular expressions for a part of a line. One pattern for each text, not one alternation of all: with
     a whole word in it (`\b` says where one begins or ends) a pattern is only tried on lines that have the word.
 
-    `names` identify the error in any language: SQLSTATEs, and what drivers call them (psycopg `errors.NAME`, Ruby's pg
-    `PG::NAME`). They, and the `vague` patterns, count only where no text nearby tells more.
+    `names` identify the error in any language: SQLSTATEs and MySQL's numbers, and what drivers call them (psycopg
+    `errors.NAME`, Ruby's pg `PG::NAME`, asyncpg `NAMEError`, Node.js's mysql2 `ER_NAME`). They, and the `vague`
+    patterns, count only where no text nearby tells more.
 
     `commands` are what to do with one tool, beside the hint: tool to clause. `passes`: another attempt may succeed
     though nobody does anything.
