@@ -244,7 +244,8 @@ def test_plan_shows_every_change_and_changes_nothing(ksu: Invoke, namespace: str
     assert "~ data.PASSWORD: *** -> *** (changed)" in shown.out
     assert "~ data.COLOUR: red -> blue" in shown.out
     assert "~ spec.replicas: 1 -> 2" in shown.out
-    assert "my-app/migrations runs: configuration, migrations and definition changed" in shown.out
+    reason = "args changed, ConfigMap/settings changed (COLOUR), Secret/db changed (PASSWORD)"
+    assert f"my-app/migrations runs: {reason}" in shown.out
     assert before == after
 
 

@@ -44,7 +44,7 @@ def collect(bodies: Iterable[Json], names: Iterable[str]) -> Secrets:
     for key, text, value in entries:
         is_secret = False
         for part in find_parts(key, text):
-            where = Where.ANYWHERE if part.is_document else judge(part.key, part.text, plain.is_known)
+            where = Where.ANYWHERE if part.is_document else judge(part.key, part.text, plain)
             if where is not None:
                 is_secret = True
                 found[part.text] = min(where, found.get(part.text, where))
@@ -117,12 +117,13 @@ class _Plain:
 
     def __init__(self, bodies: list[Json], names: Iterable[str], entries: Iterable[Entry]) -> None:
         self._texts = [pair for body in bodies for pair in _walk("", body)]
-        named = (text for key, text, _ in entries if is_name_key(key) and not looks_random(text))
+        pairs = (*((key, text) for key, text, _ in entries), *self._texts)
+        named = (text for key, text in pairs if is_name_key(key) and not looks_random(text))
         self.names = frozenset((*names, *named, *_list_names(self._texts)))
 
-    def is_known(self, text: str) -> bool:
-        """Tell whether a text is a name, or a word that stands in plain."""
-        return text in self.names or (is_words(text) and text.lower() in self._words)
+    def is_plain(self, text: str) -> bool:
+        """Tell whether a text is words that stand in plain in an object."""
+        return is_words(text) and text.lower() in self._words
 
     @cached_property
     def _words(self) -> frozenset[str]:

@@ -1,13 +1,20 @@
 """Decides what of a Secret is a secret. docs/secrets.md lists these rules with the reason of each."""
 
 import re
-from collections.abc import Callable
 from functools import cache
+from typing import Protocol
 
 from ks_universal.engine.masking.needles import SHORTEST, Where
 
-IsKnown = Callable[[str], bool]
-"""Tells whether a text is a name of the release, or a word that stands in plain in its objects."""
+
+class Known(Protocol):
+    """What can be read elsewhere in the release."""
+
+    names: frozenset[str]
+
+    def is_plain(self, text: str) -> bool:
+        """Tell whether a text is words that stand in plain in an object."""
+
 
 _PASSWORD_PARTS = re.compile(r"pass|pwd|secret|token|credential|private|apikey|mnemonic|webhook|signature|license")
 """Parts of keys that name passwords, wherever they are."""
@@ -46,16 +53,16 @@ _SHORT_WORD = 8
 _LONGEST_SETTING = 253
 
 
-def judge(key: str, text: str, is_known: IsKnown) -> Where | None:
+def judge(key: str, text: str, known: Known) -> Where | None:
     """Say where the value of a key is hidden; None: it is no secret."""
     if len(text) < SHORTEST or _REFERENCE.fullmatch(text):
         return None
     if len(text) > _LONGEST_SETTING:
         return Where.ANYWHERE
     names_password = is_password_key(key)
-    if _is_common(key, text) or is_known(text):
+    if _is_common(key, text) or text in known.names:
         return Where.AS_PASSWORD if names_password else None
-    if not names_password and _is_setting(key, text):
+    if not names_password and (known.is_plain(text) or _is_setting(key, text)):
         return None
     return Where.AS_WORD if len(text) < _SHORT_WORD and (text.isalpha() or text.isdigit()) else Where.ANYWHERE
 

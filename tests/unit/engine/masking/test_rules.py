@@ -131,6 +131,12 @@ def test_what_stands_in_plain_as_a_word_is_no_secret() -> None:
     assert Mask(bodies).text("mastodon likes wordplays") == "mastodon likes wordplays"
 
 
+@pytest.mark.parametrize("password", ["correct-horse", "sunshine", "Battery"])
+def test_a_password_that_somebody_has_written_into_a_command_is_a_secret(password: str) -> None:
+    command = {"kind": "Job", "spec": {"command": ["sh", "-c", f"migrate with {password} and {password.lower()}"]}}
+    assert Mask([secret(DB_PASSWORD=password), command]).text(f"migrate with {password}") == "migrate with ***"
+
+
 def test_what_stands_in_plain_as_a_password_is_a_secret() -> None:
     plain = config(OTHER_PASSWORD="sunshine", url="postgres://u:sunshine@h", run="tool -psunshine")
     assert Mask([secret(DB_PASSWORD="sunshine"), plain]).text("sunshine") == "***"
