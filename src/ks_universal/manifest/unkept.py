@@ -6,7 +6,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.manifest.flavors import Flavor
-from ks_universal.model.migrations import Phase
+from ks_universal.model.migrations import Phase, When
 from ks_universal.model.precedence import Node, Part, Precedence
 from ks_universal.model.workloads import JobWhen
 from ks_universal.order import find_all_needs
@@ -14,6 +14,7 @@ from ks_universal.resources.objects import Identity, Migration, OneOff, Rendered
 from ks_universal.resources.precedence import find_precedence
 
 _DEPLOY = "'ks-universal deploy' keeps it"
+_MIGRATIONS_WHEN = "flavor/migrations-when"
 
 
 class _Release(msgspec.Struct, frozen=True):
@@ -48,17 +49,19 @@ def _unordered_in_plain(release: _Release) -> Iterator[Problem]:
     jobs = ", ".join(str(identity(migration.body)) for migration in release.rendered.migrations)
     if jobs:
         message = f"kubectl waits for nothing: the new version starts while its migrations run ({jobs})"
-        yield _warn("order", message, "wait for each of these Jobs before what follows it, or use 'deploy'")
+        yield _warn("flavor/order", message, "wait for each of these Jobs before what follows it, or use 'deploy'")
 
 
 def _unawaited_dependencies_in_plain(release: _Release) -> Iterator[Problem]:
-    for job, migration in (*release.list_migrations(Phase.PRE), *release.list_migrations(Phase.POST)):
+    for job, migration in _list_migrations(release):
         for other in _list_there(migration.depends_on, release):
-            yield _warn("depends-on", f"kubectl does not wait for Deployment/{other}, on which {job} depends", _DEPLOY)
+            yield _warn(
+                "flavor/depends-on", f"kubectl does not wait for Deployment/{other}, on which {job} depends", _DEPLOY
+            )
     for name, resource in release.deployments.items():
         for other in _list_there(resource.depends_on, release):
             message = f"kubectl does not wait for Deployment/{other}, on which Deployment/{name} depends"
-            yield _warn("depends-on", message, _DEPLOY)
+            yield _warn("flavor/depends-on", message, _DEPLOY)
 
 
 def _dependencies_behind_helms_hooks(release: _Release) -> Iterator[Problem]:
@@ -66,11 +69,11 @@ def _dependencies_behind_helms_hooks(release: _Release) -> Iterator[Problem]:
         for other in _list_there(migration.depends_on, release):
             message = f"Helm runs {job} before it makes Deployment/{other}, on which it depends"
             hint = f"the first install waits in vain: make {other} a release of its own, or use 'ks-universal deploy'"
-            yield _warn("depends-on", message, hint)
+            yield _warn("flavor/depends-on", message, hint)
     for name, resource in release.deployments.items():
         for other in _list_there(resource.depends_on, release):
             message = f"Helm rolls Deployment/{name} out beside Deployment/{other}, on which it depends"
-            yield _warn("depends-on", message, _DEPLOY)
+            yield _warn("flavor/depends-on", message, _DEPLOY)
 
 
 def _needless_waits_in_helm(release: _Release) -> Iterator[Problem]:
@@ -81,57 +84,90 @@ def _needless_waits_in_helm(release: _Release) -> Iterator[Problem]:
         waits = find_all_needs(release.precedence, rollout)
         if resource.wait_for_migrations not in (None, True) and not migrating <= waits:
             message = f"Helm has Deployment/{name} wait for the migrations of the whole release"
-            yield _warn("wait-for-migrations", message, f"its 'waitForMigrations' says otherwise; {_DEPLOY}")
+            yield _warn("flavor/wait-for-migrations", message, f"its 'waitForMigrations' says otherwise; {_DEPLOY}")
 
 
 def _early_contracts_in_helm(release: _Release) -> Iterator[Problem]:
     for job, _ in release.list_migrations(Phase.POST):
         message = f"Helm runs {job} without waiting for old pods, and for the new version with --wait only"
-        yield _warn("post-phase", message, _DEPLOY)
+        yield _warn("flavor/post-phase", message, _DEPLOY)
 
 
 def _early_contracts_in_argo(release: _Release) -> Iterator[Problem]:
     for job, _ in release.list_migrations(Phase.POST):
         message = f"Argo CD runs {job} when the new version is ready, without waiting for old pods that are stopping"
-        yield _warn("post-phase", message, _DEPLOY)
+        yield _warn("flavor/post-phase", message, _DEPLOY)
 
 
 def _job_waits_in_helm(release: _Release) -> Iterator[Problem]:
     for job, terms in release.jobs:
         if terms.when is JobWhen.INSTALL and not terms.wait:
-            yield _warn("job-wait", f"Helm waits for {job}, a hook of the installation, and fails with it", _DEPLOY)
+            yield _warn(
+                "flavor/job-wait", f"Helm waits for {job}, a hook of the installation, and fails with it", _DEPLOY
+            )
         elif terms.wait and terms.when is not JobWhen.INSTALL:
             hint = "give Helm --wait and --wait-for-jobs, or use 'ks-universal deploy'"
-            yield _warn("job-wait", f"Helm does not wait for the end of {job} by itself", hint)
+            yield _warn("flavor/job-wait", f"Helm does not wait for the end of {job} by itself", hint)
 
 
 def _job_waits_in_argo(release: _Release) -> Iterator[Problem]:
     for job, terms in release.jobs:
         if terms.wait:
             message = f"a sync of Argo CD does not wait for the end of {job}; its application's health tells of it"
-            yield _warn("job-wait", message, _DEPLOY)
+            yield _warn("flavor/job-wait", message, _DEPLOY)
 
 
 def _job_waits_in_plain(release: _Release) -> Iterator[Problem]:
     for job, terms in release.jobs:
         if terms.wait:
             hint = f"kubectl wait --for=condition=complete {str(job).lower()}, or use 'ks-universal deploy'"
-            yield _warn("job-wait", f"kubectl does not wait for the end of {job}", hint)
+            yield _warn("flavor/job-wait", f"kubectl does not wait for the end of {job}", hint)
 
 
 def _repeated_installs(release: _Release) -> Iterator[Problem]:
     for job, terms in release.jobs:
         if terms.when is JobWhen.INSTALL:
             message = f"{job} is to run once ('when: install'), and a changed one is applied again"
-            yield _warn("job-when", message, f"leave it out with --set jobs.{job.name}=null once it has run; {_DEPLOY}")
+            yield _warn(
+                "flavor/job-when", message, f"leave it out with --set jobs.{job.name}=null once it has run; {_DEPLOY}"
+            )
+
+
+def _repeated_migrations_in_helm(release: _Release) -> Iterator[Problem]:
+    if jobs := _name_not_always(release):
+        yield _warn(_MIGRATIONS_WHEN, f"Helm runs migrations in each upgrade, whatever has changed: {jobs}", _DEPLOY)
+
+
+def _repeated_migrations_in_argo(release: _Release) -> Iterator[Problem]:
+    if jobs := _name_not_always(release):
+        yield _warn(_MIGRATIONS_WHEN, f"Argo CD runs migrations in each sync, whatever has changed: {jobs}", _DEPLOY)
+
+
+def _single_migrations_in_plain(release: _Release) -> Iterator[Problem]:
+    for job, migration in _list_migrations(release):
+        if migration.when is When.ALWAYS:
+            message = (
+                f"kubectl runs {job} once: applied again, a Job that has not changed does not run ('when: always')"
+            )
+            yield _warn(_MIGRATIONS_WHEN, message, f"delete the Job before; {_DEPLOY}")
+
+
+def _name_not_always(release: _Release) -> str:
+    """Name the Jobs of migrations that are to run where something has changed only, with what counts for that."""
+    wishes = [(job, migration.when) for job, migration in _list_migrations(release)]
+    return ", ".join(f"{job} ('when: {when.value}')" for job, when in wishes if when is not When.ALWAYS)
+
+
+def _list_migrations(release: _Release) -> list[tuple[Identity, Migration]]:
+    return [each for phase in Phase for each in release.list_migrations(phase)]
 
 
 def _list_there(names: tuple[str, ...], release: _Release) -> list[str]:
     return [name for name in names if name in release.deployments]
 
 
-def _warn(kind: str, message: str, hint: str) -> Problem:
-    return Problem(f"flavor/{kind}", message, hint=hint, severity=Severity.WARNING)
+def _warn(code: str, message: str, hint: str) -> Problem:
+    return Problem(code, message, hint=hint, severity=Severity.WARNING)
 
 
 _RULES: Mapping[Flavor, tuple[Callable[[_Release], Iterator[Problem]], ...]] = {
@@ -140,12 +176,19 @@ _RULES: Mapping[Flavor, tuple[Callable[[_Release], Iterator[Problem]], ...]] = {
         _unawaited_dependencies_in_plain,
         _job_waits_in_plain,
         _repeated_installs,
+        _single_migrations_in_plain,
     ),
     Flavor.HELM: (
         _dependencies_behind_helms_hooks,
         _needless_waits_in_helm,
         _early_contracts_in_helm,
         _job_waits_in_helm,
+        _repeated_migrations_in_helm,
     ),
-    Flavor.ARGOCD: (_early_contracts_in_argo, _job_waits_in_argo, _repeated_installs),
+    Flavor.ARGOCD: (
+        _early_contracts_in_argo,
+        _job_waits_in_argo,
+        _repeated_installs,
+        _repeated_migrations_in_argo,
+    ),
 }

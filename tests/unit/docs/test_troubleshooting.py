@@ -14,13 +14,13 @@ from ks_universal.targets.kubernetes.refusals import refuse
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "troubleshooting.md"
 CODE = re.compile(
-    r"(?:kubernetes|database|jobs|migrations|local|process|record|rollout|rollback|run|release|plan)/[a-z][a-z-]+"
+    r"(?:kubernetes|database|flavor|jobs|migrations|local|process|record|rollout|rollback|run|release|plan)/[a-z][a-z-]+"
 )
 HTTP_ERRORS = (400, 401, 403, 404, 409, 413, 422, 500, 503)
 
 
 def find_sources() -> Iterator[Path]:
-    for folder in ("targets/kubernetes", "targets/local", "engine", "plan", "api", "cli"):
+    for folder in ("targets/kubernetes", "targets/local", "engine", "plan", "manifest", "api", "cli"):
         yield from sorted((ROOT / "src" / "ks_universal" / folder).rglob("*.py"))
 
 

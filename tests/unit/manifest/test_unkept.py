@@ -32,11 +32,11 @@ def test_nothing_is_said_of_a_release_without_wishes(flavor: Flavor) -> None:
 
 def test_what_a_migration_depends_on_comes_after_helms_hooks() -> None:
     rendered = release(pgbouncer=app(), web=app({"name": "up", "args": ["up"], "dependsOn": ["pgbouncer"]}))
-    (problem,) = find_unkept(rendered, HELM)
+    problem, _ = find_unkept(rendered, HELM)
     assert problem.message == (
         "Helm runs Job/web-migrations-up before it makes Deployment/pgbouncer, on which it depends"
     )
-    assert codes(rendered, ARGOCD) == []
+    assert codes(rendered, ARGOCD) == ["migrations-when"]
     assert codes(rendered, PLAIN) == ["order", "depends-on"]
 
 
@@ -49,13 +49,36 @@ def test_a_rollout_that_depends_on_another_is_not_ordered_by_helm() -> None:
 def test_helm_has_all_wait_for_all_migrations(wish: Any, *, found: bool) -> None:
     api = app("schema") if wish == ["api"] else app()
     rendered = release(web=app("schema"), api=api, docs=app() | {"waitForMigrations": wish})
-    assert ("wait-for-migrations" in codes(rendered, HELM)) is found
-    assert codes(rendered, ARGOCD) == []
+    assert [("wait-for-migrations" in codes(rendered, flavor)) for flavor in (HELM, ARGOCD)] == [found, False]
 
 
 def test_a_post_migration_waits_for_no_old_pod() -> None:
     rendered = release(web=app({"name": "late", "args": ["x"], "phase": "post"}))
-    assert (codes(rendered, HELM), codes(rendered, ARGOCD)) == (["post-phase"], ["post-phase"])
+    assert [codes(rendered, flavor) for flavor in (HELM, ARGOCD)] == [["post-phase", "migrations-when"]] * 2
+
+
+@pytest.mark.parametrize("when", ["changed", "image"])
+def test_when_hooks_run_migrations_whatever_has_changed(when: str) -> None:
+    web = app("schema", {"name": "late", "args": ["x"], "phase": "post"})
+    web["migrations"]["when"] = when
+    rendered = release(web=web)
+    for flavor, words in (
+        (HELM, "Helm runs migrations in each upgrade"),
+        (ARGOCD, "Argo CD runs migrations in each sync"),
+    ):
+        problem = find_unkept(rendered, flavor)[-1]
+        assert problem.code == "flavor/migrations-when"
+        jobs = ("Job/web-migrations-schema", "Job/web-migrations-late")
+        told = ", ".join(f"{job} ('when: {when}')" for job in jobs)
+        assert problem.message == f"{words}, whatever has changed: {told}"
+    assert "migrations-when" not in codes(rendered, PLAIN)
+
+
+def test_when_always_is_what_hooks_do_and_applying_does_not() -> None:
+    web = app("schema")
+    web["migrations"]["when"] = "always"
+    rendered = release(web=web)
+    assert [codes(rendered, flavor) for flavor in Flavor] == [["order", "migrations-when"], [], []]
 
 
 def test_jobs_that_are_awaited_or_run_once() -> None:
