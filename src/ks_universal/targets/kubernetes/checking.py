@@ -20,6 +20,7 @@ from ks_universal.targets.kubernetes.crossings import REPLICAS, find_conflict, h
 from ks_universal.targets.kubernetes.field_owners import read_field
 from ks_universal.targets.kubernetes.missing_references import find_missing
 from ks_universal.targets.kubernetes.one_off_jobs import is_replaced, without_identity
+from ks_universal.targets.kubernetes.own_objects import find_strangers
 from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, is_as_applied
 from ks_universal.targets.kubernetes.pauses import apply_or_resume, find_pause
 from ks_universal.targets.kubernetes.refusals import Refusal, is_lasting
@@ -114,6 +115,8 @@ async def _try_step(client: Client, step: Step, situation: Situation) -> Trial:
     if foreign is not None and not force:
         return Trial(problem=foreign)
     if isinstance(step, Migrate):
+        for stranger in await find_strangers(client.of(body), step.staged):
+            return Trial(problem=stranger)
         tried = await _try_renamed(client, body, step.digest, force=force)
         return Trial(problem=tried if isinstance(tried, Problem) else await _try_pod(client, body))
     marked = build_applied(existing, step.body, owner)

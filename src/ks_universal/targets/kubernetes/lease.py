@@ -18,12 +18,14 @@ from typing import Any
 import httpx2
 import msgspec
 
+from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, LockAwaited
-from ks_universal.errors import KsUniversalError, LockedError, LockLostError
+from ks_universal.errors import KsUniversalError, LockedError, LockLostError, TargetError
 from ks_universal.targets.accounts import name_user
 from ks_universal.targets.kubernetes.client import FIELD_MANAGER, Client, read_object
 from ks_universal.targets.kubernetes.clock import now_s
 from ks_universal.targets.kubernetes.kinds import LEASE
+from ks_universal.targets.kubernetes.own_objects import describe_stranger, is_managed, read_if_allowed
 from ks_universal.targets.kubernetes.refusals import Refusal
 
 Json = dict[str, Any]
@@ -133,7 +135,7 @@ class Lease:
 
     async def _try_acquire(self) -> Holder | None:
         """Take the lease where it is free or has expired; else say who holds it."""
-        lease, server_now = await _read(self._client, self._release)
+        lease, server_now = await _read_to_write(self._client, self._release)
         if lease is not None and (holder := read_holder(lease, server_now)) and holder.left_s > 0:
             return holder
         now = _write_time()
@@ -206,6 +208,8 @@ class Lease:
         lease, server_now = await _read(self._client, self._release)
         if lease is None:
             return LockLostError(self._release, "its Lease was deleted, or its namespace", is_taken=False)
+        if not is_managed(lease):
+            return LockLostError(self._release, "its Lease was deleted, and another's has its name", is_taken=False)
         holder = read_holder(lease, server_now)
         if holder is None:
             free = "another run took it over and has ended, or somebody broke it with 'unlock --force'; it is free now"
@@ -230,7 +234,13 @@ class Lease:
 async def read_lock(client: Client, release: str) -> Holder | None:
     """Read who holds a release; None when nobody does."""
     lease, server_now = await _read(client, release)
-    return None if lease is None else read_holder(lease, server_now)
+    return None if lease is None or not is_managed(lease) else read_holder(lease, server_now)
+
+
+async def find_stranger_lock(client: Client, release: str) -> Problem | None:
+    """Find the Lease of another that has the name of the release's; None also where the role may not read Leases."""
+    lease = await read_if_allowed(client, LEASE, lease_name(release))
+    return None if lease is None or is_managed(lease) else describe_stranger(lease)
 
 
 async def break_lock(client: Client, release: str, *, force: bool = False) -> Holder | None:
@@ -239,7 +249,7 @@ async def break_lock(client: Client, release: str, *, force: bool = False) -> Ho
     Raises LockedError while the lease is valid, for its holder may be at work, unless `force`: then a holder that does
     live finds its lock lost, and writes nothing more.
     """
-    lease, server_now = await _read(client, release)
+    lease, server_now = await _read_to_write(client, release)
     holder = None if lease is None else read_holder(lease, server_now)
     if lease is None or holder is None:
         return None
@@ -247,6 +257,21 @@ async def break_lock(client: Client, release: str, *, force: bool = False) -> Ho
         raise LockedError(release, str(holder))
     await client.replace(LEASE, {**lease, "spec": {"leaseDurationSeconds": lease["spec"]["leaseDurationSeconds"]}})
     return holder
+
+
+async def remove_lock(client: Client, release: str) -> None:
+    """Delete the Lease of a release."""
+    lease, _ = await _read_to_write(client, release)
+    if lease is not None:
+        await client.delete(LEASE, lease_name(release), uid=lease["metadata"]["uid"])
+
+
+async def _read_to_write(client: Client, release: str) -> tuple[Json | None, datetime]:
+    """Read the Lease as `_read` does. Raises TargetError where it is another's: no command changes it."""
+    lease, server_now = await _read(client, release)
+    if lease is not None and not is_managed(lease):
+        raise TargetError(describe_stranger(lease))
+    return lease, server_now
 
 
 async def _read(client: Client, release: str) -> tuple[Json | None, datetime]:

@@ -40,13 +40,10 @@ def find_foreign(live: Json | None, owner: Owner) -> Problem | None:
     if live is None or belongs_to(live, owner):
         return None
     metadata = live["metadata"]
-    labels = metadata.get("labels") or {}
-    other = labels.get(MANAGED_BY) or _first_manager(live)
-    instance = f" for {labels[INSTANCE]}" if INSTANCE in labels else ""
     place = "" if metadata.get("namespace", owner.namespace) == owner.namespace else f" in {metadata['namespace']}"
     return Problem(
         "kubernetes/foreign-object",
-        f"{live['kind']}/{metadata['name']}{place} exists and was made by {other}{instance}",
+        f"{live['kind']}/{metadata['name']}{place} exists and was made by {name_maker(live)}",
         hint="take it over with --take-ownership, or give yours another name",
     )
 
@@ -87,9 +84,12 @@ def contains(live: object, wanted: object) -> bool:
     return live == wanted
 
 
-def _first_manager(live: Json) -> str:
+def name_maker(live: Json) -> str:
+    """Say who made an object: by its labels, else by who manages its fields."""
+    labels = live["metadata"].get("labels") or {}
     managers = live["metadata"].get("managedFields") or [{}]
-    return str(managers[0].get("manager") or "somebody")
+    maker = labels.get(MANAGED_BY) or managers[0].get("manager") or "somebody"
+    return f"{maker} for {labels[INSTANCE]}" if INSTANCE in labels else str(maker)
 
 
 def digest(body: Json) -> str:

@@ -11,6 +11,7 @@ import base64
 import contextlib
 import gzip
 import hashlib
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -22,7 +23,8 @@ from ks_universal.errors import TargetError
 from ks_universal.plan.records import FORMAT, Outcome, Revision, StepRecord
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, SECRET
+from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, SECRET, Kind
+from ks_universal.targets.kubernetes.own_objects import find_strangers, write_own
 from ks_universal.targets.kubernetes.refusals import Refusal
 
 Json = dict[str, Any]
@@ -48,6 +50,8 @@ class Records:
         self._pending: Revision | None = None
         self._shown: tuple[int, tuple[Outcome, ...]] | None = None
         self._begun: int | None = None
+        self._uids: dict[tuple[str, str], str] = {}
+        self._own_name = re.compile(rf"ks-universal\.{re.escape(release)}\.v\d+(\.manifests)?(\.[0-9a-f]{{12}}\.\d+)?")
         self.problems: tuple[Problem, ...] = ()
         """What could not be read, when it was read last."""
 
@@ -57,21 +61,20 @@ class Records:
         What cannot be read is left out, and is among `problems`: a warning where the ConfigMap has stood in for it.
         """
         try:
-            listing = await self._client.list(SECRET, labels=self._selector("record"), fields=f"type={TYPE}")
+            secrets = await self._list(SECRET, self._selector("record"))
         except Refusal as refusal:
             if refusal.code != 403:
                 raise
             return await self._read_shown()
-        names = [item["metadata"]["name"] for item in listing.items if _is_head(item)]
-        payloads = _join(listing.items)
+        names = [item["metadata"]["name"] for item in secrets if _is_head(item)]
+        payloads = _join(secrets)
         found = [await self._read_one(name, payloads.get(name)) for name in names]
         return self._note(found)
 
     async def read_manifests(self, number: int) -> Rendered | None:
         """Read what a revision was made of; None where its record is gone."""
         selector = f"{self._selector('manifests')},{_REVISION}={number}"
-        listing = await self._client.list(SECRET, labels=selector, fields=f"type={TYPE}")
-        for name, payload in _join(listing.items).items():
+        for name, payload in _join(await self._list(SECRET, selector)).items():
             try:
                 return _decode(_unpack(payload), Rendered)
             except _Unreadable as error:
@@ -93,12 +96,17 @@ class Records:
             await self._write(latest.number, "record", msgspec.json.encode(latest))
             await self._show(latest)
 
+    async def find_strangers(self, number: int) -> list[Problem]:
+        """Find the objects of others that have the names of those that a revision is kept in."""
+        heads = {"record": "Secret", "manifests": "Secret", "outcome": "ConfigMap"}
+        return await find_strangers(
+            self._client,
+            ({"kind": kind, "metadata": self._build_metadata(number, content)} for content, kind in heads.items()),
+        )
+
     async def remove_all(self) -> None:
         """Remove all records of the release."""
-        for kind in (SECRET, CONFIG_MAP):
-            listing = await self._client.list(kind, labels=f"{_RELEASE}={self._release}")
-            for item in listing.items:
-                await self._client.delete(kind, item["metadata"]["name"])
+        await self._delete(f"{_RELEASE}={self._release}")
 
     async def _begin(self, number: int, rendered: Rendered | None) -> None:
         """Make place for a new revision, and keep what it is made of."""
@@ -112,14 +120,12 @@ class Records:
         packed = gzip.compress(payload, 6, mtime=0)
         digest = hashlib.sha256(packed).hexdigest()[:12]
         parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]
-        head = self._name(number) if content == "record" else f"{self._name(number)}.{content}"
         for index in reversed(range(len(parts))):
-            name = head if index == 0 else f"{head}.{digest}.{index}"
+            part = "" if index == 0 else f".{digest}.{index}"
             annotations = {_PARTS: str(len(parts)), _DIGEST: digest}
-            metadata = {"name": name, "labels": self._labels(number, content), "annotations": annotations}
+            metadata = {**self._build_metadata(number, content, part), "annotations": annotations}
             data = {f"part{index}": base64.b64encode(parts[index]).decode()}
-            body = {"apiVersion": "v1", "kind": "Secret", "type": TYPE, "metadata": metadata, "data": data}
-            await self._client.apply(SECRET, body, force=True)
+            await self._put({"apiVersion": "v1", "kind": "Secret", "type": TYPE, "metadata": metadata, "data": data})
 
     async def _show(self, revision: Revision) -> None:
         """Write the ConfigMap: when the run begins, a migration begins or ends, and the run's outcome is known."""
@@ -127,14 +133,16 @@ class Records:
         if self._shown == outcomes:
             return
         self._shown = outcomes
-        metadata = {"name": self._name(revision.number), "labels": self._labels(revision.number, "outcome")}
+        metadata = self._build_metadata(revision.number, "outcome")
         data = {"revision.json": write_shown(revision)}
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
-        await self._client.apply(CONFIG_MAP, body, force=True)
+        await self._put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+
+    async def _put(self, body: Json) -> None:
+        key = body["kind"], body["metadata"]["name"]
+        self._uids[key] = await write_own(self._client, body, self._uids.get(key))
 
     async def _read_shown(self) -> tuple[Revision, ...]:
-        listing = await self._client.list(CONFIG_MAP, labels=self._selector("outcome"))
-        return self._note([_read_copy(item) for item in listing.items])
+        return self._note([_read_copy(item) for item in await self._list(CONFIG_MAP, self._selector("outcome"))])
 
     async def _read_one(self, name: str, payload: bytes | None) -> Revision | Problem | tuple[Revision, Problem]:
         """Read a revision; where its Secret is damaged, from its ConfigMap, with a warning."""
@@ -145,7 +153,8 @@ class Records:
         copy = None
         with contextlib.suppress(TargetError):
             copy = await self._client.get(CONFIG_MAP, name)
-        told = problem if copy is None else _read_copy(copy)
+        is_ours = copy is not None and (copy["metadata"].get("labels") or {}).get(_RELEASE) == self._release
+        told = _read_copy(copy) if copy is not None and is_ours else problem
         if isinstance(told, Problem):
             return problem
         message = f"{problem.message}; what ConfigMap/{name} says is taken instead"
@@ -173,19 +182,29 @@ class Records:
         wanted = ",".join(str(number) for number in sorted(numbers))
         if not wanted:
             return
-        for kind in (SECRET, CONFIG_MAP):
-            listing = await self._client.list(kind, labels=f"{_RELEASE}={self._release},{_REVISION} in ({wanted})")
-            for item in listing.items:
-                await self._client.delete(kind, item["metadata"]["name"])
+        await self._delete(f"{_RELEASE}={self._release},{_REVISION} in ({wanted})")
 
-    def _name(self, number: int) -> str:
-        return f"ks-universal.{self._release}.v{number}"
+    async def _delete(self, selector: str) -> None:
+        for kind in (SECRET, CONFIG_MAP):
+            for item in await self._list(kind, selector):
+                await self._client.delete(kind, item["metadata"]["name"], uid=item["metadata"]["uid"])
+
+    async def _list(self, kind: Kind, selector: str) -> list[Json]:
+        """List what is of the record. Copies that somebody has made under other names have its labels, too."""
+        fields = f"type={TYPE}" if kind is SECRET else None
+        listing = await self._client.list(kind, labels=selector, fields=fields)
+        return [item for item in listing.items if self._own_name.fullmatch(item["metadata"]["name"])]
 
     def _selector(self, content: str) -> str:
         return f"{_RELEASE}={self._release},{_CONTENT}={content}"
 
-    def _labels(self, number: int, content: str) -> dict[str, str]:
-        return {_RELEASE: self._release, _REVISION: str(number), _CONTENT: content}
+    def _build_metadata(self, number: int, content: str, part: str = "") -> Json:
+        """Give the name and the labels of an object of the record."""
+        of_content = ".manifests" if content == "manifests" else ""
+        return {
+            "name": f"ks-universal.{self._release}.v{number}{of_content}{part}",
+            "labels": {_RELEASE: self._release, _REVISION: str(number), _CONTENT: content},
+        }
 
 
 def write_shown(revision: Revision) -> str:

@@ -4,8 +4,9 @@ from typing import Any
 
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, JOB, SECRET
+from ks_universal.targets.kubernetes.kinds import JOB
 from ks_universal.targets.kubernetes.observer import Observer
+from ks_universal.targets.kubernetes.own_objects import write_own
 from ks_universal.targets.kubernetes.ownership import annotate
 from ks_universal.targets.kubernetes.pods import condition, is_finished, owner
 
@@ -40,7 +41,7 @@ async def start_job(client: Client, step: Migrate, marks: dict[str, str], job: J
     if not job["spec"].get("suspend"):
         return job
     for body in step.staged:
-        await client.apply({"ConfigMap": CONFIG_MAP, "Secret": SECRET}[body["kind"]], _owned(body, job), force=True)
+        await write_own(client, _owned(body, job))
     body = _body(step, marks, suspended=False)
     body["spec"]["backoffLimit"] = job["spec"]["backoffLimit"]
     return await client.apply(JOB, body)

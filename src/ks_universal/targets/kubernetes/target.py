@@ -26,8 +26,15 @@ from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.image_ids import find_moved
 from ks_universal.targets.kubernetes.job_states import await_end, read_job_states, without_logs
 from ks_universal.targets.kubernetes.jobs import JobRun
-from ks_universal.targets.kubernetes.kinds import JOB, LEASE, NAMESPACE, Kind
-from ks_universal.targets.kubernetes.lease import Holder, Lease, break_lock, lease_name, read_lock
+from ks_universal.targets.kubernetes.kinds import JOB, NAMESPACE, Kind
+from ks_universal.targets.kubernetes.lease import (
+    Holder,
+    Lease,
+    break_lock,
+    find_stranger_lock,
+    read_lock,
+    remove_lock,
+)
 from ks_universal.targets.kubernetes.live import read_live, read_secrets
 from ks_universal.targets.kubernetes.live_log import LiveLog, build_live_mask
 from ks_universal.targets.kubernetes.observer import Observer
@@ -141,7 +148,14 @@ class KubernetesTarget:
         self.changes = tuple(trial.change for trial in trials if trial.change is not None)
         helm = warn_of_helm(self._live.values(), self._owner) if self._options.take_ownership else ()
         found = [problem for trial in trials for problem in (trial.warning, trial.problem) if problem is not None]
-        return tuple(dict.fromkeys((*helm, *found)))
+        return tuple(dict.fromkeys((*await self._find_strangers(plan.revision), *helm, *found)))
+
+    async def _find_strangers(self, number: int) -> list[Problem]:
+        """Find what others have of the names of the release's lock and of a revision's record."""
+        lock, record = await asyncio.gather(
+            find_stranger_lock(self._client, self._release), self._records.find_strangers(number)
+        )
+        return [*(() if lock is None else (lock,)), *record]
 
     async def apply(self, step: Apply, emit: Emit) -> None:
         """Apply the object, unless it is known to be as given."""
@@ -310,7 +324,7 @@ class KubernetesTarget:
             async with self._lock(emit, wait=False):
                 if (await self._records.read())[-1:] == (last,):
                     await self._records.remove_all()
-                    await self._client.delete(LEASE, lease_name(self._release))
+                    await remove_lock(self._client, self._release)
 
     async def build_roles(self, rendered: Rendered) -> tuple[Json, ...]:
         """Build the smallest Roles with which a deploy of these objects works: one in each of their namespaces."""
