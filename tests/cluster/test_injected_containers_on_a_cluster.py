@@ -3,16 +3,19 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cluster_release import Events, Json, migrate, release, sh, wait_until
-from deploying import items, kubectl
-from ks_universal.engine.events import AttemptEnded, AttemptStarted, Waited
+from deploying import deploy, items, kubectl
+from ks_universal.engine.events import AttemptEnded, AttemptStarted, ObjectChanged, RunEnded, Waited
 from ks_universal.errors import MigrationFailed
-from ks_universal.plan.records import Attempt
+from ks_universal.plan.records import Attempt, JobRecord, Outcome, StepRecord
 from ks_universal.plan.steps import Migrate
-from ks_universal.targets.kubernetes import attempts
+from ks_universal.resources.objects import Identity
+from ks_universal.targets.kubernetes import attempts, injected, job_watch
 from ks_universal.targets.kubernetes.injected import has_been_ended
 from ks_universal.targets.kubernetes.kinds import JOB, POD
 from ks_universal.targets.kubernetes.pods import is_finished
@@ -21,6 +24,17 @@ PROXY: Json = {"name": "mesh-proxy", "image": "pause:local"}
 UNKIND = sh("trap 'exit 1' TERM; while :; do sleep 0.1; done", "mesh-proxy")
 SOON_DONE = sh("sleep 3", "mesh-proxy")
 BROKEN = sh("sleep 1; exit 4", "mesh-proxy")
+MIGRATION = """
+deployments:
+  app:
+    replicas: 0
+    migrations: {enabled: true, args: ["-c", "echo migrated"], backoffLimit: 1}
+    containers: {main: {image: busybox, imageTag: local, command: [sh]}}
+"""
+
+
+class Killed(BaseException):
+    """What no `except` of the program takes."""
 
 
 @pytest.fixture
@@ -144,3 +158,91 @@ def test_resume_finds_that_a_migration_had_succeeded_that_was_stopped_for_what_w
     _, events, failure = run(mesh, step)  # of the same revision, which nobody has recorded
     assert (failure, events.lines()) == (None, [])
     assert pods_of_it(mesh) == []
+
+
+JOBS = """
+jobs:
+  seed:
+    wait: true
+    backoffLimit: 2
+    restartPolicy: {policy}
+    terminationGracePeriodSeconds: 1
+    containers: {{main: {{image: busybox, imageTag: local, command: [sh, -c, "{script}"]}}}}
+"""
+
+
+@pytest.mark.parametrize("policy", ["Never", "OnFailure"])
+def test_a_job_that_ended_with_0_has_succeeded_whatever_was_injected(mesh: str, tmp_path: Path, policy: str) -> None:
+    inject(mesh, UNKIND)
+    values = JOBS.format(policy=policy, script="echo seeded")
+    revision, events = deploy(mesh, values, tmp_path)
+    assert revision.outcome is Outcome.SUCCEEDED, revision.failures
+    (job,) = revision.jobs.values()
+    assert isinstance(job, JobRecord)
+    assert (job.outcome, [attempt.exit_code for attempt in job.attempts]) == (Outcome.SUCCEEDED, [0])
+    (ended,) = events.of(AttemptEnded)
+    assert [cause.code for cause in ended.attempt.causes] == ["kubernetes/injected-container"]
+    (before,) = items(mesh, JOB)
+    again, events = deploy(mesh, values, tmp_path)
+    assert (again.outcome, events.of(AttemptStarted), pods_of_it(mesh)) == (Outcome.SUCCEEDED, [], [])
+    assert [change.change for change in events.of(ObjectChanged)] == ["unchanged"]
+    (after,) = items(mesh, JOB)
+    assert (after["metadata"]["uid"], after["spec"]) == (before["metadata"]["uid"], before["spec"])
+    (state,) = events.of(RunEnded)[0].jobs
+    assert (state.record.outcome, state.waits_for, state.problems) == (Outcome.SUCCEEDED, "", ())
+
+
+def test_a_job_of_several_pods_whose_first_does_not_end_fails_with_what_keeps_it(mesh: str, tmp_path: Path) -> None:
+    inject(mesh, PROXY)
+    values = JOBS.format(policy="Never", script="echo seeded") + "    completions: 2\n"
+    revision, _ = deploy(mesh, values, tmp_path)
+    (failure,) = revision.failures
+    (cause,) = failure.causes
+    assert (cause.code, str(cause.severity)) == ("kubernetes/injected-container", "error")
+    assert "so that no other begins: mesh-proxy runs on in it" in cause.message
+
+
+@pytest.mark.parametrize("kind", ["migration", "job"])
+def test_resume_a_run_killed_when_it_had_stopped_what_was_injected_records_the_attempt(
+    mesh: str, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill when the Job has been suspended: what it did is known only there."""
+    inject(mesh, UNKIND)
+    values = JOBS.format(policy="Never", script="echo seeded") if kind == "job" else MIGRATION
+
+    async def stop_and_die(*arguments: Any) -> None:
+        await stop(*arguments)
+        raise Killed
+
+    stop = injected.stop_succeeded
+    monkeypatch.setattr(job_watch, "stop_succeeded", stop_and_die)
+    with pytest.raises(BaseExceptionGroup) as caught:
+        deploy(mesh, values, tmp_path)
+    assert caught.group_contains(Killed, depth=1)
+    monkeypatch.setattr(job_watch, "stop_succeeded", stop)
+    wait_until(lambda: pods_of_it(mesh) == [])
+    revision, events = deploy(mesh, values, tmp_path)
+    assert (revision.outcome, events.lines()) == (Outcome.SUCCEEDED, [])
+    (record,) = revision.jobs.values() if kind == "job" else revision.steps
+    assert isinstance(record, JobRecord | StepRecord)
+    (attempt,) = record.attempts
+    assert (record.outcome, attempt.exit_code) == (Outcome.SUCCEEDED, 0)
+    assert list(attempt.image_ids) == ["busybox:local"]
+    assert [cause.code for cause in attempt.causes] == ["kubernetes/injected-container"]
+
+
+def test_who_looks_on_reads_the_container_that_migrates_and_not_what_was_injected(mesh: str) -> None:
+    inject(mesh, sh("trap 'exit 0' TERM; while :; do echo noise; sleep 0.2; done", "mesh-proxy"))
+    lines: list[str] = []
+
+    async def main() -> None:
+        async with release(mesh) as (target, events), release(mesh) as (looker, _):
+            running = asyncio.create_task(target.migrate(migrate(sh("echo one; sleep 4; echo two")), events.append))
+            while not events.of(AttemptStarted):
+                await asyncio.sleep(0.1)
+            async with asyncio.timeout(60):
+                assert await looker.follow_log(Identity("Job", mesh, "app-migrations"), lines.append)
+                await running
+
+    asyncio.run(main())
+    assert lines == ["one", "two"]

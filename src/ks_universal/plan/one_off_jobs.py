@@ -14,7 +14,7 @@ from ks_universal.model.migrations import Phase
 from ks_universal.model.workloads import JobWhen
 from ks_universal.plan.records import JobRecord, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, Migrate, RunJob, SkippedJob
-from ks_universal.resources.metadata import INSTANCE, JOB_DIGEST
+from ks_universal.resources.metadata import INSTANCE, JOB_DIGEST, SUCCEEDED
 from ks_universal.resources.objects import Identity, Json, Migration, OneOff, Resource, identity
 
 _BACKOFF_LIMIT = 6
@@ -53,6 +53,8 @@ def list_jobs(revision: Revision) -> dict[Identity, JobRecord]:
 
 def read_job_end(body: Json) -> tuple[Outcome, datetime | None]:
     """Read how and when a live Job ended; RUNNING, None while it has not."""
+    if SUCCEEDED in (body["metadata"].get("annotations") or {}):
+        return Outcome.SUCCEEDED, None
     for condition in body.get("status", {}).get("conditions") or ():
         if condition["type"] in _ENDS and condition["status"] == "True":
             return _ENDS[condition["type"]], datetime.fromisoformat(condition["lastTransitionTime"])

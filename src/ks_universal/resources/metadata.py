@@ -15,6 +15,8 @@ VERSION = "app.kubernetes.io/version"
 CONFIG_DIGEST = "ks-universal.io/config-digest"
 JOB_DIGEST = "ks-universal.io/job-digest"
 """Of what a Job runs: its pods cannot be changed, so one with another digest replaces it."""
+SUCCEEDED = "ks-universal.io/succeeded"
+"""Of a Job whose work is done and which was stopped, for it would not have ended by itself; it will never say so."""
 
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?").fullmatch
 

@@ -93,6 +93,11 @@ class PodAttempt:
         return max(0.0, self._held_since_s + _HELD_S - now_s()) if self._held and self._held_since_s else None
 
     @property
+    def succeeds(self) -> bool:
+        """Whether the work has succeeded."""
+        return has_succeeded(self.pod)
+
+    @property
     def fails_beside_its_work(self) -> bool:
         """Whether the work has succeeded, and the pod does not, by what was injected."""
         return fails_beside_its_work(self.pod, self._injected)

@@ -19,7 +19,7 @@ from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.crossings import REPLICAS, find_conflict, harden, soften
 from ks_universal.targets.kubernetes.field_owners import read_field
 from ks_universal.targets.kubernetes.missing_references import find_missing
-from ks_universal.targets.kubernetes.one_off_jobs import is_replaced, without_identity
+from ks_universal.targets.kubernetes.one_off_jobs import is_done, is_replaced, without_identity
 from ks_universal.targets.kubernetes.own_objects import find_strangers
 from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, is_as_applied
 from ks_universal.targets.kubernetes.pauses import apply_or_resume, find_pause
@@ -146,7 +146,7 @@ async def _try_anew(client: Client, marked: Json) -> Trial:
 
 async def _try_change(client: Client, marked: Json, existing: Json | None, situation: Situation) -> Trial:
     subject = identity(marked)
-    if is_as_applied(existing, marked):
+    if is_as_applied(existing, marked) or is_done(existing, marked):
         return Trial(ObjectChange(identity=subject, change="unchanged"))
     if existing is not None and is_replaced(existing, marked):
         tried = await _try_renamed(client, marked, find_job_digest(marked) or "", force=situation.force)

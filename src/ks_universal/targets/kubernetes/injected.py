@@ -3,10 +3,14 @@
 A Job's pod ends when all of its containers have, so that such a one keeps a Job from its end for ever.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
+import msgspec
+
 from ks_universal.diagnostics import Problem, Severity
+from ks_universal.plan.records import Attempt
+from ks_universal.resources.metadata import SUCCEEDED
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import JOB
 from ks_universal.targets.kubernetes.pods import (
@@ -19,9 +23,6 @@ from ks_universal.targets.kubernetes.pods import (
 from ks_universal.targets.kubernetes.staging import may_run
 
 Json = dict[str, Any]
-
-SUCCEEDED = "ks-universal.io/succeeded"
-"""The annotation of a Job whose work is done and which was stopped, for it would not end by itself."""
 
 
 def list_injected(pod: Json, template: Json) -> tuple[str, ...]:
@@ -86,10 +87,16 @@ def describe_held(names: tuple[str, ...]) -> Problem:
         f" ever: {'they were' if several else 'it was'} ended"
     )
     hint = (
-        "keep a mesh away by migrations.labels or migrations.annotations (sidecar.istio.io/inject: 'false',"
-        " linkerd.io/inject: disabled), or have it inject a native sidecar"
+        "keep a mesh away by migrations.labels or migrations.annotations, of a job by podAnnotations"
+        " (sidecar.istio.io/inject: 'false', linkerd.io/inject: disabled), or have it inject a native sidecar"
     )
     return Problem("kubernetes/injected-container", message, hint=hint, severity=Severity.WARNING)
+
+
+def describe_unending(names: tuple[str, ...]) -> Problem:
+    """Say that a Job of several pods does not come to its next one: to end this one would count as its failure."""
+    message = f"its pod has done its work, and does not end, so that no other begins: {', '.join(names)} runs on in it"
+    return msgspec.structs.replace(describe_held(names), message=message, severity=Severity.ERROR)
 
 
 def has_been_ended(job: Json) -> bool:
@@ -97,13 +104,38 @@ def has_been_ended(job: Json) -> bool:
     return SUCCEEDED in (job["metadata"].get("annotations") or {})
 
 
-async def stop_succeeded(client: Client, job: Json) -> None:
+def read_attempts(job: Json) -> tuple[Attempt, ...]:
+    """Read the attempts of a Job that was stopped so, without their logs; none where an older version has done it."""
+    try:
+        return msgspec.json.decode(job["metadata"]["annotations"][SUCCEEDED], type=tuple[Attempt, ...])
+    except msgspec.DecodeError:
+        return ()
+
+
+def _write_attempts(attempts: Iterable[Attempt]) -> str:
+    """Write attempts without anything that may quote a log: nothing of it is masked yet."""
+    brief = [
+        Attempt(
+            number=attempt.number,
+            started=attempt.started,
+            duration_s=attempt.duration_s,
+            exit_code=attempt.exit_code,
+            causes=attempt.causes if attempt.exit_code == 0 else (),
+            image_ids=attempt.image_ids,
+        )
+        for attempt in attempts
+    ]
+    return msgspec.json.encode(brief).decode()
+
+
+async def stop_succeeded(client: Client, job: Json, attempts: Iterable[Attempt]) -> None:
     """Have the controller end the pods of a Job whose work is done, and make no other; the Job stays for reading.
 
-    A container that is told to stop may end with an error, which the controller counts as a failure of the pod.
+    Its attempts are noted on it: who is killed now may not have recorded them, and the pods go. A container that is
+    told to stop may end with an error, which the controller counts as a failure of the pod.
     """
     patch = {
-        "metadata": {"annotations": {SUCCEEDED: "true"}},
+        "metadata": {"annotations": {SUCCEEDED: _write_attempts(attempts)}},
         "spec": {"suspend": True, "backoffLimit": job["spec"]["backoffLimit"] + 1},
     }
     if may_run(job) and not has_been_ended(job):

@@ -15,6 +15,7 @@ from ks_universal.plan.steps import RunJob
 from ks_universal.resources.objects import Identity, identity
 from ks_universal.targets.kubernetes.attempts import Attempts, PodAttempt
 from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.injected import describe_unending, has_been_ended, read_attempts
 from ks_universal.targets.kubernetes.job_watch import End, Ended, JobWatch, Stuck
 from ks_universal.targets.kubernetes.kinds import EVENT, JOB, POD
 from ks_universal.targets.kubernetes.observer import Observer
@@ -62,6 +63,8 @@ def _explain_end(end: Ended, attempts: Attempts, events: Iterable[Json], *, is_e
     causes = attempts.causes or (() if attempts.last is None else attempts.last.explain_restarts())
     if end.end is End.GONE and not is_exhausted:  # else its ttl has removed it
         return (*causes, describe_loss(JOB, end.job["metadata"]["name"]))
+    if end.end is End.HELD and attempts.last is not None and attempts.last.succeeds:
+        return (describe_unending(attempts.find_held(end.job)),)
     return (*causes, *_read_verdict(end.job, causes, events))
 
 
@@ -111,7 +114,8 @@ async def _read_state(
         return JobState(identity=subject, record=record)  # its pods were seen to end, its condition is a second late
     own = sorted((pod for pod in pods if owner(pod)[2] == job["metadata"]["uid"]), key=created)
     finished = [pod for pod in own if is_finished(pod)]
-    attempts = await _read_attempts(client, job, finished, with_logs=with_logs)
+    noted = read_attempts(job) if has_been_ended(job) else ()
+    attempts = noted or await _read_attempts(client, job, finished, with_logs=with_logs)
     record = msgspec.structs.replace(record, outcome=outcome, ended=ended, attempts=attempts)
     running = [pod for pod in own if not is_finished(pod)]
     waits_for = _find_wait(job, running) if outcome is Outcome.RUNNING else ""

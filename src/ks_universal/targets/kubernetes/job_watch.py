@@ -99,7 +99,7 @@ class JobWatch:
 
     async def stop_succeeded(self, job: Json) -> None:
         """Have the pods of a Job whose work is done ended, and no other made; returns when they are gone."""
-        await stop_succeeded(self._client, job)
+        await stop_succeeded(self._client, job, self.attempts.ended)
         with self._observer.follow(self._topic) as changed:
             while running := [pod for pod in self._observer.pods(self._topic) if not is_finished(pod)]:
                 self.say(describe_wait(running[-1]) if is_stopping(running[-1]) else "its pod to be told to stop")

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.events import Emit, StopFailed
+from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, StopFailed
 from ks_universal.engine.finishing import finish
 from ks_universal.errors import KsUniversalError, MigrationFailed, TargetError
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.attempts import PodAttempt
 from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.injected import has_been_ended
+from ks_universal.targets.kubernetes.injected import has_been_ended, read_attempts
 from ks_universal.targets.kubernetes.job_watch import End, Ended, JobWatch, Stuck, await_change
 from ks_universal.targets.kubernetes.kinds import JOB
 from ks_universal.targets.kubernetes.observer import Observer, Topic
@@ -69,7 +69,7 @@ class JobRun:
                 self.job = await self._take_up_or_create()
                 if has_been_ended(self.job):
                     await self._watch.stop_succeeded(self.job)
-                    return self._attempts.ended
+                    return self._take_over(read_attempts(self.job))
                 while not await self._follow(self.job):
                     self.job = await self._begin_again(self.job)
                 return self._attempts.ended
@@ -97,6 +97,13 @@ class JobRun:
             await remove_job(self._client, self._observer, job)
         await self._await_no_pods()
         return await make_job(self._client, self._step, self._marks)
+
+    def _take_over(self, attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+        """Tell of attempts that a run has made which was killed before it could record them."""
+        for attempt in attempts:
+            self._emit(AttemptStarted(step=self._step.id, number=attempt.number, resumed=True))
+            self._emit(AttemptEnded(step=self._step.id, attempt=attempt))
+        return attempts
 
     def _is_ours(self, job: Json) -> bool:
         """Tell whether the Job runs what the step says: now, or to an end that this run has yet to note."""

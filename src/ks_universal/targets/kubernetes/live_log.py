@@ -8,6 +8,7 @@ import httpx2
 
 from ks_universal.engine.masking import Mask
 from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.injected import has_been_ended
 from ks_universal.targets.kubernetes.kinds import POD, SECRET
 from ks_universal.targets.kubernetes.live import read_secrets
 from ks_universal.targets.kubernetes.logs import LogReader
@@ -44,10 +45,10 @@ class LiveLog:
             while (job := self._observer.job(self._job)) is not None:
                 changed.clear()
                 await self._learn((*secrets, *await read_secrets(self._client, [job])), job)
-                await self._follow_pods(self._observer.pods(topic))
-                if not may_run(job):  # its end may be observed before that of its last pod
+                await self._follow_pods(self._observer.pods(topic), job)
+                if has_been_ended(job) or not may_run(job):  # its end may be observed before that of its last pod
                     listing = await self._client.list(POD, labels=f"batch.kubernetes.io/job-name={self._job}")
-                    await self._follow_pods(sorted(listing.items, key=created))
+                    await self._follow_pods(sorted(listing.items, key=created), job)
                     return True
                 await changed.wait()
                 self._observer.check()
@@ -59,9 +60,10 @@ class LiveLog:
             self._mask = await asyncio.to_thread(Mask, (*secrets, job))
             self._known = secrets
 
-    async def _follow_pods(self, pods: Iterable[Json]) -> None:
+    async def _follow_pods(self, pods: Iterable[Json], job: Json) -> None:
+        """Follow the containers that the Job has: what the cluster has put into a pod may say much, and never end."""
+        containers = [container["name"] for container in job["spec"]["template"]["spec"]["containers"]]
         for pod in pods:
-            containers = [container["name"] for container in pod["spec"]["containers"]]
             await asyncio.gather(*(self._follow_container(pod, container) for container in containers))
 
     async def _follow_container(self, pod: Json, container: str) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.targets.kubernetes.client import Client
+from ks_universal.targets.kubernetes.injected import has_been_ended
 from ks_universal.targets.kubernetes.observer import Observer
 from ks_universal.targets.kubernetes.staging import remove_job
 
@@ -18,6 +19,11 @@ _MADE_BY_THE_CLUSTER = frozenset(
 def is_replaced(live: Json | None, body: Json) -> bool:
     """Tell whether applying a Job means to make another one: it is there, and runs something else."""
     return live is not None and body["kind"] == "Job" and find_job_digest(live) != find_job_digest(body)
+
+
+def is_done(live: Json | None, body: Json) -> bool:
+    """Tell whether a Job has done what `body` runs and was stopped for what was injected: to apply it undoes that."""
+    return live is not None and body["kind"] == "Job" and has_been_ended(live) and not is_replaced(live, body)
 
 
 async def remove_old_job(

@@ -38,7 +38,7 @@ from ks_universal.targets.kubernetes.lease import (
 from ks_universal.targets.kubernetes.live import read_live, read_secrets
 from ks_universal.targets.kubernetes.live_log import LiveLog, build_live_mask
 from ks_universal.targets.kubernetes.observer import Observer
-from ks_universal.targets.kubernetes.one_off_jobs import remove_old_job
+from ks_universal.targets.kubernetes.one_off_jobs import is_done, remove_old_job
 from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, home_of, is_as_applied
 from ks_universal.targets.kubernetes.pods import is_stopping
 from ks_universal.targets.kubernetes.readiness import is_settled
@@ -348,7 +348,7 @@ class KubernetesTarget:
         live = await self._await_end(client, key, wait) if key in self._terminating else self._live.get(key)
         body = build_applied(live, step.body, self._owner, moved=moved)
         again = isinstance(step, RunJob) and step.again
-        if live is not None and is_as_applied(live, body) and not again:
+        if live is not None and (is_as_applied(live, body) or is_done(live, body)) and not again:
             emit(ObjectChanged(step=step.id, identity=key, change="unchanged"))
             return live
         foreign = find_foreign(live, self._owner)
