@@ -5,7 +5,7 @@
     ├── LockedError       another run of the release is at work: wait, or show `holder`, exit 5
     ├── StoppedError      somebody stopped the release while this run waited for it: nothing was started, exit 130
     ├── MigrationFailed   a migration failed, the application is as it was: show `failure`, exit 3
-    ├── RolloutFailed     migrations succeeded, the new version did not come up: show `failure`, exit 4
+    ├── RolloutFailed     no migration failed, the new version did not come up: show `failure`, exit 4
     ├── RolloutPaused     its own values pause the new version: leave out what needs it, exit 0
     └── TargetError       the outside world refused (connection, disk, permission): show `problem`; exit 1, or in the
                           middle of a run by what was at work
@@ -94,7 +94,12 @@ class MigrationFailed(_StepError):  # noqa: N818 - named by what happened, as th
 
 
 class RolloutFailed(_StepError):  # noqa: N818 - see above
-    """An application did not become ready; `causes` also say what runs now."""
+    """An application did not become ready; `causes` also say what runs now. `is_gone`: nothing of it is there."""
+
+    def __init__(self, step: str, causes: Sequence[Problem], *, is_gone: bool = False) -> None:
+        """Keep the step's id, the causes, and whether the application is there."""
+        super().__init__(step, causes)
+        self.is_gone = is_gone
 
 
 class RolloutPaused(KsUniversalError):  # noqa: N818 - see above

@@ -231,6 +231,8 @@ def test_a_deployment_that_somebody_deletes_is_not_waited_for(namespace: str, ho
                 await client.patch(DEPLOYMENT, "app", {"metadata": {"finalizers": None}})
             return caught.value
 
-    causes = asyncio.run(main()).causes
+    failure = asyncio.run(main())
+    causes = failure.causes
     assert [cause.code for cause in causes] == ["kubernetes/deployment-deleted", "kubernetes/serving"]
+    assert failure.is_gone
     assert causes[1].message.startswith("its Deployment is ")

@@ -27,7 +27,7 @@ _VERDICTS = {
     Outcome.RUNNING: "has not ended",
     Outcome.SUCCEEDED: "is up",
     Outcome.MIGRATION_FAILED: "a migration failed",
-    Outcome.ROLLOUT_FAILED: "the migrations succeeded, but the new version did not come up",
+    Outcome.ROLLOUT_FAILED: "the new version did not come up",
     Outcome.FAILED: "failed",
     Outcome.INTERRUPTED: "was interrupted",
     Outcome.SKIPPED: "was not run",
@@ -37,7 +37,11 @@ _EXIT_CODE, _SERVING = "process/exit-code", "kubernetes/serving"
 _TIMEOUTS = frozenset(("jobs/timeout", "migrations/timeout"))
 _ON_THEIR_OWN = frozenset(("rollout", "awaitoldpods", "runjob"))
 """Kinds of steps with which a cluster goes on without this program."""
-_JOB_FAILED = "the new version is up, but a job failed"
+_FAILED_BESIDE = {
+    "runjob": "the new version is up, but a job failed",
+    "awaitoldpods": "the new version is up, but pods of the version before do not end",
+}
+"""What it means that only steps of these kinds have failed."""
 _MAY_GO_ON = (
     "  it is gone; a statement that it had sent may still be at work in its database (pg_stat_activity shows it)"
 )
@@ -56,6 +60,7 @@ class RunReport:
         self._failed_kinds: set[str] = set()
         self._skipped: list[StepSkipped] = []
         self._paused: set[str] = set()
+        self._has_migrated = False
         self._at_work: dict[str, str] = {}
         self._may_run: dict[str, Problem] = {}
         self.awaited: LockAwaited | None = None
@@ -86,12 +91,13 @@ class RunReport:
                 self._failed_kinds.clear()
                 self._skipped.clear()
                 self._paused.clear()
+                self._has_migrated = False
                 self._at_work.clear()
                 self._may_run.clear()
             case StepStarted():
                 self._at_work[event.step] = event.kind
             case StepSucceeded():
-                self._at_work.pop(event.step, None)
+                self._has_migrated |= self._at_work.pop(event.step, None) == "migrate"
             case AttemptEnded():
                 self._attempts.setdefault(event.step, []).append(event.attempt)
             case StepPaused():
@@ -134,14 +140,21 @@ class RunReport:
             yield from _problem_lines((end.unwritten,))
 
     def _judge(self, end: RunEnded) -> str:
-        if end.outcome is Outcome.ROLLOUT_FAILED and any(skipped.kind == "migrate" for skipped in self._skipped):
-            return "the new version did not come up; migrations that come after it did not run"
-        verdict = _JOB_FAILED if self._failed_kinds == {"runjob"} else self._verdicts[end.outcome]
+        if end.outcome is Outcome.ROLLOUT_FAILED:
+            return self._judge_rollout()
+        verdict = self._verdicts[end.outcome]
         if end.outcome is not Outcome.SUCCEEDED or not self._paused:
             return verdict
         if self._paused >= end.runs.keys():
             return _say_paused(serves=any(revision is not None for revision in end.runs.values()))
         return f"{verdict}, but for what is paused"
+
+    def _judge_rollout(self) -> str:
+        is_up = bool(self._failed_kinds) and self._failed_kinds <= _FAILED_BESIDE.keys()
+        verdict = _FAILED_BESIDE[min(self._failed_kinds)] if is_up else self._verdicts[Outcome.ROLLOUT_FAILED]
+        if any(skipped.kind == "migrate" for skipped in self._skipped):
+            return f"{verdict}; migrations that come after it did not run"
+        return f"the migrations succeeded, but {verdict}" if self._has_migrated and not is_up else verdict
 
     def _failure_lines(self, failure: StepFailed) -> Iterator[str]:
         yield f"failed step: {failure.step}"

@@ -60,6 +60,7 @@ class Record:
         self._succeeded: set[str] = set()
         self._kept: list[Identity] = []
         self._paused: list[str] = []
+        self._gone: set[str | None] = set()
         self._failures: list[Failure] = []
 
     def begin(self, step: Step) -> None:
@@ -119,6 +120,10 @@ class Record:
         self._failures.append(failure)
         self._turn(failure.step, failure.outcome)
 
+    def lose(self, step: Step) -> None:
+        """Note that nothing of a step's application is there any more."""
+        self._gone.add(step.application)
+
     def pause(self, step: Step) -> None:
         """Note that a rollout goes no further, so that what needs it, deletions too, is not done."""
         self._paused.append(step.id)
@@ -136,8 +141,9 @@ class Record:
 
     @property
     def runs(self) -> dict[str, int | None]:
-        """Application to the revision that runs now."""
-        return {application: self._running.get(application) for application in self._plan.digests}
+        """Application to the revision that runs now; the record has what was rolled out last."""
+        running = {name: number for name, number in self._running.items() if name not in self._gone}
+        return {application: running.get(application) for application in self._plan.digests}
 
     def show(self) -> Revision:
         """Give the record of the run, which goes on."""

@@ -237,6 +237,8 @@ class _Execution:
     async def _fail(self, step: Step, error: KsUniversalError) -> None:
         failure = Failure(step=step.id, outcome=_name_outcome(error), causes=self._mask.problems(_find_causes(error)))
         self._record.fail(failure)
+        if isinstance(error, RolloutFailed) and error.is_gone:
+            self._record.lose(step)
         # Where the record cannot be written now, it is written at the end, or that failure is raised.
         try:
             await self._save_after(step)

@@ -193,13 +193,34 @@ def test_what_does_not_run_is_said() -> None:
     ("kind", "verdict"),
     [
         ("migrate", "the new version did not come up; migrations that come after it did not run"),
-        ("apply", "the migrations succeeded, but the new version did not come up"),
+        ("apply", "the new version did not come up"),
     ],
 )
 def test_migrations_that_did_not_run_are_not_said_to_have_succeeded(kind: str, verdict: str) -> None:
     report = RunReport()
     report.take(StepFailed(step="database/rollout", causes=(CAUSE,), outcome=Outcome.ROLLOUT_FAILED))
     report.take(StepSkipped(step="next", kind=kind, because="database/rollout"))
+    assert next(report.lines(ended(Outcome.ROLLOUT_FAILED, {}))) == f"shop, revision 2: {verdict} (after 3.2 s)"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "failed", "verdict"),
+    [
+        (["migrate", "rollout"], "rollout", "the migrations succeeded, but the new version did not come up"),
+        (["apply", "rollout"], "rollout", "the new version did not come up"),
+        (["migrate", "runjob"], "runjob", "the new version is up, but a job failed"),
+        (["awaitoldpods"], "awaitoldpods", "the new version is up, but pods of the version before do not end"),
+    ],
+)
+def test_only_migrations_that_this_run_has_run_are_said_to_have_succeeded(
+    kinds: list[str], failed: str, verdict: str
+) -> None:
+    report = RunReport()
+    for kind in kinds:
+        report.take(StepStarted(step=kind, kind=kind))
+        if kind != failed:
+            report.take(StepSucceeded(step=kind, duration_s=0.1))
+    report.take(StepFailed(step=failed, causes=(CAUSE,), outcome=Outcome.ROLLOUT_FAILED))
     assert next(report.lines(ended(Outcome.ROLLOUT_FAILED, {}))) == f"shop, revision 2: {verdict} (after 3.2 s)"
 
 

@@ -138,11 +138,14 @@ class Rollout:
         """Find the Deployment as it is since this was applied; None: that is yet to be observed."""
         found = await self._sight.look()
         if isinstance(found, Problem):
-            raise RolloutFailed(self._step.id, (found, _say_what_runs("its Deployment is not there any more")))
+            raise self._lose(found, "its Deployment is not there any more")
         if found is not None and "deletionTimestamp" in found["metadata"]:  # its controller does nothing more for it
             deleted = describe_loss(DEPLOYMENT, self._name, "is deleting")
-            raise RolloutFailed(self._step.id, (deleted, _say_what_runs("its Deployment is being deleted")))
+            raise self._lose(deleted, "its Deployment is being deleted")
         return found if found is not None and _is_as_new(found, self._applied) else None
+
+    def _lose(self, problem: Problem, what_runs: str) -> RolloutFailed:
+        return RolloutFailed(self._step.id, (problem, _say_what_runs(what_runs)), is_gone=True)
 
     async def _has_replaced_all(self) -> bool:
         if await self._find_deployment() is None:

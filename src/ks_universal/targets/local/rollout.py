@@ -71,7 +71,8 @@ class Applications:
             await self._bring_up(step, version, emit)
         except PodFailed as failure:
             runs_now = await self._bring_back(step, old, emit)
-            raise RolloutFailed(step.id, (*failure.causes, runs_now)) from None
+            is_gone = subject not in self._versions
+            raise RolloutFailed(step.id, (*failure.causes, runs_now), is_gone=is_gone) from None
         emit(ObjectChanged(step=step.id, identity=subject, change="created" if old is None else "changed"))
 
     async def remove(self, subject: Identity) -> None:
