@@ -1,7 +1,9 @@
 """Old pods that take their time to stop: what does not wait for them, and what does."""
 
 import json
+import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from deploying import deploy, get, items, kubectl, start, write
 from ks_universal.cli import run
 from ks_universal.engine.events import Event, RunEnded, StepStarted, Waited
 from ks_universal.plan.records import Outcome
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB
+from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, REPLICA_SET
 from ks_universal.targets.kubernetes.pods import is_finished, is_stopping
 
 Json = dict[str, Any]
@@ -47,6 +49,65 @@ def contracting(version: int) -> str:
     containers:
 """
     return values(version).replace("    containers:\n", steps.lstrip("\n"))
+
+
+GRACE_S, PATIENCE_S = 1, 3
+QUICK = f"""
+deployments:
+  my-app:
+    terminationGracePeriodSeconds: {GRACE_S}
+    migrations:
+      enabled: true
+      steps: [{{{{name: contract, phase: post, args: ["-c", "echo contract {{version}}"]}}}}]
+    containers:
+      main:
+        image: busybox
+        imageTag: local
+        command: [sh]
+        args: ["-c", "sleep 600"]
+        env: [{{{{name: VERSION, value: v{{version}}}}}}]
+        readinessProbe: {{{{exec: {{{{command: ["true"]}}}}, periodSeconds: 1}}}}
+"""
+
+
+def make_endless_pod(namespace: str) -> Json:
+    """Make a pod of the application's version on a node that does not exist: told to stop, nobody ends it.
+
+    After 40 s at the earliest the garbage collector of pods does.
+    """
+    (replica_set,) = items(namespace, REPLICA_SET)
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "controller": True, "name": replica_set["metadata"]["name"]}
+    template = replica_set["spec"]["template"]
+    body = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "endless",
+            "labels": template["metadata"]["labels"],
+            "ownerReferences": [{**owner, "uid": replica_set["metadata"]["uid"]}],
+        },
+        "spec": {**template["spec"], "nodeName": "gone"},
+    }
+    kubectl(namespace, "create", "-f", "-", text=json.dumps(body))
+    kubectl(namespace, "delete", "pod", "endless", "--wait=false")
+    return dict(json.loads(kubectl(namespace, "get", "pod", "endless", "-o", "json")))
+
+
+def say_of(namespace: str, pod: Json, reason: str) -> None:
+    """Write an event about a pod, as the node's controller does."""
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    body = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "endless.1"},
+        "involvedObject": {"kind": "Pod", "name": "endless", "namespace": namespace, "uid": pod["metadata"]["uid"]},
+        "reason": reason,
+        "message": "Node is not ready",
+        "type": "Warning",
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+    }
+    kubectl(namespace, "create", "-f", "-", text=json.dumps(body))
 
 
 def list_stopping(namespace: str) -> list[str]:
@@ -136,6 +197,32 @@ def test_order_a_post_migration_waits_for_old_pods_also_where_no_rollout_is_wait
     assert (revision.outcome, left) == (Outcome.SUCCEEDED, [[]])
     (live,) = items(namespace, DEPLOYMENT)
     assert live["status"]["readyReplicas"] == 1
+
+
+@pytest.mark.parametrize(
+    ("why", "hold"),
+    [("nobody knows", "its node gone has not ended it"), ("not ready", "its node gone is not ready")],
+)
+def test_an_old_pod_that_never_ends_is_named_and_given_up_and_the_next_run_goes_on(
+    namespace: str, tmp_path: Path, why: str, hold: str
+) -> None:
+    deploy(namespace, QUICK.format(version=1), tmp_path)
+    pod = make_endless_pod(namespace)
+    if why == "not ready":
+        say_of(namespace, pod, "NodeNotReady")
+    values = QUICK.format(version=2)
+    revision, events = deploy(namespace, values, tmp_path, removal_s=PATIENCE_S, lease_s=30)
+    assert (revision.outcome, events.lines()) == (Outcome.ROLLOUT_FAILED, [])
+    (failure,) = revision.failures
+    (cause,) = failure.causes
+    assert (failure.step, cause.code, cause.hint is None) == ("my-app/old-pods", "rollout/old-pods", False)
+    assert re.fullmatch(rf"1 old pod is still there after \d+ s \(endless: {hold}\)", cause.message)
+    if why != "nobody knows":
+        assert f"1 old pod to end (endless: {hold})" in [event.waits_for for event in events.of(Waited)]
+    assert events.of(RunEnded)[0].runs == {"my-app": 2}
+    kubectl(namespace, "delete", "pod", "endless", "--force", "--ignore-not-found")
+    again, events = deploy(namespace, values, tmp_path, lease_s=30)
+    assert (again.number, again.outcome, events.lines()) == (3, Outcome.SUCCEEDED, ["contract 2"])
 
 
 def test_order_a_recreated_application_has_no_old_pods_left_when_it_serves(namespace: str, tmp_path: Path) -> None:

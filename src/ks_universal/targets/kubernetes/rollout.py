@@ -20,6 +20,7 @@ from ks_universal.targets.kubernetes.kinds import DEPLOYMENT
 from ks_universal.targets.kubernetes.late_objects import LateObjects
 from ks_universal.targets.kubernetes.logs import read_log
 from ks_universal.targets.kubernetes.observer import Observer, Topic
+from ks_universal.targets.kubernetes.old_pods import describe_stuck, describe_wait, read_grace_s
 from ks_universal.targets.kubernetes.patience import Patience, Trouble, find_soonest
 from ks_universal.targets.kubernetes.pauses import describe_pause
 from ks_universal.targets.kubernetes.pods import ContainerState, condition, is_ready, read_containers
@@ -27,7 +28,6 @@ from ks_universal.targets.kubernetes.readiness import (
     Progress,
     find_current,
     may_shrink,
-    name_old_pods,
     new_pods,
     old_pods,
     proves_itself,
@@ -50,6 +50,8 @@ _SEARCHED = 2000
 _LINES = 50
 _PAUSED_S = 60.0
 """Who pauses a rollout on its way may want to have a look, and resume it."""
+_SLOW_S = 5.0
+"""How long a pod may be there after its grace period without that anybody asks why."""
 _SETTLING_S = 3.0
 """How long pods without a readiness probe have to stay up: a version that crashes at its start is ready, too."""
 
@@ -71,6 +73,7 @@ class Rollout:
         self._late = LateObjects(client, observer, self._topic)
         self._said = ""
         self._up_since_s: float | None = None
+        self._look_at_s: float | None = None
         self._restarts = 0
         self._known_events: dict[str, int] = {}
         self._troubles: list[Problem] = []
@@ -85,9 +88,17 @@ class Rollout:
         finally:
             await self._init_log.stop()
 
-    async def await_old_pods(self) -> None:
-        """Wait until the last old pod is gone."""
-        await self._wait_until(self._has_replaced_all)
+    async def await_old_pods(self, patience_s: float) -> None:
+        """Wait until the last old pod is gone.
+
+        Raises RolloutFailed where one is still there `patience_s` after its grace period, by this program's own clock.
+        """
+        began_s = now_s()
+
+        async def are_gone() -> bool:
+            return await self._has_replaced_all(now_s() - began_s, patience_s)
+
+        await self._wait_until(are_gone)
 
     async def _wait_until(self, is_so: Callable[[], Awaitable[bool]]) -> None:
         """Look again at each change, and when time makes a difference."""
@@ -103,7 +114,8 @@ class Rollout:
     def _left_s(self) -> float | None:
         """Seconds until a trouble has lasted too long, or the new pods have stayed up for long enough."""
         settling_s = None if self._up_since_s is None else max(0.0, self._up_since_s + _SETTLING_S - now_s())
-        return find_soonest(settling_s, self._patience.left_s(), self._late.left_s(), self._sight.left_s())
+        look_s = None if self._look_at_s is None else max(0.0, self._look_at_s - now_s())
+        return find_soonest(settling_s, look_s, self._patience.left_s(), self._late.left_s(), self._sight.left_s())
 
     def _has_settled(self, deployment: Json, fresh: list[Json]) -> bool:
         """Whether the pods have stayed up; a restart begins it anew: it may be over before the pod was seen unready."""
@@ -147,13 +159,18 @@ class Rollout:
     def _lose(self, problem: Problem, what_runs: str) -> RolloutFailed:
         return RolloutFailed(self._step.id, (problem, _say_what_runs(what_runs)), is_gone=True)
 
-    async def _has_replaced_all(self) -> bool:
+    async def _has_replaced_all(self, waited_s: float, patience_s: float) -> bool:
         if await self._find_deployment() is None:
             return False
         left = self._observer.old_pods(self._name)
-        if left:
-            self._say(f"{name_old_pods(len(left))} to end")
-        return not left
+        if not left:
+            return True
+        overdue_s = waited_s - read_grace_s(left)
+        if overdue_s >= patience_s:
+            raise RolloutFailed(self._step.id, (describe_stuck(left, self._observer.events, waited_s),))
+        self._say(describe_wait(left, self._observer.events, overdue=overdue_s >= _SLOW_S))
+        self._look_at_s = now_s() - overdue_s + (_SLOW_S if overdue_s < _SLOW_S < patience_s else patience_s)
+        return False
 
     async def _judge(
         self, deployment: Json, replica_sets: list[Json], pods: list[Json], progress: Progress

@@ -67,7 +67,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     history_max: int = 10
     lease_s: int = 15
     removal_s: int = 300
-    """How long what is being deleted may take to be gone, once its pods have had their time; as Helm waits."""
+    """How long old pods and what is being deleted may take to be gone, once pods have had their time; as Helm waits."""
 
 
 class KubernetesTarget:
@@ -241,7 +241,7 @@ class KubernetesTarget:
         applied = self._live[step.identity]
         if not self._options.await_rollout:
             await self._watch(step, emit, applied).follow()
-        await self._watch(step, emit, applied).await_old_pods()
+        await self._watch(step, emit, applied).await_old_pods(self._options.removal_s)
 
     def count_old_pods(self, step: RollOut) -> int:
         """Count the Deployment's old pods that are stopping; none where this run observes nothing."""
