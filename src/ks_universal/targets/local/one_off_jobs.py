@@ -11,11 +11,11 @@ from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import AttemptEnded, Emit, Event, ObjectChanged
 from ks_universal.engine.finishing import finish
 from ks_universal.errors import MigrationFailed
-from ks_universal.plan.one_off_jobs import as_migration, read_job_end, tell_timeout
+from ks_universal.plan.one_off_jobs import as_migration, find_job_digest, read_job_end, tell_timeout
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome
 from ks_universal.plan.steps import Apply, RunJob
 from ks_universal.resources.objects import Identity, identity
-from ks_universal.targets.local.attempts import open_run
+from ks_universal.targets.local.attempts import JobFolder, open_run
 from ks_universal.targets.local.containers import PodRequest
 from ks_universal.targets.local.jobs import JobRun
 from ks_universal.targets.local.state import StateFolder
@@ -52,24 +52,34 @@ class OneOffJobs:
         self._runs: dict[Identity, _Run] = {}
 
     async def apply(self, step: Apply, pod: PodRequest | None, emit: Emit) -> None:
-        """Have the Job run, unless it runs or has ended; None: it cannot run here, and is only remembered."""
+        """Have the Job run, unless it runs or has ended; None: it cannot run here, and is only remembered.
+
+        What it runs is told by its digest: of the rest (labels, `backoffLimit`) a cluster's Job may change, too.
+        """
         subject = identity(step.body)
         before = self._state.read_object(subject)
         again = isinstance(step, RunJob) and step.again
-        is_same = before is not None and _without_status(before) == step.body
-        if before is not None and is_same and not again and (self._is_running(subject) or _has_ended(before)):
-            emit(ObjectChanged(step=step.id, identity=subject, change="unchanged"))
-            return
-        await self.stop(subject)
-        self._state.write_object(step.body)
-        emit(ObjectChanged(step=step.id, identity=subject, change="created" if before is None else "changed"))
-        if pod is not None:
-            await self._begin(step, pod, emit)
+        is_same = before is not None and find_job_digest(before) == find_job_digest(step.body)
+        has_run = before is not None and is_same and _has_ended(before)
+        stays = not again and (has_run or (is_same and self._is_running(subject)))
+        if not stays:
+            await self.stop(subject)
+        status = {"status": before["status"]} if before is not None and stays and has_run else {}
+        wanted = step.body | status
+        if wanted != before:
+            self._state.write_object(wanted)
+        change = "created" if before is None else "unchanged" if stays and wanted == before else "changed"
+        emit(ObjectChanged(step=step.id, identity=subject, change=change))
+        if pod is not None and not stays:
+            await self._begin(step, pod, emit, anew=has_run)
 
     async def wait(self, subject: Identity) -> None:
-        """Wait until a Job that runs has ended. Who is cancelled leaves it running."""
+        """Wait until a Job that runs has ended. Who is cancelled leaves it running. Raises TargetError."""
         if self._is_running(subject):
-            await asyncio.wait([self._runs[subject].task])
+            task = self._runs[subject].task
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()
 
     def read(self, jobs: Mapping[Identity, JobRecord]) -> tuple[JobState, ...]:
         """Read how Jobs are."""
@@ -87,10 +97,12 @@ class OneOffJobs:
         for subject in self._runs:
             await self.stop(subject)
 
-    async def _begin(self, step: Apply, pod: PodRequest, emit: Emit) -> None:
-        """Start the Job, or take up what a killed run has left of it."""
+    async def _begin(self, step: Apply, pod: PodRequest, emit: Emit, *, anew: bool) -> None:
+        """Start the Job, or take up what a killed run has left of it; not with `anew`: it is known how that ended."""
         migration = as_migration(step.id, step.body)
         name = step.body["metadata"]["name"]
+        if anew:
+            JobFolder(self._state.path / "attempts" / name).settle()
         folder, found = await open_run(self._state, name, step=step.id, digest=migration.digest)
         run = self._runs[identity(step.body)] = _Run(step, emit)
         job = JobRun(migration, pod, folder, found, run.take)
@@ -103,8 +115,9 @@ class OneOffJobs:
             except MigrationFailed as failure:
                 run.problems = tuple(_name_timeout(cause, step.body) for cause in failure.causes)
             finally:
+                # In this order: a kill in between must not have it run twice.
+                self._state.write_object(_end(self._state.read_object(identity(step.body)) or step.body, outcome))
                 folder.settle()
-                self._state.write_object(_end(step.body, outcome))
 
         run.task = asyncio.create_task(follow(), name=step.id)
 
@@ -125,10 +138,6 @@ class OneOffJobs:
 
 def _has_ended(body: Json) -> bool:
     return read_job_end(body)[0] is not Outcome.RUNNING
-
-
-def _without_status(body: Json) -> Json:
-    return {key: value for key, value in body.items() if key != "status"}
 
 
 def _end(body: Json, outcome: Outcome) -> Json:
