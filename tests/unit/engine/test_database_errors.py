@@ -338,6 +338,8 @@ def test_code_without_a_text_never_accuses_the_password() -> None:
         "Duplicate entry '7' for key 'schema_migrations.PRIMARY'",
         "Mysql2::Error: Duplicate entry '20260100000002' for key 'PRIMARY'",
         "ERROR DETAIL: Key (name)=(20260100000002-change.js) already exists.",
+        'duplicate key value violates unique constraint "unique_schema_migrations"',
+        "Duplicate entry '2' for key 'knex_migrations_lock.PRIMARY'",
         "ERROR:  tuple concurrently updated",
     ],
 )
@@ -347,9 +349,19 @@ def test_two_runs_at_once_are_no_duplicates_in_the_data(line: str) -> None:
     assert "duplicates" not in (cause.hint or "")
 
 
-def test_duplicates_of_the_users_own_tables_are_no_second_run() -> None:
-    assert codes('duplicate key value violates unique constraint "products_pkey"') == ["database/unique-violation"]
-    assert codes("Duplicate entry '7' for key 'products.PRIMARY'") == ["database/unique-violation"]
+@pytest.mark.parametrize(
+    "line",
+    [
+        'duplicate key value violates unique constraint "products_pkey"',
+        'duplicate key value violates unique constraint "migration_requests_email_key"',
+        'duplicate key value violates unique constraint "migrations_log_pkey"',
+        "Duplicate entry '7' for key 'products.PRIMARY'",
+        "Duplicate entry '20260100000002' for key 'orders.PRIMARY'",
+        "Duplicate entry 'logo.js' for key 'assets.name'",
+    ],
+)
+def test_duplicates_of_the_users_own_tables_are_no_second_run(line: str) -> None:
+    assert codes(line, "DETAIL:  Key (path)=(/static/app.js) already exists.") == ["database/unique-violation"]
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,13 @@ _TABLES = (
     r"|doctrine_migration_versions|migrations?)"
 )
 """The tables in which the tools keep their record, as the beginning of a name."""
-_RECORDS = rf"(?:PK_)?{_TABLES}(?:_\w+|\.PRIMARY)?"
-"""A constraint of one of them; PostgreSQL names it by the table (`TABLE_pkey`), MySQL writes `TABLE.PRIMARY`."""
+_RECORDS = rf"(?:PK_|unique_)?{_TABLES}(?:_lock)?(?:_pk(?:c|ey)?|_[a-z]+_(?:key|idx|unique)|\.PRIMARY)?"
+"""A constraint of one of them; PostgreSQL names it by the table (`TABLE_pkey`), MySQL writes `TABLE.PRIMARY`.
+
+Not those of an application's own tables whose names begin alike (`migration_requests_email_key`).
+"""
+_SCRIPT = r"(?:Migration)?\d{3,}[\w.-]*\.[cm]?[jt]s"
+"""The file of a migration, as Node.js's tools name it in their record: `20260100000002-change.js`."""
 _TYPEORM = r"PK_8c82d7f526340ab734260ea46be"
 """What TypeORM calls the primary key of its table `migrations`, in every database."""
 
@@ -175,9 +180,9 @@ STATES = (
             rf"duplicate key value violates unique constraint [\"'](?:{_CATALOGS}|{_TYPEORM})[\"']",
             rf"duplicate key value violates unique constraint [\"'](?i:{_RECORDS})[\"']",
             rf"Duplicate entry '.*' for key [\"'`](?i:(?:\w+\.)?{_RECORDS})[\"'`]",
-            r"Duplicate entry '\d{14}\w*(?:-[\w-]+)?(?:\.\w+)?' for key '(?:\w+\.)?(?:PRIMARY|\w*schema_migrations)'",
-            r"Duplicate entry '[^']*\.(?:c|m)?[jt]s' for key ",
-            r"Key \([^)]*\)=\([^)]*\.(?:c|m)?[jt]s\) already exists",
+            r"Duplicate entry '\d{14}\w*(?:-[\w-]+)?(?:\.\w+)?' for key '(?:PRIMARY|(?:\w+\.)?\w*schema_migrations)'",
+            rf"Duplicate entry '{_SCRIPT}' for key ",
+            rf"Key \([^)]*\)=\({_SCRIPT}\) already exists",
             r"tuple concurrently updated",
         ),
         passes=True,
