@@ -7,8 +7,9 @@ BIN := .venv/bin
 READY := .venv/ready
 TOOLS := .venv/tools
 LOWEST := .venv/lowest
+NEWEST := .venv/newest
 
-.PHONY: demo test test-lowest test-cluster check fmt bench clean
+.PHONY: demo test test-lowest test-newest test-cluster check fmt bench clean
 
 demo: $(READY)  ## the example application: migrated, running, and a second version whose migration fails
 	@$(BIN)/python examples/shop/demo.py
@@ -18,12 +19,24 @@ test: $(READY)  ## all tests but those that need a cluster; those beside Helm on
 	env -u KUBECONFIG $(BIN)/pytest -n 2
 
 # Each dependency at work: the commands, the client of a cluster, `up --watch`, and the embedded PostgreSQL.
+QUICK := tests/unit/targets $(addprefix tests/cli/test_,entry.py template.py cluster_commands.py) \
+	tests/cli/test_up.py::test_watch_keeps_version_1_when_the_migration_of_version_2_fails \
+	tests/local/test_postgres_here.py::test_a_migration_reaches_the_server_by_what_local_env_refers_to
+
 test-lowest: $(READY)  ## the quick tests with the lowest versions of dependencies that pyproject.toml allows
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
 	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[dev]'
-	env -u KUBECONFIG $(LOWEST)/bin/pytest -n 2 tests/unit/targets $(addprefix tests/cli/test_,entry.py template.py cluster_commands.py) \
-		tests/cli/test_up.py::test_watch_keeps_version_1_when_the_migration_of_version_2_fails \
-		tests/local/test_postgres_here.py::test_a_migration_reaches_the_server_by_what_local_env_refers_to
+	env -u KUBECONFIG $(LOWEST)/bin/pytest -n 2 $(QUICK)
+
+# Of this machine: on PATH, or one that pyenv keeps.
+FIND_NEWEST := PATH="$$PATH:$$(printf '%s:' ~/.pyenv/versions/*/bin)" $(BIN)/uv python list --only-installed '>=3.12' 2>/dev/null
+
+test-newest: $(READY)  ## the quick tests, and those of what is written, on the newest Python of this machine
+	@newest=$$($(FIND_NEWEST) | awk 'NR == 1 { print $$2 }') && \
+	if test -z "$$newest"; then echo "No Python newer than 3.11 on this machine: left out"; exit 0; fi && \
+	$(BIN)/uv venv --quiet --clear --python "$$newest" $(NEWEST) && \
+	$(BIN)/uv pip install --quiet --python $(NEWEST)/bin/python --editable '.[dev]' && \
+	env -u KUBECONFIG $(NEWEST)/bin/pytest -n 2 $(QUICK) tests/unit tests/golden
 
 # Beside three others on two cores a test's patience can run out: what fails then is shown, and has to succeed by itself.
 test-cluster: $(READY)  ## the tests on a real cluster: that of KUBECONFIG, else a node of this machine (Linux, root, Go)

@@ -279,6 +279,6 @@ def test_one_at_a_time_a_deployer_suspended_past_its_lease_touches_nothing_when_
         before = end_state(namespace, revision)
         os.kill(process.pid, signal.SIGCONT)
         _, errors = process.communicate()
-    assert "LockedError" in errors
+    assert "LockLostError" in errors
     assert end_state(namespace, revision) == before
     assert before["settings"] == {"COLOUR": "blue"}

@@ -131,7 +131,7 @@ def test_jobs_one_that_failed_is_seen_by_status_and_logs_and_runs_again(
     assert "job seed: failed with exit code 7 at " in capsys.readouterr().out
     assert call("logs", "shop", "seed", "-n", namespace) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "revision 1, Job/seed, attempt 1: exit code 7 after 0.0 s (Error)",
+        "revision 1, Job/seed, attempt 1: exit code 7 after 0.0 s",
         "  | the smoke test failed",
     ]
     assert call("plan", "shop", "-f", write(tmp_path, failing), "-n", namespace) == 0
