@@ -231,6 +231,22 @@ def migrated() -> World:
     return world
 
 
+def test_a_deploy_repeats_nothing_that_the_first_of_several_migrates_has_done() -> None:
+    world = migrated()
+    migrate_only(world, SECOND)
+    deploy(SECOND, world)
+    assert set(world.count("attempt-started").values()) == {1}
+
+
+def test_a_deploy_runs_the_migrations_of_its_version_where_migrate_has_run_those_of_another_since() -> None:
+    world = migrated()
+    migrate_only(world, FIRST)
+    migrate_only(world, SECOND)
+    assert world.count("attempt-started")["web/migrations/data"] == 3
+    deploy(SECOND, world)
+    assert world.count("attempt-started")["web/migrations/data"] == 3
+
+
 def test_resume_of_a_deploy_after_migrate_does_not_repeat_what_migrate_has_done() -> None:
     expected = undisturbed(migrated, SECOND)
     assert set(expected["attempts"].values()) == {1}

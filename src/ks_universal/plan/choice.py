@@ -41,14 +41,13 @@ def choose(
     for member in release.members.values():
         verdict = decide(member, digests[member.name], revisions, policy)
         may_be_done = verdict.run and policy is MigratePolicy.AUTO
-        migrated = find_migrated(member, digests[member.name], before) if may_be_done else None
-        earlier = _find_done(migrated).keys() - planned
+        earlier = find_migrated(member, digests[member.name], before) if may_be_done else {}
         open_ = []
         for step in (build_migrate(migration, release, verdict.why) for migration in member.migrations):
             if done.get(step.id) == step.digest:
                 skipped.append(_skip(step.migration, "succeeded already in this revision", succeeded=True))
-            elif migrated is not None and step.id in earlier:
-                why = f"succeeded already in revision {migrated.number}"
+            elif step.id in earlier and step.id not in planned:
+                why = f"succeeded already in revision {earlier[step.id]}"
                 skipped.append(_skip(step.migration, why, succeeded=True))
             else:
                 open_.append(step)

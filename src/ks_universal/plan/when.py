@@ -51,17 +51,23 @@ def decide(member: Member, fingerprint: str, revisions: Sequence[Revision], poli
     return Verdict(True, f"revision {last.number} did not complete")
 
 
-def find_migrated(member: Member, fingerprint: str, revisions: Sequence[Revision]) -> Revision | None:
-    """Find the run of `ks-universal migrate` whose migrations of an application this plan need not repeat.
+def find_migrated(member: Member, fingerprint: str, revisions: Sequence[Revision]) -> dict[str, int]:
+    """Find the steps of an application that runs of `ks-universal migrate` have done for this plan, and in which runs.
 
-    It left those out that come after the new version, so that the application is not known as unchanged.
+    They left those out that come after the new version, so that the application is not known as unchanged.
     """
-    last = next((r for r in reversed(revisions) if member.name in r.planned), None)
-    if last is None or not last.only_migrates or last.outcome is not Outcome.SUCCEEDED:
-        return None
     if member.when is When.ALWAYS or any(_moving_images(member)):
-        return None
-    return last if is_same(last.planned[member.name], fingerprint) else None
+        return {}
+    done: dict[str, int] = {}
+    for revision in reversed(revisions):
+        if member.name not in revision.planned:
+            continue
+        is_migrated = revision.only_migrates and revision.outcome is Outcome.SUCCEEDED
+        if not is_migrated or not is_same(revision.planned[member.name], fingerprint):
+            break
+        ended = (step.id for step in revision.steps if step.outcome is Outcome.SUCCEEDED)
+        done = dict.fromkeys(ended, revision.number) | done
+    return done
 
 
 def find_refusals(members: Iterable[Member], revisions: Sequence[Revision]) -> tuple[Problem, ...]:
