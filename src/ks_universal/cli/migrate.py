@@ -33,7 +33,7 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, migrate
     from ks_universal.targets.kubernetes.target import Options
 
     values = source.load_valid(name, cluster.find_namespace())
-    view = open_view(output, "the migrations succeeded")
+    view = open_view(output, "the migrations are done")
     view.show(values.problems)
 
     async def work(target: "KubernetesTarget") -> int:
