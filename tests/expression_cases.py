@@ -215,6 +215,26 @@ CASES: tuple[tuple[str, str], ...] = (
         "{{ regexSplit `z+` `pizza` -1 }} {{ regexSplit `,` `a,b,c` 2 }} {{ regexQuoteMeta `1.2+3` }}",
         "[pi a] [a b,c] 1\\.2\\+3",
     ),
+    (
+        "{{ regexFindAll `[[:alpha:]]+|[^[:^digit:]3]` `ab1é3` -1 }} {{ regexFindAll `\\pL+` `añb-Ωx` -1 }} {{ regexFind `\\p{Greek}\\z` `aΩ` }} {{ regexFind `[^\\P{Lu}B]` `aBC` }}",
+        "[ab 1] [añb Ωx] Ω C",
+    ),
+    (
+        "{{ regexFindAll `a*` `baaac` -1 | toJson }} {{ regexSplit `x*` `axbc` -1 | toJson }} {{ regexReplaceAll `x*` `axb` `-` }} {{ regexSplit `,` `a,` -1 | toJson }}",
+        '["","aaa",""] ["a","b","c"] -a-b- ["a",""]',
+    ),
+    (
+        "{{ regexFindAll `(?i)[k-s]` `K\u017fé` -1 }} {{ regexMatch `(?i)^É$` `é` }} {{ regexMatch `(?i)[^k]` `K` }} {{ regexFind `(?s).*b|(?U)a+` `aa\nb` | quote }}",
+        '[K \u017f] true false "aa\\nb"',
+    ),
+    (
+        "{{ regexMatch `(?m)^b$` `a\nb\nc` }} {{ regexMatch `a$` `a\n` }} {{ regexFind `\\Qa.b\\E\\x41\\x{42}\\103` `a.bABC` }} {{ regexMatch `\\bé` `é` }} {{ regexFind `a{,2}` `a{,2}` }}",
+        "true false a.bABC false a{,2}",
+    ),
+    (
+        "{{ regexReplaceAll `(?P<x>a)(?<y>b)?` `ab-a` `<${x}|$y|$1|$01|$2$$>` }} {{ regexReplaceAll `[]a-]` `x]-a` `.` }} {{ regexFind `[\\D1]+?2` `ab12` }}",
+        "<a|b|a||b$>-<a||a||$> x... ab12",
+    ),
     # Times
     (
         '{{ toDate "2006-01-02" "2017-12-31" | date "02/01/2006 Mon Jan 3:04PM" }} {{ htmlDate (toDate "2006-01-02" "2017-12-31") }}',

@@ -63,7 +63,7 @@ def test_template_imports_nothing_that_only_up_needs(tmp_path: Path) -> None:
     values.write_text("deployments: {a: {containers: {main: {image: a, imageTag: v1}}}}")
     program = (
         "import sys; from ks_universal.cli import run; status = run(sys.argv[1:]); "
-        "heavy = {'asyncio', 'rich', 'httpx2', 'watchfiles', 'psycopg', 'logging'} & set(sys.modules); "
+        "heavy = {'asyncio', 'rich', 'httpx2', 'watchfiles', 'psycopg', 'logging', 'regex'} & set(sys.modules); "
         "sys.exit(f'{status} {heavy}' if status or heavy else 0)"
     )
     command = [sys.executable, "-c", program, "template", "shop", "-f", str(values)]

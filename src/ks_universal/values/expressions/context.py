@@ -4,6 +4,7 @@ from typing import Any
 
 from ks_universal.values.expressions.data import FrozenDict, Value, read_node
 from ks_universal.values.expressions.errors import ExpressionError
+from ks_universal.values.expressions.functions.patterns import PatternTime
 from ks_universal.values.nodes import Mapping, Node
 
 CHART_NAME = "ks-universal"
@@ -31,6 +32,7 @@ class Context:
         )
         self.root = FrozenDict(Values=tree, Release=known, Chart=chart)
         self._plain: dict[int, Value] = {}
+        self.pattern_time = PatternTime()
 
     def read(self, value: Value) -> Value:
         """Give a plain value for a node of the tree; anything else stays. Raises ExpressionError."""

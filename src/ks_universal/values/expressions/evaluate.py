@@ -8,7 +8,7 @@ from ks_universal.values.expressions.data import Missing, Value, is_true, read_f
 from ks_universal.values.expressions.errors import ExpressionError, suggest
 from ks_universal.values.expressions.functions import FUNCTIONS, LAZY
 from ks_universal.values.expressions.functions.refused import REFUSED
-from ks_universal.values.expressions.functions.signature import convert_arguments, missing_value
+from ks_universal.values.expressions.functions.signature import Function, convert_arguments, missing_value
 from ks_universal.values.expressions.functions.versions import Version
 from ks_universal.values.expressions.numbers import format_value
 from ks_universal.values.expressions.syntax import (
@@ -95,6 +95,11 @@ class Evaluation:
     def read_whole(self, value: Value) -> Value:
         """Give a plain value also for the root, which functions take as a map."""
         return self._context.read_whole(value)
+
+    def call(self, name: str, signature: Function, values: list[Value]) -> Value:
+        """Call a function with plain values. Raises ExpressionError."""
+        arguments = convert_arguments(name, signature, values)
+        return signature.call(self._context.pattern_time, *arguments) if signature.timed else signature.call(*arguments)
 
     def check_read(self, subject: Value, names: tuple[str, ...], at: int) -> None:
         """Look whether what is read of the root is known. Raises ExpressionError where it never is."""
@@ -233,7 +238,7 @@ class _Frame:
         if signature is None:
             return self._call_template(call, values)
         plain = [self._evaluation.read_whole(value) for value in values]
-        result = _at_place(lambda: signature.call(*convert_arguments(call.name, signature, plain)), call.at)
+        result = _at_place(lambda: self._evaluation.call(call.name, signature, plain), call.at)
         _at_place(lambda: self._evaluation.weigh(call.name, plain, result), call.at)
         return result
 

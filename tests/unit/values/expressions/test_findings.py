@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ks_universal.values.expressions.context import Context
 from ks_universal.values.expressions.expand import Expanded, expand_text
-from ks_universal.values.expressions.functions import FUNCTIONS
+from ks_universal.values.expressions.functions import FUNCTIONS, patterns
 from ks_universal.values.nodes import Mapping, Written
 from ks_universal.values.parse import parse_yaml
 
@@ -68,7 +68,54 @@ def test_a_missing_value_is_named_with_what_was_probably_meant_d14(expand: Expan
         ("{{ upper .Values.app }}", "failed"),
         ("{{ upper `a` .Values.registry }}", "failed"),
         ("{{ b64dec .Values.app.port }}", "failed"),
-        ("{{ regexMatch `(` .Values.registry }}", "failed"),
+        *(
+            (f"{{{{ regexMatch `{pattern}` .Values.registry }}}}", "failed")
+            for pattern in (
+                *(
+                    "(",
+                    ")",
+                    "a)",
+                    "[a",
+                    "[b-a]",
+                    "[[:alfa:]]",
+                    "*a",
+                    "(|*)",
+                    "a**",
+                    "a++",
+                    "a{2}{2}",
+                    "a{2,1}",
+                    "a{1001}",
+                ),
+                *(
+                    "(a{1000}){2}",
+                    "(?:(?:a{20}){20}){20}",
+                    r"\1",
+                    r"(a)\1",
+                    r"\8",
+                    r"\Z",
+                    r"\K",
+                    r"\X",
+                    r"\x4",
+                    r"\x{110000}",
+                ),
+                *(
+                    "(?=a)",
+                    "(?!a)",
+                    "(?<=a)",
+                    "(?<!a)",
+                    "(?>a)",
+                    "(?|a)",
+                    "(?#a)",
+                    "(?R)",
+                    "(?1)",
+                    "(?&a)",
+                    "(?x)a",
+                    "(?a)",
+                ),
+                *("(?P=a)", "(?P<a>a)(?P<a>b)", r"\p{Elvish}", r"(?i)\pL", "(" * 51 + ")" * 51, "a" * 2001),
+                "(?:" * 9 + "a" + "+)" * 9,
+            )
+        ),
         ("{{ semverCompare `about 1` .Values.registry }}", "failed"),
         ("{{ set .Values `registry` `other` }}", "failed"),
         ("{{ date `2006` .Values.registry }}", "failed"),
@@ -239,3 +286,40 @@ def test_long_lists_are_made_unique_as_short_ones_are(expand: Expand) -> None:
     assert expand("{{ list 1 true 1 `1` (dict `a` 1) (dict `a` 1) true | uniq | toJson }}", VALUES).text == (
         '[1,true,"1",{"a":1}]'
     )
+
+
+_MANY_WAYS = '{{ $t := print (repeat 60 "a") "b" }}'
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "regexMatch `(a|aa)+$` $t",
+        "regexFind `(a|aa)+$` $t",
+        "mustRegexFindAll `(a|aa)+$` $t -1",
+        "regexReplaceAll `(a|aa)+$` $t `x`",
+        "regexReplaceAllLiteral `(a|aa)+$` $t `x`",
+        "regexSplit `(a|aa)+$` $t -1",
+    ],
+)
+def test_a_pattern_that_tries_too_many_ways_is_a_finding_where_it_stands(expand: Expand, call: str) -> None:
+    (error,) = expand(f"{_MANY_WAYS}{{{{ {call} }}}}", VALUES).errors
+
+    assert (error.message, error.at) == ("this regular expression takes too long", len(_MANY_WAYS) + 3)
+    assert error.hint is not None
+
+
+def test_patterns_that_are_quick_enough_one_by_one_have_a_limit_together(
+    expand: Expand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patterns, "_LONGEST_OF_ALL_S", 0.3)
+    text = '{{ $t := print (repeat 20 "a") "b" }}{{ range 90000 }}{{ $x := regexMatch `(a|aa)+$` $t }}{{ end }}'
+    (error,) = expand(text, VALUES).errors
+
+    assert error.message == "all regular expressions together take too long"
+
+
+def test_replacements_never_make_more_than_a_text_may_hold(expand: Expand) -> None:
+    (error,) = expand('{{ regexReplaceAll "a" (repeat 9000 "a") (repeat 9000 "b") | len }}', VALUES).errors
+
+    assert "a length between" in error.message

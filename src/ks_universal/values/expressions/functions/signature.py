@@ -8,17 +8,21 @@ from ks_universal.values.expressions.errors import ExpressionError, suggest
 from ks_universal.values.expressions.numbers import format_value, wrap
 
 _LARGEST = 2**63
+MAX_LENGTH = 1_000_000
+"""Characters of a text."""
 
 
 class Function(NamedTuple):
     """A function by its arguments' kinds: `takes` from the left, `rest` any number more, all converted.
 
-    Kinds are `text`, `int`, `float`, `bool`, `list`, `dict` and `any`; with `?` the value may be missing.
+    Kinds are `text`, `int`, `float`, `bool`, `list`, `dict` and `any`; with `?` the value may be missing. What is
+    `timed` takes the time of patterns before its arguments.
     """
 
     call: Callable[..., Any]
     takes: tuple[str, ...]
     rest: str | None
+    timed: bool = False
 
 
 def function(call: Callable[..., Any], kinds: str = "") -> Function:
@@ -26,6 +30,18 @@ def function(call: Callable[..., Any], kinds: str = "") -> Function:
     takes = kinds.split()
     rest = takes.pop()[:-1] if kinds.endswith("*") else None
     return Function(call, tuple(takes), rest)
+
+
+def timed(call: Callable[..., Any], kinds: str) -> Function:
+    """Describe a function of patterns."""
+    return function(call, kinds)._replace(timed=True)
+
+
+def bounded(length: int) -> int:
+    """Give a text's length, or a count of characters. Raises ExpressionError for those that no text may have."""
+    if not 0 <= length <= MAX_LENGTH:
+        raise ExpressionError(f"a length between 0 and {MAX_LENGTH:,} is needed here")
+    return length
 
 
 def convert_arguments(name: str, signature: Function, values: Sequence[Any]) -> list[Any]:

@@ -5,12 +5,11 @@ from typing import Any
 
 from ks_universal.values.expressions.data import WrittenFloat, WrittenInt
 from ks_universal.values.expressions.errors import ExpressionError
-from ks_universal.values.expressions.functions.signature import Function, function
+from ks_universal.values.expressions.functions.signature import Function, bounded, function
 from ks_universal.values.expressions.numbers import format_value
 from ks_universal.values.expressions.printing import format_printf, print_values
 from ks_universal.values.expressions.printing import quote as quote_text
 
-_MAX_LENGTH = 1_000_000
 _WORD = re.compile(r"(?<![^\s])\S")
 _TITLE = re.compile(r"(?<![\w'])[^\W\d_]|(?<=_)\B(?!)")
 _BLANKS = " \t\n\v\f\r\x85\xa0"
@@ -51,7 +50,7 @@ def _substr(start: int, end: int, text: str) -> str:
 
 
 def _indent(count: int, text: str) -> str:
-    return (" " * _bounded(count)) + text.replace("\n", "\n" + " " * _bounded(count))
+    return (" " * bounded(count)) + text.replace("\n", "\n" + " " * bounded(count))
 
 
 def _nindent(count: int, text: str) -> str:
@@ -63,7 +62,7 @@ def _replace(old: str, new: str, text: str) -> str:
 
 
 def _repeat(count: int, text: str) -> str:
-    _bounded(count * len(text))
+    bounded(count * len(text))
     return text * count
 
 
@@ -126,12 +125,6 @@ def _to_string(value: Any) -> str:
 def _to_strings(values: Any) -> list[str]:
     items = values if isinstance(values, list) else [values]
     return [format_value(item) for item in items if item is not None]
-
-
-def _bounded(length: int) -> int:
-    if length < 0 or length > _MAX_LENGTH:
-        raise ExpressionError(f"a length between 0 and {_MAX_LENGTH} is needed here")
-    return length
 
 
 def _length(value: Any) -> int:
