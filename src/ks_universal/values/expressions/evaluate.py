@@ -1,6 +1,6 @@
 """A parsed template to its text."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ks_universal.values.expressions.context import UNREAD, Context
@@ -33,8 +33,8 @@ MAX_SIZE = 1_000_000
 """Characters and entries of a value, all that is in it included."""
 MAX_WORK = 10_000_000
 """Characters and entries that all functions of a text may take and give."""
-_WEIGHT_OF_YAML = 20
-"""How much longer a character of YAML takes."""
+_WEIGHT_OF_TPL = 20
+"""How much longer a character takes that is read as a template."""
 MAX_ERRORS = 20
 MAX_TEMPLATES = 10
 """How far `tpl` may go in texts that call it again."""
@@ -57,6 +57,8 @@ class Evaluation:
         self._steps = 0
         self._work = 0
         self._depth = 0
+        self.is_over = False
+        """A limit is reached: nothing more is evaluated."""
         self.errors: list[ExpressionError] = []
         self.warnings: list[ExpressionError] = []
 
@@ -75,6 +77,7 @@ class Evaluation:
 
     def run_text(self, text: str, dot: Value, at: int) -> str:
         """Do what `tpl` does. Raises ExpressionError, at the place of the call."""
+        self.work(len(text) * _WEIGHT_OF_TPL)
         if self._depth >= MAX_TEMPLATES:
             raise ExpressionError("'tpl' evaluates texts that call it again and again")
         self._depth += 1
@@ -98,8 +101,12 @@ class Evaluation:
 
     def call(self, name: str, signature: Function, values: list[Value]) -> Value:
         """Call a function with plain values. Raises ExpressionError."""
+        size = sum(map(self.measure if signature.deep else _measure_surface, values))
+        self.work(size * signature.weight)
         arguments = convert_arguments(name, signature, values)
-        return signature.call(self._context.pattern_time, *arguments) if signature.timed else signature.call(*arguments)
+        result = signature.call(*((self._context.pattern_time,) if signature.timed else ()), *arguments)
+        self.work(self.measure(result) * signature.weight)
+        return result
 
     def check_read(self, subject: Value, names: tuple[str, ...], at: int) -> None:
         """Look whether what is read of the root is known. Raises ExpressionError where it never is."""
@@ -117,17 +124,24 @@ class Evaluation:
         """Stop what would take too long."""
         self._steps += steps
         if self._steps > MAX_STEPS:
-            raise ExpressionError("this takes too many steps")
+            raise self._limit("this takes too many steps")
 
-    def weigh(self, function: str, taken: Iterable[Value], given: Value) -> None:
-        """Stop what makes endless values, or goes through long ones again and again."""
-        size = _measure(given)
-        if size > MAX_SIZE:
-            raise ExpressionError("this makes a value that is too large")
-        size += sum(len(value) for value in taken if isinstance(value, str | list | dict))
-        self._work += size * (_WEIGHT_OF_YAML if "Yaml" in function else 1)
+    def work(self, size: int) -> None:
+        """Stop what goes through long values again and again."""
+        self._work += size
         if self._work > MAX_WORK:
-            raise ExpressionError("this takes too much work")
+            raise self._limit("this takes too much work")
+
+    def measure(self, value: Value) -> int:
+        """Give the size of a value, with all that is in it; stop what makes endless ones."""
+        size = _measure(value)
+        if size > MAX_SIZE:
+            raise self._limit("this makes a value that is too large")
+        return size
+
+    def _limit(self, message: str) -> ExpressionError:
+        self.is_over = True
+        return ExpressionError(message)
 
 
 class _Frame:
@@ -161,9 +175,10 @@ class _Frame:
             value = self._evaluate(pipeline, dot)
             if isinstance(value, Missing):
                 raise _at(missing_value(value), pipeline.at)
+            self._evaluation.work(self._evaluation.measure(value))
             self._write("" if value is None else format_value(value))
         except ExpressionError as error:
-            if not self._collects or len(self._evaluation.errors) >= MAX_ERRORS:
+            if not self._collects or self._evaluation.is_over or len(self._evaluation.errors) >= MAX_ERRORS:
                 raise
             self._evaluation.errors.append(error)
 
@@ -238,9 +253,7 @@ class _Frame:
         if signature is None:
             return self._call_template(call, values)
         plain = [self._evaluation.read_whole(value) for value in values]
-        result = _at_place(lambda: self._evaluation.call(call.name, signature, plain), call.at)
-        _at_place(lambda: self._evaluation.weigh(call.name, plain, result), call.at)
-        return result
+        return _at_place(lambda: self._evaluation.call(call.name, signature, plain), call.at)
 
     def _call_template(self, call: Call, values: list[Value]) -> str:
         if len(values) != 2 or not isinstance(values[0], str | Missing):
@@ -299,6 +312,10 @@ def _measure(value: Value) -> int:
     return size
 
 
+def _measure_surface(value: Value) -> int:
+    return len(value) if isinstance(value, str | list | dict) else 1
+
+
 def _read_one(subject: Value, key: str, name: str, at: int) -> Value:
     found = subject.field(key) if isinstance(subject, Version) else read_field(subject, key, name)
     if found is None:
@@ -309,6 +326,8 @@ def _read_one(subject: Value, key: str, name: str, at: int) -> Value:
 
 def _iterate(value: Value, evaluation: Evaluation) -> Iterator[tuple[Any, Any]]:
     """Give (key, item) of what `range` goes through: maps by sorted key, and whole numbers from 0."""
+    if isinstance(value, dict | list):
+        evaluation.count(len(value))
     if isinstance(value, dict):
         return ((key, value[key]) for key in sorted(value))
     if isinstance(value, list):

@@ -9,8 +9,10 @@ from ks_universal.values.expressions.functions.layouts import format_layout, par
 from ks_universal.values.expressions.functions.signature import Function, function, to_int
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
-_DURATION = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
 _WHOLE_DURATION = re.compile(rf"[-+]?(?:0|(?:{_DURATION.pattern})+)")
+_LONGEST = 300
+"""Characters of a duration, which with more digits were none that a float can hold."""
 _ROUNDED = (("y", 365 * 86400), ("mo", 30 * 86400), ("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -74,7 +76,7 @@ def _duration_round(duration: Any) -> str:
 
 
 def _read_duration(text: str) -> float:
-    if not _WHOLE_DURATION.fullmatch(text):
+    if len(text) > _LONGEST or not _WHOLE_DURATION.fullmatch(text):
         raise ExpressionError("this is no duration", hint="such as 300s, 1h30m or -1.5h")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
     return -seconds if text.startswith("-") else seconds
@@ -104,6 +106,6 @@ DATES: dict[str, Function] = {
     "durationRound": function(_duration_round, "any"),
     "htmlDate": function(_html_date, "any"),
     "htmlDateInZone": function(_html_date_in_zone, "any text"),
-    "toDate": function(_to_date, "text text"),
+    "toDate": function(_to_date, "text text", weight=20),
     "unixEpoch": function(_unix_epoch, "any"),
 }

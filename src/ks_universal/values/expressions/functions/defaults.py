@@ -52,7 +52,7 @@ DEFAULTS: dict[str, Function] = {
     "all": function(lambda *values: all(map(is_true, values)), "any?*"),
     "any": function(lambda *values: any(map(is_true, values)), "any?*"),
     "coalesce": function(_coalesce, "any?*"),
-    "deepEqual": function(_deep_equal, "any any"),
+    "deepEqual": function(_deep_equal, "any any", deep=True),
     "default": function(_default, "any? any?*"),
     "empty": function(lambda value: not is_true(value), "any?"),
     "fail": function(_fail, "text"),

@@ -1,6 +1,5 @@
 """Functions on maps. None of them changes a map of the values (D58); `set` and `unset` change those made here."""
 
-from copy import deepcopy
 from typing import Any
 
 from ks_universal.values.expressions.data import FrozenDict, Missing
@@ -64,7 +63,8 @@ def _pick(entries: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def _omit(entries: dict[str, Any], *keys: str) -> dict[str, Any]:
-    return {key: value for key, value in entries.items() if key not in keys}
+    unwanted = frozenset(keys)
+    return {key: value for key, value in entries.items() if key not in unwanted}
 
 
 def _merge(first: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _merge_overwrite(first: dict[str, Any], *others: dict[str, Any]) -> dict[str
 
 
 def _merge_into(first: dict[str, Any], others: tuple[dict[str, Any], ...], *, overwrite: bool) -> dict[str, Any]:
-    target = deepcopy(dict(first)) if isinstance(first, FrozenDict) else first
+    target = _thawed(first) if isinstance(first, FrozenDict) else first
     for other in others:
         _lay_over(target, other, overwrite=overwrite)
     return target
@@ -129,16 +129,22 @@ def _index_once(subject: Any, place: Any) -> Any:
     return items[place]
 
 
+def _thawed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _thawed(child) for key, child in value.items()}
+    return [_thawed(item) for item in value] if isinstance(value, list) else value
+
+
 DICTS: dict[str, Function] = {
-    "deepCopy": function(lambda value: deepcopy(_thawed(value)), "any"),
+    "deepCopy": function(_thawed, "any", weight=5),
     "dict": function(_dict, "any*"),
     "dig": function(_dig, "any?*"),
     "get": function(_get, "dict? text"),
     "hasKey": function(_has_key, "any? text"),
     "index": function(_index, "any? any*"),
     "keys": function(_keys, "dict*"),
-    "merge": function(_merge, "dict dict*"),
-    "mergeOverwrite": function(_merge_overwrite, "dict dict*"),
+    "merge": function(_merge, "dict dict*", weight=5, deep=True),
+    "mergeOverwrite": function(_merge_overwrite, "dict dict*", weight=5, deep=True),
     "omit": function(_omit, "dict text*"),
     "pick": function(_pick, "dict text*"),
     "pluck": function(_pluck, "text dict*"),
@@ -146,9 +152,3 @@ DICTS: dict[str, Function] = {
     "unset": function(_unset, "dict text"),
     "values": function(_values, "dict"),
 }
-
-
-def _thawed(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _thawed(child) for key, child in value.items()}
-    return [_thawed(item) for item in value] if isinstance(value, list) else value

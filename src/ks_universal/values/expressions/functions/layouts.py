@@ -15,6 +15,8 @@ _EXAMPLE = re.compile(
     r"2006|January|Jan(?![a-z])|Monday|Mon(?![a-z])|MST|Z07:00|Z0700|-07:00|-0700|-07|002|__2|_2(?!006)"
     r"|[.,](?:0+|9+)(?![0-9])|01|02|03|04|05|06|15|PM|pm|1|2|3|4|5"
 )
+_LONGEST = 1000
+"""Characters of an example."""
 
 _Write = Callable[[datetime], str]
 _WRITERS: dict[str, _Write] = {
@@ -86,7 +88,7 @@ def format_layout(when: datetime, layout: str) -> str:
 def parse_layout(layout: str, text: str) -> datetime:
     """Read a time after its example; without a zone it is UTC. Raises ExpressionError."""
     try:
-        found = re.fullmatch(_pattern(layout), text, re.ASCII)
+        found = re.fullmatch(_pattern(layout), text, re.ASCII) if len(layout) <= _LONGEST else None
         if found is not None:
             return _build({key: value for key, value in found.groupdict().items() if value is not None})
     except (ValueError, KeyError, OverflowError, re.error) as error:
@@ -96,6 +98,9 @@ def parse_layout(layout: str, text: str) -> datetime:
 
 def _pattern(layout: str) -> str:
     parts, end = [], 0
+    # Each fraction may be missing, and many of them fit one text in more ways than can be tried.
+    if sum(match.group()[0] in ".," for match in _EXAMPLE.finditer(layout)) > 1:
+        raise ValueError
     for match in _EXAMPLE.finditer(layout):
         parts.append(re.escape(layout[end : match.start()]))
         example, end = match.group(), match.end()

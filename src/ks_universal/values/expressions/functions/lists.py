@@ -19,24 +19,24 @@ def _last(items: list[Any]) -> Any:
 
 
 def _uniq(items: list[Any]) -> list[Any]:
-    scalars: dict[Any, None] = {}
-    unique: list[Any] = []
-    others: list[Any] = []
+    unique: dict[Any, Any] = {}
     for item in items:
-        is_scalar = not isinstance(item, list | dict)
-        key = (isinstance(item, bool), item) if is_scalar else None
-        if key in scalars if is_scalar else _has(item, others):
-            continue
-        unique.append(item)
-        if is_scalar:
-            scalars[key] = None
-        else:
-            others.append(item)
-    return unique
+        unique.setdefault(_key(item), item)
+    return list(unique.values())
 
 
 def _without(items: list[Any], *unwanted: Any) -> list[Any]:
-    return [item for item in items if not _has(item, list(unwanted))]
+    keys = set(map(_key, unwanted))
+    return [item for item in items if _key(item) not in keys]
+
+
+def _key(value: Any) -> Any:
+    """Give what is equal for equal values and can be looked up; Python takes True for 1, Go does not."""
+    if isinstance(value, list):
+        return "list", tuple(map(_key, value))
+    if isinstance(value, dict):
+        return "map", frozenset((name, _key(child)) for name, child in value.items())
+    return isinstance(value, bool), value
 
 
 def _has(wanted: Any, items: Any) -> bool:
@@ -103,7 +103,7 @@ LISTS: dict[str, Function] = {
     "compact": function(lambda items: [item for item in items if is_true(item)], "list"),
     "concat": function(_concat, "list*"),
     "first": function(_first, "list"),
-    "has": function(_has, "any any"),
+    "has": function(_has, "any any", deep=True),
     "initial": function(lambda items: items[:-1], "list"),
     "last": function(_last, "list"),
     "list": function(lambda *items: list(items), "any*"),
@@ -112,10 +112,10 @@ LISTS: dict[str, Function] = {
     "reverse": function(lambda items: items[::-1], "list"),
     "seq": function(_seq, "int*"),
     "slice": function(_slice, "list int*"),
-    "sortAlpha": function(_sort_alpha, "any"),
+    "sortAlpha": function(_sort_alpha, "any", weight=10),
     "tuple": function(lambda *items: list(items), "any*"),
-    "uniq": function(_uniq, "list"),
+    "uniq": function(_uniq, "list", weight=5, deep=True),
     "until": function(_until, "int"),
     "untilStep": function(_until_step, "int int int"),
-    "without": function(_without, "list any*"),
+    "without": function(_without, "list any*", weight=5, deep=True),
 }

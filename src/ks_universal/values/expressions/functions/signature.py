@@ -16,20 +16,23 @@ class Function(NamedTuple):
     """A function by its arguments' kinds: `takes` from the left, `rest` any number more, all converted.
 
     Kinds are `text`, `int`, `float`, `bool`, `list`, `dict` and `any`; with `?` the value may be missing. What is
-    `timed` takes the time of patterns before its arguments.
+    `timed` takes the time of patterns before its arguments. `weight` is what it takes for each character and entry
+    of its arguments and its result, beside what others take; `deep` goes through all that is in its arguments.
     """
 
     call: Callable[..., Any]
     takes: tuple[str, ...]
     rest: str | None
     timed: bool = False
+    weight: int = 1
+    deep: bool = False
 
 
-def function(call: Callable[..., Any], kinds: str = "") -> Function:
+def function(call: Callable[..., Any], kinds: str = "", *, weight: int = 1, deep: bool = False) -> Function:
     """Describe a function: `function(str.upper, "text")`, `function(join, "text any*")`."""
     takes = kinds.split()
     rest = takes.pop()[:-1] if kinds.endswith("*") else None
-    return Function(call, tuple(takes), rest)
+    return Function(call, tuple(takes), rest, weight=weight, deep=deep)
 
 
 def timed(call: Callable[..., Any], kinds: str) -> Function:

@@ -50,7 +50,8 @@ def _substr(start: int, end: int, text: str) -> str:
 
 
 def _indent(count: int, text: str) -> str:
-    return (" " * bounded(count)) + text.replace("\n", "\n" + " " * bounded(count))
+    bounded(bounded(count) * (text.count("\n") + 1))
+    return (" " * count) + text.replace("\n", "\n" + " " * count)
 
 
 def _nindent(count: int, text: str) -> str:
@@ -58,6 +59,7 @@ def _nindent(count: int, text: str) -> str:
 
 
 def _replace(old: str, new: str, text: str) -> str:
+    bounded(len(text) + text.count(old) * max(0, len(new) - len(old)))
     return text.replace(old, new)
 
 
@@ -83,6 +85,7 @@ def _split_list(separator: str, text: str) -> list[str]:
 
 def _join(separator: str, values: Any) -> str:
     items = values if isinstance(values, list) else [values]
+    bounded(len(separator) * max(0, len(items) - 1))
     return separator.join(format_value(item) for item in items if item is not None)
 
 

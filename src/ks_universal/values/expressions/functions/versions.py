@@ -63,8 +63,8 @@ class Version:
 
 
 def _parse(text: str) -> Version:
-    found = _VERSION.fullmatch(text)
-    if found is None or len(text) > _LONGEST:
+    found = _VERSION.fullmatch(text) if len(text) <= _LONGEST else None
+    if found is None:
         raise ExpressionError("this is no version", hint="such as 1.2.3 or v1.2.3-rc.1")
     numbers = int(found["major"]), int(found["minor"] or 0), int(found["patch"] or 0)
     return Version(numbers, found["prerelease"] or "", found["metadata"] or "", text)
@@ -76,9 +76,10 @@ def _compare(constraint: str, version: str) -> bool:
 
 
 def _meets_all(version: Version, group: str) -> bool:
-    rewritten = _HYPHEN.sub(r">=\1 <=\2", group)
+    # Looked at first: what the patterns do with a long text takes the square of its length.
+    rewritten = _HYPHEN.sub(r">=\1 <=\2", group) if len(group) <= _LONGEST else ""
     terms = list(_TERM.finditer(rewritten))
-    if _TERM.sub("", rewritten).strip(" ,") or not terms or len(group) > _LONGEST:
+    if _TERM.sub("", rewritten).strip(" ,") or not terms:
         raise ExpressionError("this is no condition on versions", hint="such as '>=1.2 <2' or '^1.2 || ~2.0'")
     return all(_meets(version, term) for term in terms)
 
@@ -130,5 +131,5 @@ def _first_above(given: list[int], held: int) -> Version:
 
 VERSIONS: dict[str, Function] = {
     "semver": function(_parse, "text"),
-    "semverCompare": function(_compare, "text text"),
+    "semverCompare": function(_compare, "text text", weight=20),
 }
