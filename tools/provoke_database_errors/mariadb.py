@@ -178,7 +178,11 @@ def rival(server: MariaServer) -> Iterator[dict[str, str]]:
         cursor.execute("UPDATE categories SET name = 'a' WHERE id = 7")
         thread = threading.Thread(target=_lock_product_in_turn, args=(server, cursor))
         thread.start()
-        yield {}
+        server.execute("SET GLOBAL innodb_lock_wait_timeout = 30")  # longer than the other thread takes to see the wait
+        try:
+            yield {}
+        finally:
+            server.execute("SET GLOBAL innodb_lock_wait_timeout = 1")
         thread.join()
 
 

@@ -452,11 +452,13 @@ class Yoyo(_InFolder):
 
 
 class Aerich(_InFolder):
-    """aerich on asyncpg."""
+    """aerich on asyncpg; the first migration makes its table, as in those that aerich writes."""
 
     package = "pypi aerich"
+    TABLE = 'CREATE TABLE IF NOT EXISTS "aerich" (id serial, version varchar(255), app varchar(100), content jsonb)'
 
     def write(self, number: int, title: str, statements: Sequence[str]) -> Path:
+        statements = (self.TABLE, *statements) if number == 1 else statements
         text = f"async def upgrade(db):\n    return {sql(statements)!r}\n\n\nasync def downgrade(db):\n    return ''\n"
         self.put("pyproject.toml", '[tool.aerich]\ntortoise_orm = "settings.TORTOISE"\nlocation = "./migrations"\n')
         self.put("shop.py", "")

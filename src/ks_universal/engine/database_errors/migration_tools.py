@@ -262,6 +262,15 @@ WAITS = (
 
 OWN_TABLES = (
     Rule(
+        "database/does-not-exist",
+        "the table in which aerich keeps its record is not there, and aerich makes it in its first migration only",
+        "have the first migration make it, as `aerich init-db` writes it; or has the connection the wrong database?",
+        (
+            r'relation "aerich" does not exist',
+            r"Table '(?:\w+\.)?aerich' doesn't exist",
+        ),
+    ),
+    Rule(
         "database/permission-denied",
         "the migration tool could not make its own table: its user lacks the right CREATE, or the server is read-only",
         "grant CREATE on the schema (`GRANT CREATE ON SCHEMA public TO ROLE`), or run it as the owner of the database",
