@@ -64,7 +64,12 @@ UNREACHED = (
         "database/not-ready",
         "the database is starting up, shutting down or recovering",
         "wait until it is ready, with an init container or more retries (backoffLimit)",
-        (r"the database system is (?:starting up|shutting down|in recovery mode|not (?:yet )?accepting connections)",),
+        (
+            r"the database system is (?:starting up|shutting down|in recovery mode|not (?:yet )?accepting connections)",
+            r"server is not accepting clients",
+            r"pgbouncer cannot connect to server",
+            r"server login has been failing",
+        ),
         (
             "57P03",
             "CannotConnectNow",
@@ -97,6 +102,7 @@ SESSION = (
             r"no pg_hba\.conf entry for .*(?:no encryption|SSL off)",
             r"using insecure transport are prohibited",
             r"SSL connection is required",
+            r"SSL connection required\b",
         ),
     ),
     Rule(
@@ -180,6 +186,8 @@ SESSION = (
             r"Ident authentication failed",
             r"LDAP authentication failed",
             r"GSSAPI authentication failed",
+            r"PAM authentication failed",
+            r"FATAL: +no such user\b",
             r"fe_sendauth: no password supplied",
             r'FATAL: +role "[^"]*" does not exist',
         ),
@@ -197,6 +205,7 @@ SESSION = (
         (
             r'database "[^"]*" does not exist',
             r"Unknown database '",
+            r"FATAL: +no such database\b",
             r"permission denied to create database",
             r"We could not find your database",
             r"Error: P1003\b",
@@ -218,6 +227,8 @@ SESSION = (
             r"too many connections for",
             r"Too many connections",
             r"has exceeded the 'max_user_connections' resource",
+            r"no more connections allowed\b",
+            r"\bquery_wait_timeout\b",
         ),
         (
             "53300",
@@ -260,6 +271,8 @@ SESSION = (
             r"unexpected EOF\b",
             r"broken pipe\b",
             r"DBConnectionError: underlying connection is closed",
+            r"connection was unexpectedly lost",
+            r"InterfaceError: network error",
         ),
         (
             "57P01",
@@ -363,6 +376,24 @@ RESOURCES = (
         passes=True,
     ),
     Rule(
+        "database/out-of-memory",
+        "the database server has no memory left for the statement, or for its locks",
+        "change fewer tables in one transaction, or raise what the message names (max_locks_per_transaction, memory)",
+        (
+            r"out of shared memory",
+            r"ERROR: +out of memory",
+            r"Out of (?:sort )?memory\b",
+        ),
+        (
+            "53200",
+            "OutOfMemory",
+            "1037",
+            "1038",
+            "ER_OUTOFMEMORY",
+            "ER_OUT_OF_SORTMEMORY",
+        ),
+    ),
+    Rule(
         "database/read-only",
         "the server takes no writes here: a standby, or read-only mode",
         "point the migration to the primary (the read-write Service), or see whether a failover is under way",
@@ -388,6 +419,7 @@ RESOURCES = (
             r"must be (?:owner of|superuser)",
             r"command denied to user",
             r"Access denied; you need ",
+            r"You do not have the SUPER privilege",
             r"Access denied for user '[^']*'@'[^']*' to database",
             r"user \S+ does not have \w+ privilege on",
         ),

@@ -38,7 +38,7 @@ what yoyo says before it names the holder of its lock."""
 _NAME = re.compile(
     r"(?:(?i:sql ?state)|[Ee]rror code|\bcode|\bERROR:?|'C')['\"]?[\s:\[=]+['\"]?([0-9A-Z]{5})\b"
     r"|^(?:psql:\S+ )?\w+: +([0-9A-Z]{5}): |\bPostgresException(?: \(\w+\))?: ([0-9A-Z]{5}): "
-    r"|Exception: \[([0-9A-Z]{5})\] "
+    r"|\w: \[([0-9A-Z]{5})\] "
     r"|\b(?:errors\.|PG::|asyncpg\.exceptions\.)([A-Z]\w+)"
     r"|\b(ER_[A-Z\d_]+)"
     r"|(?:\b(?:Error|ERROR) |\bdatabase: )(\d{4}) \(|(?:Error: \(|\berrno[:=] ?|\bno: |Error Code +: )(\d{4})\b"

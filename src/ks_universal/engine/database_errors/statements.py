@@ -59,6 +59,7 @@ STATEMENTS = (
         "repair or delete them first, or add the key NOT VALID and validate it later",
         (
             r"violates foreign key constraint",
+            r"foreign key violation: ",
             r"(?<!parent row: )a foreign key constraint fails",
         ),
         (
@@ -71,12 +72,34 @@ STATEMENTS = (
         ),
     ),
     Rule(
+        "database/foreign-key-invalid",
+        "the foreign key does not fit the table to which it refers",
+        "give both columns the same type, and those to which it refers a primary or unique key",
+        (
+            r"there is no unique constraint matching given keys",
+            r'foreign key constraint "[^"]*" cannot be implemented',
+            r"Foreign key constraint is incorrectly formed",
+            r"in foreign key constraint '[^']*' are incompatible",
+            r"Missing (?:unique key|index) for constraint '",
+        ),
+        (
+            "42830",
+            "InvalidForeignKey",
+            "1822",
+            "3780",
+            "6125",
+            "ER_FK_NO_INDEX_PARENT",
+            "ER_FK_INCOMPATIBLE_COLUMNS",
+        ),
+    ),
+    Rule(
         "database/check-violation",
         "existing rows break the new check constraint",
         "correct them first, or add the constraint NOT VALID and validate it later",
         (
             r'check constraint "[^"]*" .*is violated by some row',
             r"violates check constraint",
+            r"failed to satisfy CHECK constraint",
             r"Check constraint '.*' is violated",
             r"CONSTRAINT `[^`]*` failed for `",
         ),
@@ -314,6 +337,12 @@ STATEMENTS = (
     ),
     Rule(
         "database/invalid-value",
+        "the column's default does not fit the new type",
+        "drop the default first (ALTER COLUMN ... DROP DEFAULT), and set the new one afterwards",
+        (r'default for column "[^"]*" cannot be cast automatically',),
+    ),
+    Rule(
+        "database/invalid-value",
         "existing values do not fit the new type",
         "convert or correct them first, or say how with USING",
         (
@@ -336,6 +365,23 @@ STATEMENTS = (
             "NumericValueOutOfRange",
             "DatatypeMismatch",
             "DivisionByZero",
+        ),
+    ),
+    Rule(
+        "database/too-large",
+        "a key, an index entry or a row is larger than the server allows",
+        "shorten the columns, or index a part or a hash of them",
+        (
+            r"index row size \d+ exceeds",
+            r"index row requires \d+ bytes",
+            r"Specified key was too long",
+            r"Row size too large",
+        ),
+        (
+            "1071",
+            "1118",
+            "ER_TOO_LONG_KEY",
+            "ER_TOO_BIG_ROWSIZE",
         ),
     ),
     Rule(
