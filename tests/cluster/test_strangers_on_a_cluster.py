@@ -229,6 +229,20 @@ def test_nothing_orphaned_a_strangers_object_of_a_staged_copys_name_stays_also_w
     assert (theirs["data"], "ownerReferences" in theirs["metadata"]) == ({"theirs": "1"}, False)
 
 
+def test_nothing_orphaned_a_strangers_job_of_a_migrations_name_is_not_replaced_also_when_it_comes_late(
+    namespace: str, tmp_path: Path
+) -> None:
+    def disturb(event: Event) -> None:
+        if isinstance(event, StepStarted) and event.kind == "migrate":
+            kubectl(namespace, "create", "job", "app-migrations", "--image=busybox:local", "--", "true")
+
+    revision, _ = deploy(namespace, RED, tmp_path, disturb=disturb)
+    (failure,) = revision.failures
+    assert [cause.code for cause in failure.causes] == ["kubernetes/foreign-object"]
+    (job,) = items(namespace, JOB)
+    assert job["spec"]["template"]["spec"]["containers"][0]["command"] == ["true"]
+
+
 @pytest.mark.parametrize("manager", ["ks-universal", "kubectl-create"])
 def test_a_lease_is_ours_by_its_field_manager_whoever_has_written_it_since(
     ksu: Ksu, namespace: str, tmp_path: Path, manager: str

@@ -1,6 +1,7 @@
 """Migrations: a step's Job, taken up or made anew, followed to its end, really stopped where it must not go on."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,9 +37,10 @@ class JobRun:
 
     `marks` are the annotations of the Job that it makes, RUN among them. A Job that has ended is taken up when
     `is_unrecorded`: it was made for this revision, and nobody has noted its end. `job` is the Job, once there is one.
+    `refuse` raises TargetError for one that another has made: it may have come since the plan was checked.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is run, who looks, who is told, and whose the Job is
         self,
         client: Client,
         observer: Observer,
@@ -47,6 +49,7 @@ class JobRun:
         *,
         marks: dict[str, str],
         is_unrecorded: bool,
+        refuse: Callable[[Json], object],
     ) -> None:
         self.job: Json | None = None
         self._client = client
@@ -55,6 +58,7 @@ class JobRun:
         self._emit = emit
         self._marks = marks
         self._is_unrecorded = is_unrecorded
+        self._refuse = refuse
         self._name = str(step.migration.body["metadata"]["name"])
         self._topic: Topic = ("Job", self._name)
         self._watch = JobWatch(client, observer, step, emit)
@@ -93,6 +97,7 @@ class JobRun:
                 return job
             return await start_job(self._client, self._step, self._marks, job)
         if job is not None:
+            self._refuse(job)
             self._watch.say("the pods of the Job that ran before to be gone")
             await remove_job(self._client, self._observer, job)
         await self._await_no_pods()

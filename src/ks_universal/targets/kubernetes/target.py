@@ -195,13 +195,11 @@ class KubernetesTarget:
     async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
         """Run the migration's Job, or take up the one that runs it. A Job of another owner is never replaced."""
         job = step.migration.body
-        foreign = find_foreign(self._live.get(identity(job)), self._owner)
-        if foreign is not None and not self._options.take_ownership:
-            raise TargetError(foreign)
+        self._refuse_foreign(self._live.get(identity(job)))
         client = self._client.of(job)
         marks = {RUN: str(self._run), **home_of(job, self._owner)}
-        unrecorded = step.id not in self._recorded
-        run = JobRun(client, self._observe(client), step, emit, marks=marks, is_unrecorded=unrecorded)
+        unrecorded, refuse = step.id not in self._recorded, self._refuse_foreign
+        run = JobRun(client, self._observe(client), step, emit, marks=marks, is_unrecorded=unrecorded, refuse=refuse)
         self._announce(step, run, "MigrationStarted", f"began: {step.why}")
         try:
             attempts = await run.migrate()
@@ -351,9 +349,7 @@ class KubernetesTarget:
         if live is not None and (is_as_applied(live, body) or is_done(live, body)) and not again:
             emit(ObjectChanged(step=step.id, identity=key, change="unchanged"))
             return live
-        foreign = find_foreign(live, self._owner)
-        if foreign is not None and not self._options.take_ownership:
-            raise TargetError(foreign)
+        foreign = self._refuse_foreign(live)
         kind = await self._kind(key.kind, body["apiVersion"])
         await remove_old_job(client, self._observe(client), live, body, again=again)
         force = self._options.take_ownership
@@ -367,6 +363,13 @@ class KubernetesTarget:
         self._announcer.write_kept(key, applied)
         emit(ObjectChanged(step=step.id, identity=key, change=_name_change(live, applied), moved=tuple(moved)))
         return applied
+
+    def _refuse_foreign(self, live: Json | None) -> Problem | None:
+        """Give the finding where another has made an object that is to be taken over; raise it where it is not."""
+        foreign = find_foreign(live, self._owner)
+        if foreign is not None and not self._options.take_ownership:
+            raise TargetError(foreign)
+        return foreign
 
     def _watch(self, step: RollOut | AwaitOldPods, emit: Emit, applied: Json) -> Rollout:
         client = self._client.of(applied)
