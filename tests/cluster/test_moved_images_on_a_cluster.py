@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from cluster_database import NODE, STATE
-from cluster_release import Events
+from cluster_release import Events, wait_until
 from deploying import deploy, items, kubectl, start, write
 from ks_universal.cli import run
 from ks_universal.engine.events import Event, ObjectChanged, StepStarted
 from ks_universal.plan.records import Outcome
 from ks_universal.targets.kubernetes.image_ids import read_note
-from ks_universal.targets.kubernetes.kinds import DEPLOYMENT
+from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, JOB
 
 Json = dict[str, Any]
 Build = Callable[[str, str], None]
@@ -111,15 +111,35 @@ def test_when_an_image_moves_all_pods_of_it_follow_before_the_post_migration_and
     assert read_notes(namespace) == {f"{namespace}:stable"}
 
 
-def test_when_only_a_post_migration_runs_an_image_that_may_have_moved_the_pods_restart_before_it(
-    namespace: str, tmp_path: Path, build: Build
+APART = """    waitForMigrations: false
+    containers:"""
+EARLY = "{name: expand, args: [-c, 'echo migrates with $(cat /version)'], dependsOn: [worker]}"
+
+
+@pytest.mark.parametrize(
+    ("steps", "worker"), [(POST, ""), (BOTH, "apart"), (EARLY, "")], ids=["post alone", "waits for none", "comes first"]
+)
+def test_when_an_image_moves_pods_follow_whose_rollout_comes_before_its_migrations_and_else_none_restarts(
+    namespace: str, tmp_path: Path, build: Build, steps: str, worker: str
 ) -> None:
+    text = values(namespace, steps)
+    if worker == "apart":
+        web, _, rest = text.rpartition("    containers:")
+        text = web + APART + rest
     build("one", "stable")
-    deploy(namespace, values(namespace, POST), tmp_path)
+    deploy(namespace, text, tmp_path)
+    first = list_pods(namespace)
+    _, events = deploy(namespace, text, tmp_path)
+    assert (changes(events), list_pods(namespace)) == (["unchanged"] * 2, first)
+    assert "migrates with one" in events.lines()
     build("two", "stable")
-    revision, events = deploy(namespace, values(namespace, POST), tmp_path)
+    revision, events = deploy(namespace, text, tmp_path, lease_s=30)
     assert (revision.outcome, read_serving(namespace)) == (Outcome.SUCCEEDED, {"serves two"})
-    assert events.lines() == ["migrates with two"]
+    assert set(events.lines()) == {"migrates with two"}
+    second = list_pods(namespace)
+    _, events = deploy(namespace, text, tmp_path)
+    assert (changes(events), list_pods(namespace)) == (["unchanged"] * 2, second)
+    wait_until(lambda: [job for job in items(namespace, JOB) if "-image-" in job["metadata"]["name"]] == [])
 
 
 def test_resume_a_deploy_killed_between_migration_and_rollout_moves_the_pods_when_it_goes_on(

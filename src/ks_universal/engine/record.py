@@ -108,12 +108,12 @@ class Record:
     def find_image_ids(self, step: RollOut) -> dict[str, str]:
         """Find which ids the images of a rollout that may have moved had in migrations that have succeeded.
 
-        Of one that none has told, it is a word that is no id: pods that are there have another one, whatever it is.
+        Of one that none has told, it is empty: the target is to find it out.
         """
         succeeded = (record for record in self._steps.values() if record.outcome is Outcome.SUCCEEDED)
         last = [record.attempts[-1].image_ids for record in succeeded if record.attempts]
         known = {image: id_ for ids in last for image, id_ in ids.items()}
-        return {image: known.get(image, f"unknown in revision {self._plan.revision}") for image in step.moving}
+        return {image: known.get(image, "") for image in step.moving}
 
     def fail(self, failure: Failure) -> None:
         """Note that a step has failed."""

@@ -65,7 +65,8 @@ class Target(Protocol):
     async def roll_out(self, step: RollOut, emit: Emit, image_ids: Mapping[str, str] = NO_IDS) -> None:
         """Bring the new version up; returns when it serves and all pods of the versions before are told to stop.
 
-        `image_ids`: images to the ids that its pods are to have; where pods have another id, they are replaced.
+        `image_ids`: images to the ids that its pods are to have, empty where the target is to find out what they are
+        now; where pods have another id, they are replaced.
 
         Raises RolloutFailed, whose causes say what runs now, and RolloutPaused where its values pause it before that.
         """

@@ -1,14 +1,13 @@
 """Images that may have moved under their tag: pods must not stay on one that a migration did not run with.
 
 Which image a tag stands for is known as soon as a migration's pod has it: a rollout after that restarts pods that have
-another one. Where only migrations after the rollout run an image, nobody knows it in time, and the pods restart.
+another one. For a rollout before that the target has to find it out.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from ks_universal.model.migrations import Phase
 from ks_universal.plan.records import Outcome, Revision, State
 from ks_universal.plan.release import pod_of
 from ks_universal.plan.steps import Migrate, RollOut, Step
@@ -22,18 +21,13 @@ def find_moving(containers: Iterable[Json]) -> Iterator[str]:
 
 
 def mark_moving(steps: Sequence[Step], state: State, resumed: Revision | None) -> tuple[Step, ...]:
-    """Give a plan's steps, in its order, with the images that may have moved under the pods of each rollout.
+    """Give a plan's steps with the images that may have moved under the pods of each rollout.
 
-    They are those of the migrations before it, also of those that `resumed` has done, and of post migrations after it.
+    They are those of all migrations of the plan, also of those that `resumed` has done: the pods of a release are of
+    one image, whether or not they wait for these.
     """
-    run = {step.id: set(_list_run(step)) for step in steps}
-    before = _gather(steps, {step.id: step.needs for step in steps}, run)
-    after = _gather(steps[::-1], _turn(steps), {s.id: run[s.id] for s in steps if _is_post(s)})
-    done = set() if resumed is None else set(_list_done(resumed))
-    return tuple(
-        _mark(step, done | before[step.id] | after[step.id], state) if isinstance(step, RollOut) else step
-        for step in steps
-    )
+    images = set(() if resumed is None else _list_done(resumed)).union(*map(_list_run, steps))
+    return tuple(_mark(step, images, state) if isinstance(step, RollOut) else step for step in steps)
 
 
 def _mark(step: RollOut, images: set[str], state: State) -> RollOut:
@@ -62,29 +56,6 @@ def _list_done(revision: Revision) -> Iterator[str]:
     for record in revision.steps:
         if record.outcome is Outcome.SUCCEEDED and record.attempts:
             yield from record.attempts[-1].image_ids
-
-
-def _is_post(step: Step) -> bool:
-    return isinstance(step, Migrate) and step.migration.phase is Phase.POST
-
-
-def _gather(
-    steps: Iterable[Step], needs: Mapping[str, Iterable[str]], images: Mapping[str, set[str]]
-) -> dict[str, set[str]]:
-    """Gather for each step the images of all that it needs, directly or not; `steps` come after what they need."""
-    found: dict[str, set[str]] = {}
-    for step in steps:
-        found[step.id] = set().union(*(found[need] | images.get(need, set()) for need in needs[step.id]))
-    return found
-
-
-def _turn(steps: Iterable[Step]) -> dict[str, list[str]]:
-    """Give for each step those that need it."""
-    needed_by: dict[str, list[str]] = {step.id: [] for step in steps}
-    for step in steps:
-        for need in step.needs:
-            needed_by[need].append(step.id)
-    return needed_by
 
 
 def _may_move(container: Json) -> bool:

@@ -38,7 +38,7 @@ def test_a_rollout_beside_migrations_looks_for_their_image(steps: list[Any]) -> 
     assert plan(release(web=app(*steps, tag="latest"))) == {"web/rollout": ("app:latest",)}
 
 
-def test_so_does_one_without_migrations_that_waits_for_those_of_others() -> None:
+def test_so_does_each_that_names_it_whether_or_not_it_waits_for_the_migrations() -> None:
     rendered = release(web=app("expand", tag="latest"), worker=app(tag="latest"), other=app(tag="1.0"))
     assert plan(rendered) == {
         "web/rollout": ("app:latest",),
@@ -46,7 +46,9 @@ def test_so_does_one_without_migrations_that_waits_for_those_of_others() -> None
         "other/rollout": (),
     }
     apart = release(web=app("expand", tag="latest"), worker=app(tag="latest", waitForMigrations=False))
-    assert plan(apart) == {"web/rollout": ("app:latest",), "worker/rollout": ()}
+    assert plan(apart) == {"web/rollout": ("app:latest",), "worker/rollout": ("app:latest",)}
+    before = release(web=app("expand", tag="latest", depends_on=["api"]), api=app(tag="latest"))
+    assert plan(before) == {"api/rollout": ("app:latest",), "web/rollout": ("app:latest",)}
 
 
 def test_a_rollout_looks_for_nothing_where_no_pod_can_have_another_image_of_the_name() -> None:

@@ -24,6 +24,7 @@ from ks_universal.targets.kubernetes.applying import apply_over, build_applied, 
 from ks_universal.targets.kubernetes.checking import Situation, try_plan
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.image_ids import find_moved
+from ks_universal.targets.kubernetes.image_look import look_up_image
 from ks_universal.targets.kubernetes.job_states import await_end, read_job_states, without_logs
 from ks_universal.targets.kubernetes.jobs import JobRun
 from ks_universal.targets.kubernetes.kinds import JOB, NAMESPACE, Kind
@@ -37,7 +38,7 @@ from ks_universal.targets.kubernetes.lease import (
 )
 from ks_universal.targets.kubernetes.live import read_live, read_secrets
 from ks_universal.targets.kubernetes.live_log import LiveLog, build_live_mask
-from ks_universal.targets.kubernetes.observer import Observer
+from ks_universal.targets.kubernetes.observer import Observer, Topic
 from ks_universal.targets.kubernetes.one_off_jobs import is_done, remove_old_job
 from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, home_of, is_as_applied
 from ks_universal.targets.kubernetes.pods import is_stopping
@@ -216,7 +217,7 @@ class KubernetesTarget:
 
     async def roll_out(self, step: RollOut, emit: Emit, image_ids: Mapping[str, str] = NO_IDS) -> None:
         """Apply the Deployment and follow it until its new version serves."""
-        applied = await self._apply(step, emit, await self._find_moved(step, image_ids))
+        applied = await self._apply(step, emit, await self._find_moved(step, emit, image_ids))
         if is_settled(applied):
             return
         if self._options.await_rollout:
@@ -224,15 +225,26 @@ class KubernetesTarget:
         elif step.body["spec"].get("paused"):
             raise RolloutPaused(step.id)
 
-    async def _find_moved(self, step: RollOut, image_ids: Mapping[str, str]) -> dict[str, str]:
-        """Find the images of which the Deployment's pods have other ids than these."""
+    async def _find_moved(self, step: RollOut, emit: Emit, image_ids: Mapping[str, str]) -> dict[str, str]:
+        """Find the images of which the Deployment's pods have other ids than these; ids that are empty are looked up.
+
+        One that nobody can find out is taken for another one than the pods have.
+        """
         live = self._live.get(identity(step.body))
         if live is None or not image_ids:
             return {}
-        observer = self._observe(self._client.of(step.body))
+        client = self._client.of(step.body)
+        observer = self._observe(client)
         await observer.start()
-        name = identity(step.body).name
-        return find_moved(live, image_ids, observer.replica_sets(live), observer.pods(("Deployment", name)))
+        topic: Topic = ("Deployment", identity(step.body).name)
+        unknown = find_moved(live, dict.fromkeys(image_ids, ""), observer.replica_sets(live), observer.pods(topic))
+        looked: dict[str, str] = {}
+        for image in (image for image in unknown if not image_ids[image]):
+            emit(Waited(step=step.id, waits_for=f"a node to tell which image {image} is by now"))
+            found = await look_up_image(client, observer, step.body, image)
+            looked[image] = found or f"unknown in revision {self._run}"
+        known = {image: looked.get(image, id_) for image, id_ in image_ids.items() if id_ or image in looked}
+        return find_moved(live, known, observer.replica_sets(live), observer.pods(topic))
 
     async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:
         """Follow the Deployment until its last old pod is gone; first its rollout, where nobody has waited for that."""
