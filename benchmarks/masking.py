@@ -53,6 +53,7 @@ CASES: dict[str, Callable[[], list[str]]] = {
     "1,000 values of 900 characters": lambda: [make_text(900, seed) for seed in range(1000)],
     "a CA bundle of 230 kB": lambda: [make_bundle(140)],
     "one value of 900 kB": lambda: [make_text(900_000)],
+    "one value of 1,000 settings": lambda: ["\n".join(f"KEY_{n}={make_text(16, n)}" for n in range(1000))],
 }
 
 

@@ -28,7 +28,7 @@ class Mask:
     def __init__(self, bodies: Iterable[Json], names: Iterable[str] = ()) -> None:
         """Take all Secrets; what stands in plain in the other objects is no secret, nor are the names.
 
-        This takes a quarter of a second for a megabyte of Secrets.
+        This takes a quarter of a second for a megabyte of keys and certificates, or for a document of 1,000 entries.
         """
         self._secrets = collect(bodies, names)
 

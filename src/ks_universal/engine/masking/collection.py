@@ -73,10 +73,9 @@ def _add(needles: Needles, text: str, where: Where) -> None:
     needles.add(stripped if len(stripped) >= SHORTEST else plain, where)
     if len(text) > PIECE:
         return
-    needles.add(text, where)
-    needles.add(decode_twice(stripped), where)
-    needles.add(_OPEN_END.sub("", stripped), where)
-    needles.add(decode_twice(_HALF_CHARACTERS.sub("", stripped)), where)
+    halves = _HALF_CHARACTERS.sub("", stripped)
+    for form in {text, decode_twice(stripped), _OPEN_END.sub("", stripped), decode_twice(halves)} - {stripped}:
+        needles.add(form, where)
     for before in "\\%" if text[:1] in _ESCAPED else "":  # what comes before it may make an escape of its beginning
         kept = count_equal(decode(before + text).text[::-1], plain[::-1])
         needles.add(plain[len(plain) - kept :].strip(" '"), where)
@@ -107,8 +106,10 @@ def _inside_base64(value: bytes) -> Iterator[str]:
 
 
 def _add_encoded(needles: Needles, form: str) -> None:
-    if not (form.isalpha() and is_words(form)):
-        needles.add(form.replace("+", " "), Where.ANYWHERE)
+    if form.isalpha() and is_words(form):
+        return
+    needles.add(form.replace("+", " "), Where.ANYWHERE)
+    if "+" in form or "/" in form:
         needles.add(form.replace("+", "-").replace("/", "_"), Where.ANYWHERE)
 
 

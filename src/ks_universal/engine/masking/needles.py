@@ -5,8 +5,8 @@ would be the usual way: docs/decisions/0014 says why not.
 """
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from functools import cache
 from itertools import islice
@@ -29,6 +29,8 @@ _PERIOD = PIECE - _LARGE
 """Long texts have a gram for each place of a line in each piece."""
 _KEPT = 8
 """Places kept for one gram of long texts: those that repeat themselves are found by others."""
+_SLICED = 2048
+"""Characters of a line that is looked through the fast way."""
 _LONGEST_CUT = 200
 _LONGEST_ESCAPE = 6
 _LOOK_BACK = 60
@@ -57,12 +59,17 @@ class _Needle(NamedTuple):
     where: Where
 
 
+_Place = tuple[_Needle, int]
+"""Where a gram is in a text."""
+
+
 class Needles:
     """The texts that are looked for."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Needle] = {}
-        self._grams: dict[int, dict[str, list[tuple[_Needle, int]]]] = {}
+        self._short: dict[int, dict[str, list[_Place]]] = {}
+        self._long = _LongTexts()
         self._ends: tuple[_Beginnings, _Beginnings] | None = None
 
     def __bool__(self) -> bool:
@@ -76,16 +83,17 @@ class Needles:
         needle = _Needle(text, where)
         self._known[text] = needle
         if len(text) > PIECE:
-            self._add_long(needle)
+            self._long.add(needle)
         else:
             self._add_short(needle)
 
     def find(self, line: str) -> Iterator[Span]:
         """Find them in a line; what is found may overlap."""
-        for width, table in self._grams.items():
-            hits = [at for at in range(0, len(line) - width + 1, _STEPS[width]) if line[at : at + width] in table]
-            if hits:
-                yield from _verify(line, hits, width, table)
+        for width, table in self._short.items():
+            if hits := _find_grams(line, width, table):
+                yield from _verify(line, ((at, width, place) for at in hits for place in table[line[at : at + width]]))
+        if hits := _find_grams(line, _LARGE, self._long.places):
+            yield from _verify(line, self._long.find(line, hits))
 
     def find_cut(self, line: str) -> Iterator[Span]:
         """Find their beginnings and ends where the line was cut."""
@@ -100,24 +108,71 @@ class Needles:
     def _add_short(self, needle: _Needle) -> None:
         """Know it by the grams that fewest others have."""
         width = _SMALL if len(needle.text) < _USUAL + _STEPS[_USUAL] - 1 else _USUAL
-        table = self._grams.setdefault(width, {})
+        table = self._short.setdefault(width, {})
         last = len(needle.text) - width - _STEPS[width] + 1
         offset = min((0, last // 2, last), key=lambda at: len(table.get(needle.text[at : at + width], ())))
         for at in range(offset, offset + _STEPS[width]):
             table.setdefault(needle.text[at : at + width], []).append((needle, at))
 
-    def _add_long(self, needle: _Needle) -> None:
-        table = self._grams.setdefault(_LARGE, {})
+
+class _LongTexts:
+    """Texts of which a piece is enough, as if they were one: a place is the number of characters before it.
+
+    Numbers, because there are tens of thousands of places, and lists and tuples cost the garbage collector their time.
+    """
+
+    def __init__(self) -> None:
+        self._needles: list[_Needle] = []
+        self._begins: list[int] = []
+        self._length = 0
+        self.places: dict[str, int | list[int]] = {}
+
+    def add(self, needle: _Needle) -> None:
+        """Know a text by grams of each piece of it."""
         text, step = needle.text, _STEPS[_LARGE]
-        last = len(text) - _LARGE - step + 1
-        for start in (*range(0, last, _PERIOD), last):
-            for at in range(start, start + step):
-                gram = text[at : at + _LARGE]
-                places = table.get(gram)
-                if places is None:
-                    table[gram] = [(needle, at)]
-                elif len(places) < _KEPT:
-                    places.append((needle, at))
+        begin, last = self._length, len(text) - _LARGE - step + 1
+        starts = (*range(0, last, _PERIOD), last)
+        grams = {text[at : at + _LARGE]: begin + at for start in starts for at in range(start, start + step)}
+        if len(grams) == len(starts) * step and self.places.keys().isdisjoint(grams):
+            self.places.update(grams)
+        else:
+            for start in starts:
+                for at in range(start, start + step):
+                    self._add_place(text[at : at + _LARGE], begin + at)
+        self._needles.append(needle)
+        self._begins.append(begin)
+        self._length += len(text)
+
+    def _add_place(self, gram: str, place: int) -> None:
+        known = self.places.setdefault(gram, place)
+        if isinstance(known, int):
+            if known != place:
+                self.places[gram] = [known, place]
+        elif len(known) < _KEPT:
+            known.append(place)
+
+    def find(self, line: str, hits: Iterable[int]) -> Iterator[tuple[int, int, _Place]]:
+        """Give what of a line may be a piece: where it is, how long it is at least, and of what."""
+        for at in hits:
+            places = self.places[line[at : at + _LARGE]]
+            for place in (places,) if isinstance(places, int) else places:
+                number = bisect_right(self._begins, place) - 1
+                yield at, _LARGE, (self._needles[number], place - self._begins[number])
+
+
+def _find_grams(line: str, width: int, table: Mapping[str, object]) -> list[int]:
+    """Find where a line has grams of a table. Most have none, which is told fast."""
+    count = (len(line) - width) // _STEPS[width] + 1
+    if count <= 0 or not table:
+        return []
+    if len(line) <= _SLICED and table.keys().isdisjoint(map(line.__getitem__, _all_slices(width)[:count])):
+        return []
+    return [at for at in range(0, len(line) - width + 1, _STEPS[width]) if line[at : at + width] in table]
+
+
+@cache
+def _all_slices(width: int) -> tuple[slice, ...]:
+    return tuple(slice(at, at + width) for at in range(0, _SLICED, _STEPS[width]))
 
 
 class _Beginnings:
@@ -146,16 +201,15 @@ class _Beginnings:
         return is_one and len(found) >= SHORTEST
 
 
-def _verify(line: str, hits: list[int], width: int, table: dict[str, list[tuple[_Needle, int]]]) -> Iterator[Span]:
+def _verify(line: str, found: Iterable[tuple[int, int, _Place]]) -> Iterator[Span]:
     covered: dict[str, int] = {}
-    for at in hits:
-        for needle, offset in table[line[at : at + width]]:
-            if at + width <= covered.get(needle.text, 0):
-                continue
-            span = _match(line, at, needle, offset)
-            if span is not None and _is_there(line, span, needle.where):
-                covered[needle.text] = span[1]
-                yield span
+    for at, width, (needle, offset) in found:
+        if at + width <= covered.get(needle.text, 0):
+            continue
+        span = _match(line, at, needle, offset)
+        if span is not None and _is_there(line, span, needle.where):
+            covered[needle.text] = span[1]
+            yield span
 
 
 def _match(line: str, at: int, needle: _Needle, offset: int) -> Span | None:

@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from encoders import ENCODERS
@@ -21,11 +21,15 @@ LONG = st.text(st.sampled_from("abcXYZ0189+/=-_ %\\\"'é"), min_size=60, max_siz
 )
 AROUND = st.text(st.one_of(SPECIAL, PRINTABLE), max_size=12).filter(lambda text: "Zq7x" not in text)
 
+UNHURRIED = settings(deadline=None)
+"""How long an example takes says more about what else the machine does."""
+
 
 def make_mask(value: str) -> Mask:
     return Mask([{"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"DB_PASSWORD": value}}])
 
 
+@UNHURRIED
 @given(value=VALUES, before=AROUND, after=AROUND, form=st.sampled_from(sorted(ENCODERS)))
 def test_no_leaks_no_form_of_a_value_is_left(value: str, before: str, after: str, form: str) -> None:
     masked = make_mask(value).text(f"{before} {ENCODERS[form](value)} {after}")
@@ -33,6 +37,7 @@ def test_no_leaks_no_form_of_a_value_is_left(value: str, before: str, after: str
     assert "Zq7x" not in masked
 
 
+@UNHURRIED
 @given(
     value=VALUES,
     before=AROUND,
@@ -49,6 +54,7 @@ def test_no_leaks_a_value_is_found_where_all_around_it_is_encoded_too(
     assert "Zq7x" not in masked
 
 
+@UNHURRIED
 @given(value=LONG, form=st.sampled_from(sorted(ENCODERS)))
 def test_no_leaks_no_form_of_a_long_value_is_left(value: str, form: str) -> None:
     masked = make_mask(value).text(f"it is {ENCODERS[form](value)} there")
