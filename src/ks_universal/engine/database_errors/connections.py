@@ -164,6 +164,7 @@ SESSION = (
         (
             r"no pg_hba\.conf entry for",
             r"pg_hba\.conf rejects connection",
+            r"User was denied access on the database",
             r"Host '.*' is not allowed to connect",
         ),
         (
@@ -179,6 +180,7 @@ SESSION = (
         "check the Secret that the migration reads: user, password, stray newlines, a rotation that it missed",
         (
             r"password authentication failed",
+            r"the provided database credentials for",
             r'role "[^"]*" is not permitted to log in',
             r"Error: P1000\b",
             r"Access denied for user .*using password",
@@ -204,6 +206,7 @@ SESSION = (
         "check DB_NAME, or create the database first",
         (
             r'database "[^"]*" does not exist',
+            r"Database `[^`]*` does not exist",
             r"Unknown database '",
             r"FATAL: +no such database\b",
             r"permission denied to create database",

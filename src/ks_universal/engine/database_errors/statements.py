@@ -23,7 +23,10 @@ STATEMENTS = (
         "database/unique-violation",
         "rows are not unique where they have to be: existing ones, or one that the migration writes",
         "find and merge the duplicates in a data migration first; was a part of the migration applied before?",
-        (r"Duplicate entry '.*' for key",),
+        (
+            r"Duplicate entry '.*' for key",
+            r"Unique constraint failed",
+        ),
         (
             "23505",
             "UniqueViolation",
@@ -41,6 +44,7 @@ STATEMENTS = (
         (
             r'column "[^"]*" (?:of relation "[^"]*" )?contains null values',
             r"violates not-null constraint",
+            r"Null constraint failed",
             r"Column '[^']*' cannot be null",
             r"Field '[^']*' doesn't have a default value",
         ),
@@ -59,6 +63,7 @@ STATEMENTS = (
         "repair or delete them first, or add the key NOT VALID and validate it later",
         (
             r"violates foreign key constraint",
+            r"Foreign key constraint failed",
             r"foreign key violation: ",
             r"(?<!parent row: )a foreign key constraint fails",
         ),
