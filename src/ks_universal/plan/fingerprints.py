@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ks_universal.model.migrations import When
+from ks_universal.model.migrations import Retry, When
 from ks_universal.plan.digest import digest
 from ks_universal.plan.release import Member, Release, entries_of, pod_of
 from ks_universal.resources.objects import Identity, Json, Migration
@@ -125,6 +125,7 @@ def _describe_settings(migration: Migration, main: Json) -> dict[str, Any]:
         "phase": migration.phase,
         "backoffLimit": migration.retries,
         "timeout": migration.timeout_s,
+        "retry": None if migration.retry is Retry.ALL else migration.retry,
         "fatalExitCodes": sorted(migration.fatal_exit_codes),
         "dependsOn": migration.depends_on,
         "rollback": [(container.get("command"), container.get("args")) for container in undo],

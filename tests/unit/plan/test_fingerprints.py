@@ -83,6 +83,7 @@ def with_main(**more: Any) -> Json:
         (render(web(migrations={"backoffLimit": 3})), "backoffLimit changed"),
         (render(web(migrations={"timeout": "5m"})), "timeout added"),
         (render(web(migrations={"fatalExitCodes": [3]})), "fatalExitCodes added"),
+        (render(web(migrations={"retry": "passing"})), "retry added"),
         (render(web(migrations={"phase": "post"})), "phase changed"),
         (render(web(migrations={"parallelism": 2})), "parallelism added"),
         (render(web(migrations={"rollback": {"args": ["down"]}})), "rollback added"),
