@@ -188,7 +188,7 @@ def rival(server: MariaServer) -> Iterator[dict[str, str]]:
 
 def _lock_product_in_turn(server: MariaServer, cursor: "pymysql.cursors.Cursor") -> None:
     with server.connect() as observer, observer.cursor() as look:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60  # a Java that starts on a busy machine
         while not look.execute("SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"):
             time.sleep(0.2)  # what it shows is renewed only if nobody has read it for 0.1 s
             if time.monotonic() > end:

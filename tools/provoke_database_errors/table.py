@@ -368,16 +368,16 @@ How `ks-universal` diagnoses what migration tools print when they fail. Each cel
 server (PostgreSQL {postgres}, MariaDB {mariadb}), in which the error of its row was provoked; the last was on {date}.
 `python tools/provoke_database_errors/table.py` has written this page, and keeps the outputs in `tests/data/tool_logs`.
 
-- right: the cause is named, and nothing else
+- right: the cause is named as exactly as the tool tells it, and nothing else
 - generic: no rule knows it; the report quotes the tool's last exception (`migrations/error`)
-- SILENT: the tool has printed no error at all
+- SILENT: no error is found in the output (drizzle-kit prints none)
 - WRONG: another cause is named
 - \\-: the tool does not fail at this, or does not check it
 
 The last rows: `checksum`, the file of an applied migration was changed; `missing` and `missing-first`, the file of the
 last, of the first one is gone; `out-of-order`, one with a lower number comes late; `two`, two runs at once; `killed`, a
 run after one that was killed; `failed-before`, a run after one that failed half-way; `duplicate`, two migrations of one
-number.
+number. Prisma runs with the engine that npm gives (WebAssembly, on the driver `pg`): its native engine has other words.
 """
 
 

@@ -156,6 +156,7 @@ SESSION = (
             "InvalidSQLStatementName",
             "DuplicatePreparedStatement",
         ),
+        passes=True,
     ),
     Rule(
         "database/access-refused",
@@ -395,6 +396,7 @@ RESOURCES = (
             "ER_OUTOFMEMORY",
             "ER_OUT_OF_SORTMEMORY",
         ),
+        passes=True,
     ),
     Rule(
         "database/read-only",

@@ -196,6 +196,8 @@ STATEMENTS = (
             r"Table '.*' doesn't exist",
             r"Unknown column '",
             r"Unknown table '",
+            r"No such table: ",
+            r"column not found: ",
             r"(?:FUNCTION|PROCEDURE) \S+ does not exist",
             r"Key column '[^']*' doesn't exist in table",
             r"Can't DROP ",
