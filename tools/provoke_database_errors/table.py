@@ -195,6 +195,12 @@ STATES = (
         come_late,
     ),
     Scenario("two", ("migrations/locked", "database/already-exists", "database/does-not-exist"), work_twice),
+    Scenario(
+        "two-lock-timeout",
+        ("migrations/locked", "database/lock-timeout", "database/already-exists", "database/does-not-exist"),
+        work_twice,
+        having_run("ALTER DATABASE app SET lock_timeout = '500ms'"),
+    ),
     Scenario("killed", ("migrations/locked", "migrations/lock-awaited", "migrations/dirty"), be_killed),
     Scenario("failed-before", ("database/unique-violation", "migrations/dirty", "database/already-exists"), fail_twice),
     Scenario(
@@ -375,9 +381,10 @@ server (PostgreSQL {postgres}, MariaDB {mariadb}), in which the error of its row
 - \\-: the tool does not fail at this, or does not check it
 
 The last rows: `checksum`, the file of an applied migration was changed; `missing` and `missing-first`, the file of the
-last, of the first one is gone; `out-of-order`, one with a lower number comes late; `two`, two runs at once; `killed`, a
-run after one that was killed; `failed-before`, a run after one that failed half-way; `duplicate`, two migrations of one
-number. Prisma runs with the engine that npm gives (WebAssembly, on the driver `pg`): its native engine has other words.
+last, of the first one is gone; `out-of-order`, one with a lower number comes late; `two`, two runs at once;
+`two-lock-timeout`, the same where the database has a `lock_timeout`; `killed`, a run after one that was killed;
+`failed-before`, a run after one that failed half-way; `duplicate`, two migrations of one number. Prisma runs with the
+engine that npm gives (WebAssembly, on the driver `pg`): its native engine has other words.
 """
 
 

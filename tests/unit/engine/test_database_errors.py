@@ -351,6 +351,10 @@ def test_code_without_a_text_never_accuses_the_password() -> None:
         'duplicate key value violates unique constraint "unique_schema_migrations"',
         "Duplicate entry '2' for key 'knex_migrations_lock.PRIMARY'",
         "ERROR:  tuple concurrently updated",
+        'create table "mikro_orm_migrations" (...) - relation "mikro_orm_migrations" already exists',
+        'Error: column "md5" of relation "schemaversion" already exists',
+        "Error: Table 'app.SequelizeMeta' already exists",
+        'update "knex_migrations_lock" set "is_locked" = $1 - canceling statement due to lock timeout',
     ],
 )
 def test_two_runs_at_once_are_no_duplicates_in_the_data(line: str) -> None:

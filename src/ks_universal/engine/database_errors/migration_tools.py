@@ -19,6 +19,8 @@ _RECORDS = rf"(?:PK_|unique_)?{_TABLES}(?:_lock)?(?:_pk(?:c|ey)?|_[a-z]+_(?:key|
 
 Not those of an application's own tables whose names begin alike (`migration_requests_email_key`).
 """
+_OWN = rf"(?:\w+\.)?(?i:{_TABLES})(?:_lock)?"
+"""One of them, or the one with a tool's lock, as messages name a table."""
 _SCRIPT = r"(?:Migration)?\d{3,}[\w.-]*\.[cm]?[jt]s"
 """The file of a migration, as Node.js's tools name it in their record: `20260100000002-change.js`."""
 _TYPEORM = r"PK_8c82d7f526340ab734260ea46be"
@@ -85,6 +87,9 @@ STATES = (
             r"migration V?\S+ is missing from the filesystem\b",
             r"Error: P3015\b",
         ),
+        commands={
+            "sqitch": "add changes at the end of `sqitch.plan` only: one before applied ones makes them other changes",
+        },
     ),
     Rule(
         "migrations/out-of-date",
@@ -184,6 +189,9 @@ STATES = (
             r"Duplicate entry '\d{14}\w*(?:-[\w-]+)?(?:\.\w+)?' for key '(?:PRIMARY|(?:\w+\.)?\w*schema_migrations)'",
             rf"Duplicate entry '{_SCRIPT}' for key ",
             rf"Key \([^)]*\)=\({_SCRIPT}\) already exists",
+            rf"relation [\"']{_OWN}[\"'] already exists",
+            rf"Table '{_OWN}' already exists",
+            rf"[\"'`]{_OWN}[\"'`].* canceling statement due to lock timeout",
             r"tuple concurrently updated",
         ),
         passes=True,
@@ -276,8 +284,8 @@ OWN_TABLES = (
         "the migration tool could not make its own table: its user lacks the right CREATE, or the server is read-only",
         "grant CREATE on the schema (`GRANT CREATE ON SCHEMA public TO ROLE`), or run it as the owner of the database",
         (
-            rf"relation [\"'](?:\w+\.)?{_TABLES}[\"'] does not exist",
-            rf"Table '(?:\w+\.)?{_TABLES}' doesn't exist",
+            rf"relation [\"']{_OWN}[\"'] does not exist",
+            rf"Table '{_OWN}' doesn't exist",
         ),
     ),
 )
