@@ -44,7 +44,7 @@ _NAME = re.compile(
     r"|(?:\b(?:Error|ERROR) |\bdatabase: )(\d{4}) \(|(?:Error: \(|\berrno[:=] ?|\bno: |Error Code +: )(\d{4})\b"
 )
 _EXCEPTION = re.compile(
-    r"(?:[|+] +)*(?:"
+    r"(?:[|+] ++)*+(?:"
     r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Failure|Failed|Interrupt)\b(?: \[\w+\])?(?::.*)?$"
     r"|Caused by: .+|Exception in thread .+"
     r"|(?:panic|fatal error|fatal|error|ERROR|Error|FATAL|FAILED)(?: \[[^\]]*\])?: "
@@ -83,7 +83,7 @@ class _Find(msgspec.Struct):
     def describe(self) -> str:
         """Quote the line, with the next one where it only introduces that."""
         told = self.line[:LINE_LENGTH]
-        following = next(filter(None, map(str.strip, self.after)), "")
+        following = next(filter(None, map(str.strip, self.after)), "")[:LINE_LENGTH]
         if following and (_GOES_ON.search(told) or (self.is_vague and _DETAIL.search(following))):
             told = f"{told.rstrip()} {following}"
         return quote(told, told[self.column : self.column + 20])

@@ -22,7 +22,7 @@ _WRAPS = (64, 76)
 _SHORTEST_LAST = 8
 _ESCAPED = frozenset("0123456789abcdefABCDEFnrtvuUx")
 """Characters that may come second in an escape."""
-_OPEN_END = re.compile(r"(?:\\+(?:u[0-9a-fA-F]{0,3}|x[0-9a-fA-F]?|[0-7]{1,2})?|%[0-9a-fA-F]?|&#?\w{0,9}|['\" ])+$")
+_OPEN_END = re.compile(r"(?:\\++(?:u[0-9a-fA-F]{0,3}|x[0-9a-fA-F]?|[0-7]{1,2})?|%[0-9a-fA-F]?|&#?\w{0,9}|['\" ])+$")
 """The end of a text that may become an escape with what comes after it."""
 _HALF_CHARACTERS = re.compile(r"^[\x80-\xbf]+|[\xc2-\xf4][\x80-\xbf]*$")
 """What may be taken for a part of one character of UTF-8 with what stands beside it."""

@@ -12,11 +12,12 @@ from ks_universal.engine.masking.rules import is_ordinary, is_password_key, is_w
 
 _DEEPEST = 4
 """JSON in base64 in JSON: no deeper."""
-_URL = r"://[^\s/@:'\"]*:(?P<url>[^\s/@'\"]+)@"
-_GO_DSN = r"(?:^|[\s='\"])[\w.\-]+:(?P<dsn>[^\s'\"]+)@(?:(?:tcp|unix)\(|/)"
-_LOGIN = rf"{_URL}|{_GO_DSN}"
-"""What has a password in it: `scheme://user:password@host`, `user:password@tcp(host)/database`."""
-_KEY = r"(?P<key>[A-Za-z_][\w.\-]{0,60}+)[\"']?[ \t]*(?:=>|:=|[:=>])[ \t]*"
+_URL = r"://[^\s/@:'\"]*:(?P<password>[^\s/@'\"]+)@"
+_GO_DSN = r"(?:^|[\s'\"])(?>(?:[^\s='\"]*+=)*?[\w.\-]++:)(?P<password>[^\s'\"]+)@(?:(?:tcp|unix)\(|/)"
+_LOGINS = (_URL, _GO_DSN)
+"""What has a password in it: `scheme://user:password@host`, `user:password@tcp(host)/database`. Each word is tried from
+its beginning only, for a long one that has many (`=a:=a:`) would be gone through again from each."""
+_KEY = r"(?P<key>[A-Za-z_][\w.\-]{0,60}+)[\"']?[ \t]*+(?:=>|:=|[:=>])[ \t]*+"
 _PAIR = (
     rf"(?:^|[\s{{\[,;&?\"'(<:/]){_KEY}"
     r"(?:\"(?P<double>(?:[^\"\\\n]|\\.){0,9999}+)\"|'(?P<single>(?:[^'\\\n]|\\.|''){0,9999}+)'|(?P<bare>[^\s,;&}<\"'][^\s,;&}<]*+))"
@@ -84,7 +85,8 @@ def _look_into_line(key: str | None, line: str, depth: int) -> Iterator[Part]:
     if _BASE64.fullmatch(line):
         yield from () if key is None else (Part(key, line),)
         return
-    yield from (Part("password", match["url"] or match["dsn"]) for match in _compile(_LOGIN).finditer(line))
+    for login in _LOGINS:
+        yield from (Part("password", match["password"]) for match in _compile(login).finditer(line))
     pairs = list(_find_pairs(line))
     for name, value in pairs:
         yield from find_parts(name, value, depth + 1)
@@ -110,8 +112,10 @@ def _is_telling(key: str, line: str) -> bool:
 def _find_pairs(line: str) -> Iterator[tuple[str, str]]:
     whole = _compile(_WHOLE).fullmatch(line)
     if whole is not None:
+        rest, comment, _ = whole["rest"].partition(" #")
         yield whole["key"], whole["rest"]
-        yield whole["key"], whole["rest"].partition(" #")[0].rstrip()
+        if comment:
+            yield whole["key"], rest.rstrip()
     settings = [setting.partition("=") for setting in line.split(";") if setting.strip()]
     if len(settings) > 1 and all(equals for _, equals, _ in settings):  # as ADO.NET and ODBC have them: with spaces
         yield from ((name, value.strip("'\" ")) for name, _, value in settings)

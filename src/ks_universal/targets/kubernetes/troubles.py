@@ -34,7 +34,9 @@ _NO_SUCH_IMAGE = re.compile(
     r"|no match for platform|invalid reference format",
     re.IGNORECASE,
 )
-_NO_COMMAND = re.compile(r"exec: .*(no such file or directory|executable file not found|permission denied)", re.I)
+_NO_COMMAND = re.compile(
+    r"exec: (?:(?!exec: ).)*(no such file or directory|executable file not found|permission denied)", re.IGNORECASE
+)
 _PASSING_CONFIG_ERROR = re.compile(r"timed out|failed to sync|connection refused", re.IGNORECASE)
 _REFERENCE = re.compile(r"secret|config ?map", re.IGNORECASE)
 _ABSENT_PULL_SECRETS = re.compile(r"Unable to retrieve some image pull secrets \(([^),]+)")
