@@ -8,6 +8,8 @@ READY := .venv/ready
 TOOLS := .venv/tools
 LOWEST := .venv/lowest
 NEWEST := .venv/newest
+# Many tests wait for processes and servers: two for each of CI's two cores.
+WORKERS := -n 4 --dist worksteal
 
 .PHONY: demo test test-lowest test-newest test-cluster check fmt bench clean
 
@@ -16,7 +18,7 @@ demo: $(READY)  ## the example application: migrated, running, and a second vers
 
 test: $(READY)  ## all tests but those that need a cluster; those beside Helm only where it can be fetched
 	@test -x $(TOOLS)/helm || $(BIN)/python tools/get_helm.py >/dev/null || echo "no Helm for this machine: tests beside it are skipped"
-	env -u KUBECONFIG $(BIN)/pytest -n 2
+	env -u KUBECONFIG $(BIN)/pytest $(WORKERS)
 
 # Each dependency at work: the commands, the client of a cluster, `up --watch`, and the embedded PostgreSQL.
 QUICK := tests/unit/targets $(addprefix tests/cli/test_,entry.py template.py cluster_commands.py) \
@@ -26,7 +28,7 @@ QUICK := tests/unit/targets $(addprefix tests/cli/test_,entry.py template.py clu
 test-lowest: $(READY)  ## the quick tests with the lowest versions of dependencies that pyproject.toml allows
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
 	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[dev]'
-	env -u KUBECONFIG $(LOWEST)/bin/pytest -n 2 $(QUICK)
+	env -u KUBECONFIG $(LOWEST)/bin/pytest $(WORKERS) $(QUICK)
 
 # Of this machine: on PATH, or one that pyenv keeps.
 FIND_NEWEST := PATH="$$PATH:$$(printf '%s:' ~/.pyenv/versions/*/bin)" $(BIN)/uv python list --only-installed '>=3.12' 2>/dev/null
@@ -36,7 +38,7 @@ test-newest: $(READY)  ## the quick tests, and those of what is written, on the 
 	if test -z "$$newest"; then echo "No Python newer than 3.11 on this machine: left out"; exit 0; fi && \
 	$(BIN)/uv venv --quiet --clear --python "$$newest" $(NEWEST) && \
 	$(BIN)/uv pip install --quiet --python $(NEWEST)/bin/python --editable '.[dev]' && \
-	env -u KUBECONFIG $(NEWEST)/bin/pytest -n 2 $(QUICK) tests/unit tests/golden
+	env -u KUBECONFIG $(NEWEST)/bin/pytest $(WORKERS) $(QUICK) tests/unit tests/golden
 
 # Beside three others on two cores a test's patience can run out: what fails then is shown, and has to succeed by itself.
 test-cluster: $(READY)  ## the tests on a real cluster: that of KUBECONFIG, else a node of this machine (Linux, root, Go)

@@ -13,7 +13,7 @@ from ks_universal.cli import run
 from strategies import SECRET, broken_values
 
 EXAMPLES = settings(
-    max_examples=120, deadline=timedelta(seconds=10), suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=60, deadline=timedelta(seconds=10), suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
 

@@ -152,7 +152,7 @@ def test_resume_a_rollback_stopped_at_any_moment_undoes_each_step_once(how: Stop
 
 
 def test_resume_a_rollback_survives_a_second_kill() -> None:
-    for first, _ in list_stopped(kill_rollback, upgraded)[::6]:
+    for first, _ in list_stopped(kill_rollback, upgraded)[::12]:
 
         def make(first: int = first) -> World:
             world = upgraded()

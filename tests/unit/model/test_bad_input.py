@@ -49,7 +49,7 @@ def test_written_bad_input_ends_in_findings_that_have_a_place_and_keep_secrets(t
     check(find_problems(text))
 
 
-@settings(max_examples=400, deadline=timedelta(seconds=10), derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=timedelta(seconds=10), derandomize=True, suppress_health_check=list(HealthCheck))
 @given(broken_values())
 def test_damaged_values_end_in_findings_that_have_a_place_and_keep_secrets(text: str) -> None:
     check(find_problems(text))
