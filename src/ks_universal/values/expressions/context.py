@@ -33,6 +33,11 @@ class Context:
         self.root = FrozenDict(Values=tree, Release=known, Chart=chart)
         self._plain: dict[int, Value] = {}
         self.pattern_time = PatternTime()
+        self.steps = 0
+        """Those of all texts; `work` is theirs, too."""
+        self.work = 0
+        self.is_spent = False
+        """The texts have taken what all of them may take together: none is evaluated any more."""
 
     def read(self, value: Value) -> Value:
         """Give a plain value for a node of the tree; anything else stays. Raises ExpressionError."""

@@ -33,6 +33,9 @@ MAX_SIZE = 1_000_000
 """Characters and entries of a value, all that is in it included."""
 MAX_WORK = 10_000_000
 """Characters and entries that all functions of a text may take and give."""
+MAX_STEPS_OF_ALL = 20 * MAX_STEPS
+MAX_WORK_OF_ALL = 3 * MAX_WORK
+"""What all texts of a run may take together: thousands that each stay within their limit would take an hour."""
 _WEIGHT_OF_TPL = 20
 """How much longer a character takes that is read as a template."""
 MAX_ERRORS = 20
@@ -125,12 +128,16 @@ class Evaluation:
         self._steps += steps
         if self._steps > MAX_STEPS:
             raise self._limit("this takes too many steps")
+        self._context.steps += steps
+        self._check_all()
 
     def work(self, size: int) -> None:
         """Stop what goes through long values again and again."""
         self._work += size
         if self._work > MAX_WORK:
             raise self._limit("this takes too much work")
+        self._context.work += size
+        self._check_all()
 
     def measure(self, value: Value) -> int:
         """Give the size of a value, with all that is in it; stop what makes endless ones."""
@@ -138,6 +145,11 @@ class Evaluation:
         if size > MAX_SIZE:
             raise self._limit("this makes a value that is too large")
         return size
+
+    def _check_all(self) -> None:
+        if self._context.steps > MAX_STEPS_OF_ALL or self._context.work > MAX_WORK_OF_ALL:
+            self._context.is_spent = True
+            raise self._limit("all expressions up to this one take too much work, and those after it are not evaluated")
 
     def _limit(self, message: str) -> ExpressionError:
         self.is_over = True

@@ -14,7 +14,10 @@ from ks_universal.values.expressions.syntax import Block
 
 
 class Expanded(msgspec.Struct, frozen=True):
-    """`text` is None where errors kept the expression from having one; `keys` may be read at the top of the values."""
+    """`text` is None where errors, here or in a text before, kept the expression from having one.
+
+    `keys` may be read at the top of the values.
+    """
 
     text: str | None
     errors: tuple[ExpressionError, ...] = ()
@@ -28,6 +31,8 @@ def expand_text(text: str, context: Context, *, always: bool = False) -> Expande
     if not always and not is_expression(pieces):
         return Expanded(text, warnings=tuple(map(_near_miss, near_misses(pieces))))
     keys = frozenset(named_keys(pieces))
+    if context.is_spent:
+        return Expanded(None, keys=keys)
     try:
         block = _parse(text)
     except ExpressionError as error:

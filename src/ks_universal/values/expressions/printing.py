@@ -10,6 +10,7 @@ from ks_universal.values.expressions.numbers import format_float, format_value
 
 _VERB = re.compile(r"%(?P<flags>[-+# 0]*)(?P<width>[0-9]+|\*)?(?:\.(?P<precision>[0-9]*|\*))?(?P<verb>.)?", re.DOTALL)
 _WIDEST = 1000
+_LONGEST = 1_000_000
 _INTEGERS = "dxXob"
 _FLOATS = "eEfFgG"
 
@@ -27,7 +28,17 @@ def print_values(*values: Any) -> str:
 def format_printf(template: str, *values: Any) -> str:
     """Fill in a template of `printf`."""
     rest = list(values)
-    text = _VERB.sub(lambda match: _format_verb(match, rest), template)
+    length = 0
+
+    def write(match: re.Match[str]) -> str:
+        nonlocal length
+        written = _format_verb(match, rest)
+        length += len(written)
+        if length > _LONGEST:
+            raise _too_long()
+        return written
+
+    text = _VERB.sub(write, template)
     if not rest:
         return text
     extra = ", ".join("<nil>" if value is None else f"{_go_type(value)}={format_value(value)}" for value in rest)
@@ -55,12 +66,18 @@ def _format_verb(match: re.Match[str], rest: list[Any]) -> str:
     return _pad(_convert(verb, rest.pop(0), flags, digits), flags, int(width or 0), verb)
 
 
+def _too_long() -> ExpressionError:
+    return ExpressionError(f"printf makes up to {_LONGEST:,} characters")
+
+
 def _convert(verb: str, value: Any, flags: str, precision: int | None) -> str:
     if verb == "T":
         return _go_type(value)
     if verb == "v" and (isinstance(value, bool | dict) or value is None):
         return format_value(value)
     if isinstance(value, list) and verb != "T":
+        if len(value) * (precision or 1) > _LONGEST:
+            raise _too_long()
         return f"[{' '.join(_convert(verb, item, flags, precision) for item in value)}]"
     convert = _CONVERTERS.get(verb)
     text = None if convert is None else convert(value, flags, verb, precision)
@@ -109,9 +126,11 @@ def _as_bool(value: Any, _: str, __: str, ___: int | None) -> str | None:
 
 
 def _as_character(value: Any, _: str, verb: str, __: int | None) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 0x110000:
+    if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return {"c": chr(value), "U": f"U+{int(value):04X}"}[verb]
+    if verb == "c":
+        return chr(value) if 0 <= value < 0xD800 or 0xDFFF < value < 0x110000 else "\ufffd"
+    return f"U+{int(value):04X}" if 0 <= value < 0x110000 else None
 
 
 _Converter = Callable[[Any, str, str, int | None], str | None]

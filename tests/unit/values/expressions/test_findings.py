@@ -283,6 +283,12 @@ def test_no_function_raises_whatever_it_is_given(name: str, arguments: list[str]
         ("{{ replace `a` (repeat 90000 `b`) (repeat 90000 `a`) }}", "a length between"),
         ("{{ join (repeat 90000 `b`) (until 90000) }}", "a length between"),
         ("{{ indent 90000 (repeat 90000 `\n`) }}", "a length between"),
+        ("{{ printf `%.1000f` (chunk 1 (until 9000)) }}", "printf makes up to"),
+        ("{{ printf `" + "%.1000f" * 1100 + "`" + " 1.5" * 1100 + " }}", "printf makes up to"),
+        *(
+            ("{{ $x := list (until 90000) }}{{ " + name + " `%v`" + " $x" * 120 + " }}", "too much work")
+            for name in ("printf", "html")
+        ),
         ("{{ semverCompare (repeat 90000 `a`) `1.0.0` }}", "no condition"),
         ("{{ durationRound (repeat 900000 `9`) }}", "no duration"),
         ("{{ toDate (repeat 40 `.000`) (print (repeat 20 `.1`) `x`) }}", "not as its example"),
@@ -296,6 +302,43 @@ def test_what_would_take_for_ever_or_all_memory_is_a_finding(expand: Expand, tex
     expanded = expand(text, VALUES)
     assert expanded.text is None
     assert [message in error.message for error in expanded.errors] == [True]
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ sha256sum (repeat 900000 `a`) }}", "{{ .Release.Name }}{{ range 90000 }}{{ end }}"]
+)
+def test_texts_that_stay_within_their_limits_have_one_together(text: str) -> None:
+    context = Context(_TREE, "r", "n", version="0")
+    expanded = [expand_text(f"{text}{number}", context) for number in range(60)]
+    errors = [error for each in expanded for error in each.errors]
+
+    assert expanded[0].errors == () and expanded[0].text is not None
+    assert ["all expressions up to this one" in error.message for error in errors] == [True]
+    assert expanded[-1].text is None
+    assert expand_text("no expression", context).text == "no expression"
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("{{ printf `%c` 55296 | b64enc }}", "77+9"),
+        (
+            "{{ printf `%c%c` 1114112 -1 | sha256sum }}",
+            "52793f8dc1d85e409f8c88be99d8b31d58f676246340150f406289e04a11151e",
+        ),
+        ('{{ (fromJson `{"a": ["\\ud800x"]}`).a | toYaml }}', "- \ufffdx"),
+        ('{{ fromJson `{"\\udc00": "\\ud83d\\ude00"}` | toJson }}', '{"\ufffd":"\U0001f600"}'),
+    ],
+)
+def test_halves_of_characters_become_what_go_makes_of_them(expand: Expand, text: str, made: str) -> None:
+    assert expand(text, VALUES).text == made
+
+
+def test_a_text_that_is_refused_leaves_the_others_what_they_may_take() -> None:
+    context = Context(_TREE, "r", "n", version="0")
+
+    assert expand_text("{{ range 900000000 }}{{ end }}{{ .Values.a }}", context).errors
+    assert expand_text("{{ .Release.Name }}", context).text == "r"
 
 
 def test_long_lists_are_made_unique_as_short_ones_are(expand: Expand) -> None:

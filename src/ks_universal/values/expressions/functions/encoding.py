@@ -64,9 +64,23 @@ def _from_json(text: str) -> Any:
     import json
 
     try:
-        return json.loads(text, parse_int=_whole, parse_float=written, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_int=_whole, parse_float=written, parse_constant=_refuse_constant)
+        return _replace_surrogates(value) if "\\ud" in text.lower() else value
     except (ValueError, RecursionError) as error:
         raise ExpressionError("this text is not JSON") from error
+
+
+def _replace_surrogates(value: Any) -> Any:
+    """Do what Go does with halves of characters, surrogates, which no text in UTF-8 can hold."""
+    match value:
+        case str():
+            return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in value)
+        case dict():
+            return {_replace_surrogates(key): _replace_surrogates(child) for key, child in value.items()}
+        case list():
+            return list(map(_replace_surrogates, value))
+        case _:
+            return value
 
 
 def _whole(text: str) -> Any:
@@ -126,8 +140,8 @@ ENCODING: dict[str, Function] = {
     "fromJsonArray": function(_of_kind(_from_json, list, "list"), "text", weight=5),
     "fromYaml": function(_of_kind(_from_yaml, dict, "map"), "text", weight=20),
     "fromYamlArray": function(_of_kind(_from_yaml, list, "list"), "text", weight=20),
-    "html": function(_escape(_HTML), "any*", weight=5),
-    "js": function(_escape_js, "any*", weight=5),
+    "html": function(_escape(_HTML), "any*", weight=5, deep=True),
+    "js": function(_escape_js, "any*", weight=5, deep=True),
     "sha1sum": function(_digest("sha1"), "text"),
     "sha256sum": function(_digest("sha256"), "text"),
     "sha512sum": function(_digest("sha512"), "text"),
@@ -135,5 +149,5 @@ ENCODING: dict[str, Function] = {
     "toPrettyJson": function(to_pretty_json, "any", weight=5),
     "toRawJson": function(to_raw_json, "any", weight=5),
     "toYaml": function(to_yaml, "any", weight=20),
-    "urlquery": function(_escape_url, "any*", weight=5),
+    "urlquery": function(_escape_url, "any*", weight=5, deep=True),
 }
