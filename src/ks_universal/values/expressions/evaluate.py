@@ -104,8 +104,9 @@ class Evaluation:
 
     def call(self, name: str, signature: Function, values: list[Value]) -> Value:
         """Call a function with plain values. Raises ExpressionError."""
-        size = sum(map(self.measure if signature.deep else _measure_surface, values))
-        self.work(size * signature.weight)
+        measure = self.measure if signature.deep else _measure_surface
+        for value in values:
+            self.work(measure(value) * signature.weight)
         arguments = convert_arguments(name, signature, values)
         result = signature.call(*((self._context.pattern_time,) if signature.timed else ()), *arguments)
         self.work(self.measure(result) * signature.weight)
