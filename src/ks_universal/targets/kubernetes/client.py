@@ -191,9 +191,16 @@ class Client:
 
     @asynccontextmanager
     async def stream(
-        self, path: str, parameters: Parameters, *, silence_s: float | None = None
+        self,
+        path: str,
+        parameters: Parameters,
+        *,
+        silence_s: float | None = None,
+        longest: int = _LONGEST_ANSWER_BYTES,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Open a stream of lines (a watch, a log); an error after `silence_s` seconds without any byte.
+
+        Of a line only the first `longest` bytes are kept.
 
         Raises:
             Refusal: the server refused.
@@ -207,7 +214,7 @@ class Client:
         async with aclosing(response):
             if response.status_code >= 400:
                 raise refuse(response.status_code, await response.aread(), path)
-            yield _split_lines(response.aiter_bytes())
+            yield split_lines(response.aiter_bytes(), longest)
 
     async def request(  # noqa: PLR0913 - an HTTP request has that many parts
         self,
@@ -326,15 +333,21 @@ def encode(body: Json) -> bytes:
     return _MISREAD.sub(lambda found: f"\\u{ord(found[0].decode()):04x}".encode(), msgspec.json.encode(body))
 
 
-async def _split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Split at newlines only: text lines would also end at characters that JSON and logs may contain (U+0085)."""
-    rest = b""
+async def split_lines(chunks: AsyncIterator[bytes], longest: int) -> AsyncIterator[bytes]:
+    """Split at newlines only: text lines would also end at characters that JSON and logs may contain (U+0085).
+
+    Only the first `longest` bytes of a line are kept: one may have no end.
+    """
+    line = bytearray()
     async for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield line
-    if rest:
-        yield rest
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            line += end[: longest - len(line)]
+            yield bytes(line)
+            line.clear()
+        line += rest[: longest - len(line)]
+    if line:
+        yield bytes(line)
 
 
 def _given(parameters: Parameters) -> dict[str, str | int]:

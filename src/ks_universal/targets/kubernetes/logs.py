@@ -8,6 +8,7 @@ from collections.abc import Callable
 import httpx2
 
 from ks_universal.engine.database_errors import Diagnosis
+from ks_universal.engine.log_lines import MAX_LINE_BYTES, decode_line
 from ks_universal.errors import TargetError
 from ks_universal.targets.kubernetes.client import Client, Parameters
 from ks_universal.targets.kubernetes.kinds import POD
@@ -16,6 +17,8 @@ from ks_universal.targets.kubernetes.refusals import Refusal
 TAIL_LINES = 50
 """How many lines of a container are kept for the record."""
 
+_LONGEST = MAX_LINE_BYTES + 64
+"""Bytes of a line with its time; more than are shown, so that it is known to be cut."""
 _PAUSE_S = 0.5
 
 
@@ -34,7 +37,7 @@ class LogReader:
         """Read until the stream ends. Raises Refusal, and httpx2.TransportError where the connection breaks."""
         parameters = {**self._parameters(), "follow": "true"}
         take = self._resume()
-        async with self._client.stream(self._path, parameters) as lines:
+        async with self._client.stream(self._path, parameters, longest=_LONGEST) as lines:
             async for line in lines:
                 take(line)
 
@@ -56,20 +59,21 @@ class LogReader:
 
         def take(line: bytes) -> None:
             nonlocal skip
-            stamp, _, text = line.decode(errors="replace").partition(" ")
+            time, _, text = line.partition(b" ")
+            stamp = time.decode(errors="replace")
             if not stamp[:4].isdigit():
                 return  # the kubelet's own words, where the container's log is no longer there
             if stamp == resumed_at and skip > 0:
                 skip -= 1
             elif stamp >= resumed_at:
-                self._keep(stamp, text)
+                self._keep(stamp, decode_line(text))
 
         return take
 
     def _keep(self, stamp: str, text: str) -> None:
         self._seen_at_last = self._seen_at_last + 1 if stamp == self._last else 1
         self._last = stamp
-        self._take(text.rstrip("\r"))
+        self._take(text)
 
 
 class LogTail:
@@ -120,7 +124,8 @@ async def read_log(client: Client, pod: str, container: str, *, lines: int, prev
     """Read the last lines of a container, with `previous` of its run before; empty where there is no log (any more)."""
     parameters: Parameters = {"container": container, "tailLines": lines, "previous": "true" if previous else None}
     try:
-        async with client.stream(POD.path(client.namespace, pod, "log"), parameters, silence_s=10) as found:
-            return tuple([line.decode(errors="replace") async for line in found])
+        path = POD.path(client.namespace, pod, "log")
+        async with client.stream(path, parameters, silence_s=10, longest=_LONGEST) as found:
+            return tuple([decode_line(line) async for line in found])
     except (Refusal, httpx2.TransportError):
         return ()

@@ -14,9 +14,10 @@ from pathlib import Path
 import msgspec
 
 from ks_universal.diagnostics import Problem
+from ks_universal.engine.log_lines import decode_line
 from ks_universal.errors import TargetError
 from ks_universal.targets.local.process_table import ENTRY, Entry, is_running, read_entry
-from ks_universal.targets.local.processes import Process, ProcessRequest, decode_line, start, stop_started
+from ks_universal.targets.local.processes import Process, ProcessRequest, start, stop_started
 from ks_universal.targets.local.state import FREE_THE_DISK, list_folders, make_private
 
 _SHIM = (

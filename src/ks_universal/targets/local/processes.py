@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from ks_universal.engine.finishing import finish
+from ks_universal.engine.log_lines import MAX_LINE_BYTES, cut_line, decode_line
 from ks_universal.engine.masking import CUT
 from ks_universal.targets.local.process_table import (
     MARK,
@@ -24,7 +25,6 @@ from ks_universal.targets.local.process_table import (
     read_entry,
 )
 
-MAX_LINE_BYTES = 64 * 1024
 _CUT = CUT.encode()
 _LOOK_AGAIN_S = 0.02
 
@@ -157,23 +157,10 @@ async def read_lines(output: asyncio.StreamReader) -> AsyncIterator[str]:
 
 def _split_line(line: bytes) -> Iterator[bytes]:
     while len(line) > MAX_LINE_BYTES:
-        piece = _cut(line, MAX_LINE_BYTES - len(_CUT))
+        piece = cut_line(line, MAX_LINE_BYTES - len(_CUT))
         yield piece + _CUT
         line = _CUT + line[len(piece) :]
     yield line
-
-
-def _cut(line: bytes, length: int) -> bytes:
-    """Cut a line between two characters of UTF-8."""
-    while 0 < length < len(line) and line[length] & 0xC0 == 0x80:
-        length -= 1
-    return line[:length]
-
-
-def decode_line(line: bytes) -> str:
-    """Make text of a line of output, cut at MAX_LINE_BYTES."""
-    kept = line if len(line) <= MAX_LINE_BYTES else _cut(line, MAX_LINE_BYTES) + _CUT
-    return kept.decode(errors="replace").rstrip("\r")
 
 
 async def stop_started(file: Path, grace_s: float) -> None:
