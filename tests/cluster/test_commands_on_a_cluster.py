@@ -56,7 +56,7 @@ SLOW = BLUE.replace("echo migrating to", "sleep 300; echo migrating to")
 HELD = {
     "apiVersion": "coordination.k8s.io/v1",
     "kind": "Lease",
-    "metadata": {"name": "ks-universal.shop"},
+    "metadata": {"name": "ks-universal.shop", "labels": {"ks-universal.io/release": "shop"}},
     "spec": {"holderIdentity": "somebody", "leaseDurationSeconds": 600},
 }
 

@@ -25,7 +25,7 @@ from ks_universal.targets.accounts import name_user
 from ks_universal.targets.kubernetes.client import FIELD_MANAGER, Client, read_object
 from ks_universal.targets.kubernetes.clock import now_s
 from ks_universal.targets.kubernetes.kinds import LEASE
-from ks_universal.targets.kubernetes.own_objects import describe_stranger, is_managed, read_if_allowed
+from ks_universal.targets.kubernetes.own_objects import RELEASE, describe_stranger, is_managed, read_if_allowed
 from ks_universal.targets.kubernetes.refusals import Refusal
 
 Json = dict[str, Any]
@@ -151,7 +151,7 @@ class Lease:
     async def _write(self, lease: Json | None, spec: Json) -> None:
         """Create or replace the Lease; a Refusal with code 409 where somebody else was faster."""
         sent_at = now_s()
-        metadata = {"name": lease_name(self._release)} if lease is None else lease["metadata"]
+        metadata = _label({"name": lease_name(self._release)} if lease is None else lease["metadata"], self._release)
         path = LEASE.path(self._client.namespace, "" if lease is None else lease_name(self._release))
         body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
         answer = await self._client.request(
@@ -208,7 +208,7 @@ class Lease:
         lease, server_now = await _read(self._client, self._release)
         if lease is None:
             return LockLostError(self._release, "its Lease was deleted, or its namespace", is_taken=False)
-        if not is_managed(lease):
+        if not _is_own(lease, self._release):
             return LockLostError(self._release, "its Lease was deleted, and another's has its name", is_taken=False)
         holder = read_holder(lease, server_now)
         if holder is None:
@@ -234,13 +234,13 @@ class Lease:
 async def read_lock(client: Client, release: str) -> Holder | None:
     """Read who holds a release; None when nobody does."""
     lease, server_now = await _read(client, release)
-    return None if lease is None or not is_managed(lease) else read_holder(lease, server_now)
+    return None if lease is None or not _is_own(lease, release) else read_holder(lease, server_now)
 
 
 async def find_stranger_lock(client: Client, release: str) -> Problem | None:
     """Find the Lease of another that has the name of the release's; None also where the role may not read Leases."""
     lease = await read_if_allowed(client, LEASE, lease_name(release))
-    return None if lease is None or is_managed(lease) else describe_stranger(lease)
+    return None if lease is None or _is_own(lease, release) else describe_stranger(lease)
 
 
 async def break_lock(client: Client, release: str, *, force: bool = False) -> Holder | None:
@@ -255,7 +255,8 @@ async def break_lock(client: Client, release: str, *, force: bool = False) -> Ho
         return None
     if holder.left_s > 0 and not force:
         raise LockedError(release, str(holder))
-    await client.replace(LEASE, {**lease, "spec": {"leaseDurationSeconds": lease["spec"]["leaseDurationSeconds"]}})
+    spec = {"leaseDurationSeconds": lease["spec"]["leaseDurationSeconds"]}
+    await client.replace(LEASE, {**lease, "metadata": _label(lease["metadata"], release), "spec": spec})
     return holder
 
 
@@ -266,10 +267,22 @@ async def remove_lock(client: Client, release: str) -> None:
         await client.delete(LEASE, lease_name(release), uid=lease["metadata"]["uid"])
 
 
+def _is_own(lease: Json, release: str) -> bool:
+    """Tell whether a Lease is the release's: by its label, or (older versions gave it none) by who manages its fields.
+
+    The fields alone do not tell: whoever patches all of them manages them, and the Lease is still the release's.
+    """
+    return (lease["metadata"].get("labels") or {}).get(RELEASE) == release or is_managed(lease)
+
+
+def _label(metadata: Json, release: str) -> Json:
+    return {**metadata, "labels": {**(metadata.get("labels") or {}), RELEASE: release}}
+
+
 async def _read_to_write(client: Client, release: str) -> tuple[Json | None, datetime]:
     """Read the Lease as `_read` does. Raises TargetError where it is another's: no command changes it."""
     lease, server_now = await _read(client, release)
-    if lease is not None and not is_managed(lease):
+    if lease is not None and not _is_own(lease, release):
         raise TargetError(describe_stranger(lease))
     return lease, server_now
 

@@ -13,6 +13,9 @@ from ks_universal.targets.kubernetes.refusals import Refusal
 
 Json = dict[str, Any]
 
+RELEASE = "ks-universal.io/release"
+"""The label of what the program keeps for a release."""
+
 _KINDS = {kind.kind: kind for kind in (CONFIG_MAP, SECRET)}
 _INVALID = 422
 _CHANGED = frozenset((409, _INVALID))

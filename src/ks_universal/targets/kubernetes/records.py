@@ -24,7 +24,7 @@ from ks_universal.plan.records import FORMAT, Outcome, Revision, StepRecord
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.kubernetes.client import Client
 from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, SECRET, Kind
-from ks_universal.targets.kubernetes.own_objects import find_strangers, write_own
+from ks_universal.targets.kubernetes.own_objects import RELEASE, find_strangers, write_own
 from ks_universal.targets.kubernetes.refusals import Refusal
 
 Json = dict[str, Any]
@@ -35,7 +35,7 @@ PART_BYTES = 900 * 1024
 _LONGEST_BYTES = 256 << 20
 """Of a payload when it is unpacked."""
 
-_RELEASE, _REVISION, _CONTENT = "ks-universal.io/release", "ks-universal.io/revision", "ks-universal.io/content"
+_REVISION, _CONTENT = "ks-universal.io/revision", "ks-universal.io/content"
 _PARTS, _DIGEST = "ks-universal.io/parts", "ks-universal.io/digest"
 
 
@@ -106,7 +106,7 @@ class Records:
 
     async def remove_all(self) -> None:
         """Remove all records of the release."""
-        await self._delete(f"{_RELEASE}={self._release}")
+        await self._delete(f"{RELEASE}={self._release}")
 
     async def _begin(self, number: int, rendered: Rendered | None) -> None:
         """Make place for a new revision, and keep what it is made of."""
@@ -153,7 +153,7 @@ class Records:
         copy = None
         with contextlib.suppress(TargetError):
             copy = await self._client.get(CONFIG_MAP, name)
-        is_ours = copy is not None and (copy["metadata"].get("labels") or {}).get(_RELEASE) == self._release
+        is_ours = copy is not None and (copy["metadata"].get("labels") or {}).get(RELEASE) == self._release
         told = _read_copy(copy) if copy is not None and is_ours else problem
         if isinstance(told, Problem):
             return problem
@@ -182,7 +182,7 @@ class Records:
         wanted = ",".join(str(number) for number in sorted(numbers))
         if not wanted:
             return
-        await self._delete(f"{_RELEASE}={self._release},{_REVISION} in ({wanted})")
+        await self._delete(f"{RELEASE}={self._release},{_REVISION} in ({wanted})")
 
     async def _delete(self, selector: str) -> None:
         for kind in (SECRET, CONFIG_MAP):
@@ -196,14 +196,14 @@ class Records:
         return [item for item in listing.items if self._own_name.fullmatch(item["metadata"]["name"])]
 
     def _selector(self, content: str) -> str:
-        return f"{_RELEASE}={self._release},{_CONTENT}={content}"
+        return f"{RELEASE}={self._release},{_CONTENT}={content}"
 
     def _build_metadata(self, number: int, content: str, part: str = "") -> Json:
         """Give the name and the labels of an object of the record."""
         of_content = ".manifests" if content == "manifests" else ""
         return {
             "name": f"ks-universal.{self._release}.v{number}{of_content}{part}",
-            "labels": {_RELEASE: self._release, _REVISION: str(number), _CONTENT: content},
+            "labels": {RELEASE: self._release, _REVISION: str(number), _CONTENT: content},
         }
 
 
