@@ -214,7 +214,7 @@ class Client:
         async with aclosing(response):
             if response.status_code >= 400:
                 raise refuse(response.status_code, await response.aread(), path)
-            yield split_lines(response.aiter_bytes(), longest)
+            yield _split_lines(response.aiter_bytes(), longest)
 
     async def request(  # noqa: PLR0913 - an HTTP request has that many parts
         self,
@@ -333,7 +333,7 @@ def encode(body: Json) -> bytes:
     return _MISREAD.sub(lambda found: f"\\u{ord(found[0].decode()):04x}".encode(), msgspec.json.encode(body))
 
 
-async def split_lines(chunks: AsyncIterator[bytes], longest: int) -> AsyncIterator[bytes]:
+async def _split_lines(chunks: AsyncIterator[bytes], longest: int) -> AsyncIterator[bytes]:
     """Split at newlines only: text lines would also end at characters that JSON and logs may contain (U+0085).
 
     Only the first `longest` bytes of a line are kept: one may have no end.
