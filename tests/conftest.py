@@ -2,9 +2,12 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from support.fake_api_server import FakeApiServer
 
 FETCHED_HELM = Path(__file__).parents[1] / ".venv" / "tools" / "helm"
 
@@ -26,6 +29,14 @@ def helm() -> str:
     if found is None:
         pytest.skip("no helm: run tools/get_helm.py, or set KSU_HELM to its path")
     return found
+
+
+@pytest.fixture
+def api_server(tmp_path: Path) -> Iterator[FakeApiServer]:
+    """An API server in memory with the namespace `ns`; what went wrong in it is raised at the end."""
+    server = FakeApiServer(tmp_path, "ns")
+    yield server
+    server.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

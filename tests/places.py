@@ -17,6 +17,7 @@ from ks_universal.targets.kubernetes.connection import connect
 from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
 from ks_universal.targets.local import LocalTarget
 from ks_universal.targets.memory import MemoryTarget, Try, World
+from support.fake_api_server import FakeApiServer, Program
 
 Json = dict[str, Any]
 STEP, ROLLOUT, JOB = "web/migrations", "web/rollout", "Job/seed"
@@ -113,6 +114,30 @@ class Cluster:
         probe = {"exec": {"command": ["true"]}, "initialDelaySeconds": 1, "periodSeconds": 1}
         main = {"name": "main", "image": "busybox:local", "command": ["sh", "-c", script], "readinessProbe": probe}
         return {"containers": [main]}
+
+
+class FakeCluster:
+    """An API server in memory, with its controllers and a node that runs what it is told."""
+
+    namespace = "ns"
+
+    def __init__(self, server: FakeApiServer) -> None:
+        self._server = server
+
+    def open(self) -> Target:
+        connection = connect(str(self._server.kubeconfig))
+        return KubernetesTarget(Client(connection, self.namespace), "demo", Options(lease_s=3))
+
+    def script(self, *codes: int | None) -> Json:
+        runs = [Program((f"try {number}",), code) for number, code in enumerate(codes, start=1)]
+        for job in ("web-migrations", "seed"):
+            self._server.kubelet.run(job, *runs)
+        return {"restartPolicy": "Never", "containers": [{"name": "main", "image": "app:1", "args": [repr(codes)]}]}
+
+    def serve(self, *, broken: bool = False, version: str = "1") -> Json:
+        self._server.kubelet.run("web", Program(exit_code=1 if broken else None))
+        probe = {"exec": {"command": ["true"]}}
+        return {"containers": [{"name": "main", "image": "app:1", "args": [version], "readinessProbe": probe}]}
 
 
 def migrate(place: Place, pod: Json, *, retries: int = 0, digest: str = "d1", fatal: tuple[int, ...] = ()) -> Migrate:

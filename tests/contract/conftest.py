@@ -7,18 +7,20 @@ from pathlib import Path
 import pytest
 
 from cluster_release import new_namespace
-from places import Cluster, Here, Memory, Place
+from places import Cluster, FakeCluster, Here, Memory, Place
 
 CLUSTER = [pytest.param("cluster", marks=pytest.mark.cluster)] if "KUBECONFIG" in os.environ else []
 
 
-@pytest.fixture(params=["memory", "local", *CLUSTER])
+@pytest.fixture(params=["memory", "local", "fake cluster", *CLUSTER])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     match request.param:
         case "memory":
             yield Memory()
         case "local":
             yield Here(tmp_path)
+        case "fake cluster":
+            yield FakeCluster(request.getfixturevalue("api_server"))
         case _:
             with new_namespace() as namespace:
                 yield Cluster(namespace)
