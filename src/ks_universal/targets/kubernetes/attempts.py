@@ -296,19 +296,24 @@ class Attempts:
 
         `stopped` says why its controller ends them, if it does.
         """
-        present = set()
+        present = {pod["metadata"]["uid"] for pod in pods}
+        for uid, attempt in self._by_uid.items():
+            if attempt.ended is None and uid not in present:
+                await self._end(attempt, stopped)
         for pod in pods:
             uid = pod["metadata"]["uid"]
-            present.add(uid)
             if uid not in self._by_uid:
                 number = len(self._by_uid) + 1
                 attempt = PodAttempt(self._client, self._step, self._emit, number=number, pod=pod, resumed=resumed)
                 self._by_uid[uid] = attempt
-            self._by_uid[uid].update(pod)
-        for uid, attempt in self._by_uid.items():
-            if attempt.ended is None and (attempt.is_over or uid not in present):
-                await attempt.end(reason=None if has_succeeded(attempt.pod) else stopped)
-                attempt.tell_end(retry_in_s=None if stopped else self._pause_after(attempt))
+            attempt = self._by_uid[uid]
+            attempt.update(pod)
+            if attempt.ended is None and attempt.is_over:  # before the next begins: several may be seen at once
+                await self._end(attempt, stopped)
+
+    async def _end(self, attempt: PodAttempt, stopped: str | None) -> None:
+        await attempt.end(reason=None if has_succeeded(attempt.pod) else stopped)
+        attempt.tell_end(retry_in_s=None if stopped else self._pause_after(attempt))
 
     async def end(self, *, trouble: Problem | None = None, reason: str | None = None) -> None:
         """End those that have not ended: their pods are gone, or were given up for a trouble."""
