@@ -1,6 +1,7 @@
-"""Writes what docs/troubleshooting.md says of database errors: python tools/error_docs.py. A test holds the two equal.
+"""Writes what docs/troubleshooting.md says of finding codes: python tools/error_docs.py. A test holds the two equal.
 
-It is made of the rules, and of the logs that they were tried on.
+The quote below each code's heading, and the table of codes without a heading, are made of the registry; the sections of
+database errors also of the rules, and of the logs that they were tried on.
 """
 
 import re
@@ -11,6 +12,7 @@ from ks_universal.diagnostics import Problem
 from ks_universal.engine.database_errors import diagnose
 from ks_universal.engine.database_errors.rule import Rule
 from ks_universal.engine.database_errors.rules import RULES, STUCK
+from ks_universal.finding_codes import read_codes
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docs" / "troubleshooting.md"
@@ -57,6 +59,9 @@ NAMES = {
     "yoyo": "yoyo",
 }
 """How the page calls a folder of logs."""
+HEADING = re.compile(r"^### `(.+)`\n\n((?:>.*\n)+\n)?", re.MULTILINE)
+"""A code's heading, with the quote below it."""
+TABLE = "## Findings without a section\n"
 
 
 @cache
@@ -84,14 +89,29 @@ def write_section(code: str) -> str:
 
 
 def write_page(page: str) -> str:
-    """Give the page with the sections of all codes as they are now; a new code has to have a heading first."""
+    """Give the page with what it says of all codes now; what a run may name has to have a heading first."""
     for code in dict.fromkeys(rule.code for rule in RULES):
         head = f"### `{code}`\n"
         before, found, rest = page.partition(head)
         if not found:
             raise LookupError(f"the page has no heading for {code}")
         page = before + write_section(code) + rest[re.search(r"^##", rest, re.MULTILINE).start() :]  # type: ignore[union-attr]
-    return page
+    page = HEADING.sub(lambda found: f"### `{found[1]}`\n\n{write_quote(found[1])}\n", page)
+    described = {found[1] for found in HEADING.finditer(page)}
+    before, _, rest = page.partition(TABLE)
+    kept = rest[: rest.index("| code |")]
+    rows = [
+        f"| `{code}` | {entry.meaning} | {entry.action} |\n"
+        for code, entry in sorted(read_codes().items())
+        if code not in described
+    ]
+    return "".join([before, TABLE, kept, "| code | what it means | what to do |\n| --- | --- | --- |\n", *rows])
+
+
+def write_quote(code: str) -> str:
+    """Give what the registry says of a code; raises KeyError for one that is not in it."""
+    entry = read_codes()[code]
+    return f"> {entry.meaning}\n> {entry.cause}\n> {entry.action}\n"
 
 
 def _find_example(rule: Rule) -> Problem:

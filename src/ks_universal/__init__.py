@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         rollback,
         uninstall,
     )
+    from ks_universal.api.explain import explain_code
     from ks_universal.api.local import down, open_local, up
     from ks_universal.api.values import (
         Values,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         RolloutFailed,
         TargetError,
     )
+    from ks_universal.finding_codes import FindingCode
     from ks_universal.manifest.flavors import Flavor
     from ks_universal.resources.objects import Rendered
     from ks_universal.values.overrides import Override
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "FindingCode",
     "Flavor",
     "InputError",
     "KsUniversalError",
@@ -69,6 +72,7 @@ __all__ = [
     "check_pod_security",
     "deploy",
     "down",
+    "explain_code",
     "load",
     "migrate",
     "open_cluster",
@@ -95,6 +99,7 @@ _HOMES = {
         "rollback",
         "uninstall",
     ),
+    "ks_universal.api.explain": ("explain_code",),
     "ks_universal.api.local": (
         "down",
         "open_local",
@@ -119,6 +124,7 @@ _HOMES = {
         "RolloutFailed",
         "TargetError",
     ),
+    "ks_universal.finding_codes": ("FindingCode",),
     "ks_universal.manifest.flavors": ("Flavor",),
     "ks_universal.resources.objects": ("Rendered",),
     "ks_universal.values.overrides": ("Override",),

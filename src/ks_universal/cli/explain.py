@@ -1,11 +1,15 @@
-"""`ks-universal explain`: what a key of the values is."""
+"""`ks-universal explain`: what a key of the values is, and what a finding code means."""
 
 import textwrap
 from collections.abc import Iterator
 
 import click
+import msgspec
 
 from ks_universal.cli.console import write_result
+from ks_universal.diagnostics import Problem
+from ks_universal.errors import InputError
+from ks_universal.finding_codes import FindingCode
 from ks_universal.model.description import Key, Kind, Ours, Theirs, list_keys
 from ks_universal.model.explain import Explained, find_inner, find_key, name_default, name_kind
 
@@ -13,13 +17,53 @@ _WIDTH = 100
 
 
 @click.command()
-@click.argument("path", default="")
+@click.argument("word", metavar="[PATH|CODE]", default="")
 @click.option("--recursive", is_flag=True, help="All keys below, with their types.")
-def command(path: str, *, recursive: bool) -> None:
-    """Say what the key at PATH is, such as deployments.*.migrations.steps; without PATH list the sections."""
-    explained = find_key(path)
-    below = _format_tree(explained.key.kind, ()) if recursive else _format_keys(explained.key.kind)
-    write_result("\n".join([*_format_head(explained), *below]) + "\n")
+def command(word: str, *, recursive: bool) -> None:
+    """Explain a key of the values or the code of a finding.
+
+    PATH is a key such as deployments.*.migrations.steps; without it the sections are listed. CODE is what a finding
+    has in its brackets, such as migrations/locked.
+    """
+    from ks_universal.api.explain import explain_code, is_code
+
+    if is_code(word):
+        lines = _format_code(explain_code(word), word)
+    else:
+        explained = _find_key(word)
+        below = _format_tree(explained.key.kind, ()) if recursive else _format_keys(explained.key.kind)
+        lines = iter([*_format_head(explained), *below])
+    write_result("\n".join(lines) + "\n")
+
+
+def _find_key(path: str) -> Explained:
+    """Find a key; what is unknown may be meant as a code, too."""
+    from ks_universal.api.explain import suggest_codes
+
+    try:
+        return find_key(path)
+    except InputError as error:
+        near = suggest_codes(path)
+        raise InputError(
+            [_add_codes(problem, near) for problem in error.problems] if near else error.problems
+        ) from None
+
+
+def _add_codes(problem: Problem, codes: str) -> Problem:
+    hint = problem.hint or ""
+    key = f"{hint.rstrip('?')}, or" if hint.startswith("did you mean") else "did you mean"
+    return msgspec.structs.replace(problem, hint=f"{key} the code {codes}?")
+
+
+def _format_code(found: FindingCode, word: str) -> Iterator[str]:
+    yield f"CODE:     {found.code}{f' (formerly {word})' if word in found.aliases else ''}"
+    yield from ("", *_wrap(found.meaning, "  "))
+    yield from ("", "CAUSE:", *_wrap(found.cause, "  "))
+    yield from ("", "WHAT TO DO:", *_wrap(found.action, "  "))
+    if found.commands:
+        yield from ("", "BY MIGRATION TOOL:")
+        for tool, text in found.commands.items():
+            yield from textwrap.wrap(f"{tool}: {text}", _WIDTH, initial_indent="  ", subsequent_indent="      ")
 
 
 def _format_head(explained: Explained) -> Iterator[str]:

@@ -155,7 +155,7 @@ def _inner(place: _Place) -> _Place:
 
 def _describe(error: "ExpressionError", severity: Severity, node: Scalar, trail: Trail) -> Problem:
     message = f"{name_place(unroll(trail))}: {error.message}"
-    return Problem(f"expressions/{error.code}", message, _locate(node, error.at), error.hint, severity)
+    return Problem(error.code, message, _locate(node, error.at), error.hint, severity)
 
 
 def _locate(node: Scalar, at: int | None) -> Position:

@@ -11,12 +11,12 @@ from releases import app, load_values
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.policy}-{case.id}")
 def test_a_pod_breaks_the_controls_that_its_case_names(case: Case) -> None:
     found = find_violations({"spec": case.pod}, Policy(case.policy))
-    assert {violation.control for violation in found} == set(case.controls)
+    assert {violation.code for violation in found} == {f"pod-security/{control}" for control in case.controls}
 
 
 def test_proc_mount_is_allowed_only_with_users_of_its_own() -> None:
     (violation,) = find_violations({"spec": pod({"procMount": "Unmasked"})}, Policy.BASELINE)
-    assert violation.control == "proc-mount"
+    assert violation.code == "pod-security/proc-mount"
 
 
 @pytest.mark.parametrize(("profile", "count"), [("unconfined", 1), ("runtime/default", 0), ("localhost/mine", 0)])

@@ -1,4 +1,4 @@
-"""`docs/troubleshooting.md` and the rules of database errors say the same."""
+"""`docs/troubleshooting.md` says what the registry of finding codes and the rules of database errors say."""
 
 import runpy
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 TOOL = Path(__file__).parents[3] / "tools" / "error_docs.py"
 
 
-def test_what_the_page_says_of_errors_is_what_the_rules_say() -> None:
+def test_what_the_page_says_of_codes_is_what_registry_and_rules_say() -> None:
     tool = runpy.run_path(str(TOOL))
     page = tool["FILE"].read_text()
     assert page == tool["write_page"](page), "run: python tools/error_docs.py"

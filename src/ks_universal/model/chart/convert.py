@@ -36,7 +36,7 @@ def convert_values(tree: Mapping) -> Converted:
     kept = _drop_unread(whole, notes)
     sections = {key: node for key, node in kept.entries.items() if key in list_keys(ROOT)}
     differences = find_differences(Mapping(sections, kept.at, kept.key_at))
-    notes += [_note("differs", difference, kept) for difference in differences]
+    notes += [_note("convert/differs", difference, kept) for difference in differences]
     return Converted(kept, sort_problems(notes))
 
 
@@ -46,7 +46,7 @@ def _unwrap(tree: Mapping, notes: list[Problem]) -> Mapping:
         return tree
     shared = {"global": tree.entries["global"]} if "global" in tree.entries else {}
     clause = "holds the values of the chart: its keys are the whole now; what else the parent chart has is left out"
-    notes.append(_note("unwrapped", Difference((CHART,), clause), tree))
+    notes.append(_note("convert/unwrapped", Difference((CHART,), clause), tree))
     return Mapping({**shared, **inner.entries}, tree.at, tree.key_at)
 
 
@@ -65,7 +65,7 @@ def _repair_numbers(node: Node, path: Path, notes: list[Problem]) -> Node:
     number = Scalar(text, plain=True, at=node.at, key_at=node.key_at)
     notes.append(
         _note(
-            "number",
+            "convert/number",
             Difference(path, "is a whole number in digits again; Helm prints it as a float"),
             number,
             root=False,
@@ -83,7 +83,7 @@ def _drop_unread(tree: Mapping, notes: list[Problem]) -> Mapping:
             continue
         dropped.add(id(node))
         clause = "is left out: the chart ignored it, and here it is no key"
-        notes.append(_note("dropped", Difference(path, clause), node, root=False, hint=near))
+        notes.append(_note("convert/dropped", Difference(path, clause), node, root=False, hint=near))
     kept = _without(tree, dropped)
     return kept if isinstance(kept, Mapping) else tree
 
@@ -115,10 +115,8 @@ def _without(node: Node, dropped: set[int]) -> Node:
     return node
 
 
-def _note(kind: str, difference: Difference, node: Node, *, root: bool = True, hint: str | None = None) -> Problem:
+def _note(code: str, difference: Difference, node: Node, *, root: bool = True, hint: str | None = None) -> Problem:
     """Make a finding; `node` is the tree that the path is of, or (`root` false) what stands at the path."""
     path = difference.path if root else ()
     where = locate(node, path, key=True)
-    return Problem(
-        f"convert/{kind}", f"{format_path(difference.path)} {difference.clause}", where, hint, Severity.WARNING
-    )
+    return Problem(code, f"{format_path(difference.path)} {difference.clause}", where, hint, Severity.WARNING)

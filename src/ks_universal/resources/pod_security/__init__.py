@@ -76,4 +76,4 @@ def _describe(placed: Placed, tree: Mapping, violation: Violation, policy: Polic
     field = placed.find_field(tree, (*find_template(placed.body), *holder.path, *violation.field))
     message = f"{placed}: {holder} {violation.clause}; the policy {policy} forbids it"
     hint = f"{'change' if field.is_written else 'set'} {format_path(field.key)}"
-    return Problem(f"pod-security/{violation.control}", message, field.where, hint)
+    return Problem(violation.code, message, field.where, hint)

@@ -57,21 +57,23 @@ def check_host_process(pod: Json, _: Json) -> Iterator[Violation]:
     for holder in list_holders(pod):
         if (holder.context.get("windowsOptions") or {}).get("hostProcess"):
             field = ("securityContext", "windowsOptions", "hostProcess")
-            yield Violation("host-process", holder, "runs as a process of the node", field)
+            yield Violation("pod-security/host-process", holder, "runs as a process of the node", field)
 
 
 def check_host_namespaces(pod: Json, _: Json) -> Iterator[Violation]:
     """No network, process or IPC namespace of the node."""
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.get(field):
-            yield Violation("host-namespaces", Holder(pod), f"shares the node's namespace ({field})", (field,))
+            yield Violation(
+                "pod-security/host-namespaces", Holder(pod), f"shares the node's namespace ({field})", (field,)
+            )
 
 
 def check_privileged(pod: Json, _: Json) -> Iterator[Violation]:
     """No privileged containers."""
     for holder in list_containers(pod):
         if holder.context.get("privileged"):
-            yield Violation("privileged", holder, "is privileged", ("securityContext", "privileged"))
+            yield Violation("pod-security/privileged", holder, "is privileged", ("securityContext", "privileged"))
 
 
 def check_capabilities(pod: Json, _: Json) -> Iterator[Violation]:
@@ -81,7 +83,7 @@ def check_capabilities(pod: Json, _: Json) -> Iterator[Violation]:
         for capability in added:
             if capability not in _CAPABILITIES:
                 clause = f"adds the capability {capability}"
-                yield Violation("capabilities", holder, clause, ("securityContext", "capabilities", "add"))
+                yield Violation("pod-security/capabilities", holder, clause, ("securityContext", "capabilities", "add"))
 
 
 def check_host_path(pod: Json, _: Json) -> Iterator[Violation]:
@@ -89,7 +91,7 @@ def check_host_path(pod: Json, _: Json) -> Iterator[Violation]:
     for index, volume in enumerate(pod.get("volumes") or ()):
         if "hostPath" in volume:
             clause = f"mounts a folder of the node as volume {volume['name']}"
-            yield Violation("host-path", Holder(pod), clause, ("volumes", index, "hostPath"))
+            yield Violation("pod-security/host-path", Holder(pod), clause, ("volumes", index, "hostPath"))
 
 
 def check_host_ports(pod: Json, _: Json) -> Iterator[Violation]:
@@ -98,7 +100,7 @@ def check_host_ports(pod: Json, _: Json) -> Iterator[Violation]:
         for index, port in enumerate(holder.body.get("ports") or ()):
             if port.get("hostPort"):
                 clause = f"takes port {port['hostPort']} of the node"
-                yield Violation("host-ports", holder, clause, ("ports", index, "hostPort"))
+                yield Violation("pod-security/host-ports", holder, clause, ("ports", index, "hostPort"))
 
 
 def check_hosts_of_handlers(pod: Json, _: Json) -> Iterator[Violation]:
@@ -108,7 +110,7 @@ def check_hosts_of_handlers(pod: Json, _: Json) -> Iterator[Violation]:
             for kind in _HANDLERS:
                 if (handler.get(kind) or {}).get("host"):
                     clause = f"has a host in {'.'.join(field)}"
-                    yield Violation("probe-hosts", holder, clause, (*field, kind, "host"))
+                    yield Violation("pod-security/probe-hosts", holder, clause, (*field, kind, "host"))
 
 
 def _list_handlers(container: Json) -> Iterator[tuple[tuple[str, ...], Json]]:
@@ -123,13 +125,16 @@ def check_app_armor(pod: Json, annotations: Json) -> Iterator[Violation]:
     for holder in list_holders(pod):
         if (holder.context.get("appArmorProfile") or {}).get("type") == "Unconfined":
             yield Violation(
-                "app-armor", holder, "switches AppArmor off", ("securityContext", "appArmorProfile", "type")
+                "pod-security/app-armor",
+                holder,
+                "switches AppArmor off",
+                ("securityContext", "appArmorProfile", "type"),
             )
     for key, value in annotations.items():
         allowed = value in ("", "runtime/default") or value.startswith("localhost/")
         if key.startswith(_APP_ARMOR) and not allowed:
             clause, annotated = f"has the AppArmor profile {value}", Holder(pod, ("metadata",))
-            yield Violation("app-armor", annotated, clause, ("annotations", key))
+            yield Violation("pod-security/app-armor", annotated, clause, ("annotations", key))
 
 
 def check_selinux(pod: Json, _: Json) -> Iterator[Violation]:
@@ -138,25 +143,27 @@ def check_selinux(pod: Json, _: Json) -> Iterator[Violation]:
         options = holder.context.get("seLinuxOptions") or {}
         if options.get("type", "") not in _SELINUX_TYPES:
             clause = f"has the SELinux type {options['type']}"
-            yield Violation("selinux", holder, clause, ("securityContext", "seLinuxOptions", "type"))
+            yield Violation("pod-security/selinux", holder, clause, ("securityContext", "seLinuxOptions", "type"))
         for field in ("user", "role"):
             if options.get(field):
                 clause = f"sets the SELinux {field}"
-                yield Violation("selinux", holder, clause, ("securityContext", "seLinuxOptions", field))
+                yield Violation("pod-security/selinux", holder, clause, ("securityContext", "seLinuxOptions", field))
 
 
 def check_proc_mount(pod: Json, _: Json) -> Iterator[Violation]:
     """The usual parts of /proc are masked."""
     for holder in list_containers(pod):
         if holder.context.get("procMount", "Default") != "Default" and not has_own_users(pod):
-            yield Violation("proc-mount", holder, "unmasks /proc", ("securityContext", "procMount"))
+            yield Violation("pod-security/proc-mount", holder, "unmasks /proc", ("securityContext", "procMount"))
 
 
 def check_seccomp(pod: Json, _: Json) -> Iterator[Violation]:
     """Seccomp stays on."""
     for holder in list_holders(pod):
         if (holder.context.get("seccompProfile") or {}).get("type") == "Unconfined":
-            yield Violation("seccomp", holder, "switches seccomp off", ("securityContext", "seccompProfile", "type"))
+            yield Violation(
+                "pod-security/seccomp", holder, "switches seccomp off", ("securityContext", "seccompProfile", "type")
+            )
 
 
 def check_sysctls(pod: Json, _: Json) -> Iterator[Violation]:
@@ -164,4 +171,4 @@ def check_sysctls(pod: Json, _: Json) -> Iterator[Violation]:
     for index, sysctl in enumerate(Holder(pod).context.get("sysctls") or ()):
         if sysctl["name"] not in _SYSCTLS:
             field = ("securityContext", "sysctls", index)
-            yield Violation("sysctls", Holder(pod), f"sets {sysctl['name']}", field)
+            yield Violation("pod-security/sysctls", Holder(pod), f"sets {sysctl['name']}", field)

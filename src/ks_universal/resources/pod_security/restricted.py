@@ -35,7 +35,7 @@ def check_volume_types(pod: Json, _: Json) -> Iterator[Violation]:
     for index, volume in enumerate(pod.get("volumes") or ()):
         for kind in volume.keys() - _VOLUMES - {"name"}:
             clause = f"has the {kind} volume {volume['name']}"
-            yield Violation("volume-types", Holder(pod), clause, ("volumes", index, kind))
+            yield Violation("pod-security/volume-types", Holder(pod), clause, ("volumes", index, kind))
 
 
 def check_privilege_escalation(pod: Json, _: Json) -> Iterator[Violation]:
@@ -43,7 +43,9 @@ def check_privilege_escalation(pod: Json, _: Json) -> Iterator[Violation]:
     for holder in list_containers(pod):
         if holder.context.get("allowPrivilegeEscalation") is not False and not _is_windows(pod):
             clause = "does not set allowPrivilegeEscalation to false"
-            yield Violation("privilege-escalation", holder, clause, ("securityContext", "allowPrivilegeEscalation"))
+            yield Violation(
+                "pod-security/privilege-escalation", holder, clause, ("securityContext", "allowPrivilegeEscalation")
+            )
 
 
 def check_non_root(pod: Json, _: Json) -> Iterator[Violation]:
@@ -53,18 +55,18 @@ def check_non_root(pod: Json, _: Json) -> Iterator[Violation]:
     field, whole = ("securityContext", "runAsNonRoot"), Holder(pod)
     of_pod = whole.context.get("runAsNonRoot")
     if of_pod is False:
-        yield Violation("non-root", whole, "sets runAsNonRoot to false", field)
+        yield Violation("pod-security/non-root", whole, "sets runAsNonRoot to false", field)
     for holder in list_containers(pod):
         own = holder.context.get("runAsNonRoot")
         if own is False or (own is None and not of_pod):
-            yield Violation("non-root", holder, "does not set runAsNonRoot to true", field)
+            yield Violation("pod-security/non-root", holder, "does not set runAsNonRoot to true", field)
 
 
 def check_user(pod: Json, _: Json) -> Iterator[Violation]:
     """Nobody asks for root by number."""
     for holder in list_holders(pod):
         if holder.context.get("runAsUser") == 0 and not has_own_users(pod):
-            yield Violation("user", holder, "runs as user 0", ("securityContext", "runAsUser"))
+            yield Violation("pod-security/user", holder, "runs as user 0", ("securityContext", "runAsUser"))
 
 
 def check_seccomp_is_set(pod: Json, _: Json) -> Iterator[Violation]:
@@ -74,7 +76,7 @@ def check_seccomp_is_set(pod: Json, _: Json) -> Iterator[Violation]:
     for holder in list_containers(pod):
         if not _has_profile(holder) and "seccompProfile" not in holder.context:
             clause = "does not set seccompProfile.type to RuntimeDefault or Localhost"
-            yield Violation("seccomp", holder, clause, ("securityContext", "seccompProfile", "type"))
+            yield Violation("pod-security/seccomp", holder, clause, ("securityContext", "seccompProfile", "type"))
 
 
 def check_dropped_capabilities(pod: Json, _: Json) -> Iterator[Violation]:
@@ -83,11 +85,11 @@ def check_dropped_capabilities(pod: Json, _: Json) -> Iterator[Violation]:
         capabilities = holder.context.get("capabilities") or {}
         if "ALL" not in (capabilities.get("drop") or ()):
             clause = "does not drop all capabilities (drop: [ALL])"
-            yield Violation("capabilities", holder, clause, ("securityContext", "capabilities", "drop"))
+            yield Violation("pod-security/capabilities", holder, clause, ("securityContext", "capabilities", "drop"))
         for capability in capabilities.get("add") or ():
             if capability != "NET_BIND_SERVICE":
                 clause = f"adds the capability {capability}"
-                yield Violation("capabilities", holder, clause, ("securityContext", "capabilities", "add"))
+                yield Violation("pod-security/capabilities", holder, clause, ("securityContext", "capabilities", "add"))
 
 
 def _has_profile(holder: Holder) -> bool:

@@ -27,7 +27,7 @@ class Holder(msgspec.Struct, frozen=True):
 class Violation(msgspec.Struct, frozen=True):
     """`clause` says what is wrong with the holder, `field` (the path below the holder) is what to change."""
 
-    control: str
+    code: str
     holder: Holder
     clause: str
     field: Path

@@ -47,6 +47,15 @@ _NEXT_STEPS = {
     "kubernetes/certificate": "check address and certificate authority in the kubeconfig: another cluster answers,"
     " its certificates were renewed, or a proxy stands between",
 }
+_CODES = {
+    401: "kubernetes/unauthorized",
+    403: "kubernetes/forbidden",
+    404: "kubernetes/not-found",
+    409: "kubernetes/conflict",
+    413: "kubernetes/too-large",
+    422: "kubernetes/invalid",
+}
+"""What a status means where nothing in the answer says more."""
 
 
 _LASTING = re.compile(r"immutable|may not change once set")
@@ -154,10 +163,10 @@ def _classify(code: int, reason: str, message: str, status: Json) -> str:
         return "kubernetes/admission"
     if code == 403 and "User " not in message:
         return "kubernetes/admission"
-    known = {401: "unauthorized", 403: "forbidden", 404: "not-found", 409: "conflict", 413: "too-large", 422: "invalid"}
-    return "kubernetes/" + known.get(
-        code, "invalid" if reason == "BadRequest" or is_schema_error(message.encode()) else "api-error"
-    )
+    if code in _CODES:
+        return _CODES[code]
+    is_unfit = reason == "BadRequest" or is_schema_error(message.encode())
+    return "kubernetes/invalid" if is_unfit else "kubernetes/api-error"
 
 
 def _details(status: Json) -> Json:

@@ -8,8 +8,10 @@ _MAX_CANDIDATES = 500
 class ExpressionError(Exception):
     """`message` is a sentence without the values' characters; `at` the offset in the text, None where not yet known."""
 
-    def __init__(self, message: str, *, hint: str | None = None, code: str = "failed", at: int | None = None) -> None:
-        """Keep what the finding will say; `code` is the part behind `expressions/`."""
+    def __init__(
+        self, message: str, *, hint: str | None = None, code: str = "expressions/failed", at: int | None = None
+    ) -> None:
+        """Keep what the finding will say; `code` is that of the finding."""
         super().__init__(message)
         self.message = message
         self.hint = hint

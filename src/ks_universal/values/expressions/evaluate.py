@@ -118,11 +118,11 @@ class Evaluation:
             return
         reason = UNREAD.get(names[0])
         if reason is not None:
-            raise ExpressionError(f".{names[0]} cannot be read here: {reason}", code="refused", at=at)
+            raise ExpressionError(f".{names[0]} cannot be read here: {reason}", code="expressions/refused", at=at)
         if names[0] == "Release" and (not names[1:] or names[1] in _REVISION):
             what = ".".join(("", *names[:2]))
             message = f"{what} is that of a first install here, whatever the cluster holds"
-            self.warnings.append(ExpressionError(message, code="unknown-revision", at=at))
+            self.warnings.append(ExpressionError(message, code="expressions/unknown-revision", at=at))
 
     def count(self, steps: int = 1) -> None:
         """Stop what would take too long."""
@@ -333,7 +333,9 @@ def _read_one(subject: Value, key: str, name: str, at: int) -> Value:
     found = subject.field(key) if isinstance(subject, Version) else read_field(subject, key, name)
     if found is None:
         above = name.rpartition(".")[0] or "this"
-        raise ExpressionError(f"{above} is no map, so that {name} has no value", code="missing-value", at=at)
+        raise ExpressionError(
+            f"{above} is no map, so that {name} has no value", code="expressions/missing-value", at=at
+        )
     return found
 
 
@@ -370,6 +372,10 @@ def _at(error: ExpressionError, at: int) -> ExpressionError:
 def _unknown_function(call: Call) -> ExpressionError:
     if call.name in REFUSED:
         reason, advice = REFUSED[call.name]
-        return ExpressionError(f"the function '{call.name}' {reason}", hint=advice, code="refused", at=call.at)
+        return ExpressionError(
+            f"the function '{call.name}' {reason}", hint=advice, code="expressions/refused", at=call.at
+        )
     hint = suggest(call.name, [*FUNCTIONS, *LAZY, *REFUSED])
-    return ExpressionError(f"there is no function '{call.name}'", hint=hint, code="unknown-function", at=call.at)
+    return ExpressionError(
+        f"there is no function '{call.name}'", hint=hint, code="expressions/unknown-function", at=call.at
+    )

@@ -51,4 +51,4 @@ def _parse(text: str) -> Block:
 def _near_miss(token: Token) -> ExpressionError:
     message = f"'{token.text}' is nothing that expressions read, so the braces stay as they are"
     known = [f".{root}" for root in ROOTS]
-    return ExpressionError(message, hint=suggest(token.text, known), code="left-as-text", at=token.at)
+    return ExpressionError(message, hint=suggest(token.text, known), code="expressions/left-as-text", at=token.at)

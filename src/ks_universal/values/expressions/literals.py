@@ -29,9 +29,9 @@ def read_number(token: str) -> Any:
     try:
         number = sign * _read_unsigned(digits)
     except (ValueError, OverflowError) as error:
-        raise ExpressionError("this is no number", code="syntax") from error
+        raise ExpressionError("this is no number", code="expressions/syntax") from error
     if isinstance(number, int) and not -(2**63) <= number < 2**63:
-        raise ExpressionError("this number does not fit into 64 bits", code="syntax")
+        raise ExpressionError("this number does not fit into 64 bits", code="expressions/syntax")
     return number
 
 
@@ -51,7 +51,7 @@ def _unescape(match: re.Match[str]) -> str:
     try:
         return _character(code)
     except ValueError as error:
-        raise ExpressionError(f"'\\{code[:1]}' is no escape in a quoted text", code="syntax") from error
+        raise ExpressionError(f"'\\{code[:1]}' is no escape in a quoted text", code="expressions/syntax") from error
 
 
 def _character(code: str) -> str:

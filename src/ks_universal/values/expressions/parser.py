@@ -68,7 +68,9 @@ class _TemplateParser:
     def _parse_keyword(self, keyword: str, tokens: Tokens, at: int) -> Part:
         if keyword in CHART_ONLY:
             hint = "write the text here, or compute it with the functions"
-            raise ExpressionError(f"'{keyword}' needs the templates of a chart", hint=hint, code="refused", at=at)
+            raise ExpressionError(
+                f"'{keyword}' needs the templates of a chart", hint=hint, code="expressions/refused", at=at
+            )
         if keyword in BRANCHES:
             return self._parse_branch(keyword, tokens, at)
         tokens.expect_end()

@@ -189,7 +189,10 @@ class PipelineParser:
     def _check_declared(self, token: Token) -> None:
         if self._scope is not None and not any(token.text in names for names in self._scope):
             raise ExpressionError(
-                f"the variable '{token.text}' is not set before this", code="syntax", at=token.at, hint=_AS_TEXT
+                f"the variable '{token.text}' is not set before this",
+                code="expressions/syntax",
+                at=token.at,
+                hint=_AS_TEXT,
             )
 
 
@@ -219,4 +222,4 @@ def unexpected(token: Token) -> ExpressionError:
 
 def syntax_error(message: str, at: int, hint: str | None = None) -> ExpressionError:
     """Make the error for what Go's templates don't allow."""
-    return ExpressionError(message, hint=hint, code="syntax", at=at)
+    return ExpressionError(message, hint=hint, code="expressions/syntax", at=at)

@@ -22,8 +22,8 @@ def test_a_missing_value_is_named_with_what_was_probably_meant_d14(expand: Expan
 
     assert expanded.text is None
     assert [(e.code, e.message, e.hint, e.at) for e in expanded.errors] == [
-        ("missing-value", ".Values.regsitry has no value", "did you mean 'registry'?", 7),
-        ("missing-value", ".Values.app.tga has no value", "did you mean 'tag'?", 30),
+        ("expressions/missing-value", ".Values.regsitry has no value", "did you mean 'registry'?", 7),
+        ("expressions/missing-value", ".Values.app.tga has no value", "did you mean 'tag'?", 30),
     ]
 
 
@@ -128,7 +128,7 @@ def test_a_missing_value_is_named_with_what_was_probably_meant_d14(expand: Expan
 def test_what_has_no_value_is_a_finding(text: str, code: str, expand: Expand) -> None:
     expanded = expand(text, VALUES)
 
-    assert (expanded.text, [error.code for error in expanded.errors]) == (None, [code])
+    assert (expanded.text, [error.code for error in expanded.errors]) == (None, [f"expressions/{code}"])
     assert all(error.at is not None for error in expanded.errors)
 
 
@@ -186,7 +186,10 @@ def test_functions_never_change_the_values_d58() -> None:
 def test_the_revision_is_a_placeholder_and_says_so(expand: Expand, text: str, result: str) -> None:
     expanded = expand(text, VALUES)
 
-    assert (expanded.text, [warning.code for warning in expanded.warnings]) == (result, ["unknown-revision"])
+    assert (expanded.text, [warning.code for warning in expanded.warnings]) == (
+        result,
+        ["expressions/unknown-revision"],
+    )
 
 
 def test_what_is_known_of_the_release_is_no_placeholder(expand: Expand) -> None:
@@ -196,7 +199,7 @@ def test_what_is_known_of_the_release_is_no_placeholder(expand: Expand) -> None:
 def test_tpl_that_calls_itself_ends(expand: Expand) -> None:
     (error,) = expand("{{ tpl .Values.t . }}", "t: '{{ tpl .Values.t . }}'").errors
 
-    assert error.code == "failed"
+    assert error.code == "expressions/failed"
 
 
 _WORDS = (

@@ -65,16 +65,18 @@ def test_what_was_probably_meant_for_an_expression_is_left_with_a_warning(expand
     expanded = expand("{{ .values.registry }}")
 
     assert expanded.text == "{{ .values.registry }}"
-    assert [(w.code, w.hint, w.at) for w in expanded.warnings] == [("left-as-text", "did you mean '.Values'?", 3)]
+    assert [(w.code, w.hint, w.at) for w in expanded.warnings] == [
+        ("expressions/left-as-text", "did you mean '.Values'?", 3)
+    ]
 
 
 def test_one_expression_makes_the_whole_text_one(expand: Expand) -> None:
     (error,) = expand("{{ name }} {{ .Release.Name }}").errors
 
-    assert error.code == "unknown-function"
+    assert error.code == "expressions/unknown-function"
 
 
 def test_where_braces_are_never_text_everything_is_an_expression(expand: Expand) -> None:
     (error,) = expand("{{ name }}", always=True).errors
 
-    assert error.code == "unknown-function"
+    assert error.code == "expressions/unknown-function"

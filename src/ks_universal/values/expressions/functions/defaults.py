@@ -23,12 +23,12 @@ def _ternary(yes: Any, no: Any, condition: Any) -> Any:
 
 def _required(message: str, value: Any) -> Any:
     if value is None or value == "" or isinstance(value, Missing):
-        raise ExpressionError(message, code="required")
+        raise ExpressionError(message, code="expressions/required")
     return value
 
 
 def _fail(message: str) -> Any:
-    raise ExpressionError(message, code="fail")
+    raise ExpressionError(message, code="expressions/fail")
 
 
 def _type_of(value: Any) -> str:

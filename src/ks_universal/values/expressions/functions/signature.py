@@ -60,7 +60,7 @@ def convert_arguments(name: str, signature: Function, values: Sequence[Any]) -> 
 def missing_value(missing: Missing) -> ExpressionError:
     """Say that a value is missing, with the name that was probably meant."""
     hint = suggest(missing.key, missing.known) or "write it into the values, or give a default: | default ..."
-    return ExpressionError(f"{missing.name} has no value", hint=hint, code="missing-value")
+    return ExpressionError(f"{missing.name} has no value", hint=hint, code="expressions/missing-value")
 
 
 def to_int(value: Any) -> int:
