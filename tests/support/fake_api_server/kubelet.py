@@ -6,7 +6,7 @@ not: pull images, and probe.
 
 import time
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 from support.fake_api_server.store import Json, Store, key_of
@@ -32,16 +32,23 @@ class Program(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line of a log, with its time as the kubelet writes it: nine digits of a second (RFC 3339)."""
+    """A line of a log, with its time in UTC: nine digits of a second, as the kubelet writes them (RFC3339NanoFixed)."""
 
     time: str
     text: str
+
+    def write(self, zone: tzinfo) -> str:
+        """The line as it is with `timestamps`."""
+        at = datetime.fromisoformat(f"{self.time[:19]}+00:00").astimezone(zone).isoformat()
+        return f"{at[:19]}{self.time[19:29]}{'Z' if zone is UTC else at[19:]} {self.text}"
 
 
 class Kubelet:
     """The one node, which takes every pod."""
 
     def __init__(self, store: Store) -> None:
+        self.zone: tzinfo = UTC
+        """That of the node: the times of logs are in it (cri-client, logs.go, and containerd's own logger)."""
         self.logs: dict[tuple[str, str], list[list[Line]]] = defaultdict(list)
         """By the pod's uid and the container: the lines of each of its runs."""
         self._store = store

@@ -8,6 +8,7 @@ import sys
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -268,7 +269,7 @@ class FakeApiServer:
                 message = f'container "{name}" in pod "{key.name}" is waiting to start: ContainerCreating'
                 raise Refused(400, "BadRequest", message)
             log = runs[-1 - previous]
-            since, tail = parameters.get("sinceTime", ""), int(parameters.get("tailLines", 0))
+            since, tail = _read_since(parameters), int(parameters.get("tailLines", 0))
             begin = len(log) - tail if tail else 0
         return self._give_lines(key, uid, log[max(0, begin) :] if tail else log, since, parameters, streams)
 
@@ -285,8 +286,8 @@ class FakeApiServer:
                     self._await_change(streams)
             told += len(news)
             for line in news:
-                if line.time >= since.removesuffix("Z"):  # the second itself included
-                    yield f"{f'{line.time} ' if stamps else ''}{line.text}\n".encode()
+                if line.time >= since:  # the second itself included
+                    yield f"{line.write(self.kubelet.zone) if stamps else line.text}\n".encode()
 
     def _runs(self, key: Key, uid: str, parameters: dict[str, str]) -> bool:
         pod = self.store.objects.get(key)
@@ -401,6 +402,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_chunk(self, content: bytes) -> None:
         self.wfile.write(f"{len(content):x}\r\n".encode() + content + b"\r\n")
         self.wfile.flush()
+
+
+def _read_since(parameters: dict[str, str]) -> str:
+    """The time from which on a log is asked for, in UTC, to compare with that of lines."""
+    text = parameters.get("sinceTime")
+    return "" if text is None else datetime.fromisoformat(text).astimezone(UTC).isoformat()[:19]
 
 
 def _tell(change: Change, plural: str, namespace: str, match: Match) -> Iterator[bytes]:

@@ -200,7 +200,7 @@ class Client:
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Open a stream of lines (a watch, a log); an error after `silence_s` seconds without any byte.
 
-        Of a line only the first `longest` bytes are kept.
+        Of a line only the first `longest` bytes are kept, and its newline.
 
         Raises:
             Refusal: the server refused.
@@ -336,14 +336,15 @@ def encode(body: Json) -> bytes:
 async def _split_lines(chunks: AsyncIterator[bytes], longest: int) -> AsyncIterator[bytes]:
     """Split at newlines only: text lines would also end at characters that JSON and logs may contain (U+0085).
 
-    Only the first `longest` bytes of a line are kept: one may have no end.
+    Only the first `longest` bytes of a line are kept, and its newline: one may have no end. Without a newline is only
+    the last one, of which it is not known whether that is all.
     """
     line = bytearray()
     async for chunk in chunks:
         *ends, rest = chunk.split(b"\n")
         for end in ends:
             line += end[: longest - len(line)]
-            yield bytes(line)
+            yield bytes(line) + b"\n"
             line.clear()
         line += rest[: longest - len(line)]
     if line:

@@ -81,6 +81,8 @@ class LiveLog:
         while True:
             try:
                 await log.follow()
+                if is_finished(pod):
+                    await log.read()  # also a last line without its newline
             except Refusal as refusal:
                 if refusal.code in {401, 403}:
                     raise

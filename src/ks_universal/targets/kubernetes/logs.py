@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import re
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import httpx2
 
@@ -20,6 +22,7 @@ TAIL_LINES = 50
 _LONGEST = MAX_LINE_BYTES + 64
 """Bytes of a line with its time; more than are shown, so that it is known to be cut."""
 _PAUSE_S = 0.5
+_TIME = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 class LogReader:
@@ -39,7 +42,8 @@ class LogReader:
         take = self._resume()
         async with self._client.stream(self._path, parameters, longest=_LONGEST) as lines:
             async for line in lines:
-                take(line)
+                if line.endswith(b"\n"):  # else something in between has cut it, and the next reading brings it whole
+                    take(line[:-1])
 
     async def read(self) -> None:
         """Read what has been written by now. Raises TargetError."""
@@ -60,8 +64,8 @@ class LogReader:
         def take(line: bytes) -> None:
             nonlocal skip
             time, _, text = line.partition(b" ")
-            stamp = time.decode(errors="replace")
-            if not stamp[:4].isdigit():
+            stamp = _read_time(time)
+            if stamp is None:
                 return  # the kubelet's own words, where the container's log is no longer there
             if stamp == resumed_at and skip > 0:
                 skip -= 1
@@ -74,6 +78,20 @@ class LogReader:
         self._seen_at_last = self._seen_at_last + 1 if stamp == self._last else 1
         self._last = stamp
         self._take(text)
+
+
+def _read_time(text: bytes) -> str | None:
+    """Read the time of a line, and give it in UTC; None where it is none.
+
+    The kubelet writes it in the zone in which the node's container runtime does: with containerd in that of the node.
+    """
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return None
+    second, fraction, zone = (part.decode() for part in found.groups(b""))
+    if zone != "Z":
+        second = datetime.fromisoformat(second + zone).astimezone(UTC).isoformat()[:19]
+    return f"{second}{fraction}Z"
 
 
 class LogTail:
@@ -126,6 +144,6 @@ async def read_log(client: Client, pod: str, container: str, *, lines: int, prev
     try:
         path = POD.path(client.namespace, pod, "log")
         async with client.stream(path, parameters, silence_s=10, longest=_LONGEST) as found:
-            return tuple([decode_line(line) async for line in found])
+            return tuple([decode_line(line.removesuffix(b"\n")) async for line in found])
     except (Refusal, httpx2.TransportError):
         return ()
