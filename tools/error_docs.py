@@ -8,10 +8,10 @@ import re
 from functools import cache
 from pathlib import Path
 
+from ks_universal.diagnosis import diagnose
+from ks_universal.diagnosis.rule import Rule
+from ks_universal.diagnosis.rules import RULES, STUCK
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.database_errors import diagnose
-from ks_universal.engine.database_errors.rule import Rule
-from ks_universal.engine.database_errors.rules import RULES, STUCK
 from ks_universal.finding_codes import read_codes
 
 ROOT = Path(__file__).parents[1]

@@ -2,7 +2,7 @@
 
 `kubernetes.json` has the fields of one version with their types, `versions.json` which of them came with which later
 version than the first that `kubernetes-validate` has. Run it after an upgrade of that; a test compares the files with
-what this writes. The notation of the types is described in `ks_universal.model.fields`.
+what this writes. The notation of the types is described in `ks_universal.model.kubernetes.fields`.
 """
 
 import json
@@ -13,7 +13,7 @@ import kubernetes_validate
 
 VERSION = "v1.36.0"
 VERSIONS = [f"v1.{minor}.0" for minor in range(25, 38)]
-TARGET = Path(__file__).parent.parent / "src/ks_universal/model/kubernetes.json"
+TARGET = Path(__file__).parent.parent / "src/ks_universal/model/kubernetes/kubernetes.json"
 VERSIONS_TARGET = TARGET.with_name("versions.json")
 ROOTS = (
     "core.v1.PodSpec",

@@ -1,7 +1,8 @@
-"""Write `src/ks_universal/model/others.json`: which fields the kinds of other projects have, from their definitions.
+"""Write `src/ks_universal/model/kubernetes/others.json`: the fields that kinds of other projects have.
 
 Run it (with a Go toolchain) after a change of `get_definitions.py`, which names their versions. The notation is that of
-`ks_universal.model.fields`; what a field nests is a definition called by its path (`HTTPRouteSpec.rules.matches`).
+`ks_universal.model.kubernetes.fields`; what a field nests is a
+definition called by its path (`HTTPRouteSpec.rules.matches`).
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 import yaml
 from get_definitions import get_definitions
 
-TARGET = Path(__file__).parent.parent / "src/ks_universal/model/others.json"
+TARGET = Path(__file__).parent.parent / "src/ks_universal/model/kubernetes/others.json"
 VERSION = "v1"
 SCALARS = {"string": "text", "boolean": "bool", "number": "number"}
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ks_universal.model.description import ROOT, Key, Kind, ListOf, MapOf, Ours, list_keys
-from ks_universal.model.explain import find_inner, name_default, name_kind
+from ks_universal.model.reference.description import ROOT, Key, Kind, ListOf, MapOf, Ours, list_keys
+from ks_universal.model.reference.explain import find_inner, name_default, name_kind
 
 FILE = Path(__file__).parents[1] / "docs" / "values.md"
 _HEAD = """# Values

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from ks_universal.cli import run
-from shell import Invoke, Outcome, Write
+from support.shell import Invoke, Outcome, Write
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ks_universal.cli import run
-from strategies import SECRET, broken_values
+from support.strategies import SECRET, broken_values
 
 EXAMPLES = settings(
     max_examples=60, deadline=timedelta(seconds=10), suppress_health_check=[HealthCheck.too_slow], derandomize=True

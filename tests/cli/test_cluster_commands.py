@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shell import Invoke, Write
+from support.shell import Invoke, Write
 
 VALUES = {"values.yaml": "deployments: {app: {containers: {main: {image: app, imageTag: v1}}}}"}
 
@@ -238,7 +238,7 @@ def test_what_answers_with_junk_or_without_an_end_is_a_finding(
 
         def log_message(self, *_: object) -> None: ...
 
-    monkeypatch.setattr("ks_universal.targets.kubernetes.client._LONGEST_ANSWER_BYTES", 1 << 20)
+    monkeypatch.setattr("ks_universal.targets.kubernetes.api.client._LONGEST_ANSWER_BYTES", 1 << 20)
     with ThreadingHTTPServer(("127.0.0.1", 0), Junk) as server:
         threading.Thread(target=server.serve_forever).start()
         write({"config": KUBECONFIG.replace("https://127.0.0.1:1", f"http://127.0.0.1:{server.server_port}")})

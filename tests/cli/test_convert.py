@@ -1,6 +1,6 @@
 """`ks-universal convert`, as a shell sees it."""
 
-from shell import Invoke, Write
+from support.shell import Invoke, Write
 
 FROM_HELM = """\
 ks-universal:

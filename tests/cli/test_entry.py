@@ -9,7 +9,7 @@ import pytest
 
 import ks_universal
 from ks_universal.cli.entry import COMMANDS, commands
-from shell import Invoke
+from support.shell import Invoke
 
 DOCUMENTED = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shell import Invoke
+from support.shell import Invoke
 
 
 def test_a_key_is_shown_with_its_type_default_meaning_and_keys(ksu: Invoke) -> None:

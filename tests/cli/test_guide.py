@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from shell import Invoke, Write
+from support.shell import Invoke, Write
 
 GUIDE = (Path(__file__).parents[1] / "data" / "guide.md").read_text()
 EXAMPLES = [textwrap.dedent(block) for block in re.findall(r"^```yaml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)]

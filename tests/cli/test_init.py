@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from ks_universal.cli.starting_values import TOOLS
-from shell import Invoke
+from support.shell import Invoke
 
 
 @pytest.mark.parametrize("tool", TOOLS)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from shell import Write
-from up_process import Event, Up, processes_in, running, values
+from support.shell import Write
+from support.up_process import Event, Up, processes_in, running, values
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ks_universal.cli.cluster import Cluster, change_cluster
-from ks_universal.cli.event_view import JsonView
+from ks_universal.cli.show.event_view import JsonView
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import RunStarted, StepStarted
 from ks_universal.errors import TargetError

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shell import Invoke
+from support.shell import Invoke
 
 
 @pytest.mark.parametrize(("options", "required"), [([], True), (["--partial"], False)])

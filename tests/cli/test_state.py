@@ -14,8 +14,8 @@ import ks_universal
 from ks_universal.api.local import down, open_local, up
 from ks_universal.errors import KsUniversalError
 from ks_universal.plan.records import Outcome
-from shell import Invoke, Write
-from up_process import KSU, running, values
+from support.shell import Invoke, Write
+from support.up_process import KSU, running, values
 
 STATE = Path(".ks-universal/web")
 REVISION = STATE / "revisions" / "000001.json"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from shell import Invoke, Write
+from support.shell import Invoke, Write
 
 APP: dict[str, Any] = {
     "configs": {"settings": {"type": "configMap", "data": {"LEVEL": "info"}}},

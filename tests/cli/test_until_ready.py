@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster_release import wait_until
-from shell import Invoke, Write
-from up_process import KSU, processes_in, running, values
+from support.cluster_release import wait_until
+from support.shell import Invoke, Write
+from support.up_process import KSU, processes_in, running, values
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 

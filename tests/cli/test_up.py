@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shell import Invoke, Write
-from up_process import KSU, processes_in, running, values
+from support.shell import Invoke, Write
+from support.up_process import KSU, processes_in, running, values
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 

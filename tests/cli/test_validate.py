@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shell import Invoke, Write
+from support.shell import Invoke, Write
 
 GOOD = {"deployments": {"my-app": {"containers": {"main": {"image": "my-app", "imageTag": "v1"}}}}}
 BAD = "deployments:\n  my-app:\n    replics: 2\n    containers:\n      main:\n        image: []\n        imageTag: v1\n"

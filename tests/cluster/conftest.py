@@ -36,7 +36,7 @@ def kubeconfig() -> str:
 @pytest.fixture
 def namespace(kubeconfig: str) -> Iterator[str]:
     """A namespace of the test's own."""
-    from cluster_release import new_namespace
+    from support.cluster_release import new_namespace
 
     with new_namespace(kubeconfig) as name:
         yield name
@@ -45,7 +45,7 @@ def namespace(kubeconfig: str) -> Iterator[str]:
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[int]:
     """A PostgreSQL that listens where pods reach it; gives its port."""
-    from cluster_database import serve_database
+    from support.cluster_database import serve_database
 
     with serve_database(tmp_path) as port:
         yield port
@@ -54,7 +54,7 @@ def database(tmp_path: Path) -> Iterator[int]:
 @pytest.fixture(scope="session")
 def make_image(kubeconfig: str) -> Callable[[str, Path], None]:
     """Puts images into the project's own node: see `cluster_database.make_image`."""
-    import cluster_database
+    from support import cluster_database
 
     if kubeconfig != str(cluster_database.STATE / "kubeconfig"):
         pytest.skip("images are made for the project's own node only")

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from deploying import deploy, items, kubectl, write
 from ks_universal import cli
-from ks_universal.targets.kubernetes.kinds import EVENT
+from ks_universal.targets.kubernetes.api.kinds import EVENT
+from support.deploying import deploy, items, kubectl, write
 
 APP = """
 deployments:

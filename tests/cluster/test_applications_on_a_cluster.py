@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster_release import Events, wait_until
-from deploying import deploy, items, kubectl, start
 from ks_universal.engine.events import AttemptEnded, AttemptStarted
 from ks_universal.plan.records import Outcome
-from ks_universal.targets.kubernetes.kinds import POD
+from ks_universal.targets.kubernetes.api.kinds import POD
+from support.cluster_release import Events, wait_until
+from support.deploying import deploy, items, kubectl, start
 
 EFFECTS = Path("/var/tmp/ksu-effects")
 MAIN = """

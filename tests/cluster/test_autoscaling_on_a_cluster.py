@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from cluster_release import wait_until
-from deploying import deploy, get, kubectl
 from ks_universal.engine.events import Event, ObjectChanged
 from ks_universal.plan.records import Outcome
-from ks_universal.targets.kubernetes.kinds import DEPLOYMENT
+from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT
+from support.cluster_release import wait_until
+from support.deploying import deploy, get, kubectl
 
 Json = dict[str, Any]
 

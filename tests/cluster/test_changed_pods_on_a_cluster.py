@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from deploying import kubectl, write
 from ks_universal.cli import run
-from shell import Outcome
+from support.deploying import kubectl, write
+from support.shell import Outcome
 
 VALUES = """
 deployments:

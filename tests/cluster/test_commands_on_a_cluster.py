@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploying import get, items, kubectl, write
 from ks_universal.api.cluster import open_cluster, preview
 from ks_universal.api.values import load
 from ks_universal.cli import run
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, LEASE, SECRET, Kind
-from shell import Invoke, Outcome
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, DEPLOYMENT, JOB, LEASE, SECRET, Kind
+from support.deploying import get, items, kubectl, write
+from support.shell import Invoke, Outcome
 
 CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 PASSWORDS = ("correct-horse", "battery-staple")

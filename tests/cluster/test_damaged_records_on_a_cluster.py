@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deploying import get, items, kubectl, write
 from ks_universal.cli import run
 from ks_universal.plan.records import FORMAT
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, SECRET
-from shell import Outcome
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, SECRET
+from support.deploying import get, items, kubectl, write
+from support.shell import Outcome
 
 VALUES = "configs: {c: {data: {A: '%s'}}}\n"
 RECORD = "ks-universal.shop.v2"

@@ -1,10 +1,10 @@
 from pathlib import Path
 
-from cluster_release import Events
-from deploying import deploy, get, items, kubectl
 from ks_universal.engine.events import AttemptStarted, ObjectChanged, StepStarted, StepSucceeded
 from ks_universal.plan.records import Outcome
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, SECRET
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, DEPLOYMENT, JOB, SECRET
+from support.cluster_release import Events
+from support.deploying import deploy, get, items, kubectl
 
 SERVE = "trap 'exit 0' TERM; httpd -f -p 8080 -h /tmp & wait"
 APP = f"""

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from cluster_database import NODE
-from cluster_release import Events, api, migrate, release, sh
 from ks_universal.engine.events import AttemptEnded
 from ks_universal.errors import MigrationFailed
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.kinds import JOB, POD
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.kinds import JOB, POD
+from support.cluster_database import NODE
+from support.cluster_release import Events, api, migrate, release, sh
 
 # The first pod works until it is ended from outside; the second finds the node's directory marked, and succeeds.
 SCRIPT = """

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster_database import HOST, admin
-from deploying import deploy, kubectl
 from ks_universal.plan.records import Outcome
+from support.cluster_database import HOST, admin
+from support.deploying import deploy, kubectl
 
 PROJECT = {
     "requirements.txt": "django>=5.2,<5.3\npsycopg[binary]>=3.2\n",

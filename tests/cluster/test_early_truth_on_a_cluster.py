@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from cluster_release import Json, api, migrate, release, sh
-from deploying import deploy, items, kubectl
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError, MigrationFailed
 from ks_universal.plan.steps import Migrate
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, JOB, NAMESPACE, POD, Kind
-from ks_universal.targets.kubernetes.pods import condition, is_finished
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, JOB, NAMESPACE, POD, Kind
+from ks_universal.targets.kubernetes.observed.pods import condition, is_finished
+from support.cluster_release import Json, api, migrate, release, sh
+from support.deploying import deploy, items, kubectl
 
 WITHIN_S = 20
 ROOT = "kube-root-ca.crt"

@@ -15,8 +15,6 @@ import pytest
 from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
 
-from cluster_release import LEASE_S, RELEASE, Events
-from deploying import deploy, get, write
 from ks_universal.api.cluster import follow_migration, open_cluster, read_revisions
 from ks_universal.api.values import load, render
 from ks_universal.engine.events import AttemptStarted, Event, LogWritten, StopFailed
@@ -24,11 +22,13 @@ from ks_universal.engine.run import run
 from ks_universal.errors import TargetError
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.resources.objects import identity
-from ks_universal.targets.kubernetes.announcements import Announcement, Announcer
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.connection import Connection
-from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, EVENT, SERVICE_ACCOUNT
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.connection import Connection
+from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, EVENT, SERVICE_ACCOUNT
+from ks_universal.targets.kubernetes.migration.events import Announcement, Announcer
 from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
+from support.cluster_release import LEASE_S, RELEASE, Events
+from support.deploying import deploy, get, write
 
 NODE = Path(__file__).parent / "node" / "cluster"
 OWN_KUBECONFIG = "/var/tmp/ksu-cluster/kubeconfig"
@@ -287,7 +287,7 @@ def test_real_stop_what_cannot_be_stopped_is_not_said_to_be_and_the_next_run_tak
             await work
         await target.close()
 
-    monkeypatch.setattr("ks_universal.targets.kubernetes.client._PATIENCE_S", 1)
+    monkeypatch.setattr("ks_universal.targets.kubernetes.api.client._PATIENCE_S", 1)
     asyncio.run(main())
     monkeypatch.undo()
     after, following = deploy(namespace, VALUES, tmp_path)

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cluster_release import new_namespace
-from deploying import deploy, kubectl
 from ks_universal.plan.records import Outcome
-from ks_universal.targets.kubernetes.ownership import APPLIED
+from ks_universal.targets.kubernetes.objects.ownership import APPLIED
+from support.cluster_release import new_namespace
+from support.deploying import deploy, kubectl
 
 Json = dict[str, Any]
 KINDS = "deploy,svc,ing,pdb,hpa,cronjob,cm,secret,netpol,quota,sa"

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster_definitions import define, installed
-from cluster_release import wait_until
-from deploying import Json, deploy, get, kubectl, write
 from ks_universal.cli import run
 from ks_universal.plan.records import Outcome as RunOutcome
-from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, Kind
-from shell import Outcome
+from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, Kind
+from support.cluster_definitions import define, installed
+from support.cluster_release import wait_until
+from support.deploying import Json, deploy, get, kubectl, write
+from support.shell import Outcome
 
 POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 SCALED_OBJECT = Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects")

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from cluster_release import Events, Json, migrate, release, sh, wait_until
-from deploying import deploy, items, kubectl
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, ObjectChanged, RunEnded, Waited
 from ks_universal.errors import MigrationFailed
 from ks_universal.plan.records import Attempt, JobRecord, Outcome, StepRecord
 from ks_universal.plan.steps import Migrate
 from ks_universal.resources.objects import Identity
-from ks_universal.targets.kubernetes import attempts, injected, job_watch
-from ks_universal.targets.kubernetes.injected import has_been_ended
-from ks_universal.targets.kubernetes.kinds import JOB, POD
-from ks_universal.targets.kubernetes.pods import is_finished
+from ks_universal.targets.kubernetes.api.kinds import JOB, POD
+from ks_universal.targets.kubernetes.migration import attempts, injected, job_watch
+from ks_universal.targets.kubernetes.migration.injected import has_been_ended
+from ks_universal.targets.kubernetes.observed.pods import is_finished
+from support.cluster_release import Events, Json, migrate, release, sh, wait_until
+from support.deploying import deploy, items, kubectl
 
 PROXY: Json = {"name": "mesh-proxy", "image": "pause:local"}
 UNKIND = sh("trap 'exit 1' TERM; while :; do sleep 0.1; done", "mesh-proxy")

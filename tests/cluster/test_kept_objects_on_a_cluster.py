@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from deploying import get, items, kubectl, write
 from ks_universal.cli import run
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, Kind
-from shell import Outcome
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, Kind
+from support.deploying import get, items, kubectl, write
+from support.shell import Outcome
 
 CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 APP = """

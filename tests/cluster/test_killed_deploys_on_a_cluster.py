@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from cluster_release import new_namespace, release
-from deploying import deploy, get, items, start
 from ks_universal.api.cluster import rollback
 from ks_universal.engine.events import AttemptStarted, Emit, Event, ObjectChanged, StepStarted
 from ks_universal.plan.build import MigratePolicy
 from ks_universal.plan.records import Outcome, Revision
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, LEASE, POD
-from ks_universal.targets.kubernetes.pods import has_succeeded, is_finished, owner
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, DEPLOYMENT, JOB, LEASE, POD
+from ks_universal.targets.kubernetes.observed.pods import has_succeeded, is_finished, owner
+from support.cluster_release import new_namespace, release
+from support.deploying import deploy, get, items, start
 
 SERVE = "trap 'exit 0' TERM; httpd -f -p 8080 -h /tmp & wait"
 EFFECTS = Path("/var/tmp/ksu-effects")

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster_definitions import (
+from ks_universal.api.values import load, render
+from ks_universal.cli import run
+from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, Kind
+from ks_universal.targets.kubernetes.objects.ownership import Owner, contains, is_as_applied, mark
+from support.cluster_definitions import (
     CERTIFICATE,
     DEX_AUTHENTICATOR,
     HTTP_ROUTE,
@@ -18,14 +23,9 @@ from cluster_definitions import (
     installed,
     read_definitions,
 )
-from cluster_release import RELEASE, api
-from deploying import get, items, write
-from ks_universal.api.values import load, render
-from ks_universal.cli import run
-from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, Kind
-from ks_universal.targets.kubernetes.ownership import Owner, contains, is_as_applied, mark
-from ks_universal.targets.kubernetes.refusals import Refusal
-from shell import Invoke, Outcome
+from support.cluster_release import RELEASE, api
+from support.deploying import get, items, write
+from support.shell import Invoke, Outcome
 
 pytestmark = pytest.mark.alone
 

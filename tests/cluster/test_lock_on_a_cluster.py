@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from cluster_release import LEASE_S, RELEASE, Events, Json, api, apply, config, release
 from ks_universal.engine.events import LockAwaited
 from ks_universal.errors import LockedError
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, LEASE
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, LEASE
 from ks_universal.targets.kubernetes.target import KubernetesTarget
+from support.cluster_release import LEASE_S, RELEASE, Events, Json, api, apply, config, release
 
 HOLD = """
 import asyncio
-from cluster_release import apply, config, release
+from support.cluster_release import apply, config, release
 async def main():
     async with release({namespace!r}) as (target, events):
         async with target.lock(events.append, wait=False):

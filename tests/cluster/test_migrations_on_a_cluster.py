@@ -4,13 +4,13 @@ import subprocess
 
 import pytest
 
-from cluster_release import Events, Json, api, apply, config, migrate, release, sh
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Waited
 from ks_universal.errors import MigrationFailed
-from ks_universal.model.migrations import Retry
+from ks_universal.model.format.migrations import Retry
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, JOB, POD
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, JOB, POD
+from support.cluster_release import Events, Json, api, apply, config, migrate, release, sh
 
 
 def run(namespace: str, step: Migrate) -> tuple[tuple[Attempt, ...] | MigrationFailed, Events]:

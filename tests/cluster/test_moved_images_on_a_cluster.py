@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from cluster_database import NODE, STATE
-from cluster_release import Events, wait_until
-from deploying import deploy, items, kubectl, start, write
 from ks_universal.cli import run
 from ks_universal.engine.events import Event, ObjectChanged, StepStarted
 from ks_universal.plan.records import Outcome
-from ks_universal.targets.kubernetes.image_ids import read_note
-from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, JOB
+from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, JOB
+from ks_universal.targets.kubernetes.objects.image_ids import read_note
+from support.cluster_database import NODE, STATE
+from support.cluster_release import Events, wait_until
+from support.deploying import deploy, items, kubectl, start, write
 
 Json = dict[str, Any]
 Build = Callable[[str, str], None]

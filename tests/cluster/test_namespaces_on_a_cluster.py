@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from cluster_release import Events, new_namespace
-from deploying import deploy, get, items, kubectl
 from ks_universal.cli import run
 from ks_universal.engine.events import ObjectChanged
 from ks_universal.errors import InputError
 from ks_universal.plan.records import Outcome
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, SECRET
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, DEPLOYMENT, JOB, SECRET
+from support.cluster_release import Events, new_namespace
+from support.deploying import deploy, get, items, kubectl
 
 
 @pytest.fixture

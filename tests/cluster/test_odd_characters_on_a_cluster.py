@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deploying import deploy, kubectl
 from ks_universal.engine.events import LogWritten
 from ks_universal.plan.records import Outcome
+from support.deploying import deploy, kubectl
 
 NAMED = {"DEL": 0x7F, "C1": 0x80, "NEL": 0x85, "line separator": 0x2028, "mark": 0xFEFF, "U+FFFE": 0xFFFE}
 SERVE = "trap 'exit 0' TERM; sleep 600 & wait"

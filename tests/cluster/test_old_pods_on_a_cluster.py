@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from deploying import deploy, get, items, kubectl, start, write
 from ks_universal.cli import run
 from ks_universal.engine.events import Event, RunEnded, StepStarted, Waited
 from ks_universal.plan.records import Outcome
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, REPLICA_SET
-from ks_universal.targets.kubernetes.pods import is_finished, is_stopping
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, DEPLOYMENT, JOB, REPLICA_SET
+from ks_universal.targets.kubernetes.observed.pods import is_finished, is_stopping
+from support.deploying import deploy, get, items, kubectl, start, write
 
 Json = dict[str, Any]
 SETTINGS = "configs:\n  settings: {type: configMap, data: {COLOUR: red}}\n"

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from cluster_release import Events, release, wait_until
-from deploying import deploy, get, items, kubectl, start, write
 from ks_universal.api.cluster import preview
 from ks_universal.api.values import load
 from ks_universal.cli import run
 from ks_universal.engine.events import AttemptStarted, Event, RunEnded, Waited
 from ks_universal.plan.records import JobState, Outcome, Revision
-from ks_universal.targets.kubernetes.kinds import JOB, POD
-from ks_universal.targets.kubernetes.pods import condition, owner
+from ks_universal.targets.kubernetes.api.kinds import JOB, POD
+from ks_universal.targets.kubernetes.observed.pods import condition, owner
+from support.cluster_release import Events, release, wait_until
+from support.deploying import deploy, get, items, kubectl, start, write
 
 VALUES = """
 deployments:

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from cluster_release import RELEASE, Events, Json, api, release
-from deploying import deploy, get, kubectl, write
 from ks_universal.api.values import load, render
 from ks_universal.engine.run import run
 from ks_universal.errors import InputError, LockedError, TargetError
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.resources.objects import Rendered
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.connection import connect
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, LEASE
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.connection import connect
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, DEPLOYMENT, LEASE
 from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
+from support.cluster_release import RELEASE, Events, Json, api, release
+from support.deploying import deploy, get, kubectl, write
 
 VALUES = """
 configs:

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from deploying import deploy, items, kubectl, write
 from ks_universal.cli import run as run_command
 from ks_universal.engine.events import Event, Waited
 from ks_universal.errors import InputError
 from ks_universal.plan.records import Outcome, Revision
-from ks_universal.targets.kubernetes import rollout
-from ks_universal.targets.kubernetes.kinds import JOB
+from ks_universal.targets.kubernetes.api.kinds import JOB
+from ks_universal.targets.kubernetes.rollout import rollout
+from support.deploying import deploy, items, kubectl, write
 
 
 def values(text: str, **more: Any) -> str:

@@ -1,11 +1,11 @@
 import asyncio
 
-from cluster_release import api
-from deploying import kubectl
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.kinds import POD
-from ks_universal.targets.kubernetes.refusals import Refusal
-from pod_security_cases import CASES, Case
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.kinds import POD
+from support.cluster_release import api
+from support.deploying import kubectl
+from support.pod_security_cases import CASES, Case
 
 
 async def is_refused(client: Client, case: Case) -> bool:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from cluster_release import Events, Json, api, config, migrate, release, roll_out, serve, sh
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import AttemptEnded, Waited
 from ks_universal.errors import MigrationFailed, RolloutFailed
-from ks_universal.targets.kubernetes.kinds import POD, SECRET
-from ks_universal.targets.kubernetes.pods import is_finished
+from ks_universal.targets.kubernetes.api.kinds import POD, SECRET
+from ks_universal.targets.kubernetes.observed.pods import is_finished
+from support.cluster_release import Events, Json, api, config, migrate, release, roll_out, serve, sh
 
 LATE_S = 8
 USES: dict[str, Json] = {

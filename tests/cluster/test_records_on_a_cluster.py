@@ -4,11 +4,11 @@ import asyncio
 import random
 from datetime import UTC, datetime
 
-from cluster_release import RELEASE, api
-from ks_universal.model.migrations import Phase
+from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.records import Attempt, Outcome, Revision, StepRecord
-from ks_universal.targets.kubernetes.kinds import SECRET
-from ks_universal.targets.kubernetes.records import PART_BYTES, Records
+from ks_universal.targets.kubernetes.api.kinds import SECRET
+from ks_universal.targets.kubernetes.record.records import PART_BYTES, Records
+from support.cluster_release import RELEASE, api
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TAIL = ("migrated",)

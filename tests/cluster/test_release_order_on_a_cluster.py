@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from deploying import deploy, items, kubectl
 from ks_universal.engine.events import RunEnded
 from ks_universal.plan.records import Outcome
-from ks_universal.targets.kubernetes.kinds import POD
+from ks_universal.targets.kubernetes.api.kinds import POD
+from support.deploying import deploy, items, kubectl
 
 EFFECTS = Path("/var/tmp/ksu-effects")
 

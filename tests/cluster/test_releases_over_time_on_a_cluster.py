@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from deploying import get, items, kubectl, write
 from ks_universal.cli import run
-from ks_universal.targets.kubernetes.kinds import JOB, Kind
-from shell import Outcome
+from ks_universal.targets.kubernetes.api.kinds import JOB, Kind
+from support.deploying import get, items, kubectl, write
+from support.shell import Outcome
 
 CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 DATA = "persistentVolumeClaims: {data: {accessModes: [ReadWriteOnce], size: 1Gi}}\n"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deploying import items, write
 from ks_universal.cli import run
-from ks_universal.targets.kubernetes.kinds import POD
-from shell import Outcome
+from ks_universal.targets.kubernetes.api.kinds import POD
+from support.deploying import items, write
+from support.shell import Outcome
 
 VALUES = """
 configs:

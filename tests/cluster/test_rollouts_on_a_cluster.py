@@ -2,14 +2,14 @@ import asyncio
 
 import pytest
 
-from cluster_release import Events, Json, api, release, roll_out, serve, sh
-from deploying import kubectl
 from ks_universal.engine.events import LogWritten, ObjectChanged, Waited
 from ks_universal.errors import RolloutFailed
 from ks_universal.plan.steps import AwaitOldPods, RollOut
 from ks_universal.resources.objects import identity
-from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, POD
-from ks_universal.targets.kubernetes.pods import is_finished
+from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, POD
+from ks_universal.targets.kubernetes.observed.pods import is_finished
+from support.cluster_release import Events, Json, api, release, roll_out, serve, sh
+from support.deploying import kubectl
 
 
 def run(namespace: str, *steps: RollOut) -> tuple[RolloutFailed | None, Events]:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploying import kubectl, write
-from encoders import ENCODERS
 from ks_universal.cli import run
-from shell import Outcome
+from support.deploying import kubectl, write
+from support.encoders import ENCODERS
+from support.shell import Outcome
 
 PASSWORDS = ("p@ss/Zq55'1", "p@ss/Zq55'2")
 NESTED = ("Zq66-nested-1", "Zq66-nested-2")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster_database import HOST, admin
-from cluster_release import release
-from deploying import deploy, start
 from ks_universal.engine.events import Event, LogWritten
 from ks_universal.plan.records import Outcome
+from support.cluster_database import HOST, admin
+from support.cluster_release import release
+from support.deploying import deploy, start
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 CONNECT = """

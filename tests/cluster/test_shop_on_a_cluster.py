@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from cluster_database import HOST, admin
-from cluster_release import LEASE_S, RELEASE, Events
-from deploying import items, kubectl
 from ks_universal.api.values import load, render
 from ks_universal.engine.run import run
 from ks_universal.plan.records import Outcome, Revision
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.connection import connect
-from ks_universal.targets.kubernetes.kinds import POD
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.connection import connect
+from ks_universal.targets.kubernetes.api.kinds import POD
 from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
 from ks_universal.values.overrides import Override
+from support.cluster_database import HOST, admin
+from support.cluster_release import LEASE_S, RELEASE, Events
+from support.deploying import items, kubectl
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 NO_RETRY = "deployments.shop.migrations.backoffLimit=0"

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from cluster_release import RELEASE
-from deploying import deploy, get, items, kubectl, write
 from ks_universal.api.values import load, render
 from ks_universal.cli import run
 from ks_universal.engine.events import Event, RunEnded, StepStarted
 from ks_universal.plan.build import build_plan
 from ks_universal.plan.records import Outcome, State
 from ks_universal.plan.steps import Migrate
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB, LEASE, SECRET, Kind
-from shell import Outcome as Told
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, DEPLOYMENT, JOB, LEASE, SECRET, Kind
+from support.cluster_release import RELEASE
+from support.deploying import deploy, get, items, kubectl, write
+from support.shell import Outcome as Told
 
 Ksu = Callable[..., Told]
 VALUES = """

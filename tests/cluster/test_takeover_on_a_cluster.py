@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster_release import RELEASE
-from deploying import deploy, items, kubectl, write
 from ks_universal.engine.events import RunStarted
 from ks_universal.errors import InputError
 from ks_universal.plan.records import Outcome
-from ks_universal.targets.kubernetes.kinds import POD
+from ks_universal.targets.kubernetes.api.kinds import POD
+from support.cluster_release import RELEASE
+from support.deploying import deploy, items, kubectl, write
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "benchmarks" / "chart"

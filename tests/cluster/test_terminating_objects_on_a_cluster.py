@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from deploying import deploy, get, kubectl, write
 from ks_universal.api.cluster import open_cluster, preview
 from ks_universal.api.values import load
 from ks_universal.diagnostics import Severity
@@ -13,7 +12,8 @@ from ks_universal.engine.events import AttemptStarted, Event, ObjectChanged, Ste
 from ks_universal.errors import InputError
 from ks_universal.plan.records import Outcome
 from ks_universal.plan.saved import Preview
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, Kind
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, DEPLOYMENT, Kind
+from support.deploying import deploy, get, kubectl, write
 
 SERVICE = Kind("v1", "Service", "services")
 CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")

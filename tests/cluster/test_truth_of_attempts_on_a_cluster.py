@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from cluster_release import Json, migrate, release, roll_out, sh
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import AttemptEnded
 from ks_universal.errors import MigrationFailed, RolloutFailed
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
+from support.cluster_release import Json, migrate, release, roll_out, sh
 
 REFUSED = "psycopg.OperationalError: connection to server failed: Connection refused"
 PROXY = sh("echo 'proxy: no credentials found'; exit 3", "proxy")

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from deploying import deploy, get
 from ks_universal.errors import InputError
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, JOB
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, DEPLOYMENT, JOB
+from support.deploying import deploy, get
 
 VALUES = """
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from cluster_database import NODE, STATE
-from cluster_release import Events
-from deploying import deploy, get, items
 from ks_universal.engine.events import AttemptStarted, ObjectChanged, RunStarted
 from ks_universal.errors import InputError
 from ks_universal.plan.build import MigratePolicy
 from ks_universal.plan.records import Outcome
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, DEPLOYMENT, POD
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, DEPLOYMENT, POD
+from support.cluster_database import NODE, STATE
+from support.cluster_release import Events
+from support.deploying import deploy, get, items
 
 MAIN = """
         image: busybox

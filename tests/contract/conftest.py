@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster_release import new_namespace
-from places import Cluster, FakeCluster, Here, Memory, Place
+from support.cluster_release import new_namespace
+from support.contract_targets import Cluster, FakeCluster, Here, Memory, Place
 
 CLUSTER = [pytest.param("cluster", marks=pytest.mark.cluster)] if "KUBECONFIG" in os.environ else []
 

@@ -10,14 +10,14 @@ import pytest
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, LockAwaited, LogWritten, ObjectChanged
 from ks_universal.engine.target import Target
 from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed
-from ks_universal.model.migrations import Phase
+from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.one_off_jobs import read_job_end, record_job
 from ks_universal.plan.records import JobState, Outcome, Revision, StepRecord
 from ks_universal.plan.steps import Apply, Delete, Migrate, RunJob
 from ks_universal.resources.objects import Rendered, Resource, identity
-from ks_universal.targets.kubernetes.ownership import contains
-from places import JOB, STEP, Place, await_old_pods, metadata, migrate, roll_out, run_job
-from releases import Events
+from ks_universal.targets.kubernetes.objects.ownership import contains
+from support.contract_targets import JOB, STEP, Place, await_old_pods, metadata, migrate, roll_out, run_job
+from support.releases import Events
 
 Work = Callable[[Target, Events], Awaitable[None]]
 

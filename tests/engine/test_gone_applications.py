@@ -12,8 +12,8 @@ from ks_universal.engine.target import NO_IDS
 from ks_universal.errors import RolloutFailed
 from ks_universal.plan.records import Outcome
 from ks_universal.plan.steps import RollOut
-from ks_universal.targets.memory import MemoryTarget, World
-from releases import Events, app, release
+from ks_universal.testing.memory import MemoryTarget, World
+from support.releases import Events, app, release
 
 
 class Losing(MemoryTarget):

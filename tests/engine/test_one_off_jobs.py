@@ -8,8 +8,8 @@ import pytest
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, LogWritten, RunEnded, StepFailed, StepSkipped
 from ks_universal.plan.records import JobRecord, JobState, Outcome, Revision
 from ks_universal.resources.objects import Identity, Rendered
-from ks_universal.targets.memory import Try, World
-from releases import Events, app, deploy, interrupt, kill, list_stopped, render_values, secret
+from ks_universal.testing.memory import Try, World
+from support.releases import Events, app, deploy, interrupt, kill, list_stopped, render_values, secret
 
 SEED, STEP = Identity("Job", "ns", "seed"), "Job/seed"
 

@@ -3,8 +3,8 @@
 from ks_universal.engine.events import StepFailed, StepPaused, StepSkipped, StepSucceeded
 from ks_universal.plan.records import Outcome
 from ks_universal.resources.objects import Identity
-from ks_universal.targets.memory import World
-from releases import app, config, deploy, release
+from ks_universal.testing.memory import World
+from support.releases import app, config, deploy, release
 
 CONTRACT = {"name": "contract", "args": ["x"], "phase": "post"}
 OLD, NEW = {"old": config(A="1")}, {"new": config(A="1")}

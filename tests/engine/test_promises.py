@@ -25,11 +25,11 @@ from ks_universal.engine.events import (
 from ks_universal.engine.run import MIGRATIONS_AT_ONCE, run
 from ks_universal.errors import InputError, LockedError, TargetError
 from ks_universal.plan.records import Outcome, Revision
+from ks_universal.plan.selection import MigratePolicy
 from ks_universal.plan.steps import Apply
-from ks_universal.plan.when import MigratePolicy
 from ks_universal.resources.objects import Identity, Rendered
-from ks_universal.targets.memory import MemoryTarget, Pause, Try, World
-from releases import Events, app, config, deploy, kill, list_stopped, release, render_values, secret
+from ks_universal.testing.memory import MemoryTarget, Pause, Try, World
+from support.releases import Events, app, config, deploy, kill, list_stopped, release, render_values, secret
 
 CONFIGS = {"settings": config(HOST="db"), "db": secret(PASSWORD="correct-horse")}
 NEW_CONFIGS = {"settings": config(HOST="other"), "db": secret(PASSWORD="battery-staple")}

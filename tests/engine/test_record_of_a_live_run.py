@@ -1,8 +1,8 @@
 """What the record says to those who look on while a run is at work, or after it was killed."""
 
 from ks_universal.plan.records import Outcome, Revision, tell_killed
-from ks_universal.targets.memory import World
-from releases import app, deploy, kill_during, release
+from ks_universal.testing.memory import World
+from support.releases import app, deploy, kill_during, release
 
 FIRST = release(web=app("schema", "data", {"name": "contract", "args": ["x"], "phase": "post"}))
 CHANGED = release(web=app("schema", "data", tag="2.0"))

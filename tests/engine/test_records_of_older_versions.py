@@ -7,8 +7,8 @@ import pytest
 
 from ks_universal.plan.records import FORMAT, Outcome, Revision
 from ks_universal.resources.objects import Rendered
-from ks_universal.targets.memory import World
-from releases import deploy
+from ks_universal.testing.memory import World
+from support.releases import deploy
 
 DATA = Path(__file__).parents[1] / "data" / "records"
 FORMATS = sorted(folder.name for folder in DATA.iterdir())

@@ -12,11 +12,11 @@ from ks_universal.engine.run import run, run_planned
 from ks_universal.plan.build import build_plan
 from ks_universal.plan.migrations_only import keep_migrations
 from ks_universal.plan.records import Outcome, Revision, State
+from ks_universal.plan.selection import MigratePolicy
 from ks_universal.plan.steps import Plan
-from ks_universal.plan.when import MigratePolicy
 from ks_universal.resources.objects import Rendered
-from ks_universal.targets.memory import KillSwitch, MemoryTarget, Try, World
-from releases import Events, app, config, deploy, kill, list_stopped, release, secret
+from ks_universal.testing.memory import KillSwitch, MemoryTarget, Try, World
+from support.releases import Events, app, config, deploy, kill, list_stopped, release, secret
 
 
 def build(version: str, **more: Any) -> Rendered:

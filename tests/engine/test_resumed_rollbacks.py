@@ -13,9 +13,9 @@ from ks_universal.plan.records import Outcome, Revision, State
 from ks_universal.plan.steps import Migrate
 from ks_universal.plan.undo import find_passed
 from ks_universal.resources.objects import Rendered
-from ks_universal.targets.kubernetes.way_back import WayBack
-from ks_universal.targets.memory import MemoryTarget, Try, World
-from releases import Events, app, deploy, interrupt, kill, list_stopped, release
+from ks_universal.targets.kubernetes.rollback import WayBack
+from ks_universal.testing.memory import MemoryTarget, Try, World
+from support.releases import Events, app, deploy, interrupt, kill, list_stopped, release
 
 Json = dict[str, Any]
 Stop = Callable[[World, Rendered, int, Planner], bool]

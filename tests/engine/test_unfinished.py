@@ -14,9 +14,9 @@ from ks_universal.plan.build import MigratePolicy, build_plan
 from ks_universal.plan.records import Outcome, Revision, State, tell_killed
 from ks_universal.plan.steps import Delete
 from ks_universal.resources.objects import Rendered
-from ks_universal.targets.kubernetes.way_back import WayBack
-from ks_universal.targets.memory import MemoryTarget, World
-from releases import (
+from ks_universal.targets.kubernetes.rollback import WayBack
+from ks_universal.testing.memory import MemoryTarget, World
+from support.releases import (
     Events,
     app,
     deploy,

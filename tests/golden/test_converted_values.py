@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ks_universal.model.chart.convert import convert_values
-from ks_universal.model.chart.write import write_tree
+from ks_universal.chart.convert import convert_values
+from ks_universal.chart.write import write_tree
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
 from ks_universal.resources.objects import Rendered

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 
 from ks_universal.diagnostics import has_errors
-from ks_universal.model.application import Application
-from ks_universal.model.converters import keys_of
-from ks_universal.model.forms import unify_forms
+from ks_universal.model.conversion.normalize import unify_forms
+from ks_universal.model.conversion.structs import keys_of
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.types import Format, Inline
+from ks_universal.model.format.workloads import Deployment, General
 from ks_universal.model.parse import parse_application
-from ks_universal.model.types import Format, Inline
-from ks_universal.model.workloads import Deployment, General
 from ks_universal.resources.build import build_objects
 from ks_universal.values.load import load_values
 from ks_universal.values.nodes import Mapping, Node, Path, Scalar, Sequence, find

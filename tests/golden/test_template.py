@@ -7,12 +7,13 @@ import kubernetes_validate
 import pytest
 
 from ks_universal.diagnostics import has_errors
+from ks_universal.json_types import Json
 from ks_universal.manifest.flavors import Flavor, flavor_objects
 from ks_universal.manifest.yaml import write_yaml
-from ks_universal.model.fields import fields_of
+from ks_universal.model.kubernetes.fields import fields_of
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
-from ks_universal.resources.objects import Json, Rendered, identity
+from ks_universal.resources.objects import Rendered, identity
 from ks_universal.values.load import load_values
 
 CASES_DIRECTORY = Path(__file__).parent / "template"

@@ -16,7 +16,7 @@ from ks_universal.resources.metadata import JOB_DIGEST
 from ks_universal.resources.objects import Identity
 from ks_universal.targets.local.attempts import JobFolder
 from ks_universal.targets.local.state import StateFolder
-from local_release import release, sh, template
+from support.local_release import release, sh, template
 
 Json = dict[str, Any]
 SEED = Identity("Job", "ns", "seed")

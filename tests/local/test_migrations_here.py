@@ -5,11 +5,11 @@ import pytest
 
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Event, Waited
 from ks_universal.errors import MigrationFailed
-from ks_universal.model.migrations import Retry
+from ks_universal.model.format.migrations import Retry
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
-from ks_universal.targets.local.process_table import group_is_alive
-from local_release import Events, config, migrate, python, release, sh
+from ks_universal.targets.local.processes.process_table import group_is_alive
+from support.local_release import Events, config, migrate, python, release, sh
 
 FAIL_TWICE = 'n=$(cat n 2>/dev/null || echo 0); echo $((n+1)) >n; echo "try $((n+1))"; [ $n -ge 2 ]'
 

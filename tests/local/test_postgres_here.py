@@ -17,12 +17,12 @@ from ks_universal.api.local import open_local, up
 from ks_universal.api.values import load
 from ks_universal.engine.events import Event, LogWritten
 from ks_universal.errors import TargetError
-from ks_universal.model.local import Local, LocalPostgres
-from ks_universal.targets.local import unroot
-from ks_universal.targets.local.postgres import PostgresServer
-from ks_universal.targets.local.postgres_binaries import find_version, find_version_problem
-from ks_universal.targets.local.process_table import group_is_alive
-from local_release import migrate, plan, python, release, with_postgres
+from ks_universal.model.format.local import Local, LocalPostgres
+from ks_universal.targets.local.postgres.binaries import find_version, find_version_problem
+from ks_universal.targets.local.postgres.server import PostgresServer
+from ks_universal.targets.local.processes import unroot
+from ks_universal.targets.local.processes.process_table import group_is_alive
+from support.local_release import migrate, plan, python, release, with_postgres
 
 TOOL = Path(__file__).parents[2] / "tools" / "without_user_namespaces.py"
 WITHOUT_NAMESPACES = (sys.executable, str(TOOL))
@@ -64,8 +64,8 @@ def test_the_wanted_user_owns_the_wanted_database_and_data_is_kept_until_it_is_w
 def test_a_server_that_was_left_running_is_adopted_and_stopped(tmp_path: Path) -> None:
     code = (
         "import asyncio, os, sys; from pathlib import Path\n"
-        "from ks_universal.model.local import LocalPostgres\n"
-        "from ks_universal.targets.local.postgres import PostgresServer\n"
+        "from ks_universal.model.format.local import LocalPostgres\n"
+        "from ks_universal.targets.local.postgres.server import PostgresServer\n"
         "async def main():\n"
         "    await PostgresServer(LocalPostgres(), Path(sys.argv[1])).start()\n"
         "    os._exit(0)\n"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ks_universal.targets.local.process_table import (
+from ks_universal.targets.local.processes.process_table import (
     MARK,
     RUN,
     Entry,

@@ -12,14 +12,14 @@ import pytest
 
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Event
 from ks_universal.errors import LockedError, MigrationFailed
-from ks_universal.model.local import Local
-from ks_universal.model.migrations import Phase
+from ks_universal.model.format.local import Local
+from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.records import Attempt, Outcome, Revision, StepRecord
 from ks_universal.targets.local import LocalTarget
-from ks_universal.targets.local.process_table import group_is_alive
-from local_release import Events, migrate, plan, release, sh
+from ks_universal.targets.local.processes.process_table import group_is_alive
+from support.local_release import Events, migrate, plan, release, sh
 
-DRIVER = Path(__file__).parent.with_name("local_driver.py")
+DRIVER = Path(__file__).parents[1] / "support" / "local_driver.py"
 # Says that it runs, fails when another one runs at the same time, and waits until it may end.
 GUARDED = (
     "mkdir running || exit 9; echo begun; until [ -e go ]; do sleep 0.02; done; rmdir running; echo x >>runs; echo end"

@@ -9,8 +9,8 @@ from ks_universal.engine.events import ContainerEnded, LogWritten, ObjectChanged
 from ks_universal.errors import RolloutFailed
 from ks_universal.plan.steps import Delete, RollOut
 from ks_universal.resources.objects import identity
-from ks_universal.targets.local.process_table import group_is_alive
-from local_release import Events, plan, python, release, roll_out, sh
+from ks_universal.targets.local.processes.process_table import group_is_alive
+from support.local_release import Events, plan, python, release, roll_out, sh
 
 SERVER = """
 import http.server, os, sys

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import ks_universal
-from ks_universal.engine.database_errors.rules import RULES
+from ks_universal.diagnosis.rules import RULES
 from ks_universal.errors import InputError
 from ks_universal.finding_codes import FindingCode, find_code, read_codes
-from source_codes import CODE, find_codes, find_computed
+from support.source_codes import CODE, find_codes, find_computed
 
 DOCS = Path(__file__).parents[2] / "docs"
 

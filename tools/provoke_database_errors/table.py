@@ -30,8 +30,8 @@ from mariadb import MARIADB_CASES, running_mariadb
 from server import running_server
 from tools_of_kit import ON_MARIADB, TOOLS, Connection, Project, find_debian, find_version, remove
 
-from ks_universal.engine.database_errors import diagnose
-from ks_universal.engine.database_errors.rules import STUCK
+from ks_universal.diagnosis import diagnose
+from ks_universal.diagnosis.rules import STUCK
 
 DATA = Path(__file__).parents[2] / "tests" / "data" / "tool_logs"
 LONGEST_S = float(os.environ.get("LONGEST_S", "60"))

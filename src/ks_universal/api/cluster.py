@@ -17,12 +17,12 @@ from ks_universal.plan.records import JobRecord, JobState, Outcome, Revision, St
 from ks_universal.plan.saved import Preview, build_preview
 from ks_universal.plan.undo import name_migration_job
 from ks_universal.resources.objects import Identity, Rendered
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.connection import connect
-from ks_universal.targets.kubernetes.lease import Holder
-from ks_universal.targets.kubernetes.state import ReleaseState
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.connection import connect
+from ks_universal.targets.kubernetes.record.lease import Holder
+from ks_universal.targets.kubernetes.rollback import read_way_back
+from ks_universal.targets.kubernetes.status import ReleaseState
 from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
-from ks_universal.targets.kubernetes.way_back import read_way_back
 
 
 def open_cluster(

@@ -5,12 +5,12 @@ from collections import defaultdict
 
 import msgspec
 
+from ks_universal.diagnosis.rules import RULES
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.database_errors.rules import RULES
 from ks_universal.errors import InputError
 from ks_universal.finding_codes import FindingCode, find_code, read_codes
-from ks_universal.model.description import ROOT, list_keys
-from ks_universal.model.findings import nearest
+from ks_universal.model.conversion.findings import nearest
+from ks_universal.model.reference.description import ROOT, list_keys
 
 _CODE = re.compile(r"(?:\w+\[|\[)?([a-z-]+/[a-z-]+)\]?:?")
 """A code, also as a finding shows it: `error[kubernetes/image]:`."""

@@ -6,7 +6,7 @@ from ks_universal.api.values import Values, check_release, find_application, ren
 from ks_universal.engine.events import Emit
 from ks_universal.engine.run import run
 from ks_universal.plan.records import Revision
-from ks_universal.plan.when import MigratePolicy
+from ks_universal.plan.selection import MigratePolicy
 from ks_universal.targets.local import LocalTarget
 from ks_universal.targets.local.down import stop_release
 

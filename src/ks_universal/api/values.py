@@ -12,8 +12,8 @@ from ks_universal.errors import InputError
 from ks_universal.manifest.flavors import Flavor, flavor_objects
 from ks_universal.manifest.select import select_objects, write_json
 from ks_universal.manifest.yaml import write_yaml
-from ks_universal.model.application import Application
-from ks_universal.model.expressions import Release
+from ks_universal.model.conversion.expressions import Release
+from ks_universal.model.format.application import Application
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
 from ks_universal.resources.objects import Rendered
@@ -22,7 +22,7 @@ from ks_universal.values.nodes import Mapping
 from ks_universal.values.overrides import Override
 
 if TYPE_CHECKING:
-    from ks_universal.resources.pod_security import Policy
+    from ks_universal.resources.checks.pod_security import Policy
 
 # RFC 1123, as Kubernetes checks names; a release is cut at 53 so that names made from it fit in 63 (Helm's rule).
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.ASCII)
@@ -107,7 +107,7 @@ def check_for_version(values: Values, rendered: Rendered, kube_version: str) -> 
     `values` are those that were rendered, loaded with `keep_tree`. Raises InputError for a version whose fields are not
     known here.
     """
-    from ks_universal.resources.kube_versions import find_unknown
+    from ks_universal.resources.checks.kube_versions import find_unknown
 
     return find_unknown(rendered, _tree_of(values), kube_version)
 
@@ -118,7 +118,7 @@ def check_pod_security(values: Values, rendered: Rendered, policy: "Policy | str
     `values` are those that were rendered, loaded with `keep_tree`. `policy` is `baseline` or `restricted`; raises
     ValueError for another one.
     """
-    from ks_universal.resources.pod_security import Policy, find_refusals
+    from ks_universal.resources.checks.pod_security import Policy, find_refusals
 
     return find_refusals(rendered, _tree_of(values), Policy(policy))
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from ks_universal.cli.event_view import JsonView, TextView, View
+from ks_universal.cli.exit_status import INTERRUPTED, find_run_status, find_status, list_problems
 from ks_universal.cli.interruption import Interruption
-from ks_universal.cli.report import RunReport
-from ks_universal.cli.statuses import INTERRUPTED, find_run_status, find_status, list_problems
+from ks_universal.cli.show.event_view import JsonView, TextView, View
+from ks_universal.cli.show.report import RunReport
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import KsUniversalError, LockedError, TargetError
-from ks_universal.model.durations import parse_duration
+from ks_universal.model.kubernetes.durations import parse_duration
 
 if TYPE_CHECKING:
     from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
@@ -40,7 +40,7 @@ class Cluster(msgspec.Struct, frozen=True):
         """Give the namespace that the release will be in: what expressions read before there is a target."""
         if self.namespace is not None:
             return self.namespace
-        from ks_universal.targets.kubernetes.connection import find_namespace
+        from ks_universal.targets.kubernetes.api.connection import find_namespace
 
         return find_namespace(self.kubeconfig, self.context)
 
@@ -188,3 +188,34 @@ async def _limit(work: Awaitable[int], view: View, timeout_s: float | None) -> i
 def open_view(output: str, succeeded: str = "is up") -> View:
     """Give what shows events; `succeeded` is the report's verdict on a run that did."""
     return JsonView() if output == "json" else TextView(RunReport(succeeded, goes_on=True))
+
+
+def takes_run(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `--yes`, `--timeout`, `--wait-lock`, `--no-wait-lock` and `--take-ownership`."""
+    options = (
+        click.option("--yes", is_flag=True, help="Don't ask; without a terminal nothing is asked in any case."),
+        click.option(
+            "--timeout",
+            "timeout_s",
+            type=Duration(),
+            help="Stop when it has not ended in this time: 300 (seconds), 90s, 10m.",
+        ),
+        click.option(
+            "--wait-lock",
+            "lock_wait_s",
+            type=Duration(),
+            help="How long to wait while another run works on the release; without it as long as that takes.",
+        ),
+        click.option(
+            "--no-wait-lock",
+            "wait_for_lock",
+            flag_value=False,
+            default=True,
+            type=bool,
+            help="Exit 5 at once while another run works on the release.",
+        ),
+        click.option(
+            "--take-ownership", is_flag=True, help="Take objects and fields over that others have made or manage."
+        ),
+    )
+    return functools.reduce(lambda command, option: option(command), reversed(options), function)

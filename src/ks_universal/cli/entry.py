@@ -6,7 +6,7 @@ from importlib import import_module
 import click
 
 from ks_universal import __version__
-from ks_universal.cli.console import show_problems
+from ks_universal.cli.show.console import show_problems
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError, KsUniversalError
 
@@ -42,7 +42,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - see above
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"ks_universal.cli.{cmd_name}").command
+        command: click.Command = import_module(f"ks_universal.cli.commands.{cmd_name}").command
         return command
 
 
@@ -74,7 +74,7 @@ def _too_large(error: MemoryError | RecursionError) -> Problem:
 
 
 def _show(error: KsUniversalError) -> int:
-    from ks_universal.cli.statuses import find_status, list_problems
+    from ks_universal.cli.exit_status import find_status, list_problems
 
     show_problems(list_problems(error))
     return find_status(error)

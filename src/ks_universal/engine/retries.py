@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
+from ks_universal.diagnosis.rules import LASTING
 from ks_universal.diagnostics import Problem, Severity
-from ks_universal.engine.database_errors.rules import LASTING
-from ks_universal.model.migrations import Retry
+from ks_universal.model.format.migrations import Retry
 from ks_universal.plan.records import Attempt
 from ks_universal.resources.objects import Migration
 

@@ -10,6 +10,7 @@ from typing import Protocol, Required, TypedDict, assert_never
 import msgspec
 
 from ks_universal.diagnostics import Problem, Severity, has_errors
+from ks_universal.engine.cancellation import finish, hold
 from ks_universal.engine.events import (
     AttemptEnded,
     Emit,
@@ -23,8 +24,6 @@ from ks_universal.engine.events import (
     StepStarted,
     StepSucceeded,
 )
-from ks_universal.engine.finishing import finish
-from ks_universal.engine.locking import hold
 from ks_universal.engine.masking import Mask, build_mask
 from ks_universal.engine.record import Record, shorten_log
 from ks_universal.engine.schedule import Schedule
@@ -38,7 +37,7 @@ from ks_universal.errors import (
     RolloutPaused,
     TargetError,
 )
-from ks_universal.model.migrations import Phase
+from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.build import MigratePolicy, build_plan
 from ks_universal.plan.changes import find_unchanged
 from ks_universal.plan.records import Failure, JobState, Outcome, Revision, State

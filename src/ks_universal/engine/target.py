@@ -8,7 +8,7 @@ it started: `migrate` then really stops its Job (all processes or pods gone, log
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit
@@ -16,8 +16,6 @@ from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
 from ks_universal.resources.objects import Identity, Rendered
-
-Json = dict[str, Any]
 
 NO_IDS: Mapping[str, str] = MappingProxyType({})
 

@@ -1,6 +1,6 @@
 """Annotations that a flavour adds."""
 
-from ks_universal.resources.objects import Json
+from ks_universal.json_types import Json
 
 
 def annotate(body: Json, annotations: dict[str, str]) -> Json:

@@ -3,8 +3,9 @@
 from enum import StrEnum
 from itertools import takewhile
 
+from ks_universal.json_types import Json
 from ks_universal.manifest.waves import assign_waves, sort_by_wave
-from ks_universal.resources.objects import Json, Rendered
+from ks_universal.resources.objects import Rendered
 
 
 class Flavor(StrEnum):

@@ -7,13 +7,14 @@ stay plain, and migrations of phase `pre` read copies of them that are made, and
 from collections.abc import Iterator
 from typing import Any
 
+from ks_universal.json_types import Json
 from ks_universal.manifest.annotations import annotate
 from ks_universal.manifest.waves import assign_waves, sort_by_wave
-from ks_universal.model.migrations import Phase
-from ks_universal.model.workloads import JobWhen
+from ks_universal.model.format.migrations import Phase
+from ks_universal.model.format.workloads import JobWhen
 from ks_universal.resources.keeping import KEEP, KEPT_BY_HELM, is_to_outlive
 from ks_universal.resources.metadata import JOB_DIGEST
-from ks_universal.resources.objects import Identity, Json, Rendered, identity
+from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.resources.references import Reference, read_references, rename_references
 
 _HOOK = "helm.sh/hook"

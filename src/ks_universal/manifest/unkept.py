@@ -6,9 +6,9 @@ import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.manifest.flavors import Flavor
-from ks_universal.model.migrations import Phase, When
-from ks_universal.model.precedence import Node, Part, Precedence
-from ks_universal.model.workloads import JobWhen
+from ks_universal.model.format.migrations import Phase, When
+from ks_universal.model.format.precedence import Node, Part, Precedence
+from ks_universal.model.format.workloads import JobWhen
 from ks_universal.order import find_all_needs
 from ks_universal.resources.objects import Identity, Migration, OneOff, Rendered, Resource, identity
 from ks_universal.resources.precedence import find_precedence

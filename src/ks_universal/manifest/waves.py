@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from ks_universal.model.migrations import Phase
-from ks_universal.model.precedence import Node, Part
+from ks_universal.json_types import Json
+from ks_universal.model.format.migrations import Phase
+from ks_universal.model.format.precedence import Node, Part
 from ks_universal.order import sort_by_needs
-from ks_universal.resources.objects import Identity, Json, Rendered, identity
+from ks_universal.resources.objects import Identity, Rendered, identity
 from ks_universal.resources.precedence import find_precedence
 
 Waves = dict[Identity, int]

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ks_universal.resources.objects import Json
+from ks_universal.json_types import Json
 
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf"))
 """What some reader takes for a boolean, null or number, in any case."""

@@ -5,14 +5,14 @@ from collections.abc import Set
 import msgspec
 
 from ks_universal.diagnostics import Problem, has_errors
-from ks_universal.model.application import Application
 from ks_universal.model.checks import check_application
-from ks_universal.model.converters import convert_struct, keys_of
-from ks_universal.model.expressions import Release, expand_expressions
-from ks_universal.model.findings import Findings
-from ks_universal.model.forms import unify_forms
-from ks_universal.model.inherit import merge_general
-from ks_universal.model.workloads import General, JobSettings
+from ks_universal.model.conversion.expressions import Release, expand_expressions
+from ks_universal.model.conversion.findings import Findings
+from ks_universal.model.conversion.inherit import merge_general
+from ks_universal.model.conversion.normalize import unify_forms
+from ks_universal.model.conversion.structs import convert_struct, keys_of
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.workloads import General, JobSettings
 from ks_universal.values.nodes import Mapping
 
 _GENERAL = "deploymentsGeneral"

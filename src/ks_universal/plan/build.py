@@ -10,22 +10,22 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
-from ks_universal.model.migrations import Phase
-from ks_universal.model.precedence import Node, Part
+from ks_universal.json_types import Json
+from ks_universal.model.format.migrations import Phase
+from ks_universal.model.format.precedence import Node, Part
 from ks_universal.order import Circle
-from ks_universal.plan.choice import Choice, choose, choose_undo
 from ks_universal.plan.fingerprints import fingerprint
 from ks_universal.plan.gate import close_gates, find_users, is_live
 from ks_universal.plan.graph import Graph
 from ks_universal.plan.moving import mark_moving
 from ks_universal.plan.one_off_jobs import find_job_digest, plan_job
 from ks_universal.plan.records import Outcome, Revision, State
-from ks_universal.plan.release import AROUND_PODS, RUN_PODS, Member, Release, is_rolled_out, uses
+from ks_universal.plan.release import AROUND_PODS, Member, Release, is_rolled_out, uses
+from ks_universal.plan.selection import Choice, MigratePolicy, choose, choose_undo, find_refusals
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, SkippedJob, Step
 from ks_universal.plan.undo import list_undo_jobs
 from ks_universal.plan.unfinished import find_outdated
-from ks_universal.plan.when import MigratePolicy, find_refusals
-from ks_universal.resources.objects import Identity, Json, Rendered, Resource, identity
+from ks_universal.resources.objects import WORKLOAD_KINDS, Identity, Rendered, Resource, identity
 from ks_universal.resources.precedence import find_precedence
 
 __all__ = ["MigratePolicy", "build_plan", "build_rollback"]
@@ -131,14 +131,16 @@ class _Steps:
         last = self.graph.find_last()
         live = {**self._state.objects, **self._state.terminating}
         users = {
-            step.id: live[step.identity] for step in deletes if step.identity in live and step.identity.kind in RUN_PODS
+            step.id: live[step.identity]
+            for step in deletes
+            if step.identity in live and step.identity.kind in WORKLOAD_KINDS
         }
         for step in deletes:
             rollout = self._find_unscaled(live.get(step.identity))
             if rollout is not None:
                 self.graph.add_before(step, rollout)
                 continue
-            around = step.identity.kind in RUN_PODS | AROUND_PODS
+            around = step.identity.kind in AROUND_PODS.union(WORKLOAD_KINDS)
             old_pods = () if around else map(self._await_old_pods, self._release.members)
             leaving = (user for user, body in users.items() if uses(body, step.identity, live.get(step.identity)))
             self.graph.add(step, (*last, *old_pods, *leaving))
@@ -170,7 +172,7 @@ class _Steps:
         if isinstance(step, SkippedJob):
             self.skipped_jobs[subject] = step
             return
-        self.graph.add(step, self._list_needs_of_job(resource) if subject.kind in RUN_PODS else ())
+        self.graph.add(step, self._list_needs_of_job(resource) if subject.kind in WORKLOAD_KINDS else ())
 
     def _list_needs_of_job(self, resource: Resource) -> Iterator[str]:
         yield from self._list_reads(resource.body)

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ks_universal.json_types import Json
 from ks_universal.plan.steps import Apply, Plan, RollOut, RunJob
 from ks_universal.resources.masking import MASK, mask_secrets
-from ks_universal.resources.objects import Identity, Json, identity
+from ks_universal.resources.objects import Identity, identity
 
 Path = tuple[str | int, ...]
 

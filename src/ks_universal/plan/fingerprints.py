@@ -10,10 +10,19 @@ from typing import Any
 
 import msgspec
 
-from ks_universal.model.migrations import Retry, When
-from ks_universal.plan.digest import digest
+from ks_universal.digests import sha256_hex
+from ks_universal.json_types import Json
+from ks_universal.model.format.migrations import Retry, When
 from ks_universal.plan.release import Member, Release, entries_of, pod_of
-from ks_universal.resources.objects import Identity, Json, Migration
+from ks_universal.resources.objects import Identity, Migration
+
+_LENGTH = 16
+
+
+def digest(value: Any) -> str:
+    """Digest anything that msgspec can write as JSON: 16 hexadecimal digits of its SHA-256."""
+    return sha256_hex(msgspec.json.encode(value, order="sorted"))[:_LENGTH]
+
 
 _SHORT = 4
 """Hexadecimal digits: enough to name what changed, and too few to find out a password by."""

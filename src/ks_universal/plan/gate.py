@@ -7,10 +7,11 @@ out without it. There the dependency wins and the gate stays open for this one o
 from collections.abc import Iterable, Iterator, Mapping
 
 from ks_universal.diagnostics import Problem, Severity
+from ks_universal.json_types import Json
 from ks_universal.plan.graph import Graph
 from ks_universal.plan.records import State
 from ks_universal.plan.release import CONFIGURATION, FOUNDATIONS, Member, Release, content_of, is_rolled_out
-from ks_universal.resources.objects import Identity, Json, Resource, identity
+from ks_universal.resources.objects import Identity, Resource, identity
 
 
 def find_users(release: Release) -> dict[Identity, tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ks_universal.model.migrations import Phase
+from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.records import State
 from ks_universal.plan.steps import Apply, Migrate, Plan, RollOut, Skipped, Step
 from ks_universal.resources.objects import Identity, identity

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from ks_universal.json_types import Json
 from ks_universal.plan.records import Outcome, Revision, State
 from ks_universal.plan.release import pod_of
 from ks_universal.plan.steps import Migrate, RollOut, Step
 from ks_universal.resources.containers import find_pull_policy
-from ks_universal.resources.objects import Json, identity
+from ks_universal.resources.objects import identity
 
 
 def find_moving(containers: Iterable[Json]) -> Iterator[str]:

@@ -10,12 +10,13 @@ from datetime import datetime
 import msgspec
 
 from ks_universal.diagnostics import Problem
-from ks_universal.model.migrations import Phase
-from ks_universal.model.workloads import JobWhen
+from ks_universal.json_types import Json
+from ks_universal.model.format.migrations import Phase
+from ks_universal.model.format.workloads import JobWhen
 from ks_universal.plan.records import JobRecord, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, Migrate, RunJob, SkippedJob
 from ks_universal.resources.metadata import INSTANCE, JOB_DIGEST, SUCCEEDED
-from ks_universal.resources.objects import Identity, Json, Migration, OneOff, Resource, identity
+from ks_universal.resources.objects import Identity, Migration, OneOff, Resource, identity
 
 _BACKOFF_LIMIT = 6
 """Kubernetes' default."""

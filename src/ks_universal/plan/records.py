@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
 from ks_universal.diagnostics import Problem
-from ks_universal.model.migrations import Phase
+from ks_universal.json_types import Json
+from ks_universal.model.format.migrations import Phase
 from ks_universal.resources.objects import Identity
-
-Json = dict[str, Any]
 
 
 class Outcome(StrEnum):

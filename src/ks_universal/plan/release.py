@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ks_universal.model.migrations import When
-from ks_universal.resources.objects import Identity, Json, Migration, Rendered, Resource, identity
-from ks_universal.resources.places import read_template
+from ks_universal.json_types import Json
+from ks_universal.model.format.migrations import When
+from ks_universal.resources.objects import Identity, Migration, Rendered, Resource, identity, read_template
 from ks_universal.resources.references import Reference, read_content, read_references
 
 CONFIGURATION = frozenset(("ConfigMap", "Secret"))
@@ -16,7 +16,6 @@ AROUND_PODS = frozenset(
     ("HTTPRoute", "HorizontalPodAutoscaler", "Ingress", "PodDisruptionBudget", "ResourceQuota", "ServiceMonitor")
 )
 """Kinds without which a pod that is told to stop ends as well; of any other kind it may need what leaves."""
-RUN_PODS = frozenset(("CronJob", "Deployment", "Job"))
 
 _NOT_READ_BY_CONTAINERS = frozenset(("imagePullSecrets", "serviceAccountName"))
 

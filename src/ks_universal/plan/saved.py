@@ -1,19 +1,16 @@
 """A plan as it was shown: printable, saved as JSON, and recognized again when it is to be carried out."""
 
-from typing import Any
-
 import msgspec
 
 from ks_universal.diagnostics import Problem
+from ks_universal.json_types import Json
 from ks_universal.plan.changes import ObjectChange, strip
-from ks_universal.plan.digest import digest
+from ks_universal.plan.fingerprints import digest
 from ks_universal.plan.records import State
+from ks_universal.plan.selection import MigratePolicy
 from ks_universal.plan.show import list_restarts
 from ks_universal.plan.steps import Migrate, Plan, RunJob, Skipped, SkippedJob
 from ks_universal.plan.unnoticed import find_unnoticed
-from ks_universal.plan.when import MigratePolicy
-
-Json = dict[str, Any]
 
 FORMAT = 1
 

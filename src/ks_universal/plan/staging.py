@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 
-from ks_universal.plan.digest import digest
+from ks_universal.json_types import Json
+from ks_universal.plan.fingerprints import digest
 from ks_universal.plan.release import Release, pod_of
-from ks_universal.resources.objects import Json, Migration
+from ks_universal.resources.objects import Migration
 from ks_universal.resources.references import rename_references
 
 _DIGEST_LENGTH = 8

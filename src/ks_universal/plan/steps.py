@@ -5,11 +5,10 @@ from typing import Any
 import msgspec
 
 from ks_universal.diagnostics import Problem
-from ks_universal.model.migrations import Phase
+from ks_universal.json_types import Json
+from ks_universal.model.format.migrations import Phase
 from ks_universal.resources.masking import mask_secrets
 from ks_universal.resources.objects import Identity, Migration
-
-Json = dict[str, Any]
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):

@@ -5,14 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
-from ks_universal.model.migrations import Phase
-from ks_universal.model.names import job_name
-from ks_universal.plan.choice import build_migrate
-from ks_universal.plan.digest import digest
+from ks_universal.json_types import Json
+from ks_universal.model.format.migrations import Phase
+from ks_universal.model.kubernetes.names import job_name
+from ks_universal.plan.fingerprints import digest
 from ks_universal.plan.records import Outcome, Revision, StepRecord
 from ks_universal.plan.release import Release
+from ks_universal.plan.selection import build_migrate
 from ks_universal.plan.steps import Migrate
-from ks_universal.resources.objects import Identity, Json, Migration, Rendered
+from ks_universal.resources.objects import Identity, Migration, Rendered
 
 _UNDO = "/undo/"
 """In the ids of steps that undo: `my-app/undo/my-app-migrations-undo/2`, the number being the revision's."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ks_universal.model.migrations import Phase
+from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.plan.steps import Migrate
 from ks_universal.plan.undo import name_migration_job

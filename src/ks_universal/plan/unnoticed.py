@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from ks_universal.json_types import Json
 from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.release import pod_of
 from ks_universal.plan.steps import Plan, RollOut
-from ks_universal.resources.objects import Identity, Json, identity
+from ks_universal.resources.objects import Identity, identity
 from ks_universal.resources.references import Reference, read_content, read_restart_references
 
 _CONTENT = frozenset(("binaryData", "data", "stringData"))

@@ -1,8 +1,8 @@
 """The ServiceAccount family: which account a pod uses and which ones exist (section 21 of the values reference)."""
 
-from ks_universal.model.workloads import PodSettings, ServiceAccountSettings
+from ks_universal.json_types import Json
+from ks_universal.model.format.workloads import PodSettings, ServiceAccountSettings
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata
-from ks_universal.resources.objects import Json
 
 
 def find_account_name(scope: Scope, name: str, workload: PodSettings) -> str | None:

@@ -1,8 +1,8 @@
 """Where the pods of a workload may run (section 22 of the values reference)."""
 
-from ks_universal.model.workloads import Workload
+from ks_universal.json_types import Json
+from ks_universal.model.format.workloads import Workload
 from ks_universal.resources.metadata import COMPONENT, build_selector
-from ks_universal.resources.objects import Json
 
 _SPREAD = "topologySpreadConstraints"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from ks_universal.model.application import Application
-from ks_universal.model.authenticators import Authenticator, default_name
-from ks_universal.model.certificates import secret_name
-from ks_universal.resources.certificates import build_certificate
+from ks_universal.json_types import Json
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.authenticators import Authenticator, default_name
+from ks_universal.model.format.workloads import secret_name
+from ks_universal.resources.companions import build_certificate
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata, within
-from ks_universal.resources.objects import Json
 
 _SECRET = "applicationIngressCertificateSecretName"  # noqa: S105 - a field's name
 

@@ -2,25 +2,23 @@
 
 from collections.abc import Iterator
 
-from ks_universal.model.application import Application
-from ks_universal.model.migrations import Step, effective_steps
-from ks_universal.model.sections import ConfigType
-from ks_universal.model.workloads import PodSettings
+from ks_universal.json_types import Json
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.migrations import Step, effective_steps
+from ks_universal.model.format.sections import ConfigType
+from ks_universal.model.format.workloads import PodSettings
 from ks_universal.resources.accounts import build_account
 from ks_universal.resources.authenticators import build_authenticators
-from ks_universal.resources.autoscalers import build_autoscaler
-from ks_universal.resources.claims import build_claim
-from ks_universal.resources.companions import build_companions
+from ks_universal.resources.companions import build_autoscaler, build_companions
 from ks_universal.resources.configs import build_config
 from ks_universal.resources.deployments import build_deployment
 from ks_universal.resources.ingresses import build_ingress
 from ks_universal.resources.jobs import build_cron_job, build_job
 from ks_universal.resources.metadata import Scope, within
 from ks_universal.resources.migrations import Subject, build_migration
-from ks_universal.resources.network_policies import build_migration_policy, build_network_policy
-from ks_universal.resources.objects import Identity, Json, Migration, OneOff, Rendered, Resource, identity
-from ks_universal.resources.quotas import build_quota
+from ks_universal.resources.objects import Identity, Migration, OneOff, Rendered, Resource, identity
 from ks_universal.resources.routes import build_route
+from ks_universal.resources.sections import build_claim, build_migration_policy, build_network_policy, build_quota
 from ks_universal.resources.services import build_auto_service, build_service
 
 

@@ -1,18 +1,132 @@
-"""What a deployment asks for beside its Deployment, Service and account: flags at a glance, section 28."""
+"""What a deployment asks for beside its Deployment, Service and account (sections 17 to 20, 28)."""
 
 from collections.abc import Iterator
 
-from ks_universal.model.application import Application
-from ks_universal.model.served import list_certified
-from ks_universal.model.workloads import Deployment
-from ks_universal.resources.autoscalers import asks_for_autoscaler, build_autoscaler
-from ks_universal.resources.certificates import build_certificate
-from ks_universal.resources.disruptions import build_budget
+from ks_universal.json_types import Json
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.host_rules import list_certified
+from ks_universal.model.format.ports import METRICS, choose_port, find_ports
+from ks_universal.model.format.workloads import (
+    DEFAULT_ISSUER,
+    DEFAULT_LIMIT,
+    LIMITS,
+    Autoscaler,
+    Certificate,
+    Deployment,
+    DisruptionBudget,
+    Monitor,
+    MonitorsGeneral,
+    secret_name,
+)
 from ks_universal.resources.ingresses import build_auto_ingress
-from ks_universal.resources.metadata import Scope
-from ks_universal.resources.monitors import build_monitor
-from ks_universal.resources.objects import Json
+from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_selector, within
 from ks_universal.resources.routes import build_auto_route
+
+
+def build_certificate(scope: Scope, name: str, certificate: Certificate, hosts: tuple[str, ...]) -> Json:
+    """Build the certificate of an object for the hosts; a cluster's issuer wins over one of the namespace."""
+    spec: Json = {
+        "secretName": secret_name(name, certificate),
+        "dnsNames": list(hosts),
+        "issuerRef": _find_issuer(certificate),
+        **certificate.kubernetes,
+    }
+    metadata = build_metadata(scope, name, build_labels(scope, name, certificate.labels), certificate.annotations)
+    return {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": metadata, "spec": spec}
+
+
+def _find_issuer(certificate: Certificate) -> Json:
+    if certificate.issuer and not certificate.cluster_issuer:
+        return {"kind": "Issuer", "name": certificate.issuer}
+    return {"kind": "ClusterIssuer", "name": certificate.cluster_issuer or DEFAULT_ISSUER}
+
+
+def build_budget(scope: Scope, name: str, deployment: Deployment) -> Json | None:
+    """Build the budget of a deployment that asks for one: by `autoCreatePdb`, or by a `pdb` with anything in it."""
+    settings = _choose(deployment)
+    if settings is None:
+        return None
+    says = any(limit in settings.kubernetes for limit in LIMITS)
+    spec = {**({} if says else DEFAULT_LIMIT), **settings.kubernetes}
+    spec.setdefault("selector", {"matchLabels": build_selector(name, scope.release)})
+    metadata = build_metadata(scope, name, build_labels(scope, name, settings.labels), settings.annotations)
+    return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata, "spec": spec}
+
+
+def _choose(deployment: Deployment) -> DisruptionBudget | None:
+    """Choose what the budget says; where both forms are written, the one that the flag is for."""
+    manual = deployment.pdb if deployment.pdb != DisruptionBudget() else None
+    if not deployment.auto_create_pdb:
+        return manual
+    return deployment.pdb_config or manual or DisruptionBudget()
+
+
+def build_monitor(scope: Scope, name: str, deployment: Deployment, application: Application) -> Json | None:
+    """Build the monitor of a deployment that asks for one: by the flag, or by a `serviceMonitor` that says anything."""
+    monitor = deployment.service_monitor or Monitor()
+    if not deployment.auto_create_service_monitor and monitor == Monitor():
+        return None
+    general = scope.generic.service_monitor_general
+    common = {**_list_defaults(general), **monitor.endpoint}
+    port = _find_port(name, application)
+    endpoints = [_add_port({**common, **endpoint}, port) for endpoint in monitor.endpoints or ({},)]
+    spec = {
+        "selector": {"matchLabels": build_selector(name, scope.release)},
+        "endpoints": endpoints,
+        **monitor.kubernetes,
+    }
+    labels = build_labels(scope, name, general.labels, monitor.labels)
+    metadata = build_metadata(scope, name, labels, general.annotations, monitor.annotations)
+    return {"apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor", "metadata": metadata, "spec": spec}
+
+
+def _list_defaults(general: MonitorsGeneral) -> Json:
+    fields = {"interval": general.interval, "scrapeTimeout": general.scrape_timeout}
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _find_port(name: str, application: Application) -> str | None:
+    offer = choose_port(find_ports(application, name) or (), METRICS)
+    return None if offer is None else offer.name
+
+
+def _add_port(endpoint: Json, port: str | None) -> Json:
+    if port is None or "port" in endpoint or "targetPort" in endpoint:
+        return endpoint
+    return {"port": port, **endpoint}
+
+
+_TARGET = "scaleTargetRef"
+
+
+def build_autoscaler(scope: Scope, name: str, autoscaler: Autoscaler) -> Json:
+    """Build the autoscaler; it scales the deployment of its own name unless it says otherwise."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    spec = {"scaleTargetRef": target, "minReplicas": 1, **autoscaler.kubernetes}
+    labels = build_labels(scope, name, autoscaler.labels)
+    metadata = build_metadata(within(scope, autoscaler.namespace), name, labels, autoscaler.annotations)
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": spec}
+
+
+def asks_for_autoscaler(deployment: Deployment) -> bool:
+    """Tell whether a deployment has an autoscaler; `hpa: {}` is the same as none."""
+    return deployment.hpa is not None and deployment.hpa != Autoscaler()
+
+
+def is_scaled(name: str, deployment: Deployment, application: Application) -> bool:
+    """Tell whether an autoscaler says how many replicas a deployment has."""
+    if asks_for_autoscaler(deployment) or not application.hpas:
+        return asks_for_autoscaler(deployment)
+    own = application.hpas.get(name)
+    return (own is not None and _TARGET not in own.kubernetes) or any(
+        _is_deployment(autoscaler.kubernetes[_TARGET], name)
+        for autoscaler in application.hpas.values()
+        if _TARGET in autoscaler.kubernetes
+    )
+
+
+def _is_deployment(target: Json, name: str) -> bool:
+    return target.get("kind") == "Deployment" and target.get("name") == name
 
 
 def build_companions(scope: Scope, name: str, deployment: Deployment, application: Application) -> Iterator[Json]:

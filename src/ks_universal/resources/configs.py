@@ -3,9 +3,9 @@
 from binascii import b2a_base64
 
 from ks_universal.digests import sha256_hex
-from ks_universal.model.sections import Config, ConfigType
+from ks_universal.json_types import Json
+from ks_universal.model.format.sections import Config, ConfigType
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata
-from ks_universal.resources.objects import Json
 from ks_universal.resources.references import Reference
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ks_universal.model.containers import Container, EnvFrom, EnvVar, Port
-from ks_universal.model.images import image_reference
-from ks_universal.model.sections import SecretRef
-from ks_universal.resources.objects import Json
+from ks_universal.json_types import Json
+from ks_universal.model.format.containers import Container, EnvFrom, EnvVar, Port
+from ks_universal.model.format.images import image_reference
+from ks_universal.model.format.sections import SecretRef
 
 Groups = Mapping[str, Sequence[SecretRef]]
 """The groups of `secretRefs` by name."""

@@ -1,11 +1,12 @@
 """`deployments`: the Deployment of an application (section 6 of the values reference)."""
 
-from ks_universal.model.application import Application
-from ks_universal.model.containers import Container
-from ks_universal.model.workloads import Deployment, Restart
+from ks_universal.json_types import Json
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.containers import Container
+from ks_universal.model.format.workloads import Deployment, Restart
 from ks_universal.resources.accounts import find_account_name
 from ks_universal.resources.affinity import build_affinity, spread_pods
-from ks_universal.resources.autoscalers import is_scaled
+from ks_universal.resources.companions import is_scaled
 from ks_universal.resources.configs import digest_configs
 from ks_universal.resources.containers import add_passed_through, build_container, build_init_containers
 from ks_universal.resources.metadata import (
@@ -17,7 +18,6 @@ from ks_universal.resources.metadata import (
     build_version_label,
     merge_annotations,
 )
-from ks_universal.resources.objects import Json
 from ks_universal.resources.pods import Pod, build_pod_spec
 from ks_universal.resources.references import Reference, read_content, read_restart_references
 

@@ -1,14 +1,13 @@
 """Ingresses, standalone ones and those of deployments (section 15 of the values reference)."""
 
-from ks_universal.model.application import Application
-from ks_universal.model.authenticators import choose_authenticator, default_name
-from ks_universal.model.certificates import secret_name
-from ks_universal.model.ingresses import Ingress, IngressPath
-from ks_universal.model.ports import WEB, choose_port, find_ports
-from ks_universal.model.served import Served, list_served
-from ks_universal.model.workloads import Deployment
+from ks_universal.json_types import Json
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.authenticators import choose_authenticator, default_name
+from ks_universal.model.format.host_rules import Served, list_served
+from ks_universal.model.format.ingresses import Ingress, IngressPath
+from ks_universal.model.format.ports import WEB, choose_port, find_ports
+from ks_universal.model.format.workloads import Deployment, secret_name
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata, within
-from ks_universal.resources.objects import Json
 
 _DEX = "nginx.ingress.kubernetes.io/auth-"
 

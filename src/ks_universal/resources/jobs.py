@@ -3,8 +3,9 @@
 import msgspec
 
 from ks_universal.digests import sha256_hex
-from ks_universal.model.application import Application
-from ks_universal.model.workloads import CronJob, Job, JobSettings
+from ks_universal.json_types import Json
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.workloads import CronJob, Job, JobSettings
 from ks_universal.resources.accounts import find_account_name
 from ks_universal.resources.affinity import spread_pods
 from ks_universal.resources.containers import build_container, build_init_containers
@@ -17,7 +18,6 @@ from ks_universal.resources.metadata import (
     build_version_label,
     merge_annotations,
 )
-from ks_universal.resources.objects import Json
 from ks_universal.resources.pods import Pod, build_pod_spec
 
 _CHANGEABLE = frozenset(("activeDeadlineSeconds", "backoffLimit", "parallelism", "suspend", "ttlSecondsAfterFinished"))

@@ -1,6 +1,6 @@
 """What is to outlive its release: what asks for it, by Helm's annotation or by ours, and what holds data."""
 
-from ks_universal.resources.objects import Json
+from ks_universal.json_types import Json
 
 CLAIM = "PersistentVolumeClaim"
 KEPT_BY_HELM = "helm.sh/resource-policy"

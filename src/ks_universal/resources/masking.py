@@ -1,6 +1,6 @@
 """Objects for showing: a Secret's values are replaced on a copy, before anything compares, prints or saves it."""
 
-from ks_universal.resources.objects import Json
+from ks_universal.json_types import Json
 
 MASK = "***"
 

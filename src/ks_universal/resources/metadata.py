@@ -4,8 +4,8 @@ import re
 
 import msgspec
 
-from ks_universal.model.sections import Generic
-from ks_universal.resources.objects import Json
+from ks_universal.json_types import Json
+from ks_universal.model.format.sections import Generic
 
 MANAGED_BY = "ks-universal"
 NAME = "app.kubernetes.io/name"

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from ks_universal.model.containers import Container
-from ks_universal.model.durations import parse_duration
-from ks_universal.model.images import has_tag
-from ks_universal.model.migrations import DEFAULT_BACKOFF_LIMIT, Phase, Retry, Step, UndoStep
-from ks_universal.model.names import job_name, undo_job_name
-from ks_universal.model.workloads import Deployment
+from ks_universal.json_types import Json
+from ks_universal.model.format.containers import Container
+from ks_universal.model.format.images import has_tag
+from ks_universal.model.format.migrations import DEFAULT_BACKOFF_LIMIT, Phase, Retry, Step, UndoStep
+from ks_universal.model.format.workloads import Deployment
+from ks_universal.model.kubernetes.durations import parse_duration
+from ks_universal.model.kubernetes.names import job_name, undo_job_name
 from ks_universal.resources.accounts import find_account_name
 from ks_universal.resources.containers import (
     Groups,
@@ -19,7 +20,7 @@ from ks_universal.resources.containers import (
     build_process,
 )
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_version_label, merge_annotations
-from ks_universal.resources.objects import Json, Migration
+from ks_universal.resources.objects import Migration
 from ks_universal.resources.pods import Pod, build_pod_spec
 
 POD_ONLY = frozenset(

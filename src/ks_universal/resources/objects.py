@@ -1,13 +1,13 @@
 """What building yields: objects with what the plan must know of them."""
 
-from typing import Any
-
 import msgspec
 
-from ks_universal.model.migrations import Phase, Retry, When
-from ks_universal.model.workloads import JobWhen
+from ks_universal.json_types import Json
+from ks_universal.model.format.migrations import Phase, Retry, When
+from ks_universal.model.format.workloads import JobWhen
 
-Json = dict[str, Any]
+WORKLOAD_KINDS = ("CronJob", "Deployment", "Job")
+"""The kinds of objects that make pods."""
 
 
 class Identity(msgspec.Struct, frozen=True, order=True):
@@ -82,3 +82,16 @@ class Rendered(msgspec.Struct, frozen=True):
     namespace: str
     objects: tuple[Resource, ...]
     migrations: tuple[Migration, ...]
+
+
+def find_template(body: Json) -> tuple[str, ...]:
+    """Give the path of a workload's pod template."""
+    return ("spec", "jobTemplate", "spec", "template") if body["kind"] == "CronJob" else ("spec", "template")
+
+
+def read_template(body: Json) -> Json:
+    """Read a workload's pod template: `spec`, and `metadata` where it has any."""
+    part: Json = body
+    for key in find_template(body):
+        part = part[key]
+    return part

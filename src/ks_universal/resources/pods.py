@@ -2,9 +2,9 @@
 
 import msgspec
 
-from ks_universal.model.workloads import PodSettings
+from ks_universal.json_types import Json
+from ks_universal.model.format.workloads import PodSettings
 from ks_universal.resources.metadata import Scope
-from ks_universal.resources.objects import Json
 
 
 class Pod(msgspec.Struct, frozen=True, kw_only=True):

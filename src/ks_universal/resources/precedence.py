@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from ks_universal.model.migrations import Phase
-from ks_universal.model.precedence import Precedence, Waits, build_precedence
+from ks_universal.model.format.migrations import Phase
+from ks_universal.model.format.precedence import Precedence, Waits, build_precedence
 from ks_universal.resources.objects import Migration, Rendered
 
 

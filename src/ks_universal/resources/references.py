@@ -7,7 +7,7 @@ copies of a migration, the Helm hooks.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ks_universal.resources.objects import Json
+from ks_universal.json_types import Json
 
 Reference = tuple[str, str]
 """Kind and name: `("Secret", "db-secrets")`."""

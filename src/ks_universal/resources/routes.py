@@ -1,12 +1,12 @@
 """HTTPRoutes of the Gateway API, standalone ones and those of deployments (section 16 of the values reference)."""
 
-from ks_universal.model.application import Application
-from ks_universal.model.ports import choose_port, find_ports
-from ks_universal.model.routes import Backend, Match, Route, Rule
-from ks_universal.model.served import list_hostnames
-from ks_universal.model.workloads import Deployment
+from ks_universal.json_types import Json
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.host_rules import list_hostnames
+from ks_universal.model.format.ports import choose_port, find_ports
+from ks_universal.model.format.routes import Backend, Match, Route, Rule
+from ks_universal.model.format.workloads import Deployment
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata, within
-from ks_universal.resources.objects import Json
 
 _DEFAULT_PORT = 80
 _ANSWERS = "RequestRedirect"

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from ks_universal.model.containers import Port
-from ks_universal.model.ports import Offer, list_ports
-from ks_universal.model.sections import Service, ServicePort
-from ks_universal.model.workloads import Deployment
+from ks_universal.json_types import Json
+from ks_universal.model.format.containers import Port
+from ks_universal.model.format.ports import Offer, list_ports
+from ks_universal.model.format.sections import Service, ServicePort
+from ks_universal.model.format.workloads import Deployment
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_selector
-from ks_universal.resources.objects import Json
 
 _DEPLOYMENT = "deployment"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ks_universal.cli.agreement import _read_answer
+from ks_universal.cli.confirmation import _read_answer
 
 
 @pytest.fixture

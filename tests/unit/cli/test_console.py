@@ -1,6 +1,6 @@
 import pytest
 
-from ks_universal.cli.console import MAX_SHOWN, show_problems
+from ks_universal.cli.show.console import MAX_SHOWN, show_problems
 from ks_universal.diagnostics import Problem, Severity
 
 

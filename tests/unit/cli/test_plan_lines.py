@@ -5,8 +5,8 @@ import json
 import msgspec
 import pytest
 
-from ks_universal.cli.event_view import JsonView, TextView
-from ks_universal.cli.plan_lines import describe_plan, format_plan
+from ks_universal.cli.show.event_view import JsonView, TextView
+from ks_universal.cli.show.plan_lines import describe_plan, format_plan
 from ks_universal.diagnostics import Position, Problem, Severity
 from ks_universal.engine.events import RunStarted
 from ks_universal.plan.build import build_plan
@@ -14,7 +14,7 @@ from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import State
 from ks_universal.plan.saved import Preview, build_preview
 from ks_universal.resources.objects import Identity
-from releases import app, release
+from support.releases import app, release
 
 WARNING = Problem(
     "plan/open-gate", "it stays open", where=Position("values-\udcff.yaml", 3, 5), severity=Severity.WARNING

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ks_universal.cli.record_lines import format_history, format_log, format_revision
-from ks_universal.cli.status import format_state
-from ks_universal.model.migrations import Phase
+from ks_universal.cli.commands.status import format_state
+from ks_universal.cli.show.record_lines import format_history, format_log, format_revision
+from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.records import Attempt, Outcome, Revision, StepRecord
-from ks_universal.targets.kubernetes.lease import Holder
-from ks_universal.targets.kubernetes.state import ReleaseState
+from ks_universal.targets.kubernetes.record.lease import Holder
+from ks_universal.targets.kubernetes.status import ReleaseState
 
 AT = datetime(2026, 1, 1, 3, tzinfo=UTC)
 

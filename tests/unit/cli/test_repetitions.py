@@ -1,6 +1,6 @@
 """What repeats itself is shown once and counted; what does not is shown."""
 
-from ks_universal.cli.repetitions import RepetitionFold
+from ks_universal.cli.show.folding import RepetitionFold
 
 LOOP = ["nc: bad address 'db'", "waiting for db"]
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from ks_universal.cli.event_lines import format_attempt, format_duration, format_event
-from ks_universal.cli.event_view import TextView
-from ks_universal.cli.report import RunReport
+from ks_universal.cli.show.event_lines import format_attempt, format_duration, format_event
+from ks_universal.cli.show.event_view import TextView
+from ks_universal.cli.show.report import RunReport
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import (
     AttemptEnded,

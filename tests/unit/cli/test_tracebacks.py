@@ -1,6 +1,6 @@
 """Tracebacks keep the error and the way to it through own code."""
 
-from ks_universal.cli.tracebacks import fold_tracebacks
+from ks_universal.cli.show.folding import fold_tracebacks
 
 OWN = ['  File "/srv/app/migrations/versions/2_sku.py", line 18, in upgrade', '    op.add_column("products")']
 LIBRARY = [

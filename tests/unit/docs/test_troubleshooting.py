@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ks_universal.engine.database_errors.rule import Rule
-from ks_universal.engine.database_errors.rules import RULES
+from ks_universal.diagnosis.rule import Rule
+from ks_universal.diagnosis.rules import RULES
 from ks_universal.finding_codes import read_codes
-from source_codes import find_codes
+from support.source_codes import find_codes
 
 PAGE = Path(__file__).parents[3] / "docs" / "troubleshooting.md"
 OF_INPUT = {

@@ -4,7 +4,7 @@ import pytest
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.retries import find_lasting, find_retry_delay_s, find_stop, gather_causes
-from ks_universal.model.migrations import Phase, Retry
+from ks_universal.model.format.migrations import Phase, Retry
 from ks_universal.plan.records import Attempt
 from ks_universal.resources.objects import Migration
 

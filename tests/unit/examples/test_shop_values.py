@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ks_universal.model.application import Application
+from ks_universal.model.format.application import Application
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
 from ks_universal.values.load import load_values

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from ks_universal.json_types import Json
 from ks_universal.manifest.flavors import Flavor, flavor_objects
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
-from ks_universal.resources.objects import Json, identity
+from ks_universal.resources.objects import identity
 from ks_universal.resources.references import read_references
 from ks_universal.values.parse import parse_yaml
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from ks_universal.errors import InputError
+from ks_universal.json_types import Json
 from ks_universal.manifest.select import select_objects, write_json
-from ks_universal.resources.objects import Json
 
 OBJECTS: list[Json] = [
     {"kind": "Service", "metadata": {"name": "app"}},

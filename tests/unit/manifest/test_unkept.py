@@ -7,7 +7,7 @@ import pytest
 from ks_universal.manifest.flavors import Flavor, flavor_objects
 from ks_universal.manifest.unkept import find_unkept
 from ks_universal.resources.objects import Rendered
-from releases import app, render_values
+from support.releases import app, render_values
 
 PLAIN, HELM, ARGOCD = Flavor
 

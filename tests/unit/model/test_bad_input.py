@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.model.parse import parse_application
 from ks_universal.values.parse import parse_yaml
-from strategies import SECRET, broken_values, good_values, write
+from support.strategies import SECRET, broken_values, good_values, write
 
 UNREADABLE = [
     "", "~", "[]", "5", "text", "- a", "a: b: c", "\t", "{", "}", "[", "'", '"', "&a *a", "---\n---", "!!binary x",

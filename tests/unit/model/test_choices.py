@@ -2,8 +2,8 @@
 
 import pytest
 
-from ks_universal.model.choices import _CHOICES
-from ks_universal.model.fields import fields_of
+from ks_universal.model.kubernetes.choices import _CHOICES
+from ks_universal.model.kubernetes.fields import fields_of
 from ks_universal.model.parse import parse_application
 from ks_universal.values.parse import parse_yaml
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
-from ks_universal.model.application import Application
-from ks_universal.model.converters import keys_of
-from ks_universal.model.description import (
+from ks_universal.model.conversion.structs import keys_of
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.migrations import Migrations
+from ks_universal.model.format.types import Format
+from ks_universal.model.reference.description import (
     ROOT,
     Choice,
     Key,
@@ -17,8 +19,6 @@ from ks_universal.model.description import (
     list_keys,
     load_descriptions,
 )
-from ks_universal.model.migrations import Migrations
-from ks_universal.model.types import Format
 
 
 def walk(kind: Kind, seen: set[Kind]) -> Iterator[Ours]:

@@ -1,6 +1,6 @@
 import pytest
 
-from ks_universal.model.durations import parse_duration
+from ks_universal.model.kubernetes.durations import parse_duration
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-from ks_universal.model.containers import EnvVar
-from ks_universal.model.migrations import Migrations, Retry, Rollback, Step, effective_steps
+from ks_universal.model.format.containers import EnvVar
+from ks_universal.model.format.migrations import Migrations, Retry, Rollback, Step, effective_steps
 
 
 def test_the_retry_of_a_step_wins() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from ks_universal.errors import InputError
-from ks_universal.model.description import Choice, ListOf, MapOf, Plain
-from ks_universal.model.explain import find_key, name_kind
+from ks_universal.model.reference.description import Choice, ListOf, MapOf, Plain
+from ks_universal.model.reference.explain import find_key, name_kind
 
 
 @pytest.mark.parametrize(

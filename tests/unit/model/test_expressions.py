@@ -1,6 +1,6 @@
 """Expressions where the format reads them, from YAML to the application."""
 
-from ks_universal.model.expressions import Release
+from ks_universal.model.conversion.expressions import Release
 from ks_universal.model.parse import Parsed, parse_application
 from ks_universal.values.nodes import Scalar, find
 from ks_universal.values.parse import parse_yaml
@@ -100,7 +100,7 @@ def test_expressions_see_the_values_before_anything_is_inherited_d58() -> None:
 
 
 def test_values_without_expressions_stay_the_same_tree() -> None:
-    from ks_universal.model.expressions import expand_expressions
+    from ks_universal.model.conversion.expressions import expand_expressions
 
     tree, _ = parse_yaml(app("image: a:1\n        env: [{name: A, value: b}]"), "values.yaml")
     expansion = expand_expressions(tree, Release())
@@ -110,7 +110,7 @@ def test_values_without_expressions_stay_the_same_tree() -> None:
 
 
 def test_a_result_stands_where_the_expression_was_written() -> None:
-    from ks_universal.model.expressions import expand_expressions
+    from ks_universal.model.conversion.expressions import expand_expressions
 
     tree, _ = parse_yaml(app("image: '{{ .Release.Name }}:1'"), "values.yaml")
     path = ("deployments", "app", "containers", "main", "image")

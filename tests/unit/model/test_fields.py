@@ -1,7 +1,7 @@
 import runpy
 from pathlib import Path
 
-from ks_universal.model.fields import fields_of, load_table
+from ks_universal.model.kubernetes.fields import fields_of, load_table
 
 ROOT = Path(__file__).parents[3]
 

@@ -1,8 +1,8 @@
 import pytest
 
-from ks_universal.model.containers import Container
-from ks_universal.model.images import has_tag, image_reference, is_image, migration_image
-from ks_universal.model.migrations import Step
+from ks_universal.model.format.containers import Container
+from ks_universal.model.format.images import has_tag, image_reference, is_image, migration_image
+from ks_universal.model.format.migrations import Step
 
 
 def test_a_reference_is_image_and_tag() -> None:

@@ -1,5 +1,5 @@
+from ks_universal.model.format.workloads import Deployment
 from ks_universal.model.parse import parse_application
-from ks_universal.model.workloads import Deployment
 from ks_universal.values.parse import parse_yaml
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ks_universal.model import names
+from ks_universal.model.kubernetes import names
 
 
 def test_jobs_are_named_as_the_guide_says() -> None:

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from ks_universal.diagnostics import Position
-from ks_universal.model.application import Application
+from ks_universal.model.format.application import Application
 from ks_universal.model.parse import Parsed, parse_application
 from ks_universal.values.nodes import locate
 from ks_universal.values.parse import parse_yaml

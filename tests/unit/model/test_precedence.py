@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ks_universal.model.precedence import Node, Part, Precedence, Waits, build_precedence, build_written
+from ks_universal.model.format.precedence import Node, Part, Precedence, Waits, build_precedence, build_written
 from ks_universal.order import find_all_needs, find_circles, sort_by_needs
 
 WEB = Waits(migrates=True)

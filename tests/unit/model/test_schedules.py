@@ -1,6 +1,6 @@
 import pytest
 
-from ks_universal.model.schedules import is_schedule
+from ks_universal.model.kubernetes.schedules import is_schedule
 
 
 @pytest.mark.parametrize(

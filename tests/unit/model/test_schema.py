@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ks_universal.model.schema import build_partial_schema, build_schema
-from ks_universal.model.text import to_json
+from ks_universal.model.conversion.text import to_json
+from ks_universal.model.reference.schema import build_partial_schema, build_schema
 from ks_universal.values.load import load_values
 from ks_universal.values.parse import parse_yaml
 

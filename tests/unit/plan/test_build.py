@@ -14,7 +14,7 @@ from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.records import JobRecord, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, Rendered, identity
-from releases import app, config, release, render_values, secret
+from support.releases import app, config, release, render_values, secret
 
 Json = dict[str, Any]
 

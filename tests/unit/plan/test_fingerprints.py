@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ks_universal.plan.fingerprints import fingerprint, is_same, name_changes
 from ks_universal.plan.release import Release
 from ks_universal.resources.objects import Rendered
-from releases import Json, app, config, render_values, secret
+from support.releases import Json, app, config, render_values, secret
 
 CONFIGS = {"settings": config(A="1", B="1"), "db": secret(PASSWORD="correct-horse"), "unread": config(A="1")}
 PORTS = {"http": {"containerPort": 80}}

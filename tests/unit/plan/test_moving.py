@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from ks_universal.model.migrations import Phase
+from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.build import build_plan
 from ks_universal.plan.records import Attempt, Outcome, Revision, State, StepRecord
+from ks_universal.plan.selection import MigratePolicy
 from ks_universal.plan.show import show_plan
 from ks_universal.plan.steps import Migrate, Plan, RollOut
-from ks_universal.plan.when import MigratePolicy
 from ks_universal.resources.objects import Rendered, identity
-from releases import app, release
+from support.releases import app, release
 
 Json = dict[str, Any]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,13 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from ks_universal.json_types import Json
 from ks_universal.plan.build import build_plan
 from ks_universal.plan.one_off_jobs import find_job_digest, list_jobs
 from ks_universal.plan.records import JobRecord, Outcome, Revision, State
 from ks_universal.plan.show import show_plan
 from ks_universal.plan.steps import Apply, Plan, RunJob
-from ks_universal.resources.objects import Identity, Json, Rendered, identity
-from releases import app, render_values
+from ks_universal.resources.objects import Identity, Rendered, identity
+from support.releases import app, render_values
 
 SEED = Identity("Job", "ns", "seed")
 CONDITIONS = {Outcome.SUCCEEDED: "Complete", Outcome.FAILED: "Failed"}

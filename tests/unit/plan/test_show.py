@@ -1,11 +1,11 @@
 import msgspec
 
-from ks_universal.model.migrations import Phase
+from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.build import build_plan
 from ks_universal.plan.records import State
 from ks_universal.plan.show import show_plan
 from ks_universal.plan.steps import Plan, Skipped
-from releases import app, release, secret
+from support.releases import app, release, secret
 
 ENCODED = "Y29ycmVjdC1ob3JzZQ=="
 

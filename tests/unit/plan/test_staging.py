@@ -3,7 +3,7 @@ from ks_universal.plan.records import State
 from ks_universal.plan.steps import Migrate
 from ks_universal.resources.objects import Rendered
 from ks_universal.resources.references import read_references
-from releases import app, config, release, secret
+from support.releases import app, config, release, secret
 
 
 def migrate_step(rendered: Rendered) -> Migrate:

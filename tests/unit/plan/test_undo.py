@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from ks_universal.model.migrations import Phase
+from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.records import Outcome, Revision, StepRecord
 from ks_universal.plan.undo import find_earlier, find_passed, find_undone, name_migration_job
 

@@ -7,7 +7,7 @@ from ks_universal.plan.changes import ObjectChange, compare_plan
 from ks_universal.plan.records import State
 from ks_universal.plan.unnoticed import find_unnoticed
 from ks_universal.resources.objects import Rendered, identity
-from releases import Json, config, release, secret
+from support.releases import Json, config, release, secret
 
 FOLDER = {"volumeMounts": [{"name": "files", "mountPath": "/files"}]}
 ONE_FILE = {"volumeMounts": [{"name": "files", "mountPath": "/files/a", "subPath": "A"}]}

@@ -4,13 +4,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from ks_universal.model.migrations import Phase
+from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.fingerprints import fingerprint
 from ks_universal.plan.records import Outcome, Revision, StepRecord
 from ks_universal.plan.release import Member, Release
-from ks_universal.plan.when import MigratePolicy, Verdict, decide, find_refusals
+from ks_universal.plan.selection import MigratePolicy, Verdict, decide, find_refusals
 from ks_universal.resources.objects import Rendered
-from releases import app, release
+from support.releases import app, release
 
 FIRST, SECOND = release(web=app("one", tag="1.0")), release(web=app("one", tag="2.0"))
 

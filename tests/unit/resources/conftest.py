@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from ks_universal.diagnostics import has_errors
+from ks_universal.json_types import Json
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
-from ks_universal.resources.objects import Json, Rendered
+from ks_universal.resources.objects import Rendered
 from ks_universal.values.parse import parse_yaml
 
 Render = Callable[[str], Rendered]

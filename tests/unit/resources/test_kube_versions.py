@@ -5,7 +5,7 @@ import pytest
 from ks_universal.api.values import check_for_version, render
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
-from releases import app, load_values
+from support.releases import app, load_values
 
 
 def check(values: dict[str, Any], version: str) -> tuple[Problem, ...]:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from ks_universal.model.migrations import Phase
-from ks_universal.resources.objects import Json, Rendered
+from ks_universal.json_types import Json
+from ks_universal.model.format.migrations import Phase
+from ks_universal.resources.objects import Rendered
 
 Render = Callable[[str], Rendered]
 Find = Callable[[str, str, str], Json]

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from ks_universal.api.values import check_pod_security, render
-from ks_universal.resources.pod_security import Policy, find_violations
-from pod_security_cases import CASES, SAFE, Case, pod
-from releases import app, load_values
+from ks_universal.resources.checks.pod_security import Policy, find_violations
+from support.pod_security_cases import CASES, SAFE, Case, pod
+from support.releases import app, load_values
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.policy}-{case.id}")

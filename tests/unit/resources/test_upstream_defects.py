@@ -3,7 +3,8 @@
 import base64
 from collections.abc import Callable
 
-from ks_universal.resources.objects import Json, Rendered
+from ks_universal.json_types import Json
+from ks_universal.resources.objects import Rendered
 
 Render = Callable[[str], Rendered]
 Find = Callable[[str, str, str], Json]

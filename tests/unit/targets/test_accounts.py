@@ -4,7 +4,7 @@ import socket
 import pytest
 
 from ks_universal.targets.accounts import name_account, name_user
-from ks_universal.targets.kubernetes.lease import own_identity
+from ks_universal.targets.kubernetes.record.lease import own_identity
 
 
 def test_a_user_is_named_by_the_account() -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 from typing import Any
 
 from ks_universal.diagnostics import Severity
-from ks_universal.model.local import Local
+from ks_universal.model.format.local import Local
 from ks_universal.plan.steps import Apply, Plan
 from ks_universal.targets.local.check import find_problems
 from ks_universal.targets.local.containers import Machine

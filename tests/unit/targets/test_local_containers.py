@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ks_universal.model.local import Local, LocalImage
+from ks_universal.model.format.local import Local, LocalImage
 from ks_universal.targets.local.containers import Machine, PodRequest, build_pod, find_image
 from ks_universal.targets.local.environment import Sources
 

@@ -4,7 +4,7 @@ import pytest
 
 from ks_universal.engine.log_lines import MAX_LINE_BYTES, decode_line
 from ks_universal.engine.masking import Mask
-from ks_universal.targets.local.processes import read_lines
+from ks_universal.targets.local.processes.processes import read_lines
 
 SECRET = {"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"PASSWORD": "pässwörd-42"}}
 

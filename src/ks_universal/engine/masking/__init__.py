@@ -10,14 +10,13 @@ from ks_universal.engine.events import AttemptEnded, Emit, Event, LogWritten, Ru
 from ks_universal.engine.masking.collection import collect
 from ks_universal.engine.masking.needles import CUT
 from ks_universal.engine.masking.search import find_secrets
+from ks_universal.json_types import Json
 from ks_universal.plan.changes import FieldChange, ObjectChange
 from ks_universal.plan.records import Attempt, JobState, State
 from ks_universal.plan.saved import PlannedRun, Preview
 from ks_universal.plan.steps import Migrate, Plan
 from ks_universal.resources.masking import MASK
 from ks_universal.resources.objects import Rendered
-
-Json = dict[str, Any]
 
 __all__ = ["CUT", "Mask", "build_mask"]
 

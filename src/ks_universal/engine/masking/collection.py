@@ -10,8 +10,8 @@ from ks_universal.engine.masking.decoding import decode, decode_twice
 from ks_universal.engine.masking.needles import IN_URL, NAMED_BEFORE, PIECE, SHORTEST, Needles, Where, count_equal
 from ks_universal.engine.masking.parts import find_parts
 from ks_universal.engine.masking.rules import is_name_key, is_password_key, is_words, judge, looks_random
+from ks_universal.json_types import Json
 
-Json = dict[str, Any]
 Entry = tuple[str, str, bytes]
 """A value of a Secret: its key, the text that it is, and itself."""
 

@@ -6,31 +6,24 @@ Each module looks at one topic of the typed application and reports with paths i
 from collections.abc import Callable, Set
 
 from ks_universal.diagnostics import Problem
-from ks_universal.model.application import Application
 from ks_universal.model.checks.authenticators import check_authenticators
-from ks_universal.model.checks.certificates import check_certificates
-from ks_universal.model.checks.containers import check_containers
-from ks_universal.model.checks.dependencies import check_dependencies
+from ks_universal.model.checks.containers import check_containers, check_images, check_resources
 from ks_universal.model.checks.environment import check_environment
 from ks_universal.model.checks.expansion import check_expansion
-from ks_universal.model.checks.images import check_images
-from ks_universal.model.checks.ingresses import check_ingresses
-from ks_universal.model.checks.jobs import check_jobs
+from ks_universal.model.checks.ingresses import check_certificates, check_ingresses
 from ks_universal.model.checks.labels import check_labels
-from ks_universal.model.checks.migrations import check_migrations
+from ks_universal.model.checks.migrations import check_dependencies, check_migrations
 from ks_universal.model.checks.monitors import check_monitors
 from ks_universal.model.checks.names import check_names
 from ks_universal.model.checks.namespaces import check_namespaces
-from ks_universal.model.checks.policies import check_policies
 from ks_universal.model.checks.references import check_references
 from ks_universal.model.checks.report import Report
-from ks_universal.model.checks.resources import check_resources
 from ks_universal.model.checks.routes import check_routes
 from ks_universal.model.checks.scaling import check_scaling
-from ks_universal.model.checks.sections import check_sections
-from ks_universal.model.checks.services import check_services
-from ks_universal.model.checks.switches import check_switches
+from ks_universal.model.checks.sections import check_jobs, check_policies, check_sections
+from ks_universal.model.checks.services import check_services, check_switches
 from ks_universal.model.checks.volumes import check_volumes
+from ks_universal.model.format.application import Application
 from ks_universal.values.nodes import Mapping, Path
 
 _CHECKS: tuple[Callable[[Application, Report], None], ...] = (

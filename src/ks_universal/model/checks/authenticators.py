@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from ks_universal.model.application import Application
-from ks_universal.model.authenticators import Authenticator, choose_authenticator
+from ks_universal.json_types import Json
 from ks_universal.model.checks.report import Report
-from ks_universal.model.hosts import is_host
-from ks_universal.model.ingresses import Ingress
-from ks_universal.model.types import Json
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.authenticators import Authenticator, choose_authenticator
+from ks_universal.model.format.ingresses import Ingress, is_host
 from ks_universal.values.nodes import Path
 
 _KEPT_FOR = r"(?=[0-9])([0-9]+h)?([0-9]+m)?([0-9]+s)?"

@@ -1,18 +1,20 @@
-"""Containers: their names in one pod, ports and probes."""
+"""Containers: names in one pod, ports, probes, images, and requests within limits."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from ks_universal.model.application import Application
-from ks_universal.model.checks.places import (
+from ks_universal.model.checks.report import Report
+from ks_universal.model.checks.walk import (
     ContainerPlace,
     each_container,
     each_init_container,
     each_main_container,
+    each_settings,
     each_workload,
 )
-from ks_universal.model.checks.report import Report
-from ks_universal.model.names import is_dns_label
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.images import has_tag, is_image, is_tag
+from ks_universal.model.kubernetes.names import is_dns_label, read_quantity
 from ks_universal.values.nodes import Path, Scalar, find
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
@@ -126,3 +128,50 @@ def _check_probe(place: ContainerPlace, path: Path, probe: dict[str, Any], repor
             clause = f"names the port '{port}', which the container does not have"
             hint = report.suggest(port, place.container.ports)
             report.error("references/unknown-port", (*path, handler, "port"), clause, hint)
+
+
+_ROUNDING = 1e-9
+"""Amounts are compared as floats: `0.3` is `300m`."""
+
+
+def check_resources(application: Application, report: Report) -> None:
+    """Check the resources of all containers and migrations."""
+    for place in each_container(application):
+        _check(place.path, place.container.resources, report)
+    for settings in each_settings(application):
+        _check(settings.path, settings.settings.resources, report)
+
+
+def _check(path: Path, resources: dict[str, Any] | None, report: Report) -> None:
+    requests, limits = ((resources or {}).get(key, {}) for key in ("requests", "limits"))
+    for name in requests.keys() & limits.keys():
+        request, limit = requests[name], limits[name]
+        if request != limit and read_quantity(request) > read_quantity(limit) * (1 + _ROUNDING):
+            clause = "asks for more than the limit beside it"
+            report.error("values/contradiction", (*path, "resources", "requests", name), clause, "raise the limit")
+
+
+def check_images(application: Application, report: Report) -> None:
+    """Check the images of all containers and migrations."""
+    for place in each_container(application):
+        container = place.container
+        _check_image(report, place.path, container.image, container.image_tag)
+        known = place.path[2] == "containers" and not report.is_broken((*place.path, "imageTag"))
+        if known and not container.image_tag and not has_tag(container.image):
+            clause = "names no tag or digest: Kubernetes will pull 'latest', whatever that is then"
+            report.warn("images/no-tag", (*place.path, "image"), clause, "add imageTag")
+    for settings in each_settings(application):
+        _check_image(report, settings.path, settings.settings.image, settings.settings.image_tag)
+
+
+def _check_image(report: Report, path: Path, image: str | None, tag: str | None) -> None:
+    if image is not None and not is_image(image):
+        hint = "such as my-app, registry.example.com/team/my-app or postgres:17"
+        report.error("images/invalid", (*path, "image"), "is no image reference", hint)
+    elif image is not None and tag and has_tag(image):
+        clause = "is a second version: the image has a tag or digest itself"
+        report.error("images/two-tags", (*path, "imageTag"), clause, "keep one of the two")
+    if tag and not is_tag(tag):
+        report.error(
+            "images/invalid", (*path, "imageTag"), "is no image tag", "it takes letters, digits, '_', '-' and '.'"
+        )

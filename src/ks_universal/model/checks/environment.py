@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ks_universal.model.application import Application
-from ks_universal.model.checks.places import each_container, each_settings
 from ks_universal.model.checks.report import Report
-from ks_universal.model.containers import EnvFrom, EnvVar
-from ks_universal.model.fields import fields_of
-from ks_universal.model.names import is_env_name
+from ks_universal.model.checks.walk import each_container, each_settings
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.containers import EnvFrom, EnvVar
+from ks_universal.model.kubernetes.fields import fields_of
+from ks_universal.model.kubernetes.names import is_env_name
 from ks_universal.values.nodes import Path
 
 _TYPES = ("configMap", "secret")

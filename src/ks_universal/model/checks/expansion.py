@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ks_universal.model.application import Application
-from ks_universal.model.checks.places import each_container
 from ks_universal.model.checks.report import Report
-from ks_universal.model.containers import Container, EnvFrom, EnvVar
-from ks_universal.model.migrations import Migrations, Step, effective_steps
-from ks_universal.model.sections import each_key
-from ks_universal.model.selection import find_container
+from ks_universal.model.checks.walk import each_container
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.containers import Container, EnvFrom, EnvVar
+from ks_universal.model.format.migrations import Migrations, Step, effective_steps
+from ks_universal.model.format.sections import each_key
+from ks_universal.model.format.workloads import find_container
 from ks_universal.values.nodes import Path
 
 # A pattern in text is compiled when the first value needs it, not at each start.

@@ -1,16 +1,52 @@
-"""Ingresses, standalone and auto-created: hosts, paths, and the ports that they lead to."""
+"""Ingresses, their host names and certificates: hosts, paths, issuers, and the ports that they lead to."""
 
 from collections.abc import Iterator
 
 import msgspec
 
-from ks_universal.model.application import Application
-from ks_universal.model.checks.hosts import check_domain, check_host
 from ks_universal.model.checks.ports import Target, check_target
 from ks_universal.model.checks.report import Report
-from ks_universal.model.hosts import find_host
-from ks_universal.model.ingresses import Ingress, IngressPath
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.authenticators import Authenticator
+from ks_universal.model.format.host_rules import list_certified
+from ks_universal.model.format.ingresses import Host, Ingress, IngressPath, find_host, is_host
+from ks_universal.model.format.workloads import Certificate
 from ks_universal.values.nodes import Path
+
+_RULE = "a DNS name in lower case such as app.example.com, or *.example.com"
+_DOMAIN: Path = ("generic", "ingressesGeneral", "domain")
+
+
+def check_domain(application: Application, report: Report) -> None:
+    """Check the general domain."""
+    domain = application.generic.ingresses_general.domain
+    if domain is not None and (domain.strip().startswith("*") or not is_host(domain.strip())):
+        report.error("names/invalid", _DOMAIN, "is no domain", "it takes a DNS name in lower case such as example.com")
+
+
+def check_host(path: Path, host: Host, application: Application, report: Report) -> None:
+    """Check that an entry can be computed and is a host."""
+    domain = application.generic.ingresses_general.domain
+    name = find_host(host.host, host.subdomain, domain)
+    if name is None:
+        what = f"the subdomain '{host.subdomain}' is below no domain" if host.subdomain else "it has no host"
+        clause = f"cannot be computed: {what}"
+        report.error("hosts/no-domain", path, clause, "write 'host', or set generic.ingressesGeneral.domain")
+    elif host.host and not is_host(name):
+        report.error("names/invalid", (*path, "host"), "is no host", f"it takes {_RULE}")
+    elif host.subdomain and not host.host and not is_host(f"{host.subdomain}.x"):
+        report.error("names/invalid", (*path, "subdomain"), "is no part of a host", f"it takes {_RULE}")
+    if host.host and host.subdomain:
+        clause = "is written beside 'host', which wins"
+        report.warn("values/contradiction", (*path, "subdomain"), clause, "keep one of them")
+
+
+def check_names(path: Path, names: tuple[str, ...], report: Report) -> None:
+    """Check host names that are written as they are."""
+    for index, name in enumerate(names):
+        if not is_host(name):
+            report.error("names/invalid", (*path, index), "is no host", f"it takes {_RULE}")
+
 
 _TYPES = ("Exact", "ImplementationSpecific", "Prefix")
 
@@ -93,3 +129,33 @@ def _check_doubles(application: Application, report: Report) -> None:
             if name in application.deployments and getattr(application.deployments[name], flag):
                 clause = f"is also made by the deployment '{name}'"
                 report.error("names/duplicate", (section, name), clause, "keep one of the two", key=True)
+
+
+def check_certificates(application: Application, report: Report) -> None:
+    """Check the certificates of deployments and authenticators."""
+    for name, deployment in application.deployments.items():
+        path: Path = ("deployments", name)
+        if deployment.auto_create_certificate:
+            _check_settings((*path, "certificate"), deployment.certificate, report)
+            says = (*list_certified(name, deployment, application.generic), *deployment.certificate.kubernetes)
+            if not says and not any(report.is_broken((*path, key)) for key in ("certificate", "ingress", "httpRoute")):
+                clause = "makes a certificate for no host: none is written, and there is no general domain"
+                hint = "write 'certificate.domains' or 'ingress.hosts', or set generic.ingressesGeneral.domain"
+                report.error("hosts/no-domain", (*path, "autoCreateCertificate"), clause, hint)
+    general = application.generic.dex_authenticator_general
+    _check_authenticator(("generic", "dexAuthenticatorGeneral"), general, report)
+    _check_authenticator(("dexAuthenticator",), application.dex_authenticator, report)
+    for name, authenticator in application.dex_authenticators.items():
+        _check_authenticator(("dexAuthenticators", name), authenticator, report)
+
+
+def _check_authenticator(path: Path, authenticator: Authenticator | None, report: Report) -> None:
+    if authenticator is not None and authenticator.auto_create_certificate:
+        _check_settings((*path, "certificate"), authenticator.certificate, report)
+
+
+def _check_settings(path: Path, certificate: Certificate, report: Report) -> None:
+    check_names((*path, "domains"), certificate.domains, report)
+    if certificate.issuer and certificate.cluster_issuer:
+        clause = "is written beside 'clusterIssuer', which wins"
+        report.warn("values/contradiction", (*path, "issuer"), clause, "keep one of them")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from ks_universal.model.application import Application
-from ks_universal.model.checks.places import each_settings, each_workload
 from ks_universal.model.checks.report import Report
-from ks_universal.model.names import is_label_value, is_qualified_name
-from ks_universal.model.workloads import Deployment, PodSettings
+from ks_universal.model.checks.walk import each_settings, each_workload
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.workloads import Deployment, PodSettings
+from ks_universal.model.kubernetes.names import is_label_value, is_qualified_name
 from ks_universal.values.nodes import Path
 
 BUILT_IN = frozenset(f"app.kubernetes.io/{name}" for name in ("component", "instance", "managed-by", "name", "version"))

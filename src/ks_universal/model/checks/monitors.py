@@ -3,11 +3,10 @@
 import re
 from typing import Any
 
-from ks_universal.model.application import Application
 from ks_universal.model.checks.report import Report
-from ks_universal.model.monitors import Monitor
-from ks_universal.model.ports import find_ports
-from ks_universal.model.workloads import Deployment
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.ports import find_ports
+from ks_universal.model.format.workloads import Deployment, Monitor
 from ks_universal.values.nodes import Path
 
 # The operator's own pattern for Duration; compiled when the first value needs it, not at each start.

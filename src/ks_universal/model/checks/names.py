@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from ks_universal.model import names
-from ks_universal.model.application import Application
-from ks_universal.model.checks.places import each_container, each_main_container, each_settings, each_workload
 from ks_universal.model.checks.report import Report
+from ks_universal.model.checks.walk import each_container, each_main_container, each_settings, each_workload
+from ks_universal.model.format.application import Application
+from ks_universal.model.kubernetes import names
 from ks_universal.values.nodes import Path
 
 _LABEL = "lower-case letters, digits and '-', at most 63, with a letter or digit at both ends"

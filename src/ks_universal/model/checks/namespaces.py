@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 
-from ks_universal.model.application import Application
-from ks_universal.model.autoscaling import Autoscaler
-from ks_universal.model.checks.places import each_container, each_workload
 from ks_universal.model.checks.references import each_claim, each_reference
 from ks_universal.model.checks.report import Report
-from ks_universal.model.ingresses import Ingress
-from ks_universal.model.routes import Route
-from ks_universal.model.sections import Claim, Config, Service
-from ks_universal.model.workloads import Deployment
+from ks_universal.model.checks.walk import each_container, each_workload
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.ingresses import Ingress
+from ks_universal.model.format.routes import Route
+from ks_universal.model.format.sections import Claim, Config, Service
+from ks_universal.model.format.workloads import Autoscaler, Deployment
 from ks_universal.values.nodes import Path, format_path
 
 

@@ -2,11 +2,11 @@
 
 import msgspec
 
-from ks_universal.model.application import Application
 from ks_universal.model.checks.containers import check_port_number
 from ks_universal.model.checks.namespaces import check_lead
 from ks_universal.model.checks.report import Report
-from ks_universal.model.ports import Offer, find_ports
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.ports import Offer, find_ports
 from ks_universal.values.nodes import Path
 
 

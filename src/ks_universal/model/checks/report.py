@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Set
 
 from ks_universal.diagnostics import Position, Problem, Severity
-from ks_universal.model.findings import name_place, nearest
+from ks_universal.model.conversion.findings import name_place, nearest
 from ks_universal.values.nodes import Mapping, Path, find, locate
 
 _MAX_SUGGESTIONS = 100

@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
-from ks_universal.model.application import Application
-from ks_universal.model.checks.hosts import check_host
+from ks_universal.model.checks.ingresses import check_host
 from ks_universal.model.checks.ports import Target, check_target
 from ks_universal.model.checks.report import Report
-from ks_universal.model.hosts import Host
-from ks_universal.model.routes import Match, Route, Rule
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.ingresses import Host
+from ks_universal.model.format.routes import Match, Route, Rule
 from ks_universal.values.nodes import Path
 
 _PATHS = ("Exact", "PathPrefix", "RegularExpression")

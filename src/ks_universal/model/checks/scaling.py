@@ -3,12 +3,10 @@
 import re
 from typing import Any
 
-from ks_universal.model.application import Application
-from ks_universal.model.autoscaling import Autoscaler
 from ks_universal.model.checks.namespaces import check_lead
 from ks_universal.model.checks.report import Report
-from ks_universal.model.disruptions import LIMITS, DisruptionBudget
-from ks_universal.model.workloads import Deployment
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.workloads import LIMITS, Autoscaler, Deployment, DisruptionBudget
 from ks_universal.values.nodes import Path
 
 _PERCENT = r"[0-9]+%"

@@ -1,15 +1,16 @@
-"""Services, auto-created and standalone: ports that are there, once, and pods that are found."""
+"""Services, auto-created and standalone: ports, pods that are found, and settings whose flag is off."""
 
 from typing import Any
 
-from ks_universal.model.application import Application
 from ks_universal.model.checks.containers import check_port_number, check_protocol
 from ks_universal.model.checks.namespaces import check_lead
 from ks_universal.model.checks.report import Report
-from ks_universal.model.names import is_port_name
-from ks_universal.model.sections import Service
-from ks_universal.model.workloads import Deployment
-from ks_universal.values.nodes import Path
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.sections import Service
+from ks_universal.model.format.workloads import Deployment
+from ks_universal.model.kubernetes.names import is_port_name
+from ks_universal.values.nodes import Mapping, Path, find
+from ks_universal.values.scalars import is_null
 
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _ON_NODES = ("LoadBalancer", "NodePort")
@@ -142,3 +143,30 @@ def _check_target(path: Path, service: Service, application: Application, report
             clause = f"names the port '{port.target_port}', which no container of '{name}' has"
             hint = report.suggest(port.target_port, known)
             report.warn("references/unknown-port", (*path, "ports", index, "targetPort"), clause, hint)
+
+
+_SWITCHES = (
+    ("ingress", "autoCreateIngress", "auto_create_ingress"),
+    ("httpRoute", "autoCreateHttpRoute", "auto_create_http_route"),
+    ("certificate", "autoCreateCertificate", "auto_create_certificate"),
+    ("pdbConfig", "autoCreatePdb", "auto_create_pdb"),
+    ("serviceConfig", "autoCreateService", "auto_create_service"),
+)
+
+
+def check_switches(application: Application, report: Report) -> None:
+    """Find settings of a deployment whose flag is neither on nor written as off."""
+    for name, deployment in application.deployments.items():
+        written = find(report.tree, ("deployments", name))
+        if not isinstance(written, Mapping):
+            continue
+        for key, flag, field in _SWITCHES:
+            node = written.entries.get(key)
+            if (
+                node is not None
+                and not is_null(node)
+                and flag not in written.entries
+                and not getattr(deployment, field)
+            ):
+                path: Path = ("deployments", name, key)
+                report.warn("values/not-enabled", path, "is not used", f"add '{flag}: true'", key=True)

@@ -1,15 +1,12 @@
 """Volumes and mounts: what is mounted must be there, once."""
 
-from typing import Any
-
-from ks_universal.model.application import Application
-from ks_universal.model.checks.places import SettingsPlace, each_container, each_settings, each_workload
+from ks_universal.json_types import Json
 from ks_universal.model.checks.report import Report
-from ks_universal.model.names import is_dns_label
-from ks_universal.model.workloads import Deployment, JobSettings
+from ks_universal.model.checks.walk import SettingsPlace, each_container, each_settings, each_workload
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.workloads import Deployment, JobSettings
+from ks_universal.model.kubernetes.names import is_dns_label
 from ks_universal.values.nodes import Path
-
-Json = dict[str, Any]
 
 
 def check_volumes(application: Application, report: Report) -> None:

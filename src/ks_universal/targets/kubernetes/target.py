@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -13,22 +12,35 @@ from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import Emit, ObjectChanged, Waited
 from ks_universal.engine.target import NO_IDS
 from ks_universal.errors import LockedError, MigrationFailed, RolloutPaused, TargetError
+from ks_universal.json_types import Json
 from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Step
 from ks_universal.resources.keeping import CLAIM
 from ks_universal.resources.objects import Identity, Rendered, identity
-from ks_universal.targets.kubernetes.adoption import own, warn_of_helm
-from ks_universal.targets.kubernetes.announcements import Announcement, Announcer
-from ks_universal.targets.kubernetes.applying import apply_over, build_applied, read_crossings
-from ks_universal.targets.kubernetes.checking import Situation, try_plan
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.image_ids import find_moved
-from ks_universal.targets.kubernetes.image_look import look_up_image
-from ks_universal.targets.kubernetes.job_states import await_end, read_job_states, without_logs
-from ks_universal.targets.kubernetes.jobs import JobRun
-from ks_universal.targets.kubernetes.kinds import JOB, NAMESPACE, Kind
-from ks_universal.targets.kubernetes.lease import (
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.kinds import JOB, NAMESPACE, Kind
+from ks_universal.targets.kubernetes.migration.events import Announcement, Announcer
+from ks_universal.targets.kubernetes.migration.job_run import JobRun
+from ks_universal.targets.kubernetes.migration.job_states import await_end, read_job_states, without_logs
+from ks_universal.targets.kubernetes.migration.jobs import RUN
+from ks_universal.targets.kubernetes.migration.live_log import LiveLog, build_live_mask
+from ks_universal.targets.kubernetes.migration.one_off_jobs import is_done, remove_old_job
+from ks_universal.targets.kubernetes.objects.applying import apply_over, build_applied, read_crossings
+from ks_universal.targets.kubernetes.objects.image_ids import find_moved
+from ks_universal.targets.kubernetes.objects.live import read_live, read_secrets
+from ks_universal.targets.kubernetes.objects.ownership import Owner, find_foreign, home_of, is_as_applied
+from ks_universal.targets.kubernetes.objects.removal import Wait, is_terminating, remove, see_gone
+from ks_universal.targets.kubernetes.objects.scaling import Scalers
+from ks_universal.targets.kubernetes.objects.takeover import own, warn_of_helm
+from ks_universal.targets.kubernetes.observed.observer import Observer, Topic
+from ks_universal.targets.kubernetes.observed.pods import is_stopping
+from ks_universal.targets.kubernetes.observed.readiness import is_settled
+from ks_universal.targets.kubernetes.preflight.dry_run import Situation, try_plan
+from ks_universal.targets.kubernetes.preflight.rbac import build_role
+from ks_universal.targets.kubernetes.preflight.unknown_kinds import describe_unknown
+from ks_universal.targets.kubernetes.record.lease import (
     Holder,
     Lease,
     break_lock,
@@ -36,24 +48,10 @@ from ks_universal.targets.kubernetes.lease import (
     read_lock,
     remove_lock,
 )
-from ks_universal.targets.kubernetes.live import read_live, read_secrets
-from ks_universal.targets.kubernetes.live_log import LiveLog, build_live_mask
-from ks_universal.targets.kubernetes.observer import Observer, Topic
-from ks_universal.targets.kubernetes.one_off_jobs import is_done, remove_old_job
-from ks_universal.targets.kubernetes.ownership import Owner, find_foreign, home_of, is_as_applied
-from ks_universal.targets.kubernetes.pods import is_stopping
-from ks_universal.targets.kubernetes.readiness import is_settled
-from ks_universal.targets.kubernetes.records import Records
-from ks_universal.targets.kubernetes.refusals import Refusal
-from ks_universal.targets.kubernetes.removal import Wait, is_terminating, remove, see_gone
-from ks_universal.targets.kubernetes.rollout import Rollout
-from ks_universal.targets.kubernetes.rules import build_role
-from ks_universal.targets.kubernetes.scaling import Scalers
-from ks_universal.targets.kubernetes.staging import RUN
-from ks_universal.targets.kubernetes.unknown_kinds import describe_unknown
-from ks_universal.targets.kubernetes.workloads import Workload, read_workloads
-
-Json = dict[str, Any]
+from ks_universal.targets.kubernetes.record.records import Records
+from ks_universal.targets.kubernetes.rollout.image_look import look_up_image
+from ks_universal.targets.kubernetes.rollout.rollout import Rollout
+from ks_universal.targets.kubernetes.status import Workload, read_workloads
 
 _ENDED = frozenset((Outcome.SUCCEEDED, Outcome.MIGRATION_FAILED))
 

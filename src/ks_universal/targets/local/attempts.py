@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from ks_universal.targets.local.durable import DurableProcess, take_up
+from ks_universal.targets.local.processes.durable import DurableProcess, take_up
 from ks_universal.targets.local.state import StateFolder, list_folders, write_durably
 
 

@@ -4,19 +4,17 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator
-from typing import Any
 
 from ks_universal.diagnostics import Problem, Severity
-from ks_universal.model.local import Local
+from ks_universal.json_types import Json
+from ks_universal.model.format.local import Local
 from ks_universal.plan.one_off_jobs import as_migration, find_job_digest
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import Identity, identity
 from ks_universal.targets.local.containers import Machine, PodRequest, build_pod
 from ks_universal.targets.local.environment import Sources
-from ks_universal.targets.local.postgres_binaries import find_version_problem
+from ks_universal.targets.local.postgres.binaries import find_version_problem
 from ks_universal.targets.local.rollout import container_ports
-
-Json = dict[str, Any]
 
 
 def find_problems(

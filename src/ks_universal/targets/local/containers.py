@@ -4,17 +4,16 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from ks_universal.diagnostics import Problem
-from ks_universal.model.local import Local, LocalImage
+from ks_universal.json_types import Json
+from ks_universal.model.format.local import Local, LocalImage
 from ks_universal.targets.local.environment import Sources, build_environment, expand
 from ks_universal.targets.local.mounts import find_mount_problems
-from ks_universal.targets.local.processes import ProcessRequest
+from ks_universal.targets.local.processes.processes import ProcessRequest
 
-Json = dict[str, Any]
 _INHERITED = (
     "HOME",
     "LANG",

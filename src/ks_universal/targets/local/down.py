@@ -6,14 +6,14 @@ import os
 import signal
 from pathlib import Path
 
+from ks_universal.engine.cancellation import finish
 from ks_universal.engine.events import Emit
-from ks_universal.engine.finishing import finish
-from ks_universal.model.local import LocalPostgres
+from ks_universal.model.format.local import LocalPostgres
 from ks_universal.targets.local.attempts import job_folders, stop_attempts
-from ks_universal.targets.local.leftovers import stop_leftovers
 from ks_universal.targets.local.lock import FileLock, read_holder
-from ks_universal.targets.local.postgres import PostgresServer
-from ks_universal.targets.local.process_table import Entry, find_daemons, is_running
+from ks_universal.targets.local.postgres.server import PostgresServer
+from ks_universal.targets.local.processes.leftovers import stop_leftovers
+from ks_universal.targets.local.processes.process_table import Entry, find_daemons, is_running
 from ks_universal.targets.local.state import StateFolder
 
 _EXIT_S = 5.0

@@ -5,15 +5,14 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
 from ks_universal.diagnostics import Problem
-from ks_universal.model.names import read_quantity
+from ks_universal.json_types import Json
+from ks_universal.model.kubernetes.names import read_quantity
 from ks_universal.resources.objects import Identity
 
-Json = dict[str, Any]
 _REFERENCE = re.compile(r"\$(\$|\(([^)]*)\))")
 
 

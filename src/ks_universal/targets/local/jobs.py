@@ -10,10 +10,10 @@ from functools import partial
 
 import msgspec
 
+from ks_universal.diagnosis import Diagnosis
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.database_errors import Diagnosis
+from ks_universal.engine.cancellation import finish
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, LogWritten, Waited
-from ks_universal.engine.finishing import finish
 from ks_universal.engine.retries import find_retry_delay_s, find_stop, gather_causes
 from ks_universal.errors import MigrationFailed
 from ks_universal.plan.records import Attempt
@@ -21,9 +21,9 @@ from ks_universal.plan.steps import Migrate
 from ks_universal.resources.objects import Migration
 from ks_universal.targets.local.attempts import JobFolder, Run
 from ks_universal.targets.local.containers import ContainerRequest, PodRequest, is_sidecar
-from ks_universal.targets.local.durable import DurableProcess, Ending, start_durably, take_up
-from ks_universal.targets.local.exit_codes import explain_exit
 from ks_universal.targets.local.probes import run_pre_stop
+from ks_universal.targets.local.processes.durable import DurableProcess, Ending, start_durably, take_up
+from ks_universal.targets.local.processes.exit_codes import explain_exit
 
 _Begin = Callable[[ContainerRequest], Awaitable[None]]
 LOG_TAIL_LINES = 50

@@ -12,7 +12,7 @@ from pathlib import Path
 from ks_universal.engine.events import Emit, LockAwaited
 from ks_universal.errors import LockedError
 from ks_universal.targets.accounts import name_account
-from ks_universal.targets.local.process_table import Entry, is_running, read_start
+from ks_universal.targets.local.processes.process_table import Entry, is_running, read_start
 from ks_universal.targets.local.state import telling_of_disk
 
 _DYING_S = 0.3

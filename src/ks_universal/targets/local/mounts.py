@@ -4,11 +4,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ks_universal.diagnostics import Problem
+from ks_universal.json_types import Json
 
-Json = dict[str, Any]
 _HINT = (
     "a process of this machine has no file system of its own: pass the content as environment for local use, "
     "or leave the mount out with another values file (-f)"

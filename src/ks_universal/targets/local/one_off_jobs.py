@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
 from ks_universal.diagnostics import Problem
+from ks_universal.engine.cancellation import finish
 from ks_universal.engine.events import AttemptEnded, Emit, Event, ObjectChanged
-from ks_universal.engine.finishing import finish
 from ks_universal.errors import MigrationFailed
+from ks_universal.json_types import Json
 from ks_universal.plan.one_off_jobs import as_migration, find_job_digest, read_job_end, tell_timeout
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome
 from ks_universal.plan.steps import Apply, RunJob
@@ -19,8 +19,6 @@ from ks_universal.targets.local.attempts import JobFolder, open_run
 from ks_universal.targets.local.containers import PodRequest
 from ks_universal.targets.local.jobs import JobRun
 from ks_universal.targets.local.state import StateFolder
-
-Json = dict[str, Any]
 
 _CONDITIONS = {Outcome.SUCCEEDED: "Complete", Outcome.FAILED: "Failed"}
 

@@ -8,8 +8,8 @@ from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, Waited
 from ks_universal.errors import KsUniversalError
 from ks_universal.targets.local.containers import ContainerRequest, PodRequest, is_sidecar
-from ks_universal.targets.local.exit_codes import explain_exit
-from ks_universal.targets.local.supervision import SupervisedContainer
+from ks_universal.targets.local.processes.exit_codes import explain_exit
+from ks_universal.targets.local.processes.supervision import SupervisedContainer
 
 CRASHES_THAT_TELL = 3
 

@@ -5,14 +5,13 @@ import contextlib
 import ssl
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from ks_universal.json_types import Json
 from ks_universal.targets.local.containers import ContainerRequest
-from ks_universal.targets.local.processes import ProcessRequest, start
+from ks_universal.targets.local.processes.processes import ProcessRequest, start
 
-Json = dict[str, Any]
 _IMPATIENT_S = 0.25
 
 

@@ -1,20 +1,18 @@
 """Applications on this machine: one running pod a Deployment, replaced by its next version or kept."""
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from ks_universal.diagnostics import Problem
+from ks_universal.engine.cancellation import finish
 from ks_universal.engine.events import Emit, ObjectChanged
-from ks_universal.engine.finishing import finish
 from ks_universal.errors import RolloutFailed
+from ks_universal.json_types import Json
 from ks_universal.plan.steps import RollOut
 from ks_universal.resources.objects import Identity, identity
 from ks_universal.targets.local.containers import PodRequest
 from ks_universal.targets.local.pods import Pod, PodFailed
-
-Json = dict[str, Any]
 
 
 class Version(msgspec.Struct, frozen=True):

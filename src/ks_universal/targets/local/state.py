@@ -18,16 +18,16 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.errors import TargetError
+from ks_universal.json_types import Json
 from ks_universal.plan.records import Revision
 from ks_universal.resources.objects import Identity, identity
 
-Json = dict[str, Any]
 T = TypeVar("T")
 _LATEST_HINT = "remove it, and the run before counts as the last one; or begin anew, with an empty database: up --fresh"
 _ELSEWHERE = "run it from a folder that you may write to: the state of a release is in .ks-universal there"

@@ -6,16 +6,17 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 
 from ks_universal.diagnostics import Problem, has_errors
+from ks_universal.engine.cancellation import finish
 from ks_universal.engine.events import Emit, ObjectChanged
-from ks_universal.engine.finishing import finish
 from ks_universal.engine.target import NO_IDS
 from ks_universal.errors import InputError, MigrationFailed, RolloutFailed, StoppedError
-from ks_universal.model.local import Local
+from ks_universal.json_types import Json
+from ks_universal.model.format.local import Local
 from ks_universal.plan.changes import ObjectChange, compare_plan
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Revision, State
@@ -26,14 +27,12 @@ from ks_universal.targets.local.attempts import job_folders, open_run, settle_re
 from ks_universal.targets.local.check import build_job, build_step, find_problems
 from ks_universal.targets.local.containers import Machine
 from ks_universal.targets.local.jobs import JobRun
-from ks_universal.targets.local.leftovers import stop_leftovers
 from ks_universal.targets.local.lock import FileLock
 from ks_universal.targets.local.one_off_jobs import OneOffJobs
-from ks_universal.targets.local.postgres import PostgresServer
+from ks_universal.targets.local.postgres.server import PostgresServer
+from ks_universal.targets.local.processes.leftovers import stop_leftovers
 from ks_universal.targets.local.rollout import Applications, Version
 from ks_universal.targets.local.state import StateFolder, make_private
-
-Json = dict[str, Any]
 
 
 class LocalTarget:

@@ -5,8 +5,8 @@ import re
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from encoders import ENCODERS
 from ks_universal.engine.masking import Mask
+from support.encoders import ENCODERS
 
 PRINTABLE = st.characters(codec="utf-8", categories=("L", "N", "P", "S"))
 SPECIAL = st.sampled_from("%&+/\\'\"`$@:;=?#<>{}()[]*! ~^|,.-_\tä€😀0aA7nux")

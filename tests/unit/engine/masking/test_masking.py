@@ -6,15 +6,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from ks_universal.cli.plan_lines import describe_plan, format_plan
+from ks_universal.cli.show.plan_lines import describe_plan, format_plan
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import AttemptEnded, Event, LogWritten, StepFailed, StepStarted, Waited
 from ks_universal.engine.masking import Mask, build_mask
+from ks_universal.json_types import Json
 from ks_universal.plan.changes import compare_objects
 from ks_universal.plan.records import Attempt, Outcome, State
 from ks_universal.plan.saved import build_preview
 from ks_universal.plan.steps import Plan
-from ks_universal.resources.objects import Identity, Json, Rendered, Resource
+from ks_universal.resources.objects import Identity, Rendered, Resource
 
 NEWLINE = b"\n"
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from ks_universal.targets.kubernetes.applying import build_applied
-from ks_universal.targets.kubernetes.ownership import Owner
+from ks_universal.targets.kubernetes.objects.applying import build_applied
+from ks_universal.targets.kubernetes.objects.ownership import Owner
 
 Json = dict[str, Any]
 OWNER = Owner("shop", "ns")

@@ -7,12 +7,12 @@ import pytest
 
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, LogWritten
 from ks_universal.plan.one_off_jobs import as_migration
-from ks_universal.targets.kubernetes.attempts import Attempts
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.connection import connect
-from places import JOB, FakeCluster, run_job
-from releases import Events
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.connection import connect
+from ks_universal.targets.kubernetes.migration.attempts import Attempts
+from support.contract_targets import JOB, FakeCluster, run_job
 from support.fake_api_server import FakeApiServer
+from support.releases import Events
 
 Json = dict[str, Any]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ks_universal.targets.kubernetes.crossings import (
+from ks_universal.targets.kubernetes.objects.crossings import (
     Crossing,
     asks_who_scales,
     find_conflict,
@@ -12,7 +12,7 @@ from ks_universal.targets.kubernetes.crossings import (
     harden,
     soften,
 )
-from ks_universal.targets.kubernetes.field_owners import Named, format_path, write_field
+from ks_universal.targets.kubernetes.objects.field_owners import Named, format_path, write_field
 
 Json = dict[str, Any]
 REPLICAS = ("spec", "replicas")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ks_universal.targets.kubernetes.field_owners import find_changers
+from ks_universal.targets.kubernetes.objects.field_owners import find_changers
 
 Json = dict[str, Any]
 TEMPLATE = ("spec", "template")

@@ -1,6 +1,6 @@
 from typing import Any
 
-from ks_universal.targets.kubernetes.image_look import build_look
+from ks_universal.targets.kubernetes.rollout.image_look import build_look
 
 Json = dict[str, Any]
 LABELS = {"app.kubernetes.io/managed-by": "ks-universal", "app.kubernetes.io/instance": "shop"}

@@ -2,14 +2,14 @@ from typing import Any
 
 import pytest
 
-from ks_universal.targets.kubernetes.injected import (
+from ks_universal.targets.kubernetes.migration.injected import (
     describe_held,
     fails_beside_its_work,
     find_held,
     list_injected,
     show_as_sidecars,
 )
-from ks_universal.targets.kubernetes.pods import find_failure, has_succeeded, read_containers
+from ks_universal.targets.kubernetes.observed.pods import find_failure, has_succeeded, read_containers
 
 Json = dict[str, Any]
 TEMPLATE: Json = {"spec": {"containers": [{"name": "main"}], "initContainers": [{"name": "proxy"}]}}

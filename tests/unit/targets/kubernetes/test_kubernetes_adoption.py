@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from ks_universal.targets.kubernetes.adoption import ADOPTED, adopt
-from ks_universal.targets.kubernetes.ownership import Owner
+from ks_universal.targets.kubernetes.objects.ownership import Owner
+from ks_universal.targets.kubernetes.objects.takeover import ADOPTED, adopt
 
 Json = dict[str, Any]
 SHOP = Owner("shop", "home")

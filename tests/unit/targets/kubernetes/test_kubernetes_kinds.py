@@ -1,6 +1,6 @@
-from ks_universal.targets.kubernetes.kinds import JOB, NAMESPACE, Kind, Kinds, read_discovery
-from ks_universal.targets.kubernetes.ownership import Owner
-from ks_universal.targets.kubernetes.rules import build_role
+from ks_universal.targets.kubernetes.api.kinds import JOB, NAMESPACE, Kind, Kinds, read_discovery
+from ks_universal.targets.kubernetes.objects.ownership import Owner
+from ks_universal.targets.kubernetes.preflight.rbac import build_role
 
 CERTIFICATE = Kind("cert-manager.io/v1", "Certificate", "certificates")
 DISCOVERY = {

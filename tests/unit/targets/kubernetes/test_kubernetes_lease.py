@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from ks_universal.targets.kubernetes.lease import read_holder
+from ks_universal.targets.kubernetes.record.lease import read_holder
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from ks_universal.targets.kubernetes import ownership
-from ks_universal.targets.kubernetes.ownership import HOME, Owner, belongs_to, find_foreign, is_as_applied
+from ks_universal.targets.kubernetes.objects import ownership
+from ks_universal.targets.kubernetes.objects.ownership import HOME, Owner, belongs_to, find_foreign, is_as_applied
 
 Json = dict[str, Any]
 OURS = {"app.kubernetes.io/managed-by": "ks-universal", "app.kubernetes.io/instance": "shop"}

@@ -2,7 +2,7 @@ import httpx2
 import msgspec
 import pytest
 
-from ks_universal.targets.kubernetes.refusals import describe_managers, is_schema_error, refuse, unreachable
+from ks_universal.targets.kubernetes.api.errors import describe_managers, is_schema_error, refuse, unreachable
 
 
 def answer(message: str, reason: str = "", **details: object) -> bytes:

@@ -6,8 +6,8 @@ import pytest
 
 from ks_universal.plan.steps import Delete
 from ks_universal.resources.objects import Identity
-from ks_universal.targets.kubernetes.ownership import Owner
-from ks_universal.targets.kubernetes.removal import plan_removal
+from ks_universal.targets.kubernetes.objects.ownership import Owner
+from ks_universal.targets.kubernetes.objects.removal import plan_removal
 
 Json = dict[str, Any]
 OWNER = Owner("shop", "ns")

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from ks_universal.resources.objects import Identity
-from ks_universal.targets.kubernetes.pods import find_failure, has_succeeded, is_disrupted
-from ks_universal.targets.kubernetes.troubles import (
+from ks_universal.targets.kubernetes.observed.pods import find_failure, has_succeeded, is_disrupted
+from ks_universal.targets.kubernetes.observed.troubles import (
     describe_end,
     describe_wait,
     find_creation_trouble,

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from ks_universal.targets.kubernetes.kinds import Kind
-from ks_universal.targets.kubernetes.unknown_kinds import describe_unknown
+from ks_universal.targets.kubernetes.api.kinds import Kind
+from ks_universal.targets.kubernetes.preflight.unknown_kinds import describe_unknown
 
 
 def body(name: str) -> dict[str, Any]:

@@ -6,9 +6,9 @@ import httpx2
 import pytest
 
 from ks_universal.engine.log_lines import MAX_LINE_BYTES
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.connection import Connection
-from ks_universal.targets.kubernetes.logs import LogReader, read_log
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.connection import Connection
+from ks_universal.targets.kubernetes.api.logs import LogReader, read_log
 
 TIME = "2026-11-28T10:00:00.{:09}Z "
 CHUNK = b"x" * 10_000

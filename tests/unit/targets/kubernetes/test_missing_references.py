@@ -11,10 +11,10 @@ from ks_universal.plan.build import build_plan
 from ks_universal.plan.records import State
 from ks_universal.plan.steps import Apply, Migrate, RollOut
 from ks_universal.resources.objects import Identity, Rendered
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.connection import Connection
-from ks_universal.targets.kubernetes.missing_references import find_missing
-from releases import app, config, release, render_values
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.connection import Connection
+from ks_universal.targets.kubernetes.preflight.missing_references import find_missing
+from support.releases import app, config, release, render_values
 
 Json = dict[str, Any]
 NEEDED = "; the pods of Job/web-migrations-one, Deployment/web need it"

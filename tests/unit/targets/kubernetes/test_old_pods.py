@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from ks_universal.targets.kubernetes.old_pods import describe_stuck, describe_wait, read_grace_s
+from ks_universal.targets.kubernetes.rollout.old_pods import describe_stuck, describe_wait, read_grace_s
 
 Json = dict[str, Any]
 

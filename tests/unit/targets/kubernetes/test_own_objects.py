@@ -11,12 +11,12 @@ import pytest
 
 from ks_universal.errors import TargetError
 from ks_universal.plan.records import Outcome, Revision
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.connection import Connection
-from ks_universal.targets.kubernetes.lease import Lease, break_lock, find_stranger_lock, read_lock, remove_lock
-from ks_universal.targets.kubernetes.own_objects import write_own
-from ks_universal.targets.kubernetes.records import Records
-from ks_universal.targets.kubernetes.refusals import Refusal
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.connection import Connection
+from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.objects.own_objects import write_own
+from ks_universal.targets.kubernetes.record.lease import Lease, break_lock, find_stranger_lock, read_lock, remove_lock
+from ks_universal.targets.kubernetes.record.records import Records
 
 Json = dict[str, Any]
 OURS = {"app.kubernetes.io/managed-by": "ks-universal", "app.kubernetes.io/instance": "shop"}

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from ks_universal.diagnostics import Severity
-from ks_universal.targets.kubernetes.client import FIELD_MANAGER
-from ks_universal.targets.kubernetes.pauses import find_pause
+from ks_universal.targets.kubernetes.api.client import FIELD_MANAGER
+from ks_universal.targets.kubernetes.observed.pauses import find_pause
 
 Json = dict[str, Any]
 DONE = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}

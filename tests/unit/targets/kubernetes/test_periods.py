@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from ks_universal.targets.kubernetes.periods import list_waits, read_period
+from ks_universal.targets.kubernetes.migration.periods import list_waits, read_period
 
 Json = dict[str, Any]
 NOW = datetime(2026, 1, 1, 0, 1, 0, tzinfo=UTC)

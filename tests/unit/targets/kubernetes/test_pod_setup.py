@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from ks_universal.resources.objects import Identity
-from ks_universal.targets.kubernetes.patience import Trouble
-from ks_universal.targets.kubernetes.pod_setup import find_setup_troubles
-from ks_universal.targets.kubernetes.troubles import describe_wait, find_trouble
+from ks_universal.targets.kubernetes.observed.patience import Trouble
+from ks_universal.targets.kubernetes.observed.pod_setup import find_setup_troubles
+from ks_universal.targets.kubernetes.observed.troubles import describe_wait, find_trouble
 
 Json = dict[str, Any]
 CREATING = {"name": "main", "state": {"waiting": {"reason": "ContainerCreating"}}}

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from ks_universal.model.migrations import Phase
+from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.records import Attempt, Outcome, Revision, StepRecord
-from ks_universal.targets.kubernetes.records import PART_BYTES, write_shown
+from ks_universal.targets.kubernetes.record.records import PART_BYTES, write_shown
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

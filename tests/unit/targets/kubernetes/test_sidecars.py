@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from ks_universal.targets.kubernetes.sidecars import describe_crash, find_crashes
+from ks_universal.targets.kubernetes.observed.sidecars import describe_crash, find_crashes
 
 Json = dict[str, Any]
 RUNS: Json = {"running": {}}

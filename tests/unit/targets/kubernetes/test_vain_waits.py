@@ -1,6 +1,6 @@
 import pytest
 
-from ks_universal.targets.kubernetes.vain_waits import find_repetition, find_vain_wait
+from ks_universal.targets.kubernetes.observed.stuck_init import find_repetition, find_vain_wait
 
 WAITING = ["waiting for db"] * 9
 UNKNOWN = ["wget: bad address 'postgresql'", "waiting for db"] * 5

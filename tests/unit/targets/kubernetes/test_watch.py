@@ -7,14 +7,14 @@ import httpx2
 import pytest
 
 from ks_universal.diagnostics import Problem
-from ks_universal.targets.kubernetes import sight
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.connection import Connection
-from ks_universal.targets.kubernetes.kinds import DEPLOYMENT, POD
-from ks_universal.targets.kubernetes.observer import Observer
-from ks_universal.targets.kubernetes.refusals import Refusal
-from ks_universal.targets.kubernetes.sight import Sight
-from ks_universal.targets.kubernetes.watch import Mirror
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.connection import Connection
+from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, POD
+from ks_universal.targets.kubernetes.api.watch import Mirror
+from ks_universal.targets.kubernetes.observed import sight
+from ks_universal.targets.kubernetes.observed.observer import Observer
+from ks_universal.targets.kubernetes.observed.sight import Sight
 
 Json = dict[str, Any]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from expression_cases import CASES, VALUES
 from ks_universal.values.expressions.expand import Expanded
 from ks_universal.values.expressions.functions import FUNCTIONS, LAZY
+from support.expression_cases import CASES, VALUES
 
 _CHART = "apiVersion: v2\nname: ks-universal\nversion: 0.1.0\n"
 _TEMPLATE = "results:\n{{- range .Values.cases }}\n- {{ tpl . $ | toJson }}\n{{- end }}\n"

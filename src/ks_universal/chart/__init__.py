@@ -1,0 +1,1 @@
+"""Values of the Helm chart in the format of this program: what `convert` does."""

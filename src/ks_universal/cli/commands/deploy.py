@@ -1,0 +1,79 @@
+"""`ks-universal deploy`: a release on a cluster, from the plan to the last old pod's end."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ks_universal.cli.cluster import Cluster, change_cluster, open_view, takes_cluster, takes_run
+from ks_universal.cli.options import Source, takes_values
+from ks_universal.targets.accounts import name_user
+
+if TYPE_CHECKING:
+    from ks_universal.targets.kubernetes.target import KubernetesTarget
+
+
+@click.command()
+@click.argument("name")
+@takes_values
+@takes_cluster
+@click.option(
+    "--plan", "plan_file", metavar="FILE", help="Do what this plan of 'ks-universal plan --out' says, or nothing."
+)
+@click.option("--create-namespace", is_flag=True, help="Create the namespace where it does not exist.")
+@click.option(
+    "--no-rollout-wait", is_flag=True, help="Return when the new version is applied, and not when it is ready."
+)
+@click.option(
+    "--migrate",
+    type=click.Choice(["auto", "always", "never"]),
+    help="Whether migrations run; auto (the default): where something that they run with changed.",
+)
+@click.option(
+    "--force", is_flag=True, help="With '--migrate never': also after migrations that failed or were stopped."
+)
+@click.option(
+    "--history-max",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="How many revisions the record keeps.",
+)
+@takes_run
+def command(name: str, source: Source, cluster: Cluster, *, output: str, **given: Any) -> int:
+    """Deploy the release NAME to a cluster: the migrations first, then the applications, each watched to its end."""
+    from ks_universal.api.cluster import deploy
+    from ks_universal.cli.confirmation import Agreement, load_plan
+    from ks_universal.cli.exit_status import find_run_status
+    from ks_universal.targets.kubernetes.target import Options
+
+    saved = load_plan(given["plan_file"], name) if given["plan_file"] else None
+    if saved and (given["migrate"] or given["force"]):
+        raise click.UsageError("--plan says already which migrations run; leave --migrate and --force out.")
+    migrate = saved.migrate if saved else given["migrate"] or "auto"
+    force = saved.force if saved else given["force"]
+    values = source.load_valid(name, cluster.find_namespace())
+    view = open_view(output)
+    view.show(values.problems)
+
+    async def work(target: "KubernetesTarget") -> int:
+        agreement = Agreement(target, view, migrate=migrate, force=force, yes=given["yes"], saved=saved)
+        revision = await deploy(
+            values,
+            target,
+            view,
+            by=name_user(),
+            migrate=migrate,
+            force=force,
+            wait_for_lock=given["wait_for_lock"],
+            lock_wait_s=given["lock_wait_s"],
+            agree=agreement,
+        )
+        return find_run_status(revision.outcome)
+
+    options = Options(
+        take_ownership=given["take_ownership"],
+        create_namespace=given["create_namespace"],
+        await_rollout=not given["no_rollout_wait"],
+        history_max=given["history_max"],
+    )
+    return change_cluster(cluster, name, work, view=view, options=options, timeout_s=given["timeout_s"])

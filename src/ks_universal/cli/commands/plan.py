@@ -1,0 +1,66 @@
+"""`ks-universal plan`: what a deploy would do, by a dry run on the server."""
+
+import functools
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from ks_universal.cli.cluster import FORMATS, Cluster, open_view, read_from_cluster, takes_cluster
+from ks_universal.cli.confirmation import write_privately
+from ks_universal.cli.options import Source, takes_values
+from ks_universal.cli.show.console import write_result
+
+if TYPE_CHECKING:
+    from ks_universal.targets.kubernetes.target import KubernetesTarget
+
+
+@click.command()
+@click.argument("name")
+@takes_values
+@functools.partial(takes_cluster, or_file=True)
+@click.option("--out", "plan_file", metavar="FILE", help="Save the plan, for 'ks-universal deploy --plan FILE'.")
+@click.option(
+    "--migrate",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Whether migrations are to run.",
+)
+@click.option(
+    "--force", is_flag=True, help="With '--migrate never': also after migrations that failed or were stopped."
+)
+@click.option("--take-ownership", is_flag=True, help="Plan to take over objects and fields of others.")
+def command(  # noqa: PLR0913 - one for each option
+    name: str,
+    source: Source,
+    cluster: Cluster,
+    *,
+    output: str,
+    plan_file: str | None,
+    migrate: str,
+    force: bool,
+    take_ownership: bool,
+) -> int:
+    """Show what 'deploy' would do to the release NAME: nothing is changed. Exits 1 where something is in the way."""
+    from ks_universal.api import cluster as api
+    from ks_universal.cli.show.plan_lines import describe_plan, format_plan
+    from ks_universal.diagnostics import has_errors
+    from ks_universal.targets.kubernetes.target import Options
+
+    values = source.load_valid(name, cluster.find_namespace())
+    if output not in FORMATS:
+        plan_file, output = output, "text"
+
+    async def work(target: "KubernetesTarget") -> int:
+        preview = await api.preview(values, target, migrate=migrate, force=force)
+        failed = has_errors(preview.problems)
+        if plan_file and not failed:
+            write_privately(plan_file, msgspec.json.encode(describe_plan(preview)))
+        if output == "json":
+            write_result(msgspec.json.format(msgspec.json.encode(describe_plan(preview))).decode() + "\n")
+        else:
+            open_view(output).show_plan(preview, format_plan(preview))
+        return int(failed)
+
+    return read_from_cluster(cluster, name, work, Options(take_ownership=take_ownership))

@@ -1,0 +1,66 @@
+"""`ks-universal status`: what runs of a release, what ran, and who is at work on it."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
+from ks_universal.cli.show.console import show_problems, write_result
+from ks_universal.cli.show.event_lines import format_stopping
+from ks_universal.cli.show.job_lines import format_job, list_problem_lines
+from ks_universal.cli.show.record_lines import format_revision
+from ks_universal.plan.records import Outcome
+
+if TYPE_CHECKING:
+    from ks_universal.targets.kubernetes.status import ReleaseState, Workload
+    from ks_universal.targets.kubernetes.target import KubernetesTarget
+
+
+@click.command()
+@click.argument("name")
+@takes_cluster
+def command(name: str, cluster: Cluster, *, output: str) -> int:
+    """Say what runs of the release NAME, how its last run ended and why; a read-only role is enough."""
+    from ks_universal.api.cluster import read_status
+
+    async def work(target: "KubernetesTarget") -> int:
+        state = await read_status(target)
+        show_problems(target.record_problems)
+        if output == "json":
+            write_result(msgspec.json.format(msgspec.json.encode(state)).decode() + "\n")
+        else:
+            write_result("".join(f"{line}\n" for line in format_state(state)))
+        return 0
+
+    return read_from_cluster(cluster, name, work)
+
+
+def format_state(state: "ReleaseState") -> Iterator[str]:
+    """Say who is at work, how the last run ended, and what runs."""
+    if state.lock is not None:
+        dead = ", who is dead: the next run does not wait for it" if state.lock.left_s == 0 else ""
+        yield f"locked by {state.lock}{dead}"
+    if state.latest.outcome is Outcome.RUNNING and state.lock_hidden:
+        yield "whether it is still at work your role may not see: that is in the Lease"
+    if state.latest.outcome is Outcome.DID_NOT_END:
+        yield "the last run was killed; what it calls running may be at work still"
+        yield "  the same command again takes that up and goes on; another one stops it first"
+    yield from format_revision(state.latest)
+    for job in state.jobs:
+        yield format_job(job)
+        yield from (f"  {line}" for line in list_problem_lines(job))
+    missing = state.latest.runs.keys() - {workload.name for workload in state.workloads}
+    yield from (f"{application}: its Deployment is not there" for application in sorted(missing))
+    for workload in state.workloads:
+        yield from _format_workload(workload)
+
+
+def _format_workload(workload: "Workload") -> Iterator[str]:
+    waits = f"; waits for {workload.waits_for}" if workload.waits_for else ""
+    stopping = f"; {format_stopping(workload.stopping)}" if workload.stopping else ""
+    paused = "; paused" if workload.paused else ""
+    yield f"{workload.name}: {workload.ready} of {workload.wanted} ready{paused}{waits}{stopping}"
+    yield from (f"  {container}: {image}" for container, image in workload.images.items())
+    yield from (f"  {line}" for problem in workload.problems for line in str(problem).splitlines())

@@ -1,0 +1,42 @@
+"""`ks-universal validate`: all findings about values at once."""
+
+import click
+import msgspec
+
+from ks_universal.api.values import render
+from ks_universal.cli.options import CheckObjects, Source, checks_objects, takes_values
+from ks_universal.cli.show.console import count_problems, describe_problem, say, show_problems, write_result
+from ks_universal.diagnostics import Problem, has_errors, sort_problems
+
+_RELEASE = "release-name"
+"""What the objects are named for that are only looked at."""
+
+
+@click.command()
+@takes_values
+@checks_objects
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text for people, on standard error; or a JSON list on standard output.",
+)
+def command(source: Source, output: str, check: CheckObjects | None) -> int:
+    """Check values: all findings at once. Exits 1 if there are errors."""
+    values = source.load(keep_tree=check is not None)
+    found = check(values, render(values, _RELEASE)) if check and values.application else ()
+    problems = sort_problems([*values.problems, *found])
+    if output == "json":
+        write_result(_write_json(problems))
+    else:
+        show_problems(problems)
+        say(count_problems(problems))
+    return int(has_errors(problems))
+
+
+def _write_json(problems: tuple[Problem, ...]) -> str:
+    """Write a list of what `describe_problem` gives."""
+    fields = [describe_problem(problem) for problem in problems]
+    return msgspec.json.format(msgspec.json.encode(fields), indent=2).decode() + "\n"

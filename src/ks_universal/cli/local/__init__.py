@@ -1,0 +1,1 @@
+"""What only `up` needs: in the foreground, in the background, and again when files change."""

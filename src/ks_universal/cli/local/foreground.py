@@ -1,0 +1,183 @@
+"""A release in the foreground, like `docker compose up`: its versions one after the other, until it is interrupted."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ks_universal.api.local import open_local, up
+from ks_universal.api.values import Values
+from ks_universal.cli.exit_status import INTERRUPTED, REFUSED, find_run_status, find_status, list_problems
+from ks_universal.cli.interruption import Interruption
+from ks_universal.cli.local.file_watch import FileWatch, Stamps, watching
+from ks_universal.cli.options import Source
+from ks_universal.cli.show.event_view import View
+from ks_universal.diagnostics import Problem, Severity, has_errors
+from ks_universal.errors import InputError, KsUniversalError, TargetError
+from ks_universal.model.format.local import LocalPostgres
+from ks_universal.targets.local.state import make_common
+
+if TYPE_CHECKING:
+    from ks_universal.targets.local import LocalTarget
+
+STATE = Path(".ks-universal")
+_SETTLED_S = 0.1
+_POSTGRES_CHANGED = Problem(
+    "local/postgres-changed",
+    "'local.postgres' has changed, but the embedded PostgreSQL runs on as it was started",
+    hint="end 'ks-universal up' and start it again",
+    severity=Severity.WARNING,
+)
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user asks of `up`; `by` says who that is."""
+
+    name: str
+    source: Source
+    namespace: str
+    by: str
+    watch: bool
+    retry_delay_s: float
+    fresh: bool
+    migrate: str
+    force: bool
+    wait_for_lock: bool
+
+    @property
+    def state(self) -> Path:
+        """The folder of the release."""
+        return STATE / self.name
+
+    @property
+    def directory(self) -> Path:
+        """Where the relative paths of `local.images` start: the folder of the first values file."""
+        first = next(iter(self.source.files), "-")
+        return Path() if first == "-" else Path(first).parent
+
+
+async def run_in_foreground(request: Request, view: View) -> int:
+    """Run the release until it fails or is interrupted; returns the exit status, when nothing of it is left."""
+    interruption = Interruption(view.say)
+    task = asyncio.ensure_future(_serve(request, view))
+    with interruption.cancelling(task):
+        await asyncio.wait([task])
+    if not interruption.requested:
+        return task.result()
+    if not task.cancelled() and (error := task.exception()):
+        raise error
+    view.say("everything is stopped")
+    return INTERRUPTED
+
+
+async def _serve(request: Request, view: View) -> int:
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            watch = await stack.enter_async_context(watching(request.source.list_files())) if request.watch else None
+            foreground = _Foreground(request, view)
+            stack.push_async_callback(foreground.close)
+            return await foreground.serve(watch)
+    except KsUniversalError as error:
+        view.show(list_problems(error))
+        return find_status(error)
+
+
+class _Foreground:
+    """The target lives as long as this; a version that fails leaves the one before in place."""
+
+    def __init__(self, request: Request, view: View) -> None:
+        self._request = request
+        self._view = view
+        self._target: LocalTarget | None = None
+        self._values: Values | None = None
+        self._postgres: LocalPostgres | None = None
+        self._status = REFUSED
+
+    async def serve(self, watch: FileWatch | None) -> int:
+        """Run the first version, then what `watch` brings; without, return when the first one fails."""
+        if watch is None:
+            await self._take_version()
+            return self._status if self._status else await asyncio.Event().wait()
+        while True:
+            seen = watch.read_stamps()
+            await self._take_version()
+            await self._await_change(watch, seen)
+
+    async def close(self) -> None:
+        """Stop all that runs."""
+        if self._target is not None:
+            await self._target.close()
+
+    async def _await_change(self, watch: FileWatch, seen: Stamps) -> None:
+        """Return when the files are no longer as `seen`, and not being written: a file half written is other values."""
+        while (stamps := watch.read_stamps()) == seen:
+            await watch.wait()
+        before: Stamps = ()
+        while stamps != before:
+            await asyncio.sleep(_SETTLED_S)
+            before, stamps = stamps, watch.read_stamps()
+
+    async def _take_version(self) -> None:
+        """Read the values, and run them unless they are the ones that run."""
+        values = self._request.source.load(self._request.name, self._request.namespace)
+        if values == self._values and self._status == 0:
+            return
+        self._values = values
+        if not has_errors(values.problems):
+            self._view.show(values.problems)
+        try:
+            self._status = await self._run(values)
+        except (InputError, TargetError) as error:
+            self._status = REFUSED
+            self._refuse(error)
+        if self._request.watch:
+            self._view.say("waits for changes of the values")
+
+    async def _run(self, values: Values) -> int:
+        request = self._request
+        target = self._open(values)
+        revision = await up(
+            values,
+            target,
+            self._view,
+            by=request.by,
+            migrate=request.migrate,
+            wait_for_lock=request.wait_for_lock,
+            force=request.force,
+        )
+        return find_run_status(revision.outcome)
+
+    def _open(self, values: Values) -> "LocalTarget":
+        if self._target is None:
+            self._target = self._open_target(values)
+            self._postgres = _find_postgres(values)
+        elif self._postgres != _find_postgres(values):
+            self._view.show([_POSTGRES_CHANGED])
+        return self._target
+
+    def _open_target(self, values: Values) -> "LocalTarget":
+        request = self._request
+        target = open_local(
+            values,
+            request.name,
+            request.namespace,
+            directory=request.directory,
+            state=request.state,
+            retry_delay_s=request.retry_delay_s,
+            fresh=request.fresh,
+        )
+        make_common(STATE)
+        return target
+
+    def _refuse(self, error: KsUniversalError) -> None:
+        """Show what is wrong with a version; without --watch, or where no version could be right, it is the end."""
+        problems = list_problems(error)
+        if not self._request.watch or any(problem.code == "request/name" for problem in problems):
+            raise error
+        self._view.show(problems)
+
+
+def _find_postgres(values: Values) -> LocalPostgres | None:
+    return values.application.local.postgres if values.application else None

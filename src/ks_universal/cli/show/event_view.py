@@ -1,0 +1,225 @@
+"""Shows events while they happen: coloured lines and a live line on a terminal, plain lines elsewhere, or JSON."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from zlib import crc32
+
+import msgspec
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from ks_universal.cli.show.console import describe_problem, discard_output, say, show_problems
+from ks_universal.cli.show.event_lines import PROGRAM, Line, format_event
+from ks_universal.cli.show.folding import RepetitionFold, TracebackFold
+from ks_universal.cli.show.plan_lines import describe_plan
+from ks_universal.cli.show.report import RunReport
+from ks_universal.controls import keep_colours
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import (
+    AttemptStarted,
+    Event,
+    LogWritten,
+    ObjectChanged,
+    RunEnded,
+    RunStarted,
+    StepFailed,
+    StepPaused,
+    StepSkipped,
+    StepStarted,
+    StepSucceeded,
+    Waited,
+)
+from ks_universal.plan.records import Outcome
+from ks_universal.plan.saved import Preview
+
+_COLOURS = ("cyan", "magenta", "blue", "yellow", "green", "bright_cyan", "bright_magenta", "bright_blue")
+_PLAN_STYLES = {"+ ": "green", "~ ": "yellow", "- ": "red", "> ": "cyan", ". ": "dim"}
+_WIDEST = 40
+"""Characters of a source's name that the others are aligned with."""
+
+
+class JsonView:
+    """Every event and every finding as one line of JSON, with its `type`; nothing else on standard output."""
+
+    def __init__(self) -> None:
+        """Begin to gather the events."""
+        self.report = RunReport()
+
+    def __call__(self, event: Event) -> None:
+        """Write the event."""
+        self.report.take(event)
+        _write(msgspec.json.encode(event).decode())
+
+    def say(self, text: str) -> None:
+        """Tell people, beside the events."""
+        say(text)
+
+    def show(self, problems: Sequence[Problem]) -> None:
+        """Write findings, those of one cause at once."""
+        lines = (msgspec.json.encode({"type": "Problem", **describe_problem(problem)}) for problem in problems)
+        if text := b"\n".join(lines).decode():
+            _write(text)
+
+    def show_plan(self, preview: Preview, lines: Iterable[str]) -> None:  # noqa: ARG002 - as the other view
+        """Write a plan."""
+        _write(msgspec.json.encode({"type": "Plan", **describe_plan(preview)}).decode())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class TextView:
+    """Lines with the name of who speaks, and what is being waited for. At the end of a run, its report."""
+
+    def __init__(self, report: RunReport | None = None) -> None:
+        """`report` is what is shown at the end of a run, where it is not a usual one."""
+        self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self.report = report or RunReport()
+        self._waits: dict[str, str] = {}
+        self._folds: dict[str, TracebackFold] = {}
+        self._repetitions: dict[str, RepetitionFold] = {}
+        self._steps: tuple[str, ...] = ()
+        self._applied: set[str] = set()
+        self._status: Status | None = None
+        self._plan_shown = False
+        self._width = len(PROGRAM)
+
+    def __call__(self, event: Event) -> None:
+        """Show the event; at the end of a run, the report."""
+        self.report.take(event)
+        self._note_wait(event)
+        if isinstance(event, RunStarted):
+            self._steps = event.steps
+            self._width = min(max(map(len, (PROGRAM, *event.steps))), _WIDEST)
+        if isinstance(event, LogWritten):
+            self._print_log(event)
+        elif not self._is_shown_otherwise(event) and (line := format_event(event)):
+            self._print(line)
+        if isinstance(event, RunStarted):
+            if not self._plan_shown:
+                for planned in event.plan:
+                    self._print(Line(PROGRAM, planned, "bold"))
+                self.show(event.warnings)
+            self._plan_shown = False
+        if isinstance(event, RunEnded):
+            self._print_report(event)
+
+    def say(self, text: str) -> None:
+        """Tell people something that is no event."""
+        self._print(Line(PROGRAM, text, "bold"))
+
+    def show(self, problems: Sequence[Problem]) -> None:
+        """Show findings."""
+        self._stop_status()
+        show_problems(problems)
+
+    def show_plan(self, preview: Preview, lines: Iterable[str]) -> None:
+        """Show a plan and what was found, before anybody is asked, in more detail than the run's first event does."""
+        self.show(preview.problems)
+        self._plan_shown = True
+        for text in lines:
+            self._write(Text(text, style=_PLAN_STYLES.get(text.lstrip()[:2], "")))
+        self._write(Text(""))
+
+    def close(self) -> None:
+        """Take the live line away."""
+        self._stop_status()
+
+    def _is_shown_otherwise(self, event: Event) -> bool:
+        """Tell whether the live line says it, or what was said of the step says that it is done."""
+        if isinstance(event, ObjectChanged) and event.identity.kind != "Deployment":
+            self._applied.add(event.step)
+        if isinstance(event, StepStarted) and event.kind == "awaitoldpods":  # mostly there are none
+            self._applied.add(event.step)
+        if isinstance(event, AttemptStarted | Waited):  # there is more to the step
+            self._applied.discard(event.step)
+        if isinstance(event, StepSucceeded):
+            return event.step in self._applied
+        return isinstance(event, Waited) and self._console.is_terminal
+
+    def _note_wait(self, event: Event) -> None:
+        if isinstance(event, Waited):
+            self._waits[event.step] = event.waits_for
+        elif isinstance(event, StepSucceeded | StepPaused | StepFailed | StepSkipped):
+            self._waits.pop(event.step, None)
+        elif isinstance(event, RunEnded):
+            self._waits.clear()
+        else:
+            return
+        self._update_status()
+
+    def _update_status(self) -> None:
+        if not self._console.is_terminal:
+            return
+        if not self._waits:
+            self._stop_status()
+            return
+        text = Text(
+            "; ".join(f"{step} waits for {what}" for step, what in self._waits.items()),
+            overflow="ellipsis",
+            no_wrap=True,
+        )
+        if self._status is None:
+            self._status = self._console.status(text)
+            self._status.start()
+        else:
+            self._status.update(text)
+
+    def _stop_status(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def _print_log(self, event: LogWritten) -> None:
+        fold = self._folds.setdefault(event.source, TracebackFold())
+        for line in fold.take(event.line):
+            for shown in self._fold_repetitions(event.source, line):
+                self._print(Line(event.source, shown))
+
+    def _fold_repetitions(self, source: str, line: str) -> Iterable[str]:
+        """Fold what a migration's init containers and sidecars say: nobody reads "waiting for db" 300 times."""
+        if not any(source.startswith(f"{step}/") for step in self._steps):
+            return (line,)
+        return self._repetitions.setdefault(source, RepetitionFold()).take(line)
+
+    def _print(self, line: Line) -> None:
+        self._width = min(max(self._width, len(line.source)), _WIDEST)
+        prefix = (f"{line.source:<{self._width}} | ", _colour(line.source))
+        # A program's own colours stay, but nothing that moves the cursor or clears the screen.
+        text = Text.from_ansi(keep_colours(line.text))
+        text.stylize(line.style)
+        self._write(Text.assemble(prefix, text))
+
+    def _print_report(self, end: RunEnded) -> None:
+        style = "green" if end.outcome is Outcome.SUCCEEDED else "bold red"
+        head, *rest = self.report.lines(end)
+        self._write(Text(f"\n{head}", style=style))
+        for line in rest:
+            self._write(Text.from_ansi(keep_colours(line)))
+        self._write(Text(""))
+
+    def _write(self, text: Text) -> None:
+        try:
+            if self._console.is_terminal:
+                self._console.print(text)
+            else:
+                sys.stdout.write(f"{text.plain}\n")  # five times as fast, which tells with long logs
+            sys.stdout.flush()
+        except OSError as error:  # the reader, or the terminal, is gone, or the disk is full
+            discard_output(error)
+
+
+View = JsonView | TextView
+
+
+def _colour(source: str) -> str:
+    return "bold" if source == PROGRAM else _COLOURS[crc32(source.encode()) % len(_COLOURS)]
+
+
+def _write(line: str) -> None:
+    try:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except OSError as error:  # the reader, or the terminal, is gone, or the disk is full
+        discard_output(error)

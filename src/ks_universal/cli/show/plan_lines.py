@@ -1,0 +1,89 @@
+"""A plan as lines for people: what it creates, changes and deletes, and which migrations run and why."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from ks_universal.cli.show.console import describe_problem
+from ks_universal.plan.changes import FieldChange, ObjectChange, Operation
+from ks_universal.plan.saved import PlannedRun, Preview
+
+_SIGNS = {"created": "+", "changed": "~", "deleted": "-", "kept": "="}
+_FIELD_SIGNS = {Operation.ADD: "+", Operation.REMOVE: "-", Operation.REPLACE: "~"}
+_LONGEST_VALUE = 200
+
+
+def format_plan(preview: Preview) -> Iterator[str]:
+    """Say what a plan does; `nothing changes` where it does nothing."""
+    yield f"{preview.release} in {preview.namespace}, revision {preview.revision}:"
+    for change in preview.changes:
+        yield from _change_lines(change, preview.namespace)
+    yield from (f"  . {note}" for note in preview.notes)
+    for run in (*preview.migrations, *preview.jobs):
+        yield from _run_lines(run)
+    for skipped in preview.skipped:
+        step = f"/{skipped.step}" if skipped.step else ""
+        yield f"  . {skipped.application}/migrations{step} does not run: {skipped.why}"
+    yield from (f"  . {skipped.id} does not run: {skipped.why}" for skipped in preview.skipped_jobs)
+    yield count_changes(preview)
+
+
+def describe_plan(preview: Preview) -> dict[str, Any]:
+    """Give a plan for JSON, and for a file that `deploy --plan` reads; its findings as they are everywhere."""
+    return {**msgspec.to_builtins(preview), "problems": [describe_problem(problem) for problem in preview.problems]}
+
+
+def count_changes(preview: Preview) -> str:
+    """Count what a plan does: `2 to create, 1 to change, 0 to delete, 3 unchanged; 1 migration and 1 job to run`."""
+    counts = Counter(change.change for change in preview.changes)
+    verbs = {"created": "to create", "changed": "to change", "deleted": "to delete", "kept": "to keep"}
+    parts = [f"{counts[change]} {verb}" for change, verb in verbs.items() if counts[change] or change != "kept"]
+    runs = _count(len(preview.migrations), "migration")
+    if preview.jobs:
+        runs += f" and {_count(len(preview.jobs), 'job')}"
+    return f"{', '.join(parts)}, {counts['unchanged']} unchanged; {runs} to run"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _change_lines(change: ObjectChange, home: str) -> Iterator[str]:
+    if change.change == "unchanged":
+        return
+    place = "" if change.identity.namespace in ("", home) else f" in {change.identity.namespace}"
+    yield f"  {_SIGNS[change.change]} {change.identity}{place}{_note(change)}"
+    yield from (f"      {_format_field(field)}" for field in change.fields)
+
+
+def _note(change: ObjectChange) -> str:
+    if change.refused:
+        return " (refused)"
+    if change.change != "kept":
+        return ""
+    by_annotation = f" (its annotation {change.kept_by} says so)"
+    return by_annotation if change.kept_by else " (its data stays; 'uninstall --delete-data' removes it)"
+
+
+def _run_lines(run: PlannedRun) -> Iterator[str]:
+    yield f"  > {run.id} runs: {run.why}"
+    yield f"      {run.image}: {' '.join(run.command) or 'its own command'}"
+
+
+def _format_field(field: FieldChange) -> str:
+    path = ".".join(map(str, field.path))
+    match field.operation:
+        case Operation.ADD:
+            value = _format_value(field.new)
+        case Operation.REMOVE:
+            value = _format_value(field.old)
+        case Operation.REPLACE:
+            value = f"{_format_value(field.old)} -> {_format_value(field.new)}"
+    return f"{_FIELD_SIGNS[field.operation]} {path}: {value}"
+
+
+def _format_value(value: Any) -> str:
+    text = value if isinstance(value, str) and value.isprintable() else msgspec.json.encode(value).decode()
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

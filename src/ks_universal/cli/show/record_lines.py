@@ -1,0 +1,79 @@
+"""The record of a release as lines for people: its runs, its migrations, what was said."""
+
+from collections.abc import Iterable, Iterator
+
+from ks_universal.cli.show.event_lines import format_attempt, format_duration, format_time
+from ks_universal.cli.show.folding import fold_tracebacks, shows
+from ks_universal.plan.records import Attempt, JobState, Revision, StepRecord
+
+
+def format_history(revisions: Iterable[Revision]) -> Iterator[str]:
+    """List runs, one a line, in the order given."""
+    for revision in revisions:
+        took = "" if revision.ended is None else f", {_duration(revision)}"
+        steps = ", ".join(f"{step.id} {step.outcome}" for step in revision.steps) or "no migrations"
+        head = f"{revision.number:>4}  {format_time(revision.started)}  {revision.outcome:<16} {revision.by}"
+        yield f"{head}{took}; {_name_kind(revision)}{steps}"
+
+
+def format_revision(revision: Revision) -> Iterator[str]:
+    """Say all that the record knows of a run: outcome, causes, each migration with its attempts, what ran after it."""
+    yield f"revision {revision.number} of {revision.release} in {revision.namespace}: {revision.outcome}"
+    yield f"  by {revision.by} at {format_time(revision.started)}" + (
+        f", {_duration(revision)}" if revision.ended else ""
+    )
+    if kind := _name_kind(revision):
+        yield f"  {kind.removesuffix('; ')}"
+    for failure in revision.failures:
+        yield f"  failed step: {failure.step}"
+        yield from (f"    {line}" for cause in failure.causes for line in str(cause).splitlines())
+    for step in revision.steps:
+        yield from _format_step(step)
+    for application in revision.planned:
+        number = revision.runs.get(application)
+        runs = "nothing of it ran" if number is None else f"revision {number} was rolled out last"
+        yield f"  {application}: {runs}"
+
+
+def format_log(revision: Revision, step: StepRecord, attempts: Iterable[Attempt]) -> Iterator[str]:
+    """Give what attempts of a migration said last, under a line that says of which run each was and how it ended."""
+    return _log_lines(revision.number, step.id, attempts)
+
+
+def format_job_log(job: JobState, attempts: Iterable[Attempt]) -> Iterator[str]:
+    """Give what attempts of a Job of the values said last, in the same way."""
+    return _log_lines(job.record.revision, str(job.identity), attempts)
+
+
+def _log_lines(revision: int, step: str, attempts: Iterable[Attempt]) -> Iterator[str]:
+    for attempt in attempts:
+        yield f"revision {revision}, {step}, {format_attempt(attempt, attempt.reason)}"
+        for name, lines in attempt.sidecar_tails.items():
+            yield f"  sidecar {name}:"
+            yield from (f"  | {line}" for line in fold_tracebacks(lines))
+            yield f"  {step}:"
+        last = fold_tracebacks(attempt.log_tail)
+        if not shows(last, attempt.excerpt):
+            yield from (f"  | {line}" for line in fold_tracebacks(attempt.excerpt))
+            yield "  ..."
+        yield from (f"  | {line}" for line in last)
+
+
+def _format_step(step: StepRecord) -> Iterator[str]:
+    yield f"  {step.id}: {step.outcome}"
+    yield f"    {step.image}: {' '.join(step.command) or 'its own command'}"
+    for attempt in step.attempts:
+        yield f"    {format_attempt(attempt, attempt.reason)}"
+        if attempt.exit_code == 0:
+            yield from (f"      {line}" for cause in attempt.causes for line in str(cause).splitlines())
+
+
+def _name_kind(revision: Revision) -> str:
+    """Name the run where it is no deploy."""
+    if revision.back_to is not None:
+        return f"rollback to revision {revision.back_to}; "
+    return "migrations only; " if revision.only_migrates else ""
+
+
+def _duration(revision: Revision) -> str:
+    return "" if revision.ended is None else format_duration((revision.ended - revision.started).total_seconds())

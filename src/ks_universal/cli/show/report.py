@@ -1,0 +1,281 @@
+"""What a run came to, for somebody who reads it at three in the morning: what failed first, why, what runs now."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from ks_universal.cli.show.event_lines import format_attempt, format_duration, format_stopping
+from ks_universal.cli.show.folding import fold_tracebacks, shows
+from ks_universal.cli.show.job_lines import format_job
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import (
+    AttemptEnded,
+    Event,
+    LockAwaited,
+    RunEnded,
+    RunStarted,
+    StepFailed,
+    StepPaused,
+    StepSkipped,
+    StepStarted,
+    StepSucceeded,
+    StopFailed,
+)
+from ks_universal.engine.retries import find_lasting
+from ks_universal.plan.records import Attempt, JobState, Outcome
+
+_VERDICTS = {
+    Outcome.RUNNING: "has not ended",
+    Outcome.SUCCEEDED: "is up",
+    Outcome.MIGRATION_FAILED: "a migration failed",
+    Outcome.ROLLOUT_FAILED: "the new version did not come up",
+    Outcome.FAILED: "failed",
+    Outcome.INTERRUPTED: "was interrupted",
+    Outcome.SKIPPED: "was not run",
+}
+_TAIL_LINES = 12
+_EXIT_CODE, _SERVING = "process/exit-code", "kubernetes/serving"
+_TIMEOUTS = frozenset(("jobs/timeout", "migrations/timeout"))
+_ON_THEIR_OWN = frozenset(("rollout", "awaitoldpods", "runjob"))
+"""Kinds of steps with which a cluster goes on without this program."""
+_FAILED_BESIDE = {
+    "runjob": "the new version is up, but a job failed",
+    "awaitoldpods": "the new version is up, but pods of the version before do not end",
+}
+"""What it means that only steps of these kinds have failed."""
+_MAY_GO_ON = (
+    "  it is gone; a statement that it had sent may still be at work in its database (pg_stat_activity shows it)"
+)
+_GOES_ON = "  the cluster goes on with it; 'ks-universal status' shows how far it is, 'rollback' goes back"
+
+
+class RunReport:
+    """Gathers the events of one run; a new run starts it anew."""
+
+    def __init__(self, succeeded: str = _VERDICTS[Outcome.SUCCEEDED], *, goes_on: bool = False) -> None:
+        """`succeeded` is the verdict on a run that did; `goes_on`: rollouts and Jobs do so without this program."""
+        self._goes_on = goes_on
+        self._verdicts = {**_VERDICTS, Outcome.SUCCEEDED: succeeded}
+        self._attempts: dict[str, list[Attempt]] = {}
+        self._failures: list[StepFailed] = []
+        self._failed_kinds: set[str] = set()
+        self._skipped: list[StepSkipped] = []
+        self._paused: set[str] = set()
+        self._has_migrated = False
+        self._at_work: dict[str, str] = {}
+        self._may_run: dict[str, Problem] = {}
+        self.awaited: LockAwaited | None = None
+        self.has_begun = False
+
+    @property
+    def may_run_on(self) -> bool:
+        """Tell whether something that ought to have been stopped may run on."""
+        return bool(self._may_run)
+
+    @property
+    def stopped(self) -> Outcome:
+        """What it means that the run was stopped where it was: by what was at work, a migration before all else."""
+        kinds = set(self._at_work.values())
+        if "migrate" in kinds:
+            return Outcome.MIGRATION_FAILED
+        return Outcome.FAILED if _ON_THEIR_OWN.isdisjoint(kinds) else Outcome.ROLLOUT_FAILED
+
+    def take(self, event: Event) -> None:
+        """Remember what the report will tell."""
+        match event:
+            case LockAwaited():
+                self.awaited = event
+            case RunStarted():
+                self.has_begun = True
+                self._attempts.clear()
+                self._failures.clear()
+                self._failed_kinds.clear()
+                self._skipped.clear()
+                self._paused.clear()
+                self._has_migrated = False
+                self._at_work.clear()
+                self._may_run.clear()
+            case StepStarted():
+                self._at_work[event.step] = event.kind
+            case StepSucceeded():
+                self._has_migrated |= self._at_work.pop(event.step, None) == "migrate"
+            case AttemptEnded():
+                self._attempts.setdefault(event.step, []).append(event.attempt)
+            case StepPaused():
+                self._at_work.pop(event.step, None)
+                self._paused.add(_name_application(event.step))
+            case StepFailed():
+                self._failed_kinds.add(self._at_work.pop(event.step, ""))
+                self._failures.append(event)
+            case StepSkipped(unchanged=False):
+                self._skipped.append(event)
+            case StopFailed():
+                self._may_run[event.step] = event.cause
+            case _:
+                pass
+
+    def lines(self, end: RunEnded) -> Iterator[str]:
+        """Say how the run ended: the verdict, each failed step in the order of failing, and what runs now."""
+        duration = format_duration(end.duration_s)
+        yield f"{end.release}, revision {end.revision}: {self._judge(end)} (after {duration})"
+        for failure in self._failures:
+            yield ""
+            yield from self._failure_lines(failure)
+        for step in self._at_work:
+            yield ""
+            yield from self._stopped_lines(step)
+        for step, attempts in self._attempts.items():
+            warnings = [cause for attempt in attempts if attempt.exit_code == 0 for cause in attempt.causes]
+            yield from ("", f"{step} succeeded, but:", *_problem_lines(warnings)) if warnings else ()
+        if skipped := [event.step for event in self._skipped if event.kind != "awaitoldpods"]:
+            yield ""
+            yield f"not started: {', '.join(skipped)}"
+        if end.jobs:
+            yield ""
+            yield from self._job_lines(end.jobs)
+        if end.outcome is not Outcome.SUCCEEDED or self._paused:
+            yield ""
+            yield from self._running_lines(end)
+        yield from (f"{application}: {format_stopping(count)}" for application, count in end.stopping.items())
+        if end.unwritten is not None:
+            yield from _problem_lines((end.unwritten,))
+
+    def _judge(self, end: RunEnded) -> str:
+        if end.outcome is Outcome.ROLLOUT_FAILED:
+            return self._judge_rollout()
+        verdict = self._verdicts[end.outcome]
+        if end.outcome is not Outcome.SUCCEEDED or not self._paused:
+            return verdict
+        if self._paused >= end.runs.keys():
+            return _say_paused(serves=any(revision is not None for revision in end.runs.values()))
+        return f"{verdict}, but for what is paused"
+
+    def _judge_rollout(self) -> str:
+        is_up = bool(self._failed_kinds) and self._failed_kinds <= _FAILED_BESIDE.keys()
+        verdict = _FAILED_BESIDE[min(self._failed_kinds)] if is_up else self._verdicts[Outcome.ROLLOUT_FAILED]
+        if any(skipped.kind == "migrate" for skipped in self._skipped):
+            return f"{verdict}; migrations that come after it did not run"
+        return f"the migrations succeeded, but {verdict}" if self._has_migrated and not is_up else verdict
+
+    def _failure_lines(self, failure: StepFailed) -> Iterator[str]:
+        yield f"failed step: {failure.step}"
+        attempts = self._attempts.get(failure.step, [])
+        first = _find_first_failure(attempts)
+        causes = _telling(first.causes if first and first.causes else failure.causes)
+        yield from _problem_lines(causes)
+        later = _find_later(attempts)
+        for number, found in later.items():
+            yield f"  and in attempt {number}:"
+            yield from _problem_lines(found)
+        yield from _vain_lines(attempts)
+        yield from _attempt_lines(attempts, (*causes, *chain.from_iterable(later.values())))
+        known = {cause for attempt in attempts for cause in attempt.causes}
+        yield from _problem_lines([cause for cause in failure.causes if cause not in causes and cause not in known])
+        if any(cause.code in _TIMEOUTS for cause in failure.causes):
+            yield _MAY_GO_ON
+
+    def _stopped_lines(self, step: str) -> Iterator[str]:
+        """Say what became of a step that the run's end has cut short, or with which the cluster goes on."""
+        attempts = self._attempts.get(step, [])
+        if self._goes_on and self._at_work[step] in _ON_THEIR_OWN:
+            yield f"no longer watched: {step}"
+            yield _GOES_ON
+        elif step in self._may_run:
+            yield f"NOT stopped: {step}"
+            yield from _problem_lines([self._may_run[step]])
+            yield from _attempt_lines(attempts)
+        else:
+            yield f"stopped: {step}"
+            yield from _attempt_lines(attempts)
+            if attempts:
+                yield _MAY_GO_ON
+
+    def _is_on_its_way(self, step: str) -> bool:
+        return self._goes_on and self._at_work[step] == "rollout"
+
+    def _job_lines(self, jobs: Iterable[JobState]) -> Iterator[str]:
+        """Say how the Jobs of the values are; of those that failed and that nobody has waited for also why."""
+        told = {failure.step.partition(" ")[0] for failure in self._failures}
+        for job in jobs:
+            yield format_job(job)
+            if job.problems and str(job.identity) not in told:
+                causes = _telling(job.problems)
+                yield from _problem_lines(causes)
+                yield from _attempt_lines(list(job.record.attempts), causes)
+
+    def _running_lines(self, end: RunEnded) -> Iterator[str]:
+        """Say what runs now; of a rollout that failed in the middle only a look at the pods can tell."""
+        seen = {
+            _name_application(failure.step): cause.message
+            for failure in self._failures
+            for cause in failure.causes
+            if cause.code == _SERVING
+        }
+        on_its_way = {_name_application(step) for step in self._at_work if self._is_on_its_way(step)}
+        for application, revision in end.runs.items():
+            now = "nothing of it runs" if revision is None else f"revision {revision} serves on"
+            if application in self._paused:
+                now = _say_paused(serves=revision is not None)
+            if application in on_its_way:
+                now = f"on its way to revision {end.revision}" + (f" from revision {revision}" if revision else "")
+            yield f"{application}: {seen.get(application, now)}"
+
+
+def _name_application(step: str) -> str:
+    return step.partition("/")[0]
+
+
+def _say_paused(*, serves: bool) -> str:
+    return f"is applied, and paused: {'the old version serves' if serves else 'nothing of it serves yet'}"
+
+
+def _attempt_lines(attempts: list[Attempt], causes: tuple[Problem, ...] = ()) -> Iterator[str]:
+    """Say how each attempt ended, with its reason where the causes don't; and the last words of the first failure."""
+    said = {cause.message for cause in causes}
+    for attempt in attempts:
+        reason = attempt.reason if attempt.reason not in said else None
+        yield f"  {format_attempt(attempt, reason)}"
+    first = _find_first_failure(attempts)
+    for name, lines in (first.sidecar_tails if first else {}).items():
+        yield f"  last lines of sidecar {name}:"
+        yield from (f"    | {line}" for line in fold_tracebacks(lines)[-_TAIL_LINES:])
+    if first and first.log_tail:
+        last = fold_tracebacks(first.log_tail)[-_TAIL_LINES:]
+        if not shows(last, first.excerpt):
+            yield f"  where the log of attempt {first.number} tells it:"
+            yield from (f"    | {line}" for line in fold_tracebacks(first.excerpt))
+        yield f"  last lines of attempt {first.number}:"
+        yield from (f"    | {line}" for line in last)
+
+
+def _find_later(attempts: Sequence[Attempt]) -> dict[int, tuple[Problem, ...]]:
+    """Find what came up only after the first failure, such as what has to be repaired: by the attempt's number."""
+    first = _find_first_failure(attempts)
+    known = {_EXIT_CODE, *(cause.code for cause in (first.causes if first else ()))}
+    later = {}
+    for attempt in attempts:
+        new = tuple(cause for cause in attempt.causes if cause.code not in known)
+        known.update(cause.code for cause in new)
+        if new:
+            later[attempt.number] = new
+    return later
+
+
+def _vain_lines(attempts: Sequence[Attempt]) -> Iterator[str]:
+    """Say that retries were in vain."""
+    if lasting := next(filter(None, map(find_lasting, attempts[:-1])), None):
+        yield f"  retries could not help: {lasting} does not pass by itself ('retry: passing' leaves them out)"
+
+
+def _find_first_failure(attempts: Iterable[Attempt]) -> Attempt | None:
+    """One that was ended from outside has no causes, and is the first failure only where nothing else failed."""
+    failed = [attempt for attempt in attempts if attempt.exit_code != 0]
+    return next((attempt for attempt in failed if attempt.causes), next(iter(failed), None))
+
+
+def _telling(causes: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Leave out the exit code, which the attempt's line says, where anything else is known."""
+    return tuple(cause for cause in causes if cause.code != _EXIT_CODE or cause.hint) or causes
+
+
+def _problem_lines(problems: Iterable[Problem]) -> Iterator[str]:
+    return (f"  {line}" for problem in problems for line in str(problem).splitlines())

@@ -1,0 +1,1 @@
+"""From the tree of the values to the types of the format."""

@@ -1,0 +1,40 @@
+"""Keys that are known, but one level above or below: where they belong. Read only when somebody misplaced one."""
+
+from collections.abc import Callable, Set
+
+from ks_universal.model.format.application import Application
+from ks_universal.model.format.containers import Container
+from ks_universal.model.format.migrations import Migrations, Step
+from ks_universal.model.format.types import Format
+from ks_universal.model.format.workloads import CronJob, Deployment, General, PodSettings
+from ks_universal.values.nodes import Mapping, Node
+
+_CHART = "ks-universal"
+
+ListKeys = Callable[[type[Format]], Set[str]]
+"""Gives the keys that a struct takes."""
+
+
+def find_place(struct: type[Format], key: str, node: Node, keys_of: ListKeys) -> str | None:
+    """Say where a key belongs that a struct does not take; None where nobody knows."""
+    if struct is Application:
+        return _find_section(key, node, keys_of)
+    if struct is General and key in {"containers"} | keys_of(Container):
+        return "containers inherit 'probes' and 'lifecycle' only; the rest each deployment says itself"
+    if issubclass(struct, PodSettings) and key in keys_of(Container):
+        return f"it belongs to a container: containers.NAME.{key}"
+    if struct is Container and key in keys_of(Deployment) | keys_of(CronJob):
+        return "it belongs beside 'containers', not into one of them"
+    if struct is Step and key in keys_of(Migrations):
+        return "it belongs beside 'steps': all of them run together or not"
+    return None
+
+
+def _find_section(key: str, node: Node, keys_of: ListKeys) -> str | None:
+    if key == _CHART:
+        return "that is how a parent chart names it: what stands below it belongs to the top level"
+    if key in keys_of(Deployment):
+        return f"it belongs to a deployment: deployments.NAME.{key}"
+    if isinstance(node, Mapping) and "containers" in node.entries:
+        return "with 'containers' it belongs below 'deployments', 'jobs' or 'cronJobs'"
+    return None

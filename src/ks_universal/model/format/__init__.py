@@ -1,0 +1,1 @@
+"""The input format as types."""

@@ -1,0 +1,154 @@
+"""`deployments.NAME.migrations`: section 9 of the reference, the guide, and section 4 of the design."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+
+from ks_universal.json_types import Json
+from ks_universal.model.format.containers import Container, EnvFrom, EnvVar
+from ks_universal.model.format.types import Format, Kubernetes, Labels
+
+DEFAULT_BACKOFF_LIMIT = 1
+_ADDED = ("env_from", "volumes", "volume_mounts")
+_MERGED = ("labels", "annotations")
+
+
+class Phase(StrEnum):
+    """When a migration runs: before the new version, or after it is ready and the last old pod is gone."""
+
+    PRE = "pre"
+    POST = "post"
+
+
+class When(StrEnum):
+    """What makes migrations that have succeeded run again: any change of what they run with, another image, nothing."""
+
+    CHANGED = "changed"
+    IMAGE = "image"
+    ALWAYS = "always"
+
+
+class Retry(StrEnum):
+    """Which failures are tried again: all, or only those that may pass without anybody's doing."""
+
+    ALL = "all"
+    PASSING = "passing"
+
+
+class UndoStep(Format, frozen=True, kw_only=True):
+    """One step of a `rollback` that is written as steps."""
+
+    name: str
+    args: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+
+
+class Rollback(Format, frozen=True, kw_only=True):
+    """What undoes a migration: `args` (and `command`), or several `steps`."""
+
+    args: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+    steps: tuple[UndoStep, ...] = ()
+
+
+class MigrationSettings(Format, frozen=True, kw_only=True):
+    """What may be said of a migration as a whole and again, stronger, of each step. None: not said at this place."""
+
+    args: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+    image: str | None = None
+    image_tag: str | None = None
+    container: str | None = None
+    sidecars: tuple[str, ...] | None = None
+    backoff_limit: int | None = None
+    retry: Retry | None = None
+    timeout: str | None = None
+    """A duration: `300` (seconds), `90s`, `10m`, `1h30m`."""
+    active_deadline_seconds: int | None = None
+    parallelism: int | None = None
+    completions: int | None = None
+    env: tuple[EnvVar, ...] = ()
+    env_from: tuple[EnvFrom, ...] = ()
+    init_containers: tuple[Container, ...] | None = None
+    resources: Annotated[Json, Kubernetes("ResourceRequirements")] | None = None
+    security_context: Annotated[Json, Kubernetes("AnySecurityContext")] | None = None
+    """The container's; a key that only a PodSecurityContext knows (`fsGroup`) goes to the pod."""
+    lifecycle: Annotated[Json, Kubernetes("Lifecycle")] | None = None
+    """The migration's own: a `preStop` runs before it is stopped, and can end its database session."""
+    service_account: str | None = None
+    volumes: tuple[Annotated[Json, Kubernetes("Volume")], ...] = ()
+    volume_mounts: tuple[Annotated[Json, Kubernetes("VolumeMount")], ...] = ()
+    depends_on: tuple[str, ...] | None = None
+    phase: Phase | None = None
+    rollback: Rollback | None = None
+    fatal_exit_codes: tuple[int, ...] | None = None
+    labels: Labels = {}
+    annotations: Labels = {}
+    network_policy: Annotated[Json, Kubernetes("NetworkPolicySpec")] | None = None
+    """The spec of a NetworkPolicy for the migration's pods; its `podSelector` is filled in."""
+
+
+class Step(MigrationSettings, frozen=True, kw_only=True):
+    """One step; out of `effective_steps` with everything inherited. `name` None: the single unnamed step."""
+
+    name: str | None = None
+
+
+class Migrations(MigrationSettings, frozen=True, kw_only=True):
+    """The migrations of a deployment: on when `enabled`; without `steps` one unnamed step."""
+
+    enabled: bool = False
+    when: When = When.CHANGED
+    steps: tuple[Step, ...] = ()
+
+
+_INHERITED = tuple(name for name in MigrationSettings.__struct_fields__ if name != "rollback")
+
+
+def effective_steps(migrations: Migrations) -> tuple[Step, ...]:
+    """Give the steps in run order with all that they inherit from the migrations; () when they are off.
+
+    A step's word wins: `env` by name; `labels` and `annotations` by key; `env_from`, `volumes` and `volume_mounts` add
+    up; anything else is taken whole. A `rollback` of the migrations undoes them as a whole: it goes to the first step,
+    which is undone last.
+    """
+    if not migrations.enabled:
+        return ()
+    general = _settings(migrations)
+    if not migrations.steps:
+        return (Step(rollback=migrations.rollback, **general),)
+    steps = [_inherit(general, step) for step in migrations.steps]
+    if steps[0].rollback is None:
+        steps[0] = msgspec.structs.replace(steps[0], rollback=migrations.rollback)
+    return tuple(steps)
+
+
+def _settings(migrations: Migrations) -> dict[str, Any]:
+    settings = {name: getattr(migrations, name) for name in _INHERITED}
+    if settings["backoff_limit"] is None:
+        settings["backoff_limit"] = DEFAULT_BACKOFF_LIMIT
+    return settings
+
+
+def _inherit(general: dict[str, Any], step: Step) -> Step:
+    own = {name: value for name in general if (value := getattr(step, name)) is not None}
+    merged = {**general, **own}
+    if step.image is not None:
+        # A tag belongs to the image beside it.
+        merged["image_tag"] = step.image_tag
+    for name in _ADDED:
+        merged[name] = general[name] + own[name]
+    for name in _MERGED:
+        merged[name] = general[name] | own[name]
+    merged["env"] = merge_env(general["env"], step.env)
+    return Step(name=step.name, rollback=step.rollback, **merged)
+
+
+def merge_env(general: tuple[EnvVar, ...], own: tuple[EnvVar, ...]) -> tuple[EnvVar, ...]:
+    """Lay variables on others: one of the same name takes its place, new ones follow."""
+    if not own:
+        return general
+    merged = {variable.name: variable for variable in general}
+    merged.update((variable.name, variable) for variable in own)
+    return tuple(merged.values())

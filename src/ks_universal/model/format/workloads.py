@@ -1,0 +1,204 @@
+"""Deployments, what they inherit, and what belongs to one: sections 4, 6 and 17 to 21 of the reference."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from ks_universal.json_types import Json
+from ks_universal.model.format.containers import Container, Probes
+from ks_universal.model.format.ingresses import Ingress
+from ks_universal.model.format.migrations import Migrations, Step
+from ks_universal.model.format.routes import Route
+from ks_universal.model.format.types import AlsoBool, Format, Inline, Kubernetes, Labels
+
+
+class Autoscaler(Format, frozen=True, kw_only=True):
+    """`deployments.NAME.hpa`, or `hpas.NAME`, which scales the deployment of its own name or its `scaleTargetRef`."""
+
+    namespace: str | None = None
+    labels: Labels = {}
+    annotations: Labels = {}
+    kubernetes: Annotated[Json, Inline("HorizontalPodAutoscalerSpec")] = {}
+
+
+LIMITS = ("minAvailable", "maxUnavailable")
+DEFAULT_LIMIT = {"maxUnavailable": 1}
+
+
+class DisruptionBudget(Format, frozen=True, kw_only=True):
+    """`pdbConfig` of an auto-created budget, or `pdb`, the manual form."""
+
+    labels: Labels = {}
+    annotations: Labels = {}
+    kubernetes: Annotated[Json, Inline("PodDisruptionBudgetSpec")] = {}
+
+
+DEFAULT_ISSUER = "letsencrypt"
+
+
+class Certificate(Format, frozen=True, kw_only=True):
+    """`certificate` of a deployment or authenticator; without `domains` the certificate is for the hosts served."""
+
+    cluster_issuer: str | None = None
+    issuer: str | None = None
+    domains: tuple[str, ...] = ()
+    secret_name: str | None = None
+    labels: Labels = {}
+    annotations: Labels = {}
+    kubernetes: Annotated[Json, Inline("CertificateSpec")] = {}
+
+
+def secret_name(name: str, certificate: Certificate) -> str:
+    """Give the name of the Secret that holds the certificate of an object."""
+    return certificate.secret_name or f"{name}-tls"
+
+
+class Monitor(Format, frozen=True, kw_only=True):
+    """`deployments.NAME.serviceMonitor`. What is said beside `endpoints` holds for each of them that says nothing."""
+
+    endpoints: tuple[Annotated[Json, Kubernetes("ServiceMonitorSpec.endpoints")], ...] = ()
+    labels: Labels = {}
+    annotations: Labels = {}
+    endpoint: Annotated[Json, Inline("ServiceMonitorSpec.endpoints")] = {}
+    kubernetes: Annotated[Json, Inline("ServiceMonitorSpec")] = {}
+
+
+class MonitorsGeneral(Format, frozen=True, kw_only=True):
+    """`generic.serviceMonitorGeneral`."""
+
+    interval: str | None = None
+    scrape_timeout: str | None = None
+    labels: Labels = {}
+    annotations: Labels = {}
+
+
+class ServiceAccountSettings(Format, frozen=True, kw_only=True):
+    """`serviceAccount` (manual) or `serviceAccountConfig` (auto-created)."""
+
+    create: bool = True
+    name: str | None = None
+    labels: Labels = {}
+    annotations: Labels = {}
+    image_pull_secrets: tuple[Annotated[Json, Kubernetes("LocalObjectReference")], ...] | None = None
+    automount_service_account_token: bool | None = None
+
+
+class ServiceSettings(Format, frozen=True, kw_only=True):
+    """`serviceConfig`: what the auto-created Service says beyond its ports."""
+
+    labels: Labels = {}
+    annotations: Labels = {}
+    kubernetes: Annotated[Json, Inline("ServiceSpec")] = {}
+
+
+class PodSettings(Format, frozen=True, kw_only=True):
+    """What everything that runs pods may say: deployments, jobs and cron jobs."""
+
+    labels: Labels = {}
+    annotations: Labels = {}
+    pod_annotations: Labels = {}
+    security_context: Annotated[Json, Kubernetes("PodSecurityContext")] | None = None
+    priority_class_name: str | None = None
+    node_selector: dict[str, str] = {}
+    affinity: Annotated[Json, Kubernetes("Affinity")] | None = None
+    tolerations: tuple[Annotated[Json, Kubernetes("Toleration")], ...] | None = None
+    volumes: tuple[Annotated[Json, Kubernetes("Volume")], ...] = ()
+    init_containers: tuple[Container, ...] = ()
+    service_account_name: str | None = None
+    service_account: ServiceAccountSettings | None = None
+    auto_create_service_account: bool = False
+    service_account_config: ServiceAccountSettings = ServiceAccountSettings()
+    namespace: str | None = None
+    pod_spec: Annotated[Json, Inline("PodSpec")] = {}
+
+
+class Restart(StrEnum):
+    """Which changed configuration restarts pods: what they would not see change, all that they read, none."""
+
+    NEEDED = "needed"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Workload(PodSettings, frozen=True, kw_only=True):
+    """What `deploymentsGeneral` and each deployment may say; an entry has the general settings merged in already."""
+
+    wait_for_migrations: bool | tuple[str, ...] | None = None
+    """Of the whole release (True), of its own alone (False), or of these deployments, too; see `precedence.Waits`."""
+    replicas: int | None = None
+    strategy: Annotated[Json, Kubernetes("DeploymentStrategy")] | None = None
+    auto_create_service: bool = False
+    service_type: str = "ClusterIP"
+    service_config: ServiceSettings = ServiceSettings()
+    auto_create_ingress: bool = False
+    ingress: Ingress | None = None
+    auto_create_http_route: bool = False
+    http_route: Route | None = None
+    auto_create_certificate: bool = False
+    certificate: Certificate = Certificate()
+    auto_create_service_monitor: bool = False
+    service_monitor: Monitor | None = None
+    auto_create_pdb: bool = False
+    pdb_config: DisruptionBudget | None = None
+    pdb: DisruptionBudget | None = None
+    hpa: Autoscaler | None = None
+    auto_create_soft_anti_affinity: bool = False
+    restart_on_config_change: Annotated[Restart, AlsoBool(true="needed", false="never")] = Restart.NEEDED
+    deployment_spec: Annotated[Json, Inline("DeploymentSpec")] = {}
+
+
+class Deployment(Workload, frozen=True, kw_only=True):
+    """One application: a Deployment and what belongs to it. `containers` have their inherited probes already."""
+
+    containers: dict[str, Container]
+    migrations: Migrations = Migrations()
+    depends_on: tuple[str, ...] = ()
+    """The deployments that must be ready before its rollout begins."""
+
+
+class JobWhen(StrEnum):
+    """In which deploys a Job runs: in the first that has it, or also in those in which what it runs has changed."""
+
+    INSTALL = "install"
+    CHANGED = "changed"
+
+
+class JobSettings(PodSettings, frozen=True, kw_only=True):
+    """What jobs and cron jobs may say; their containers inherit no probes and no lifecycle."""
+
+    containers: dict[str, Container]
+    restart_policy: str = "Never"
+    job_spec: Annotated[Json, Inline("JobSpec")] = {}
+
+
+class Job(JobSettings, frozen=True, kw_only=True):
+    """A Job of the release; one that failed runs again in the next deploy."""
+
+    wait: bool = False
+    when: JobWhen = JobWhen.CHANGED
+
+
+class CronJob(JobSettings, frozen=True, kw_only=True):
+    """A Job by the clock. `suspend` holds the schedule, not a Job; `timezone` is the chart's spelling of `timeZone`."""
+
+    schedule: str
+    suspend: bool | None = None
+    timezone: str | None = None
+    cron_job_spec: Annotated[Json, Inline("CronJobSpec")] = {}
+
+
+class General(Workload, frozen=True, kw_only=True):
+    """`deploymentsGeneral`, only for its keys: `inherit.py` merges it into the entries before they are typed."""
+
+    parallelism: int | None = None
+    completions: int | None = None
+    probes: Probes = Probes()
+    lifecycle: Annotated[Json, Kubernetes("Lifecycle")] | None = None
+
+
+def find_container(deployment: Deployment, step: Step) -> tuple[str, Container] | None:
+    """Find the container: the one that the step names, else `main`, else the only one; None if that is none."""
+    containers = deployment.containers
+    name = step.container
+    if name is None:
+        name = "main" if "main" in containers else next(iter(containers), "") if len(containers) == 1 else ""
+    return (name, containers[name]) if name in containers else None

@@ -1,0 +1,1 @@
+"""What Kubernetes says about fields, names and choices."""

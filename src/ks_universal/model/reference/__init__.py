@@ -1,0 +1,1 @@
+"""The format for readers: its JSON Schema, and `explain`."""

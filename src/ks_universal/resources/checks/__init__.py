@@ -1,0 +1,1 @@
+"""What is found by looking at finished objects."""

@@ -1,0 +1,101 @@
+"""Where the API server keeps each kind: a table of the usual ones, discovery for the rest."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ks_universal.json_types import Json
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """A kind of object and its place in the API."""
+
+    api_version: str
+    kind: str
+    plural: str
+    namespaced: bool = True
+
+    def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
+        """The address of the kind's collection in a namespace, of one object, or of its subresource."""
+        parts = ["apis" if "/" in self.api_version else "api", self.api_version]
+        if self.namespaced:
+            parts += ["namespaces", namespace]
+        parts += [self.plural, name, subresource]
+        return "/" + "/".join(part for part in parts if part)
+
+
+POD = Kind("v1", "Pod", "pods")
+SECRET = Kind("v1", "Secret", "secrets")
+CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
+EVENT = Kind("v1", "Event", "events")
+NAMESPACE = Kind("v1", "Namespace", "namespaces", namespaced=False)
+JOB = Kind("batch/v1", "Job", "jobs")
+DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
+REPLICA_SET = Kind("apps/v1", "ReplicaSet", "replicasets")
+SERVICE_ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
+LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
+
+AUTOSCALERS = (
+    Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects"),
+)
+"""The kinds that scale what their `scaleTargetRef` names; the second is KEDA's."""
+
+_USUAL = (
+    POD,
+    SECRET,
+    CONFIG_MAP,
+    EVENT,
+    NAMESPACE,
+    JOB,
+    DEPLOYMENT,
+    REPLICA_SET,
+    LEASE,
+    Kind("v1", "Service", "services"),
+    SERVICE_ACCOUNT,
+    Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
+    Kind("batch/v1", "CronJob", "cronjobs"),
+    Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+    Kind("networking.k8s.io/v1", "Ingress", "ingresses"),
+    AUTOSCALERS[0],
+    Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+)
+
+_OF_RELEASES = frozenset(("cert-manager.io", "monitoring.coreos.com", "gateway.networking.k8s.io", "deckhouse.io"))
+"""The groups of other projects whose kinds releases have. Others have a Certificate, too: AWS, Knative, Gardener."""
+
+
+class Kinds:
+    """The kinds known so far, by name; of a name in several groups, it is the kind that a release can have."""
+
+    def __init__(self) -> None:
+        self._by_name = {kind.kind: kind for kind in _USUAL}
+
+    def get(self, kind: str, api_version: str | None = None) -> Kind | None:
+        """Find a kind; None where discovery has not been asked or does not know it."""
+        found = self._by_name.get(kind)
+        if found is not None and api_version not in (None, found.api_version):
+            return self._by_name.get(f"{api_version} {kind}")
+        return found
+
+    def add(self, kinds: Iterable[Kind]) -> None:
+        """Take up what discovery found: kinds that a release can have first, each group's preferred version first."""
+        for kind in sorted(kinds, key=lambda kind: kind.api_version.partition("/")[0] not in _OF_RELEASES):
+            self._by_name.setdefault(kind.kind, kind)
+            self._by_name.setdefault(f"{kind.api_version} {kind.kind}", kind)
+
+
+def read_discovery(document: Json) -> list[Kind]:
+    """Read an aggregated discovery document (`APIGroupDiscoveryList`) in its order: preferred versions first."""
+    return [
+        Kind(
+            api_version="/".join(filter(None, (group["metadata"].get("name"), version["version"]))),
+            kind=resource["responseKind"]["kind"],
+            plural=resource["resource"],
+            namespaced=resource["scope"] == "Namespaced",
+        )
+        for group in document.get("items", [])
+        for version in group.get("versions", [])
+        for resource in version.get("resources", [])
+        if "kind" in resource.get("responseKind", {})
+    ]

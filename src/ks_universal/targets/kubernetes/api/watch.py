@@ -1,0 +1,101 @@
+"""Live copies of the objects of a kind: listed once, then kept up by one watch, whatever happens to its connection."""
+
+import asyncio
+from collections.abc import Callable
+
+import httpx2
+import msgspec
+
+from ks_universal.json_types import Json
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.errors import Refusal, refuse
+from ks_universal.targets.kubernetes.api.kinds import Kind
+
+_SILENCE_S = 100.0
+"""The server sends a bookmark about once a minute; a connection that brings none is dead."""
+_PAUSE_S = 0.3
+
+
+class _Change(msgspec.Struct, frozen=True):
+    """A line of a watch."""
+
+    type: str
+    object: Json
+
+
+class Mirror:
+    """The objects of a kind in a namespace, by name; `notify` is called with each that came, changed or went."""
+
+    def __init__(
+        self, client: Client, kind: Kind, notify: Callable[[Json], None], *, labels: str | None, fields: str | None
+    ) -> None:
+        self.objects: dict[str, Json] = {}
+        self._client = client
+        self._kind = kind
+        self._notify = notify
+        self._selectors = {"labelSelector": labels, "fieldSelector": fields}
+        self._version = ""
+
+    async def fill(self) -> None:
+        """List the objects and tell of what differs from the copies so far."""
+        labels, fields = self._selectors.values()
+        listing = await self._client.list(self._kind, labels=labels, fields=fields)
+        gone = self.objects
+        self.objects = {}
+        for item in listing.items:
+            name = item["metadata"]["name"]
+            before = gone.pop(name, None)
+            self.objects[name] = item
+            if before is None or before["metadata"]["resourceVersion"] != item["metadata"]["resourceVersion"]:
+                self._notify(item)
+        for item in gone.values():
+            self._notify(item)
+        self._version = listing.resource_version
+
+    async def run(self) -> None:
+        """Follow the changes for good; to be cancelled. `fill` must have been called before."""
+        while True:
+            try:
+                await self._follow()
+            except Refusal as refusal:
+                if refusal.code == 410:
+                    await self.fill()
+                elif refusal.code in {401, 403}:
+                    raise
+                else:
+                    await asyncio.sleep(_PAUSE_S)
+            except httpx2.TransportError:
+                await asyncio.sleep(_PAUSE_S)
+            except msgspec.DecodeError:  # a proxy has cut the stream in the middle of a line
+                await asyncio.sleep(_PAUSE_S)
+                await self.fill()  # where it cuts at the same line again and again, this brings what is in it
+
+    async def _follow(self) -> None:
+        parameters = {
+            **self._selectors,
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version,
+        }
+        path = self._kind.path(self._client.namespace)
+        async with self._client.stream(path, parameters, silence_s=_SILENCE_S) as lines:
+            async for line in lines:
+                self._take(msgspec.json.decode(line, type=_Change))
+
+    def _take(self, change: _Change) -> None:
+        item = change.object
+        if change.type == "ERROR":
+            raise _refusal(item)
+        self._version = item["metadata"]["resourceVersion"]
+        if change.type == "BOOKMARK":
+            return
+        if change.type == "DELETED":
+            self.objects.pop(item["metadata"]["name"], None)
+        else:
+            self.objects[item["metadata"]["name"]] = item
+        self._notify(item)
+
+
+def _refusal(status: Json) -> Refusal:
+    """The Refusal for an ERROR event, whose object is a Status (code 410: the version to resume at is too old)."""
+    return refuse(int(status.get("code") or 500), msgspec.json.encode(status), "watch")

@@ -1,0 +1,1 @@
+"""A migration's Job: its objects, its attempts, their logs and their end."""

@@ -1,0 +1,1 @@
+"""Whose an object or a field is; applied, taken over, removed."""

@@ -1,0 +1,86 @@
+"""Takes a release over from another program: the pods that run stay, and the fields get one owner. Pure but for `own`.
+
+The chart's pods carry labels of Helm's where ours carry this program's, and lack the digest of their configuration. To
+apply ours would restart every pod for the sake of its labels; so those stay until something else of the pods changes.
+"""
+
+from collections.abc import Iterable
+
+from ks_universal.diagnostics import Problem, Severity
+from ks_universal.json_types import Json
+from ks_universal.resources.metadata import CONFIG_DIGEST, VERSION
+from ks_universal.targets.kubernetes.api.client import FIELD_MANAGER, Client
+from ks_universal.targets.kubernetes.api.kinds import Kind
+from ks_universal.targets.kubernetes.objects.field_owners import Managers, correct_owners
+from ks_universal.targets.kubernetes.objects.ownership import MANAGED_BY, Owner, annotate, belongs_to, contains, digest
+
+ADOPTED = "ks-universal.io/adopted"
+"""The annotation with the digest of the pods that would have been applied; as long as it is so, the old ones stay."""
+
+_HELM_RELEASE = "meta.helm.sh/release-name"
+"""The annotation that Helm writes on the objects of a release."""
+
+_NAMES = {"labels": frozenset((MANAGED_BY, VERSION)), "annotations": frozenset((CONFIG_DIGEST,))}
+"""What pods carry for the sake of the program that made them."""
+
+
+def adopt(live: Json | None, body: Json, owner: Owner) -> Json:
+    """Return a Deployment as it is to be applied: with the pods that are there where those are what is wanted."""
+    if live is None or body["kind"] != "Deployment":
+        return body
+    wanted, there = body["spec"]["template"], live["spec"]["template"]
+    annotations = live["metadata"].get("annotations") or {}
+    pods = digest(wanted)
+    if annotations.get(ADOPTED) != pods and (belongs_to(live, owner) or not contains(there, _without_names(wanted))):
+        return body
+    spec = {**body["spec"], "template": _with_names(wanted, there)}
+    return annotate({**body, "spec": spec}, {ADOPTED: pods})
+
+
+def warn_of_helm(live: Iterable[Json], owner: Owner) -> tuple[Problem, ...]:
+    """Warn of Helm's releases that list what is to be taken over.
+
+    Helm 4 leaves out of an uninstall what carries another program's label; Helm 3 deletes all that it lists.
+    """
+    theirs = (body["metadata"].get("annotations") or {} for body in live if not belongs_to(body, owner))
+    names = dict.fromkeys(annotations[_HELM_RELEASE] for annotations in theirs if _HELM_RELEASE in annotations)
+    return tuple(
+        Problem(
+            "kubernetes/helm-release",
+            f"Helm still lists what is taken over in its release {name}: Helm 3 would delete it with 'helm uninstall'",
+            hint=f"when this has succeeded, have Helm forget it: kubectl delete secret -l owner=helm,name={name}",
+            severity=Severity.WARNING,
+        )
+        for name in names
+    )
+
+
+async def own(client: Client, kind: Kind, applied: Json) -> Json:
+    """Make this program the only one that manages what it has taken over, so that its next change is no conflict.
+
+    What controllers write (status, scale) stays theirs.
+    """
+    return await correct_owners(client, kind, applied, _list_ours)
+
+
+def _list_ours(live: Json) -> Managers:
+    managers = live["metadata"].get("managedFields") or []
+    return [entry for entry in managers if entry["manager"] == FIELD_MANAGER or "subresource" in entry]
+
+
+def _without_names(template: Json) -> Json:
+    return _rename(template, {})
+
+
+def _with_names(template: Json, there: Json) -> Json:
+    return _rename(template, there.get("metadata") or {})
+
+
+def _rename(template: Json, names: Json) -> Json:
+    """Copy a pod template with the names that another's metadata has, and none of its own."""
+    metadata = dict(template.get("metadata") or {})
+    for field, keys in _NAMES.items():
+        own = {key: text for key, text in (metadata.get(field) or {}).items() if key not in keys}
+        others = {key: text for key, text in (names.get(field) or {}).items() if key in keys}
+        metadata[field] = {**own, **others}
+    return {**template, "metadata": {field: value for field, value in metadata.items() if value != {}}}

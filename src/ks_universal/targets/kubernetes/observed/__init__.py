@@ -1,0 +1,1 @@
+"""What runs now, and why it may not work."""

@@ -1,0 +1,1 @@
+"""A Deployment on its way to its next version."""

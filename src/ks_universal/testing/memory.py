@@ -1,0 +1,446 @@
+"""A target that lives in memory: for tests, and for a run that touches nothing.
+
+A `World` is what a cluster is to other targets: it outlives the target, and a second one goes on in it. Scripts say
+what migrations and rollouts do in it; a `KillSwitch` ends a target at any moment as `kill -9` would.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import msgspec
+
+from ks_universal.diagnosis import Diagnosis
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Emit,
+    LockAwaited,
+    LogWritten,
+    ObjectChanged,
+    Waited,
+)
+from ks_universal.engine.retries import find_retry_delay_s, gather_causes
+from ks_universal.engine.target import NO_IDS
+from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed, RolloutPaused
+from ks_universal.json_types import Json
+from ks_universal.plan.changes import ObjectChange, compare_plan
+from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State
+from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
+from ks_universal.resources.keeping import find_keeper
+from ks_universal.resources.objects import Identity, Rendered, identity
+
+Pause = Callable[[], Awaitable[object]]
+
+
+class Killed(BaseException):
+    """The process was killed: no code of it runs on, whatever it catches."""
+
+
+class KillSwitch:
+    """Kills at the moment number `at` (from 1); None: never. `moments` counts those that have passed."""
+
+    def __init__(self, at: int | None = None) -> None:
+        self._at = at
+        self.moments = 0
+
+    @property
+    def dead(self) -> bool:
+        """Tell whether the moment has come."""
+        return self._at is not None and self.moments >= self._at
+
+    def kill(self) -> None:
+        """Kill now."""
+        self._at = self.moments
+
+    def pass_moment(self) -> None:
+        """Let one moment pass. Raises Killed, from the chosen one on."""
+        if not self.dead:
+            self.moments += 1
+        if self.dead:
+            raise Killed
+
+
+class Try(msgspec.Struct, frozen=True, kw_only=True):
+    """What one attempt does: says lines, waits for something, ends."""
+
+    lines: tuple[str, ...] = ()
+    exit_code: int = 0
+    pause: Pause | None = None
+    image_ids: dict[str, str] = {}
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Something that happened in the world: `what` (`applied`, `deleted`, `attempt-started` …) to what."""
+
+    what: str
+    subject: str
+
+
+class Job(msgspec.Struct, kw_only=True):
+    """A migration's Job: its ended attempts, and whether one runs. `settled`: its outcome is in the record."""
+
+    step: str
+    digest: str
+    started_s: float
+    attempts: list[Attempt] = []
+    running: bool = False
+    settled: bool = False
+
+
+class OneOffRun(msgspec.Struct, kw_only=True):
+    """A Job of the values: its ended attempts, and how it ended (None: it has not)."""
+
+    attempts: list[Attempt] = []
+    outcome: Outcome | None = None
+
+
+class World:
+    """What is there, what happened, and what is going to happen.
+
+    `scripts`: the id of a step that migrates or runs a Job to its attempts, the last one for all that follow. A Job
+    that nobody waits for has ended at once, unless its first attempt has a pause. `rollouts`: a rollout's id to what it
+    waits for; `broken`: to why it fails; `image_ids`: to the ids it was told. `old_pods`: an application to the end of
+    its old pod, where there is one. `problems` is what `check` finds.
+    """
+
+    def __init__(self) -> None:
+        self.objects: dict[Identity, Json] = {}
+        self.revisions: dict[int, Revision] = {}
+        self.jobs: dict[str, Job] = {}
+        self.one_offs: dict[Identity, OneOffRun] = {}
+        self.history: list[Change] = []
+        self.most_at_once: Counter[str] = Counter()
+        self.scripts: dict[str, tuple[Try, ...]] = {}
+        self.rollouts: dict[str, Pause] = {}
+        self.broken: dict[str, Problem] = {}
+        self.old_pods: dict[str, Pause] = {}
+        self.image_ids: dict[str, dict[str, str]] = {}
+        self.problems: tuple[Problem, ...] = ()
+        self.holder: MemoryTarget | None = None
+        self.waiting: list[asyncio.Future[None]] = []
+
+    def note(self, what: str, subject: str) -> None:
+        """Put a change into the history."""
+        self.history.append(Change(what, subject))
+
+    def count(self, what: str) -> Counter[str]:
+        """Count the changes of one kind by their subjects."""
+        return Counter(change.subject for change in self.history if change.what == what)
+
+    def begin_attempt(self, job: Job) -> None:
+        """Start a pod of a Job."""
+        job.running = True
+        running = sum(other.running for other in self.jobs.values() if other.step == job.step)
+        self.most_at_once[job.step] = max(running, self.most_at_once[job.step])
+        self.note("attempt-started", job.step)
+
+    def end_attempt(self, job: Job, attempt: Attempt) -> None:
+        """End a Job's pod by itself."""
+        job.running = False
+        job.attempts.append(attempt)
+        self.note("attempt-ended", job.step)
+
+    def stop(self, name: str) -> None:
+        """Remove a Job, and its pod if one runs."""
+        job = self.jobs.pop(name, None)
+        if job is not None and job.running:
+            self.note("attempt-stopped", job.step)
+
+    def find_try(self, step: str, number: int) -> Try:
+        """Find what an attempt of a step does; where no script says it, it succeeds."""
+        script = self.scripts.get(step, (Try(),))
+        return script[min(number, len(script)) - 1]
+
+
+class MemoryTarget:
+    """One process's hold on a world. Implements `engine.target.Target`."""
+
+    def __init__(
+        self, world: World, *, name: str = "memory", switch: KillSwitch | None = None, retry_delay_s: float = 0.0
+    ) -> None:
+        """`name` is what others are told who wait for the lock."""
+        self.changes: tuple[ObjectChange, ...] = ()
+        self._world = world
+        self._name = name
+        self._switch = switch or KillSwitch()
+        self._retry_delay_s = retry_delay_s
+
+    @asynccontextmanager
+    async def lock(self, emit: Emit, *, wait: bool) -> AsyncIterator[None]:
+        """Hold the release; a holder that was killed holds nothing any more."""
+        self._switch.pass_moment()
+        await self._acquire(emit, wait=wait)
+        try:
+            yield
+        finally:
+            if not self._switch.dead:
+                self._release()
+
+    async def read(self, rendered: Rendered) -> State:  # noqa: ARG002 - a world has one release
+        """Read all there is."""
+        self._switch.pass_moment()
+        revisions = tuple(revision for _, revision in sorted(self._world.revisions.items()))
+        return State(revisions=revisions, objects={s: self._show(s, body) for s, body in self._world.objects.items()})
+
+    async def check(self, plan: Plan) -> tuple[Problem, ...]:
+        """Find what the world was told to find."""
+        self._switch.pass_moment()
+        self.changes = compare_plan(plan, self._world.objects)
+        return self._world.problems
+
+    async def apply(self, step: Apply, emit: Emit) -> None:
+        """Make the object exist as given."""
+        self._switch.pass_moment()
+        await asyncio.sleep(0)
+        subject = identity(step.body)
+        changes = self._put(step, emit)
+        if isinstance(step, RunJob) and (changes or step.again):
+            self._world.one_offs[subject] = OneOffRun()
+            if not step.awaits_end and self._world.find_try(step.id, 1).pause is None:
+                await self._run_one_off(step, lambda _: None)
+        self._switch.pass_moment()
+
+    async def await_job(self, step: RunJob, record: JobRecord, emit: Emit) -> JobState:
+        """Run the script of the step, as far as it has not run yet; see Target."""
+        self._switch.pass_moment()
+        await self._run_one_off(step, emit)
+        self._switch.pass_moment()
+        (state,) = await self.read_jobs({identity(step.body): record})
+        return state
+
+    async def read_jobs(self, jobs: Mapping[Identity, JobRecord]) -> tuple[JobState, ...]:
+        """Read what has become of Jobs of the values."""
+        return tuple(self._read_job(subject, record) for subject, record in jobs.items())
+
+    async def delete(self, step: Delete, emit: Emit) -> None:
+        """Remove the object, if it is there."""
+        self._switch.pass_moment()
+        live = self._world.objects.get(step.identity)
+        if live is not None and find_keeper(live) and not step.is_stop:
+            emit(ObjectChanged(step=step.id, identity=step.identity, change="kept"))
+        else:
+            self._remove(step, emit)
+        self._switch.pass_moment()
+
+    async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
+        """Run the script of the step; see Target."""
+        self._switch.pass_moment()
+        name = step.migration.body["metadata"]["name"]
+        job = self._open_job(step, name)
+        self._switch.pass_moment()
+        try:
+            return await self._follow(step, job, emit)
+        except asyncio.CancelledError:
+            if not self._switch.dead:
+                self._world.stop(name)
+            raise
+
+    async def roll_out(self, step: RollOut, emit: Emit, image_ids: Mapping[str, str] = NO_IDS) -> None:
+        """Apply the Deployment, wait for what the world says, and fail if it is broken, or paused."""
+        self._switch.pass_moment()
+        self._world.image_ids[step.id] = dict(image_ids)
+        self._put(step, emit)
+        if step.body["spec"].get("paused"):
+            raise RolloutPaused(step.id)
+        await _wait(self._world.rollouts.get(step.id))
+        self._switch.pass_moment()
+        if step.id in self._world.broken:
+            raise RolloutFailed(step.id, (self._world.broken[step.id],))
+        self._world.note("rolled-out", step.id)
+
+    async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:
+        """Wait for the old pods that the world has of the application."""
+        self._switch.pass_moment()
+        old = self._world.old_pods.get(step.application or "")
+        if old is not None:
+            emit(Waited(step=step.id, waits_for="1 old pod to end"))
+            await old()
+            self._world.old_pods.pop(step.application or "", None)
+        self._switch.pass_moment()
+        self._world.note("old-pods-gone", step.application or "")
+
+    def count_old_pods(self, step: RollOut) -> int:
+        """Count the old pods that the world has of the application."""
+        return int((step.application or "") in self._world.old_pods)
+
+    async def save(self, revision: Revision) -> None:
+        """Keep the record, and settle the Jobs whose outcome is in it."""
+        self._switch.pass_moment()
+        self._world.revisions[revision.number] = revision
+        self._world.note("saved", str(revision.number))
+        ended = {(s.id, s.digest) for s in revision.steps if s.has_ended}
+        for job in self._world.jobs.values():
+            job.settled = job.settled or (job.step, job.digest) in ended
+        self._switch.pass_moment()
+
+    async def close(self) -> None:
+        """Nothing is open; the world stays."""
+
+    async def _acquire(self, emit: Emit, *, wait: bool) -> None:
+        world, told = self._world, False
+        while world.holder is not None and not world.holder._switch.dead:
+            if not wait:
+                raise LockedError("memory", world.holder._name)
+            if not told:
+                emit(LockAwaited(release="memory", holder=world.holder._name))
+            told = True
+            freed = asyncio.get_running_loop().create_future()
+            world.waiting.append(freed)
+            await freed
+        world.holder = self
+
+    def _release(self) -> None:
+        self._world.holder = None
+        for freed in self._world.waiting:
+            if not freed.done():
+                freed.set_result(None)
+        self._world.waiting.clear()
+
+    def _show(self, subject: Identity, body: Json) -> Json:
+        """Give an object as a cluster would: with how it ended, if it is a Job of the values."""
+        run = self._world.one_offs.get(subject)
+        if run is None or run.outcome is None:
+            return body
+        kind = "Complete" if run.outcome is Outcome.SUCCEEDED else "Failed"
+        ended = {"type": kind, "status": "True", "lastTransitionTime": datetime.now(UTC).isoformat()}
+        return {**body, "status": {"conditions": [ended]}}
+
+    def _read_job(self, subject: Identity, record: JobRecord) -> JobState:
+        run = self._world.one_offs.get(subject)
+        if run is None or run.outcome is None:
+            return JobState(identity=subject, record=record, is_there=run is not None)
+        causes = tuple(cause for attempt in run.attempts for cause in attempt.causes)
+        record = msgspec.structs.replace(
+            record, outcome=run.outcome, ended=datetime.now(UTC), attempts=tuple(run.attempts)
+        )
+        return JobState(identity=subject, record=record, problems=causes if run.outcome is Outcome.FAILED else ())
+
+    async def _run_one_off(self, step: RunJob, emit: Emit) -> None:
+        """Run the attempts of a Job of the values until it has ended, if it has not."""
+        subject = identity(step.body)
+        run = self._world.one_offs.setdefault(subject, OneOffRun())
+        retries = step.body["spec"].get("backoffLimit", 6)
+        while run.outcome is None:
+            number, script = len(run.attempts) + 1, self._world.find_try(step.id, len(run.attempts) + 1)
+            emit(AttemptStarted(step=step.id, number=number))
+            diagnosis = Diagnosis()
+            for line in script.lines:
+                diagnosis.take(line)
+                emit(LogWritten(source=step.id, line=line))
+            await _wait(script.pause)
+            self._world.note("job-ran", step.id)
+            attempt = Attempt(
+                number=number,
+                started=datetime.now(UTC),
+                duration_s=0.0,
+                exit_code=script.exit_code,
+                causes=_explain(script, diagnosis),
+                log_tail=script.lines,
+            )
+            run.attempts.append(attempt)
+            if script.exit_code == 0 or number > retries:
+                run.outcome = Outcome.SUCCEEDED if script.exit_code == 0 else Outcome.FAILED
+            emit(AttemptEnded(step=step.id, attempt=attempt, retry_in_s=None if run.outcome else 0.0))
+
+    def _put(self, step: Apply | RollOut, emit: Emit) -> bool:
+        """Put an object into the world; tells whether it is another one than before."""
+        subject = identity(step.body)
+        before = self._world.objects.get(subject)
+        change = "created" if before is None else "unchanged" if before == step.body else "changed"
+        if change != "unchanged":
+            self._world.objects[subject] = step.body
+            self._world.note("applied", str(subject))
+        emit(ObjectChanged(step=step.id, identity=subject, change=change))
+        return change != "unchanged"
+
+    def _remove(self, step: Delete, emit: Emit) -> None:
+        self._world.stop(step.identity.name)
+        self._world.one_offs.pop(step.identity, None)
+        if self._world.objects.pop(step.identity, None) is not None:
+            self._world.note("deleted", str(step.identity))
+            emit(ObjectChanged(step=step.id, identity=step.identity, change="deleted"))
+
+    def _open_job(self, step: Migrate, name: str) -> Job:
+        """Take up the Job of the same digest whose outcome nobody knows yet, or begin a new one."""
+        job = self._world.jobs.get(name)
+        if job is None or job.settled or job.digest != step.digest:
+            self._world.stop(name)
+            job = Job(step=step.id, digest=step.digest, started_s=_now_s())
+            self._world.jobs[name] = job
+        return job
+
+    async def _follow(self, step: Migrate, job: Job, emit: Emit) -> tuple[Attempt, ...]:
+        for attempt in job.attempts:
+            emit(AttemptStarted(step=step.id, number=attempt.number, resumed=True))
+            emit(AttemptEnded(step=step.id, attempt=attempt))
+        while (delay_s := self._find_delay_s(step, job)) is not None:
+            await asyncio.sleep(delay_s)
+            attempt = await self._try(step, job, emit)
+            self._switch.pass_moment()
+            emit(AttemptEnded(step=step.id, attempt=attempt, retry_in_s=self._find_delay_s(step, job)))
+        if job.attempts[-1].exit_code != 0:
+            raise MigrationFailed(step.id, gather_causes(job.attempts))
+        return tuple(job.attempts)
+
+    def _find_delay_s(self, step: Migrate, job: Job) -> float | None:
+        """How long to wait before the next attempt; a pod that runs already, or the first one, is not waited for."""
+        if job.running or not job.attempts:
+            return 0.0
+        return find_retry_delay_s(
+            step.migration, job.attempts, first_delay_s=self._retry_delay_s, time_left_s=_time_left_s(step, job)
+        )
+
+    async def _try(self, step: Migrate, job: Job, emit: Emit) -> Attempt:
+        number, resumed = len(job.attempts) + 1, job.running
+        if not resumed:
+            self._world.begin_attempt(job)
+        script, diagnosis = self._world.find_try(step.id, number), Diagnosis()
+        started, started_s, exit_code = datetime.now(UTC), _now_s(), None
+        emit(AttemptStarted(step=step.id, number=number, resumed=resumed))
+        try:
+            for line in script.lines:
+                diagnosis.take(line)
+                emit(LogWritten(source=step.id, line=line))
+            async with asyncio.timeout(_time_left_s(step, job)):
+                await _wait(script.pause)
+            exit_code = script.exit_code
+            causes = _explain(script, diagnosis)
+        except TimeoutError:
+            message = f"it did not end within its timeout of {step.migration.timeout_s:g} s"
+            causes = (Problem("migrations/timeout", message),)
+        attempt = Attempt(
+            number=number,
+            started=started,
+            duration_s=_now_s() - started_s,
+            exit_code=exit_code,
+            reason=causes[0].message if causes else None,
+            causes=causes,
+            log_tail=script.lines,
+            image_ids=script.image_ids,
+            excerpt=diagnosis.excerpt() if causes else (),
+        )
+        self._world.end_attempt(job, attempt)
+        return attempt
+
+
+def _explain(script: Try, diagnosis: Diagnosis) -> tuple[Problem, ...]:
+    if script.exit_code == 0:
+        return ()
+    return (*diagnosis.causes(), Problem("process/exit-code", f"it ended with exit code {script.exit_code}"))
+
+
+def _time_left_s(step: Migrate, job: Job) -> float | None:
+    timeout_s = step.migration.timeout_s
+    return None if timeout_s is None else job.started_s + timeout_s - _now_s()
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _wait(pause: Pause | None) -> None:
+    await (asyncio.sleep(0) if pause is None else pause())
