@@ -6,14 +6,15 @@ from datetime import UTC, timedelta, timezone, tzinfo
 
 import pytest
 
-from ks_universal.targets.kubernetes import live_log, logs
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.connection import connect
-from ks_universal.targets.kubernetes.live_log import LiveLog
-from ks_universal.targets.kubernetes.logs import LogReader, LogTail
-from ks_universal.targets.kubernetes.observer import Observer
-from ks_universal.targets.kubernetes.refusals import Refusal
-from places import LABELS, FakeCluster, run_job
+from ks_universal.targets.kubernetes.api import logs
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.connection import connect
+from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.logs import LogReader, LogTail
+from ks_universal.targets.kubernetes.migration import live_log
+from ks_universal.targets.kubernetes.migration.live_log import LiveLog
+from ks_universal.targets.kubernetes.observed.observer import Observer
+from support.contract_targets import LABELS, FakeCluster, run_job
 from support.fake_api_server import FakeApiServer, Fault, Program
 
 LINES = [f"line {number}" for number in range(12)]
