@@ -1,4 +1,5 @@
 import base64
+import time
 from typing import Any
 
 import pytest
@@ -30,10 +31,18 @@ def env(*variables: Json, overrides: dict[str, str] | None = None, **container: 
     [
         ("$(A)", "1"), ("x$(A)y$(B)", "x1y2"), ("$$(A)", "$(A)"), ("$$$(A)", "$1"), ("$(C)", "$(C)"), ("$A", "$A"),
         ("$", "$"), ("$(A", "$(A"), ("$()", "$()"), ("a$$b", "a$b"),
+        ("$(A)$$(B$(", "1$(B$("), ("$($(A)$$)", "$($(A)$)"),
     ],
 )  # fmt: skip
 def test_references_expand_as_kubernetes_expands_them(text: str, expanded: str) -> None:
     assert expand(text, {"A": "1", "B": "2"}) == expanded
+
+
+@pytest.mark.parametrize("text", ["$(" * 50_000, "$(A)" + "$(" * 50_000, "(" * 9 + ")" + "$(A" * 50_000])
+def test_references_without_an_end_are_read_in_little_time(text: str) -> None:
+    began_s = time.process_time()
+    assert expand(text, {}) == text
+    assert time.process_time() - began_s < 1
 
 
 def test_a_variable_may_refer_to_those_before_it_but_not_after_it() -> None:

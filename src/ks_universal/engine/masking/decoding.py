@@ -19,6 +19,8 @@ _PASSES = 8
 """How often texts are unescaped: JSON in a URL in JSON has three layers."""
 _INVISIBLE = rf"{CONTROLS}|[\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
 """Colours and the like, and characters without a width."""
+_QUOTES = r"(?P<quotes>(?<=['\"`])['\"`]+)"
+"""SQL, CSV and YAML double a quote; shells write '\\'' and '"'"'."""
 _ESCAPES = (
     # JSON, JavaScript's escape(): in units of UTF-16.
     r"(?P<units>(?:(?<=\\)\\*|(?<=%))u[0-9a-fA-F]{4}(?:(?:\\+|%)u[0-9a-fA-F]{4})*)",
@@ -31,12 +33,11 @@ _ESCAPES = (
     r"(?P<entity>(?<=&)(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)",
     r"(?P<space>(?<=\\)\\*[nrtfv])",
     r"(?P<none>(?<=\\)\\*[abe0]?)",
-    # SQL, CSV and YAML double a quote; shells write '\'' and '"'"'; Compose doubles `$`.
-    r"(?P<run>(?<=['\"`])['\"`]+|(?<=\$)\$+|(?<=%)(?:\\*%)+)",
+    # Compose doubles `$`.
+    r"(?P<run>(?<=\$)\$+|(?<=%)(?:\\*%)+)",
 )
 """What comes after the first character of an escape, which is looked for alone, because that is fast."""
-_ALIKE = str.maketrans(dict.fromkeys('"`', "'") | dict.fromkeys("+\t\n\r\v\f\x85\xa0\u2028\u2029", " "))
-"""Forms write a space as `+`; which quotes a text is in depends on the tool."""
+_WHITE = str.maketrans(dict.fromkeys("\t\n\r\v\f\x85\xa0\u2028\u2029", " "))
 
 
 class View(NamedTuple):
@@ -53,7 +54,13 @@ def decode(text: str) -> View:
         if decoded == text:
             break
         text = decoded
-    return View(text, text.translate(_ALIKE))
+    return View(text, _make_alike(text))
+
+
+def _make_alike(text: str) -> str:
+    """Forms write a space as `+`; which quotes a text is in depends on the tool."""
+    alike = text.replace('"', "'").replace("`", "'").replace("+", " ")
+    return alike if text.isprintable() else alike.translate(_WHITE)
 
 
 def decode_twice(text: str) -> str:
@@ -74,7 +81,7 @@ def _choose(text: str) -> re.Pattern[str]:
 
 @cache
 def _escapes() -> re.Pattern[str]:
-    return re.compile(rf"[\\%&'\"`$](?:{'|'.join(_ESCAPES)})")
+    return re.compile(rf"[\\%&'\"`$](?:{_QUOTES}|(?<!['\"`])(?:{'|'.join(_ESCAPES)}))")
 
 
 @cache
@@ -85,6 +92,8 @@ def _invisible() -> re.Pattern[str]:
 def _undo(match: re.Match[str]) -> str:
     found = match[0]
     match match.lastgroup:
+        case "quotes":
+            return "'"
         case "units":
             codes = b"".join(bytes.fromhex(code) for code in re.findall(r"u(.{4})", found))
             return codes.decode("utf-16-be", "surrogatepass")
@@ -101,7 +110,7 @@ def _undo(match: re.Match[str]) -> str:
         case "space":
             return " "
         case "run":
-            return "'" if found[0] in "'\"`" else found[0]
+            return found[0]
         case _:
             return ""
 

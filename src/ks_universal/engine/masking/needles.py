@@ -6,7 +6,7 @@ would be the usual way: docs/decisions/0014 says why not.
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
 from functools import cache
 from itertools import islice
@@ -23,12 +23,14 @@ CUT = "…"
 
 _SMALL, _USUAL, _LARGE = 3, 6, 12
 """Characters of a gram, for texts of up to 8, up to PIECE, and more characters."""
-_STEPS = {_SMALL: 2, _USUAL: 4, _LARGE: 2}
+_STEPS = {_SMALL: 2, _USUAL: 4, _LARGE: 3}
 """Not every place of a line is looked at, so that grams are kept for as many places of a text, one after the other."""
-_PERIOD = PIECE - _LARGE
+_PERIOD = PIECE - _LARGE - _STEPS[_LARGE] + 2
 """Long texts have a gram for each place of a line in each piece."""
 _KEPT = 8
 """Places kept for one gram of long texts: those that repeat themselves are found by others."""
+_FEW = 8
+"""Grams that are looked for one by one: those of two or three texts."""
 _SLICED = 2048
 """Characters of a line that is looked through the fast way."""
 _LONGEST_CUT = 200
@@ -163,7 +165,7 @@ class _LongTexts:
 def _find_grams(line: str, width: int, table: Mapping[str, object]) -> list[int]:
     """Find where a line has grams of a table. Most have none, which is told fast."""
     count = (len(line) - width) // _STEPS[width] + 1
-    if count <= 0 or not table:
+    if count <= 0 or (len(table) <= _FEW and not any(map(line.__contains__, table))):
         return []
     if len(line) <= _SLICED and table.keys().isdisjoint(map(line.__getitem__, _all_slices(width)[:count])):
         return []
@@ -218,9 +220,28 @@ def _match(line: str, at: int, needle: _Needle, offset: int) -> Span | None:
     if len(text) <= PIECE:
         begin = at - offset
         return (begin, begin + len(text)) if begin >= 0 and line.startswith(text, begin) else None
-    ahead = count_equal(line[at : at + len(text) - offset], text[offset:])
-    behind = count_equal(line[max(0, at - offset) : at][::-1], text[max(0, offset - at) : offset][::-1])
+    ahead = _count_common(_take_after, (line, at), (text, offset))
+    behind = _count_common(_take_before, (line, at), (text, offset))
     return (at - behind, at + ahead) if ahead + behind >= PIECE else None
+
+
+def _count_common(take: Callable[[str, int, int], str], one: tuple[str, int], other: tuple[str, int]) -> int:
+    """Count the characters that two texts have in common from a place of each, in time that depends on these alone.
+
+    A line that repeats pieces of a value that repeats itself has thousands of places to compare.
+    """
+    length = PIECE
+    while (found := take(*one, length)) == (wanted := take(*other, length)) and len(found) == length:
+        length *= 2
+    return count_equal(found, wanted)
+
+
+def _take_after(text: str, at: int, length: int) -> str:
+    return text[at : at + length]
+
+
+def _take_before(text: str, at: int, length: int) -> str:
+    return text[max(0, at - length) : at][::-1]
 
 
 def count_equal(one: str, other: str) -> int:

@@ -46,7 +46,9 @@ def expand(text: str, known: Mapping[str, str]) -> str:
             return "$"
         return known.get(match[2], match[0])
 
-    return _REFERENCE.sub(replace, text)
+    # What comes after the last parenthesis closes nothing, and is not searched again for each that it opens.
+    start, closing, rest = text.rpartition(")")
+    return _REFERENCE.sub(replace, start + closing) + rest.replace("$$", "$")
 
 
 def build_environment(

@@ -153,6 +153,13 @@ def test_no_leaks_a_piece_of_a_long_value_is_masked(start: int) -> None:
     assert Mask([secret(token=LONG)]).text(f"x {piece} y") == "x *** y"
 
 
+@pytest.mark.parametrize("before", ["", "x", "xy"])
+def test_no_leaks_a_piece_is_masked_wherever_it_begins_in_the_value_and_the_line(before: str) -> None:
+    mask = Mask([secret(token=LONG)])
+    starts = range(len(LONG) - 48 + 1)
+    assert {mask.text(f"{before} {LONG[start : start + 48]}") for start in starts} == {f"{before} ***"}
+
+
 @pytest.mark.parametrize("width", [64, 76, 100])
 def test_no_leaks_no_line_of_a_wrapped_value_is_left(width: int) -> None:
     encoded = b64encode(LONG.encode() + NEWLINE).decode()
@@ -169,6 +176,15 @@ def test_what_repeats_itself_is_masked_in_little_time() -> None:
     mask = Mask([secret(token="x" * 100_000 + "end7"), *(secret(token="ab" * 500 + f"{n}endofit") for n in range(300))])
     assert mask.text("x" * 50_000 + "end7") == "***"
     assert mask.text("it is " + "ab" * 500 + "299endofit") == "it is ***"
+
+
+def test_pieces_that_are_too_short_of_what_repeats_itself_are_told_in_little_time() -> None:
+    value = LONG[:1000] * 100
+    line = "".join(value[start : start + 47] + "!" for start in range(0, 64_000, 47))
+    mask = Mask([secret(token=value)])
+    began_s = time.process_time()
+    assert mask.text(line) == line
+    assert time.process_time() - began_s < 2.5
 
 
 def preview(old: Json, new: Json, *secrets: Json) -> str:
