@@ -139,6 +139,11 @@ class FakeApiServer:
         with self.store.changed:
             self._faults += faults
 
+    def bookmark(self) -> None:
+        """Tell all watches of the version that the server is at, as it does about once a minute."""
+        with self.store.changed:
+            self.store.tell_version()
+
     def drop_streams(self) -> None:
         """Break all watches and logs that are read now, as an API server does that restarts."""
         with self.store.changed:

@@ -43,6 +43,7 @@ RESOURCES = {
         Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
         Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
         Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+        Resource("cert-manager.io/v1", "Certificate", "certificates"),
     )
 }
 PLURALS = {resource.kind: resource.plural for resource in RESOURCES.values()}
