@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from ks_universal.errors import TargetError
-from ks_universal.targets.kubernetes import watch
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.connection import connect
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP
-from ks_universal.targets.kubernetes.refusals import Refusal
-from ks_universal.targets.kubernetes.watch import Mirror
+from ks_universal.targets.kubernetes.api import watch
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.connection import connect
+from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP
+from ks_universal.targets.kubernetes.api.watch import Mirror
 from support.fake_api_server import FakeApiServer, Fault
 
 Json = dict[str, Any]

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ks_universal.errors import LockedError, TargetError
-from ks_universal.targets.kubernetes import client as module
-from ks_universal.targets.kubernetes.client import Client
-from ks_universal.targets.kubernetes.connection import connect
-from ks_universal.targets.kubernetes.kinds import CONFIG_MAP, Kind
-from ks_universal.targets.kubernetes.refusals import Refusal
+from ks_universal.targets.kubernetes.api import client as module
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.connection import connect
+from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, Kind
 from support.fake_api_server import FakeApiServer, Fault
 
 PATH = "/configmaps"
