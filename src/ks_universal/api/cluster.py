@@ -6,6 +6,7 @@ from typing import Unpack
 
 from ks_universal.api.values import Values, check_for_run, check_namespace, check_release, render
 from ks_universal.diagnostics import Problem
+from ks_universal.engine.event_log import log_plan
 from ks_universal.engine.events import Emit
 from ks_universal.engine.masking import build_mask
 from ks_universal.engine.run import RunOptions, run_planned
@@ -80,6 +81,7 @@ async def preview(
     rendered = _render_for_run(values, target)
     state = await target.read(rendered)
     planned = build_plan(rendered, state, migrate=MigratePolicy(migrate), force=force)
+    log_plan(planned)
     mask = build_mask(rendered, state, planned)
     problems = mask.problems((*values.problems, *state.problems, *planned.warnings, *await target.check(planned)))
     asked = MigratePolicy(migrate).value

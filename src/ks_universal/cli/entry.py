@@ -6,6 +6,7 @@ from importlib import import_module
 import click
 
 from ks_universal import __version__
+from ks_universal.cli.log_options import add_options
 from ks_universal.cli.show.console import show_problems
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError, KsUniversalError
@@ -43,7 +44,7 @@ class _LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"ks_universal.cli.commands.{cmd_name}").command
-        return command
+        return add_options(command)
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

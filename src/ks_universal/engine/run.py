@@ -11,6 +11,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem, Severity, has_errors
 from ks_universal.engine.cancellation import finish, hold
+from ks_universal.engine.event_log import log_events, log_plan
 from ks_universal.engine.events import (
     AttemptEnded,
     Emit,
@@ -110,6 +111,7 @@ async def run_planned(  # noqa: PLR0913 - see `run`
     async with hold(lock, rendered.release, wait_s=lock_wait_s):
         state = await target.read(rendered)
         plan = planner(rendered, state)
+        log_plan(plan)
         mask = await asyncio.to_thread(build_mask, rendered, state, plan)  # the lock is renewed meanwhile
         warnings = mask.problems((*state.problems, *plan.warnings, *await target.check(plan)))
         if has_errors(warnings):
@@ -129,7 +131,7 @@ class _Execution:
         self._plan = plan
         self._record = record
         self._mask = mask
-        self._emit = mask.wrap(emit)
+        self._emit = mask.wrap(log_events(emit))
         self._schedule = Schedule(plan.steps)
         self._unchanged = find_unchanged(plan, target.changes)
         self._kinds = {step.id: type(step).__name__.lower() for step in plan.steps}

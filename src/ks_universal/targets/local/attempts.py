@@ -5,6 +5,7 @@ attempts/<job>/settled          the record has the outcome: the next run begins 
 attempts/<job>/<n>/<container>  slots (durable.py)
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ import msgspec
 
 from ks_universal.targets.local.processes.durable import DurableProcess, take_up
 from ks_universal.targets.local.state import StateFolder, list_folders, write_durably
+
+_log = logging.getLogger(__name__)
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -74,6 +77,7 @@ async def open_run(state: StateFolder, job: str, *, step: str, digest: str) -> t
     jobs = JobFolder(state.path / "attempts" / job)
     run = jobs.read()
     if run is not None and run.digest == digest:
+        _log.info("%s goes on with the run of it that an earlier process began", step)
         return jobs, run
     await stop_attempts(jobs)
     state.remove(f"attempts/{job}")

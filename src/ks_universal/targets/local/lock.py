@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import sys
 import threading
@@ -14,6 +15,8 @@ from ks_universal.errors import LockedError
 from ks_universal.targets.accounts import name_account
 from ks_universal.targets.local.processes.process_table import Entry, is_running, read_start
 from ks_universal.targets.local.state import telling_of_disk
+
+_log = logging.getLogger(__name__)
 
 _DYING_S = 0.3
 
@@ -50,6 +53,7 @@ class FileLock:
             hint = f"it runs here already: stop it with 'ks-universal down {self._release}', then run this again"
             if not wait:
                 raise LockedError(self._release, holder, hint)
+            _log.info("waiting for the lock %s: held by %s", self._path, holder)
             emit(LockAwaited(release=self._release, holder=holder, hint=hint if self._runs else ""))
             descriptor = self._open()
             await _wait(descriptor)
@@ -57,6 +61,7 @@ class FileLock:
         with telling_of_disk(self._path):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, _describe_holder(with_process=self._runs).encode(), 0)
+        _log.info("took the lock %s", self._path)
 
     def _open(self) -> int:
         with telling_of_disk(self._path):
@@ -68,6 +73,7 @@ class FileLock:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
+            _log.info("gave the lock back")
 
 
 def read_holder(path: Path) -> Entry | None:

@@ -6,9 +6,10 @@ container's log, or tell when the server answered, and this target needs all thr
 
 import asyncio
 import copy
+import logging
 import random
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from ks_universal.targets.kubernetes.api.clock import now_s
 from ks_universal.targets.kubernetes.api.connection import Connection
 from ks_universal.targets.kubernetes.api.errors import (
     Refusal,
+    describe_silence,
     is_schema_error,
     is_untrusted,
     misunderstood,
@@ -28,6 +30,8 @@ from ks_universal.targets.kubernetes.api.errors import (
     unreachable,
 )
 from ks_universal.targets.kubernetes.api.kinds import Kind, Kinds, read_discovery
+
+_log = logging.getLogger(__name__)
 
 Parameters = Mapping[str, str | int | None]
 
@@ -210,7 +214,7 @@ class Client:
         self._line.requests += 1
         request = self._line.http.build_request("GET", path, params=_given(parameters), timeout=timeout)
         with _tell_proxy_errors():
-            response = await self._line.http.send(request, stream=True)
+            response = await _log_answer(request, self._line.http.send(request, stream=True))
         async with aclosing(response):
             if response.status_code >= 400:
                 raise refuse(response.status_code, await response.aread(), path)
@@ -251,7 +255,7 @@ class Client:
                 patience_s = _PATIENCE_S if self._line.has_answered else _FIRST_PATIENCE_S
                 if is_untrusted(error) or now_s() - started > patience_s:
                     raise unreachable(error, what or path, self._line.proxy) from error
-                pause_s = _pause_s(tries)
+                pause_s, reason = _pause_s(tries), describe_silence(error)
             else:
                 if _is_page(response):
                     raise misunderstood(response.status_code, what or path)
@@ -260,7 +264,8 @@ class Client:
                     return response
                 if not _is_passing(response, tries) or now_s() - started > _PATIENCE_S:
                     raise refuse(response.status_code, response.content, what or path)
-                pause_s = max(_pause_s(tries), _retry_after_s(response))
+                pause_s, reason = max(_pause_s(tries), _retry_after_s(response)), f"HTTP {response.status_code}"
+            _log.info("%s %s: %s; attempt %d follows in %.1f s", method, path, reason, tries + 1, pause_s)
             await asyncio.sleep(pause_s)
 
     async def _try(self, request: httpx2.Request, fence: Fence | None) -> httpx2.Response:
@@ -268,7 +273,7 @@ class Client:
             rest_s = await fence.rest_s() if fence is not None else None
             self._line.requests += 1
             async with asyncio.timeout(rest_s):
-                return await self._send(request)
+                return await _log_answer(request, self._send(request))
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request, and read an answer that ends."""
@@ -298,6 +303,21 @@ class Client:
         headers = {"Content-Type": content_type}
         response = await self.request(method, path, body=body, parameters=parameters, headers=headers, what=what)
         return read_object(response, what)
+
+
+async def _log_answer(request: httpx2.Request, answer: Awaitable[httpx2.Response]) -> httpx2.Response:
+    """Log what becomes of a request: not its headers, which hold credentials, nor its body, which may hold Secrets."""
+    sent, outcome = now_s(), ""
+    try:
+        response = await answer
+        outcome = str(response.status_code)
+    except BaseException as error:
+        outcome = describe_silence(error) if isinstance(error, httpx2.TransportError) else type(error).__name__
+        raise
+    finally:
+        where = request.url.raw_path.decode()
+        _log.debug("%s %s: %s after %.0f ms", request.method, where, outcome, (now_s() - sent) * 1000)
+    return response
 
 
 @contextmanager

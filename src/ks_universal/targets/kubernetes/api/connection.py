@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ from ks_universal.errors import TargetError
 from ks_universal.targets.kubernetes.api.credentials import PluginAuth
 from ks_universal.targets.kubernetes.api.kubeconfig import Cluster, User, read_account, read_kubeconfig
 from ks_universal.targets.kubernetes.api.proxies import find_proxy
+
+_log = logging.getLogger(__name__)
 
 _TIMEOUT = httpx2.Timeout(30, connect=5, pool=None)
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=64)
@@ -60,6 +63,10 @@ def connect(kubeconfig: str | None = None, context: str | None = None) -> Connec
     hooks: Hooks = {"request": [_NameServer(cluster.tls_server_name)]} if cluster.tls_server_name else {}
     parameters["trust_env"] = False  # its proxies are found by other rules than kubectl's
     http = httpx2.AsyncClient(**parameters, headers=headers, event_hooks=hooks, limits=_LIMITS)
+    _log.info(
+        "using the context %s, at %s%s",
+        config.context_name, http.base_url.netloc.decode(), "" if proxy is None else f", through the proxy {proxy}",
+    )  # fmt: skip
     return Connection(http, config.context_name, config.namespace or "default", None if proxy is None else str(proxy))
 
 

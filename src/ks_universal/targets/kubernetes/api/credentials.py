@@ -7,6 +7,7 @@ a login may want a code to be typed, or a page to be opened.
 import asyncio
 import base64
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import AsyncGenerator
@@ -20,6 +21,9 @@ from ks_universal.diagnostics import Problem
 from ks_universal.errors import TargetError
 from ks_universal.json_types import Json
 from ks_universal.targets.kubernetes.api.kubeconfig import Cluster, Exec
+
+_log = logging.getLogger(__name__)
+
 
 _VERSIONS = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
 _MODES = ("Never", "IfAvailable", "Always")
@@ -46,6 +50,7 @@ class PluginAuth(httpx2.Auth):
         request.headers["Authorization"] = f"Bearer {token}"
         response = yield request
         if response.status_code == 401:
+            _log.info("the token of the credential plugin was refused (HTTP 401)")
             token = await self._find_token(refused=token)
             request.headers["Authorization"] = f"Bearer {token}"
             yield request
@@ -60,6 +65,7 @@ class PluginAuth(httpx2.Auth):
 
 async def _run(plugin: Exec, cluster: Cluster) -> str:
     interactive = _is_interactive(plugin)
+    _log.info("running the credential plugin %s", plugin.command)
     environment = {**os.environ, **{variable.name: variable.value for variable in plugin.env or ()}}
     environment["KUBERNETES_EXEC_INFO"] = msgspec.json.encode(_ask(plugin, cluster, interactive=interactive)).decode()
     try:
@@ -76,7 +82,9 @@ async def _run(plugin: Exec, cluster: Cluster) -> str:
     answer, said = await _listen(plugin, process)
     if process.returncode:
         raise _unusable(plugin, f"ended with exit code {process.returncode}: {said}")
-    return _read_token(plugin, answer)
+    token = _read_token(plugin, answer)
+    _log.info("the credential plugin %s gave a token", plugin.command)
+    return token
 
 
 def _is_interactive(plugin: Exec) -> bool:

@@ -115,7 +115,7 @@ def unreachable(error: Exception, what: str, proxy: str | None = None) -> Target
     else:
         code = "kubernetes/unreachable"
         way = f", through the proxy {proxy}" if proxy else ""
-        message = f"the API server does not answer{way}: {_describe_silence(error)}"
+        message = f"the API server does not answer{way}: {describe_silence(error)}"
     return TargetError(Problem(code, f"{what}: {message}", hint=_NEXT_STEPS[code]))
 
 
@@ -125,7 +125,7 @@ def misunderstood(code: int, what: str, sent: str = "a page, or the way to one")
     return TargetError(Problem("kubernetes/unreachable", message, hint=_NEXT_STEPS["kubernetes/unreachable"]))
 
 
-def _describe_silence(error: Exception) -> str:
+def describe_silence(error: Exception) -> str:
     """Say why there is no answer. What httpx refuses to send is not quoted: it may be a credential."""
     match error:
         case httpx2.LocalProtocolError():

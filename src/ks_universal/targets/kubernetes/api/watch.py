@@ -1,6 +1,7 @@
 """Live copies of the objects of a kind: listed once, then kept up by one watch, whatever happens to its connection."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 import httpx2
@@ -8,8 +9,11 @@ import msgspec
 
 from ks_universal.json_types import Json
 from ks_universal.targets.kubernetes.api.client import Client
-from ks_universal.targets.kubernetes.api.errors import Refusal, refuse
+from ks_universal.targets.kubernetes.api.errors import Refusal, describe_silence, refuse
 from ks_universal.targets.kubernetes.api.kinds import Kind
+
+_log = logging.getLogger(__name__)
+
 
 _SILENCE_S = 100.0
 """The server sends a bookmark about once a minute; a connection that brings none is dead."""
@@ -51,6 +55,7 @@ class Mirror:
         for item in gone.values():
             self._notify(item)
         self._version = listing.resource_version
+        _log.debug("listed %d %s at version %s", len(listing.items), self._kind.plural, self._version)
 
     async def run(self) -> None:
         """Follow the changes for good; to be cancelled. `fill` must have been called before."""
@@ -59,14 +64,18 @@ class Mirror:
                 await self._follow()
             except Refusal as refusal:
                 if refusal.code == 410:
+                    self._log_end("its version is too old: listing again")
                     await self.fill()
                 elif refusal.code in {401, 403}:
                     raise
                 else:
+                    self._log_end(f"HTTP {refusal.code}")
                     await asyncio.sleep(_PAUSE_S)
-            except httpx2.TransportError:
+            except httpx2.TransportError as error:
+                self._log_end(describe_silence(error))
                 await asyncio.sleep(_PAUSE_S)
             except msgspec.DecodeError:  # a proxy has cut the stream in the middle of a line
+                self._log_end("it was cut in the middle of a line: listing again")
                 await asyncio.sleep(_PAUSE_S)
                 await self.fill()  # where it cuts at the same line again and again, this brings what is in it
 
@@ -78,9 +87,14 @@ class Mirror:
             "resourceVersion": self._version,
         }
         path = self._kind.path(self._client.namespace)
+        _log.debug("watching %s from version %s", self._kind.plural, self._version)
         async with self._client.stream(path, parameters, silence_s=_SILENCE_S) as lines:
             async for line in lines:
                 self._take(msgspec.json.decode(line, type=_Change))
+        _log.debug("the watch of %s ended", self._kind.plural)
+
+    def _log_end(self, why: str) -> None:
+        _log.info("the watch of %s is opened again: %s", self._kind.plural, why)
 
     def _take(self, change: _Change) -> None:
         item = change.object

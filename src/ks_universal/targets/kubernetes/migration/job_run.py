@@ -1,6 +1,7 @@
 """Migrations: a step's Job, taken up or made anew, followed to its end, really stopped where it must not go on."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -21,6 +22,9 @@ from ks_universal.targets.kubernetes.migration.periods import list_waits
 from ks_universal.targets.kubernetes.observed.observer import Observer, Topic
 from ks_universal.targets.kubernetes.observed.pods import condition, is_finished, read_containers
 from ks_universal.targets.kubernetes.observed.sight import describe_loss
+
+_log = logging.getLogger(__name__)
+
 
 _GRACE_S = 60.0
 """How much longer than the Job's own deadline the program waits: the pods' grace period, and a slow controller."""
@@ -86,12 +90,14 @@ class JobRun:
     async def _take_up_or_create(self) -> Json:
         job = await self._client.get(JOB, self._name)
         if job is not None and self._is_ours(job):
+            _log.info("%s goes on with Job/%s, which an earlier run made for the same", self._step.id, self._name)
             self._resumed = True
             if has_been_ended(job):
                 return job
             return await start_job(self._client, self._step, self._marks, job)
         if job is not None:
             self._refuse(job)
+            _log.info("%s: Job/%s was for something else or has ended; it is replaced", self._step.id, self._name)
             self._watch.say("the pods of the Job that ran before to be gone")
             await remove_job(self._client, self._observer, job)
         await self._await_no_pods()
@@ -127,6 +133,7 @@ class JobRun:
         """
         held, retry_in_s = self._attempts.find_held(job), self._attempts.retry_in_s
         why = f"in which {', '.join(held)} runs on" if held else "which somebody deleted"
+        _log.info("%s begins again with a new Job: its pods, %s, are removed", self._step.id, why)
         self._watch.say(f"its pods, {why}, to be gone")
         await remove_job(self._client, self._observer, job)
         if held and retry_in_s:
@@ -167,6 +174,7 @@ class JobRun:
 
     async def _give_up(self, problem: Problem) -> MigrationFailed:
         """End a Job that cannot succeed, so that nothing of it runs later; gives the failure."""
+        _log.info("%s is given up: %s", self._step.id, problem.code)
         await self._end(problem.code)
         return await self._fail(problem, trouble=problem)
 

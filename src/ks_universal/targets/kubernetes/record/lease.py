@@ -7,6 +7,7 @@ has succeeded, which it cannot where another has taken over.
 """
 
 import asyncio
+import logging
 import os
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -27,6 +28,9 @@ from ks_universal.targets.kubernetes.api.clock import now_s
 from ks_universal.targets.kubernetes.api.errors import Refusal
 from ks_universal.targets.kubernetes.api.kinds import LEASE
 from ks_universal.targets.kubernetes.objects.own_objects import RELEASE, describe_stranger, is_managed, read_if_allowed
+
+_log = logging.getLogger(__name__)
+
 
 _MARGIN_S = 2.0
 """The server's stamps are whole seconds, and two API servers' clocks differ a little."""
@@ -118,6 +122,7 @@ class Lease:
             age_s = now_s() - self._renewed_at
             if age_s < self._duration_s * 2 / 3:
                 return self._duration_s - age_s
+            _log.info("writes wait: the lock was last renewed %.1f s ago", age_s)
             self._renewed.clear()
             await self._renewed.wait()
 
@@ -129,12 +134,14 @@ class Lease:
             if shown != holder.identity:
                 shown = holder.identity
                 emit(LockAwaited(release=self._release, holder=str(holder)))
+            _log.info("waiting for the lock: held by %s; it may be taken over in %.1f s", holder, holder.left_s)
             await self._await_change(holder.left_s)
 
     async def _try_acquire(self) -> Holder | None:
         """Take the lease where it is free or has expired; else say who holds it."""
         lease, server_now = await _read_to_write(self._client, self._release)
-        if lease is not None and (holder := read_holder(lease, server_now)) and holder.left_s > 0:
+        holder = None if lease is None else read_holder(lease, server_now)
+        if holder is not None and holder.left_s > 0:
             return holder
         now = _write_time()
         spec = {"acquireTime": now, "renewTime": now, "leaseDurationSeconds": self._duration_s}
@@ -143,7 +150,10 @@ class Lease:
         except Refusal as refusal:
             if refusal.code != 409:
                 raise
+            _log.info("somebody else was faster to take the lock")
             return await self._try_acquire()
+        expired = f", after that of {holder} has expired" if holder is not None else ""
+        _log.info("took the lock %s as %s%s", lease_name(self._release), self._identity, expired)
         return None
 
     async def _write(self, lease: Json | None, spec: Json) -> None:
@@ -181,6 +191,7 @@ class Lease:
                 await asyncio.sleep(self._duration_s / 5)
                 await self._renew()
         except KsUniversalError as loss:
+            _log.info("lost the lock: %s", loss)
             self._lost = loss
             self._renewed.set()
             if body is not None:
@@ -189,6 +200,7 @@ class Lease:
     async def _renew(self) -> None:
         try:
             await self._write(self._lease, {**self._lease["spec"], "renewTime": _write_time()})
+            _log.debug("renewed the lock for %d s", self._duration_s)
         except Refusal as refusal:
             if refusal.code not in {404, 409}:
                 raise
@@ -221,6 +233,7 @@ class Lease:
         spec = {"leaseDurationSeconds": self._duration_s, "renewTime": _write_time()}
         try:
             await self._write(self._lease, spec)
+            _log.info("gave the lock back")
         except Refusal as refusal:
             if refusal.code not in {404, 409}:
                 raise

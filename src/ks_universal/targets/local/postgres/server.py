@@ -6,6 +6,7 @@ only and asks for passwords. Its Python package is used for its programs alone.
 
 import asyncio
 import contextlib
+import logging
 import os
 import secrets
 import shutil
@@ -23,6 +24,8 @@ from ks_universal.targets.local.postgres.setup import SUPERUSER, ServerAddress, 
 from ks_universal.targets.local.processes.process_table import read_start
 from ks_universal.targets.local.processes.processes import stop_family
 from ks_universal.targets.local.state import make_private, telling_of_disk, write_durably
+
+_log = logging.getLogger(__name__)
 
 _HOST = "127.0.0.1"
 _START_S = 60.0
@@ -75,19 +78,24 @@ class PostgresServer:
         Raises TargetError.
         """
         if fresh:
+            _log.info("wiping the data of the embedded PostgreSQL")
             await self.stop()
             self._wipe()
         make_private(self._folder)
-        if not await self._is_up():
+        if await self._is_up():
+            _log.info("the embedded PostgreSQL of an earlier run serves on, at port %d", self.read_port())
+        else:
             programs = await choose_programs()
             await self._initialise(programs)
             await self._launch(programs)
+            _log.info("the embedded PostgreSQL is started, at port %d", self.read_port())
         await create_database(self._address(), self._settings)
 
     async def stop(self) -> None:
         """Stop the server, also one of an earlier run; open connections are ended. Fine when none runs."""
         pid = self._process.pid if self._process is not None else _read_pid(self._data)
         if pid is not None and (self._process is not None or await self._is_up()):
+            _log.info("stopping the embedded PostgreSQL, process %d", pid)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGINT)
             if not await _gone(pid, _STOP_S):
@@ -144,6 +152,7 @@ class PostgresServer:
             "--locale=C",
             "--no-sync",
         )
+        _log.info("making the data folder of the embedded PostgreSQL")
         process = await _spawn(programs, "initdb", *map(str, options), log=self._folder / "log")
         try:
             status = await process.wait()

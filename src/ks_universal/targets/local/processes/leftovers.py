@@ -1,9 +1,12 @@
 """The processes that a killed run left behind are stopped when the next one begins."""
 
 import asyncio
+import logging
 from pathlib import Path
 
 from ks_universal.targets.local.processes.processes import stop_family, stop_started
+
+_log = logging.getLogger(__name__)
 
 _GRACE_S = 10.0
 
@@ -15,5 +18,6 @@ async def stop_leftovers(entries: Path) -> None:
 
 
 async def _stop(file: Path) -> None:
+    _log.info("stopping what an earlier run has left, if it still runs: %s", file.name)
     await stop_started(file, _GRACE_S)
     file.unlink()

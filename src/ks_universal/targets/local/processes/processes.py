@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import time
@@ -24,6 +25,8 @@ from ks_universal.targets.local.processes.process_table import (
     is_running,
     read_entry,
 )
+
+_log = logging.getLogger(__name__)
 
 _CUT = CUT.encode()
 _LOOK_AGAIN_S = 0.02
@@ -77,11 +80,17 @@ class Process:
 
     async def wait(self) -> int:
         """Wait for the process; the status as a shell says it: 128 + N for one that signal N ended."""
-        status = await self._process.wait()
-        return status if status >= 0 else 128 - status
+        was_running = self.is_running
+        ended = await self._process.wait()
+        status = ended if ended >= 0 else 128 - ended
+        if was_running:
+            _log.info("process %d ended with exit code %d", self.pid, status)
+        return status
 
     async def stop(self, grace_s: float) -> None:
         """End all of it: SIGTERM, then after `grace_s` seconds SIGKILL. Returns when none of it is left."""
+        if self.is_running:
+            _log.info("stopping process %d, which has %g s to end", self.pid, grace_s)
         await stop_family(self.pid, grace_s, self._entry)
         await self._process.wait()
 
@@ -99,10 +108,13 @@ async def start(request: ProcessRequest, entry: Path, *, shell: str = RUN) -> Pr
     """
     spawning = asyncio.ensure_future(_spawn(request, entry, shell))
     try:
-        return await asyncio.shield(spawning)
+        process = await asyncio.shield(spawning)
     except asyncio.CancelledError:
         await finish(_undo(spawning))
         raise
+    # Not its arguments, in which values of Secrets may stand.
+    _log.info("started process %d: %s in %s", process.pid, request.argv[0], request.directory)
+    return process
 
 
 async def _undo(spawning: asyncio.Future[Process]) -> None:
