@@ -1,20 +1,18 @@
 """`-v`, `-vv` and `--log-file`: what a command logs, where to, and what never stands there."""
 
 import base64
-import json
 import re
 import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from support.fake_api_server import FakeApiServer, Fault, Program
 from support.shell import Invoke, Outcome, Write
 
-SECRET, TOKEN = "correct-horse-battery-staple", "eyJhbGciOi-a-bearer-token"
+SECRET = "correct-horse-battery-staple"
 VALUES = {
     "configs": {"db": {"type": "secret", "data": {"PASSWORD": SECRET}}},
     "deployments": {
@@ -30,10 +28,7 @@ VALUES = {
 
 @pytest.fixture
 def server(api_server: FakeApiServer, write: Write) -> FakeApiServer:
-    """An API server to which the kubeconfig brings a token, and values with a Secret and a migration."""
-    config = json.loads(api_server.kubeconfig.read_text())
-    config["users"] = [{"name": user["name"], "user": {"token": TOKEN}} for user in config["users"]]
-    api_server.kubeconfig.write_text(json.dumps(config))
+    """An API server, and values with a Secret and a migration that prints it."""
     api_server.kubelet.run("app-migrations", Program((f"connecting with {SECRET}",), 0))
     write({"values.yaml": VALUES})
     return api_server
@@ -45,9 +40,8 @@ def deploy(ksu: Invoke, server: FakeApiServer, *arguments: str) -> Outcome:
 
 
 def assert_no_secret(text: str) -> None:
-    for secret in (SECRET, TOKEN):
-        for written in (secret, base64.b64encode(secret.encode()).decode()):
-            assert written not in text
+    for written in (SECRET, base64.b64encode(SECRET.encode()).decode()):
+        assert written not in text
 
 
 def test_without_an_option_nothing_is_logged(ksu: Invoke, server: FakeApiServer) -> None:
@@ -149,31 +143,6 @@ def test_a_file_that_cannot_be_written_is_a_finding(ksu: Invoke, server: FakeApi
     assert server.requests == []
 
 
-def test_a_token_with_a_line_break_in_an_error_is_not_quoted(ksu: Invoke, server: FakeApiServer, folder: Path) -> None:
-    (folder / "token").write_text(f"{TOKEN}\n{TOKEN}")
-    config = json.loads(server.kubeconfig.read_text())
-    config["users"] = [{"name": user["name"], "user": {"tokenFile": str(folder / "token")}} for user in config["users"]]
-    server.kubeconfig.write_text(json.dumps(config))
-    result = deploy(ksu, server, "-vv", "--timeout", "1")
-    assert_no_secret(result.err)
-
-
-def test_a_credential_plugin_is_said_to_run_without_what_it_gives(
-    ksu: Invoke, server: FakeApiServer, folder: Path
-) -> None:
-    credential: dict[str, Any] = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"}
-    (folder / "answer").write_text(json.dumps({**credential, "status": {"token": TOKEN}}))
-    plugin = {"apiVersion": credential["apiVersion"], "command": "cat", "args": ["answer"], "interactiveMode": "Never"}
-    config = json.loads(server.kubeconfig.read_text())
-    config["users"] = [{"name": user["name"], "user": {"exec": plugin}} for user in config["users"]]
-    server.kubeconfig.write_text(json.dumps(config))
-    result = deploy(ksu, server, "-v")
-    if "https" in server.url:
-        assert " running the credential plugin cat\n" in result.err
-        assert " the credential plugin cat gave a token\n" in result.err
-    assert_no_secret(result.err)
-
-
 @pytest.mark.parametrize("command", ["template", "validate"])
 def test_a_short_command_takes_the_options_and_imports_logging_only_for_them(
     folder: Path, write: Write, command: str
@@ -195,3 +164,21 @@ def test_every_command_has_the_options(ksu: Invoke) -> None:
         text = ksu(command, "--help").out
         assert "-v, --verbose" in text
         assert "--log-file FILE" in text
+
+
+def test_up_logs_its_lock_and_processes_also_in_the_background(ksu: Invoke, write: Write, folder: Path) -> None:
+    app = {"image": "app:1", "command": ["sh", "-c", f"echo {SECRET}; sleep 100"]}
+    migrations = {"enabled": True, "command": ["sh", "-c", "exit 0"], "args": [SECRET]}
+    write({"values.yaml": {**VALUES, "deployments": {"app": {"containers": {"main": app}, "migrations": migrations}}}})
+    up = ksu("up", "shop", "-f", "values.yaml", "--until-ready", "-v", "--log-file", "run.log")
+    down = ksu("down", "shop", "-v")
+    assert (up.status, down.status) == (0, 0), up.err
+    (errors,) = folder.glob(".ks-universal/shop/up-*/errors")
+    for log in (errors.read_text(), (folder / "run.log").read_text()):
+        assert re.search(r" took the lock \S+/\.ks-universal/shop/lock\n", log)
+        assert " app/migrations runs: first deploy\n" in log
+        assert re.search(r" process \d+ is started for \S+/attempts/app-migrations/1/main/001\n", log)
+        assert re.search(r" app is started as process \d+\n", log)
+        assert re.search(r" sending SIGTERM to process group \d+\n", log)
+        assert_no_secret(log)
+    assert " took the lock " in down.err

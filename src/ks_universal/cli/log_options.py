@@ -2,9 +2,18 @@
 
 import click
 
+_GIVEN = "ks_universal.log_options"
+
+
+def list_given() -> list[str]:
+    """List the options that the running command was given, for a command that is to log as it does."""
+    ctx = click.get_current_context(silent=True)
+    return [] if ctx is None else list(ctx.meta.get(_GIVEN, ()))
+
 
 def _show_log(ctx: click.Context, _: click.Parameter, count: int) -> None:
     if count:
+        ctx.meta.setdefault(_GIVEN, []).append("-" + "v" * count)
         from ks_universal.cli.log_handlers import show_log
 
         ctx.with_resource(show_log(with_requests=count > 1))
@@ -12,6 +21,7 @@ def _show_log(ctx: click.Context, _: click.Parameter, count: int) -> None:
 
 def _write_log(ctx: click.Context, _: click.Parameter, file: str | None) -> None:
     if file is not None:
+        ctx.meta.setdefault(_GIVEN, []).append(f"--log-file={file}")
         from ks_universal.cli.log_handlers import write_log
 
         ctx.with_resource(write_log(file, ctx.info_name or ""))

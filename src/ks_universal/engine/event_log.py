@@ -81,7 +81,7 @@ def _log_event(event: Event) -> None:  # noqa: C901 - one case for each event
             _log.debug("%s is ready", source)
         case ContainerEnded(source=source, exit_code=code, restart_in_s=restart_in_s):
             then = "" if restart_in_s is None else f"; it is started again in {restart_in_s:.1f} s"
-            _log.debug("%s ended with exit code %d%s", source, code, then)
+            _log.info("%s ended with exit code %d%s", source, code, then)
         case StepSucceeded(step=step, duration_s=duration_s):
             _log.debug("%s succeeded in %.1f s", step, duration_s)
         case StepPaused(step=step):

@@ -19,6 +19,7 @@ from ks_universal.cli.interruption import Interruption
 from ks_universal.cli.local.detached import join_arguments
 from ks_universal.cli.local.file_watch import FileWatch, watching
 from ks_universal.cli.local.foreground import STATE, Request
+from ks_universal.cli.log_options import list_given
 from ks_universal.cli.show.event_view import View
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import Event, RunEnded
@@ -65,6 +66,7 @@ def list_arguments(request: Request) -> list[str]:
         f"--retry-delay={request.retry_delay_s}",
         f"--migrate={request.migrate}",
         "--output=json",
+        *list_given(),
         "--",
         request.name,
     ]

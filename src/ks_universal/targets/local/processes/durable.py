@@ -7,6 +7,7 @@ makes it, a process that was asked for and had not begun yet never will. So no t
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from ks_universal.errors import TargetError
 from ks_universal.targets.local.processes.process_table import ENTRY, Entry, is_running, read_entry
 from ks_universal.targets.local.processes.processes import Process, ProcessRequest, start, stop_started
 from ks_universal.targets.local.state import FREE_THE_DISK, list_folders, make_private
+
+_log = logging.getLogger(__name__)
 
 _SHIM = (
     'folder=${0%/*}\ncommand -p mkdir "$folder/started" 2>/dev/null || exit 125\n'
@@ -112,6 +115,7 @@ class _OwnProcess(DurableProcess):
             ending = self._ending()
             if ending.status is None and said.isdecimal():  # the disk did not take it: it is full, say
                 ending = msgspec.structs.replace(ending, status=int(said))
+            _log.info("process %d ended with exit code %s", self._process.pid, ending.status)
             return ending
         finally:
             pump.cancel()
@@ -130,7 +134,9 @@ async def _pump(process: Process, on_line: Callable[[str], None]) -> None:
 async def start_durably(request: ProcessRequest, folder: Path) -> DurableProcess:
     """Start the request in a new slot of `folder`."""
     slot = make_private(folder / f"{len(_slots(folder)) + 1:03d}")
-    return _OwnProcess(slot, await start(request, slot / "entry", shell=_SHIM))
+    process = await start(request, slot / "entry", shell=_SHIM)
+    _log.info("process %d is started for %s", process.pid, slot)
+    return _OwnProcess(slot, process)
 
 
 def take_up(folder: Path) -> DurableProcess | None:

@@ -84,13 +84,11 @@ class Process:
         ended = await self._process.wait()
         status = ended if ended >= 0 else 128 - ended
         if was_running:
-            _log.info("process %d ended with exit code %d", self.pid, status)
+            _log.debug("process %d ended with exit code %d", self.pid, status)
         return status
 
     async def stop(self, grace_s: float) -> None:
         """End all of it: SIGTERM, then after `grace_s` seconds SIGKILL. Returns when none of it is left."""
-        if self.is_running:
-            _log.info("stopping process %d, which has %g s to end", self.pid, grace_s)
         await stop_family(self.pid, grace_s, self._entry)
         await self._process.wait()
 
@@ -113,7 +111,7 @@ async def start(request: ProcessRequest, entry: Path, *, shell: str = RUN) -> Pr
         await finish(_undo(spawning))
         raise
     # Not its arguments, in which values of Secrets may stand.
-    _log.info("started process %d: %s in %s", process.pid, request.argv[0], request.directory)
+    _log.debug("started process %d: %s in %s", process.pid, request.argv[0], request.directory)
     return process
 
 
@@ -199,6 +197,8 @@ async def stop_family(pgid: int | None, grace_s: float, mark: Path | None = None
 
 
 def _signal(group: int | None, daemons: list[Entry], number: signal.Signals) -> None:
+    others = f" and what has left it: {', '.join(str(daemon.pid) for daemon in daemons)}" if daemons else ""
+    _log.info("sending %s to process group %s%s", number.name, group, others)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if group is not None:
             os.killpg(group, number)

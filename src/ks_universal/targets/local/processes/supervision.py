@@ -1,6 +1,7 @@
 """One container, kept running: started, probed, and started again with a growing pause whenever it ends."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Coroutine
 from pathlib import Path
@@ -13,6 +14,8 @@ from ks_universal.targets.local.containers import ContainerRequest
 from ks_universal.targets.local.probes import find_probe, run_pre_stop
 from ks_universal.targets.local.processes.process_table import NOT_STARTED
 from ks_universal.targets.local.processes.processes import Process, start
+
+_log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
@@ -80,6 +83,7 @@ class SupervisedContainer:
         """Run it once, to its end or until a probe gives it up; on cancellation it is stopped."""
         self.diagnosis = Diagnosis()
         process = await start(self.container.process, self._entry)
+        _log.info("%s is started as process %d", self.source, process.pid)
         pump = asyncio.create_task(self._pump(process))
         probes = asyncio.create_task(_forever() if self._until_success else self._probe())
         end = asyncio.create_task(process.wait())
