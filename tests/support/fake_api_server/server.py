@@ -6,6 +6,7 @@ import re
 import socket
 import sys
 import threading
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -46,7 +47,8 @@ class Fault(NamedTuple):
 
     `status` with `headers` and `body` is the answer; else `cut`: `request` breaks the connection before anything is
     done, `answer` when it has been done, and a number is that of the line of a stream in whose middle it breaks off:
-    with an error, or where it `ends` as if it were complete.
+    with an error, or where it `ends` as if it were complete. Any of these comes `late_s` seconds late; what has nothing
+    else is answered then.
     """
 
     path: str
@@ -57,6 +59,7 @@ class Fault(NamedTuple):
     body: bytes = b""
     cut: str | int = ""
     ends: bool = False
+    late_s: float = 0.0
 
     def matches(self, request: Request) -> bool:
         query = urllib.parse.unquote(urllib.parse.urlencode(request.parameters))
@@ -358,6 +361,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         fault = self.server.api.take_fault(request)
         try:
+            time.sleep(0.0 if fault is None else fault.late_s)
             if fault is not None and fault.status:
                 self._send(fault.status, fault.body, {"Content-Type": "text/plain", **fault.headers})
                 return
@@ -365,7 +369,7 @@ class _Handler(BaseHTTPRequestHandler):
                 raise _Cut
             answer = self.server.api.answer(request)
             if isinstance(answer, dict):
-                if fault is not None:
+                if fault is not None and fault.cut:
                     raise _Cut
                 self._send(201 if request.method == "POST" else 200, json.dumps(answer).encode())
             else:

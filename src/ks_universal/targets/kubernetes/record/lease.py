@@ -7,6 +7,7 @@ has succeeded, which it cannot where another has taken over.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import uuid
@@ -34,6 +35,9 @@ _log = logging.getLogger(__name__)
 
 _MARGIN_S = 2.0
 """The server's stamps are whole seconds, and two API servers' clocks differ a little."""
+
+_PAUSE_S = 1.0
+"""Between two looks where there is no watch."""
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -83,6 +87,7 @@ class Lease:
         self._duration_s = duration_s
         self._identity = own_identity()
         self._lease: Json = {}
+        self._seen_version = ""
         self._renewed_at = 0.0
         self._renewed = asyncio.Event()
         self._lost: KsUniversalError | None = None
@@ -141,7 +146,8 @@ class Lease:
         """Take the lease where it is free or has expired; else say who holds it."""
         lease, server_now = await _read_to_write(self._client, self._release)
         holder = None if lease is None else read_holder(lease, server_now)
-        if holder is not None and holder.left_s > 0:
+        if lease is not None and holder is not None and holder.left_s > 0:
+            self._seen_version = lease["metadata"]["resourceVersion"]
             return holder
         now = _write_time()
         spec = {"acquireTime": now, "renewTime": now, "leaseDurationSeconds": self._duration_s}
@@ -176,14 +182,20 @@ class Lease:
 
     async def _await_change(self, at_most_s: float) -> None:
         """Wait until the Lease changes, or until its holder may be taken over."""
-        path = LEASE.path(self._client.namespace)
-        parameters = {"watch": "true", "fieldSelector": f"metadata.name={lease_name(self._release)}"}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(at_most_s):
+                if not await self._see_change():
+                    await asyncio.sleep(_PAUSE_S)
+
+    async def _see_change(self) -> bool:
+        """Watch the Lease from when it was read until it changes; False where it cannot be watched."""
+        selector = f"metadata.name={lease_name(self._release)}"
+        parameters = {"watch": "true", "fieldSelector": selector, "resourceVersion": self._seen_version}
         try:
-            async with asyncio.timeout(at_most_s), self._client.stream(path, parameters) as lines:
-                await anext(lines)  # the Lease as it is
-                await anext(lines, None)
-        except (TimeoutError, httpx2.TransportError, Refusal):
-            return
+            async with self._client.stream(LEASE.path(self._client.namespace), parameters) as lines:
+                return await anext(lines, None) is not None
+        except (httpx2.TransportError, Refusal):
+            return False
 
     async def _beat(self, body: asyncio.Task[object] | None) -> None:
         try:
