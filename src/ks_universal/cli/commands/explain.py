@@ -11,7 +11,7 @@ from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
 from ks_universal.finding_codes import FindingCode
 from ks_universal.model.reference.description import Key, Kind, Ours, Theirs, list_keys
-from ks_universal.model.reference.explain import Explained, find_inner, find_key, name_default, name_kind
+from ks_universal.model.reference.explain import Explained, find_inner, find_key, find_paths, name_default, name_kind
 
 _WIDTH = 100
 
@@ -43,7 +43,7 @@ def _find_key(path: str) -> Explained:
     try:
         return find_key(path)
     except InputError as error:
-        near = suggest_codes(path)
+        near = None if find_paths(path) else suggest_codes(path)
         raise InputError(
             [_add_codes(problem, near) for problem in error.problems] if near else error.problems
         ) from None

@@ -1,6 +1,7 @@
 """Finds the key that a path names, and the words for what it takes; for `explain` and the docs."""
 
 import re
+from collections.abc import Iterator
 
 import msgspec
 
@@ -25,6 +26,7 @@ _PART = re.compile(r'\["(?P<quoted>[^"]*)"\]|\[(?P<index>[0-9*]*)\]|(?P<name>[^.
 _IS_ITEM = re.compile(r"\*|[0-9]+").fullmatch
 _ANYTHING = Plain("any")
 _WHOLE = Key(ROOT, "The values of a release, by section.")
+_MAX_PATHS = 3
 _NAMES = {
     "int32": "whole number",
     "int64": "whole number",
@@ -65,9 +67,25 @@ def find_key(path: str) -> Explained:
             return Explained(f"{found}.*", key)
         keys = list_keys(kind) if isinstance(kind, Ours | Theirs) else {}
         if name not in keys:
-            raise InputError([_unknown(found, name, keys)])
+            raise InputError([_unknown(found, name, keys, find_paths(path))])
         found, key = f"{found}.{name}".lstrip("."), keys[name]
     return Explained(found, key)
+
+
+def find_paths(end: str) -> tuple[str, ...]:
+    """Find the keys whose path ends so: `deployments.*.migrations.retry` for `migrations.retry`; the highest first."""
+    found = [path for path in _list_paths(ROOT, "", ()) if f".{path}".endswith(f".{end}")] if end else []
+    return tuple(sorted(found, key=lambda path: path.count(".")))
+
+
+def _list_paths(kind: Kind, path: str, above: tuple[Kind, ...]) -> Iterator[str]:
+    while isinstance(kind, ListOf | MapOf):
+        path, kind = (f"{path}[]", kind.item) if isinstance(kind, ListOf) else (f"{path}.*", kind.value)
+    if isinstance(kind, Ours) and kind not in above:
+        for name, key in list_keys(kind).items():
+            below = f"{path}.{name}".lstrip(".")
+            yield below
+            yield from _list_paths(key.kind, below, (*above, kind))
 
 
 def find_inner(kind: Kind) -> Ours | Theirs | None:
@@ -109,9 +127,10 @@ def _entry(kind: Kind, parent: Key) -> Key:
     return Key(kind, parent.description, origin=parent.origin)
 
 
-def _unknown(path: str, name: str, keys: dict[str, Key]) -> Problem:
+def _unknown(path: str, name: str, keys: dict[str, Key], elsewhere: tuple[str, ...]) -> Problem:
     near = nearest(name, keys)
-    hint = f"did you mean '{f'{path}.{near}'.lstrip('.')}'?" if near else None
-    if hint is None:
-        hint = "'ks-universal explain' lists the sections" if not path else f"see 'ks-universal explain {path}'"
+    meant = [f"'{each}'" for each in ((f"{path}.{near}".lstrip("."),) if near else elsewhere[:_MAX_PATHS])]
+    hint = "'ks-universal explain' lists the sections" if not path else f"see 'ks-universal explain {path}'"
+    if meant:
+        hint = f"did you mean {' or '.join(meant)}?"
     return Problem("request/unknown-key", f"{path or 'the top level'} has no key '{name}'", hint=hint)
