@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ks_universal.model.reference.description import ROOT, Key, Kind, ListOf, MapOf, Ours, list_keys
+from ks_universal.model.reference.description import ROOT, FormatMap, Key, Kind, ListOf, MapOf, list_keys
 from ks_universal.model.reference.explain import find_inner, name_default, name_kind
 
 FILE = Path(__file__).parents[1] / "docs" / "values.md"
@@ -25,22 +25,22 @@ def write_docs() -> str:
     return "\n".join([_HEAD, *(line for kind, path in places.items() for line in _write_place(kind, path, places))])
 
 
-def _find_places() -> dict[Ours, str]:
+def _find_places() -> dict[FormatMap, str]:
     """Find each map of the format with the path of its first place, a section with all that is below it."""
-    places: dict[Ours, str] = {}
+    places: dict[FormatMap, str] = {}
 
-    def visit(kind: Ours, path: str) -> None:
+    def visit(kind: FormatMap, path: str) -> None:
         places[kind] = path
         # Containers are best known where they are the application's own.
         for name, key in sorted(list_keys(kind).items(), key=lambda item: item[0] != "containers"):
             inner = find_inner(key.kind)
-            if isinstance(inner, Ours) and inner not in places and inner != general:
+            if isinstance(inner, FormatMap) and inner not in places and inner != general:
                 visit(inner, f"{path}.{name}".lstrip(".") + _name_entries(key.kind))
 
     general = list_keys(ROOT)["deploymentsGeneral"].kind
     # What deployments inherit is better read where they say it themselves.
     visit(ROOT, "")
-    return places | ({general: "deploymentsGeneral"} if isinstance(general, Ours) else {})
+    return places | ({general: "deploymentsGeneral"} if isinstance(general, FormatMap) else {})
 
 
 def _name_entries(kind: Kind) -> str:
@@ -53,7 +53,7 @@ def _name_entries(kind: Kind) -> str:
             return ""
 
 
-def _write_place(kind: Ours, path: str, places: dict[Ours, str]) -> Iterator[str]:
+def _write_place(kind: FormatMap, path: str, places: dict[FormatMap, str]) -> Iterator[str]:
     keys = list_keys(kind)
     yield from (
         f"## {f'`{path}`' if path else 'Sections'}",
@@ -69,13 +69,13 @@ def _write_place(kind: Ours, path: str, places: dict[Ours, str]) -> Iterator[str
         yield from (f"Also the fields of {' and '.join(f'`{origin}`' for origin in origins)}.", "")
 
 
-def _write_row(name: str, key: Key, path: str, places: dict[Ours, str]) -> str:
+def _write_row(name: str, key: Key, path: str, places: dict[FormatMap, str]) -> str:
     inner = find_inner(key.kind)
-    place = places.get(inner) if isinstance(inner, Ours) else None
+    place = places.get(inner) if isinstance(inner, FormatMap) else None
     takes = name_kind(key.kind) + (", required" if key.required else "")
     if place and place != path:
         takes = f"{takes}: [`{place}`](#{_anchor(place)})"
-    elif inner is not None and not isinstance(inner, Ours):
+    elif inner is not None and not isinstance(inner, FormatMap):
         takes = f"{takes}: `{inner.definition}`"
     default = name_default(key)
     return f"| `{name}` | {takes} | {'' if default is None else f'`{default}`'} | {key.description} |"

@@ -1,35 +1,35 @@
-"""Brings things into an order in which each comes after all that it needs, and names the circle where there is none."""
+"""Brings things into an order in which each comes after all that it needs, and names the cycle where there is none."""
 
+import graphlib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from typing import TypeVar
 
 _Node = TypeVar("_Node", bound=Hashable)
 
 
-class Circle(Exception):  # noqa: N818 - named by what was found
-    """Things wait for each other; `nodes` names the circle, each needing the next, the last one equal to the first."""
+class CycleError(Exception):
+    """Things wait for each other; `nodes` are the cycle, each needing the next, the last one equal to the first."""
 
     def __init__(self, nodes: Sequence[Hashable]) -> None:
-        """Keep the circle."""
+        """Keep the cycle."""
         super().__init__(nodes)
         self.nodes = tuple(nodes)
 
 
 def sort_by_needs(needs: Mapping[_Node, Sequence[_Node]]) -> list[_Node]:
-    """Sort nodes so that each follows all that it needs, and else as they are given. Raises Circle.
+    """Sort nodes so that each follows all that it needs, and else as they are given. Raises CycleError.
 
     Every node that is needed must be a key.
 
     Example: `{"c": ["a"], "b": [], "a": []}` gives `["b", "a", "c"]`.
     """
-    sorter = TopologicalSorter(needs)
+    sorter = graphlib.TopologicalSorter(needs)
     try:
         sorter.prepare()
-    except CycleError:
-        first, *others = find_circles(needs)[0]
-        raise Circle((first, *others, first)) from None
+    except graphlib.CycleError:
+        first, *others = find_cycles(needs)[0]
+        raise CycleError((first, *others, first)) from None
     rank = {node: number for number, node in enumerate(needs)}
     ready: list[tuple[int, _Node]] = []
     ordered: list[_Node] = []
@@ -42,13 +42,13 @@ def sort_by_needs(needs: Mapping[_Node, Sequence[_Node]]) -> list[_Node]:
     return ordered
 
 
-def find_circles(needs: Mapping[_Node, Sequence[_Node]]) -> list[list[_Node]]:
-    """Find circles, each node in at most one of them, in the order of the nodes; each node needs the next.
+def find_cycles(needs: Mapping[_Node, Sequence[_Node]]) -> list[list[_Node]]:
+    """Find cycles, each node in at most one of them, in the order of the nodes; each node needs the next.
 
     Every node that is needed must be a key.
     """
     done: set[_Node] = set()
-    circles = []
+    cycles = []
     for start in needs:
         trail: dict[_Node, int] = {}
         pending = [(start, 0)]
@@ -57,12 +57,12 @@ def find_circles(needs: Mapping[_Node, Sequence[_Node]]) -> list[list[_Node]]:
             while len(trail) > depth:
                 done.add(trail.popitem()[0])
             if node in trail:
-                circles.append(list(trail)[trail[node] :])
+                cycles.append(list(trail)[trail[node] :])
             elif node not in done:
                 trail[node] = depth
                 pending += ((need, depth + 1) for need in needs[node])
         done.update(trail)
-    return circles
+    return cycles
 
 
 def find_all_needs(needs: Mapping[_Node, Iterable[_Node]], *starts: _Node) -> set[_Node]:

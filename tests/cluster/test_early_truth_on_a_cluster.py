@@ -196,8 +196,8 @@ def test_early_truth_refused_pods_are_found_before_anything_is_changed(
         deploy(namespace, APP, tmp_path)
     messages = sorted(problem.message for problem in caught.value.problems)
     assert len(messages) == len(expected)
-    for message, (subject, because) in zip(messages, sorted(expected.items()), strict=True):
-        assert message.startswith(f"{subject}: its pods would be refused: ")
+    for message, (ref, because) in zip(messages, sorted(expected.items()), strict=True):
+        assert message.startswith(f"{ref}: its pods would be refused: ")
         assert because in message
     assert items(namespace, JOB) == []
     assert items(namespace, CONFIG_MAP) == [it for it in items(namespace, CONFIG_MAP) if it["metadata"]["name"] == ROOT]

@@ -21,11 +21,11 @@ from ks_universal.engine.events import AttemptStarted, Event, LogWritten, StopFa
 from ks_universal.engine.run import run
 from ks_universal.errors import TargetError
 from ks_universal.plan.records import Outcome, Revision
-from ks_universal.resources.objects import identity
+from ks_universal.resources.objects import object_ref
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import Connection
 from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, EVENT, SERVICE_ACCOUNT
-from ks_universal.targets.kubernetes.migration.events import Announcement, Announcer
+from ks_universal.targets.kubernetes.migration.events import EventRecorder, KubernetesEvent
 from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
 from support.cluster_release import LEASE_S, RELEASE, Events
 from support.deploying import deploy, get, write
@@ -342,11 +342,11 @@ def test_events_about_a_migration_are_written_in_their_order(namespace: str, kub
 
     async def main() -> list[str]:
         client = Client(connection, namespace)
-        announcer = Announcer(client)
+        announcer = EventRecorder(client)
         about = await client.get(SERVICE_ACCOUNT, "default")
         assert about is not None
         for reason in ("MigrationStarted", "MigrationSucceeded"):
-            announcer.announce(identity(about), about, Announcement(reason, "said", datetime.now(UTC)))
+            announcer.announce(object_ref(about), about, KubernetesEvent(reason, "said", datetime.now(UTC)))
         await announcer.close()
         written = sorted((await client.list(EVENT)).items, key=lambda event: int(event["metadata"]["resourceVersion"]))
         await client.close()

@@ -12,7 +12,7 @@ from ks_universal.engine.events import AttemptEnded, AttemptStarted, ObjectChang
 from ks_universal.errors import MigrationFailed
 from ks_universal.plan.records import Attempt, JobRecord, Outcome, StepRecord
 from ks_universal.plan.steps import Migrate
-from ks_universal.resources.objects import Identity
+from ks_universal.resources.objects import ObjectRef
 from ks_universal.targets.kubernetes.api.kinds import JOB, POD
 from ks_universal.targets.kubernetes.migration import attempts, injected, job_watch
 from ks_universal.targets.kubernetes.migration.injected import has_been_ended
@@ -241,7 +241,7 @@ def test_who_looks_on_reads_the_container_that_migrates_and_not_what_was_injecte
             while not events.of(AttemptStarted):
                 await asyncio.sleep(0.1)
             async with asyncio.timeout(60):
-                assert await looker.follow_log(Identity("Job", mesh, "app-migrations"), lines.append)
+                assert await looker.follow_log(ObjectRef("Job", mesh, "app-migrations"), lines.append)
                 await running
 
     asyncio.run(main())

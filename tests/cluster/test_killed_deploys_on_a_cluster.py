@@ -101,7 +101,7 @@ def end_state(namespace: str, revision: Revision) -> dict[str, object]:
         "number": revision.number,
         "steps": [(record.id, record.outcome) for record in revision.steps],
         "is complete": revision.digests == revision.planned,
-        "objects": sorted(str(subject) for subject in revision.objects),
+        "objects": sorted(str(ref) for ref in revision.objects),
     }
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from ks_universal.api.values import load, render
 from ks_universal.cli import run
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, Kind
 from ks_universal.targets.kubernetes.objects.ownership import Owner, contains, is_as_applied, mark
 from support.cluster_definitions import (
@@ -180,8 +180,8 @@ async def try_strictly(namespace: str, bodies: list[tuple[str, Json]]) -> tuple[
                 await client.request(
                     "POST", path, body={**body, "metadata": metadata}, parameters=parameters, what=source
                 )
-            except Refusal as refusal:
-                refused.append(str(refusal))
+            except ApiError as error:
+                refused.append(str(error))
     return {body["kind"] for _, body in bodies}, refused
 
 

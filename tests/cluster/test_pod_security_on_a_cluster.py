@@ -1,7 +1,7 @@
 import asyncio
 
 from ks_universal.targets.kubernetes.api.client import Client
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import POD
 from support.cluster_release import api
 from support.deploying import kubectl
@@ -12,8 +12,8 @@ async def is_refused(client: Client, case: Case) -> bool:
     body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": case.id}, "spec": case.pod}
     try:
         await client.apply(POD, body, dry_run=True)
-    except Refusal as refusal:
-        assert refusal.problem.code == "kubernetes/pod-security", f"{case.id}: {refusal.problem.message}"
+    except ApiError as error:
+        assert error.problem.code == "kubernetes/pod-security", f"{case.id}: {error.problem.message}"
         return True
     return False
 

@@ -5,7 +5,7 @@ import pytest
 from ks_universal.engine.events import LogWritten, ObjectChanged, Waited
 from ks_universal.errors import RolloutFailed
 from ks_universal.plan.steps import AwaitOldPods, RollOut
-from ks_universal.resources.objects import identity
+from ks_universal.resources.objects import object_ref
 from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, POD
 from ks_universal.targets.kubernetes.observed.pods import is_finished
 from support.cluster_release import Events, Json, api, release, roll_out, serve, sh
@@ -46,7 +46,7 @@ def test_a_rollout_ends_when_the_new_version_serves_and_the_last_old_pod_can_be_
     old = roll_out(serve("old", lifecycle=slow_end), terminationGracePeriodSeconds=30)
     new = roll_out(serve("new"))
     old.body["spec"]["revisionHistoryLimit"] = new.body["spec"]["revisionHistoryLimit"] = kept
-    wait = AwaitOldPods(id="app/old-pods", application="app", identity=identity(new.body))
+    wait = AwaitOldPods(id="app/old-pods", application="app", identity=object_ref(new.body))
 
     async def main() -> tuple[Events, list[int]]:
         async with release(namespace) as (target, events):

@@ -85,21 +85,21 @@ def test_an_object_that_is_being_deleted_is_made_anew_when_it_is_gone(
     namespace: str, tmp_path: Path, kind: Kind, name: str
 ) -> None:
     deploy(namespace, MORE, tmp_path)
-    subject = f"{kind.kind}/{name}"
-    hold(namespace, subject)
-    kubectl(namespace, "delete", subject, "--wait=false")
+    ref = f"{kind.kind}/{name}"
+    hold(namespace, ref)
+    kubectl(namespace, "delete", ref, "--wait=false")
     old = get(namespace, kind, name)
     preview = plan(namespace, MORE, tmp_path)
-    assert [(str(c.identity), c.change) for c in preview.changes if c.change != "unchanged"] == [(subject, "created")]
+    assert [(str(c.identity), c.change) for c in preview.changes if c.change != "unchanged"] == [(ref, "created")]
     assert [(p.code, p.severity) for p in preview.problems] == [("kubernetes/terminating", Severity.WARNING)]
 
     def disturb(event: Event) -> None:
-        if isinstance(event, Waited) and event.waits_for == f"{subject} to be gone (finalizers: {HOLD})":
-            let_go(namespace, subject)
+        if isinstance(event, Waited) and event.waits_for == f"{ref} to be gone (finalizers: {HOLD})":
+            let_go(namespace, ref)
 
     revision, events = deploy(namespace, MORE, tmp_path, disturb=disturb)
     assert revision.outcome is Outcome.SUCCEEDED
-    assert [e.change for e in events.of(ObjectChanged) if str(e.identity) == subject] == ["created"]
+    assert [e.change for e in events.of(ObjectChanged) if str(e.identity) == ref] == ["created"]
     new = get(namespace, kind, name)
     assert old is not None
     assert new is not None

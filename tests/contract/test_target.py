@@ -14,7 +14,7 @@ from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.one_off_jobs import read_job_end, record_job
 from ks_universal.plan.records import JobState, Outcome, Revision, StepRecord
 from ks_universal.plan.steps import Apply, Delete, Migrate, RunJob
-from ks_universal.resources.objects import Rendered, Resource, identity
+from ks_universal.resources.objects import Rendered, Resource, object_ref
 from ks_universal.targets.kubernetes.objects.ownership import contains
 from support.contract_targets import JOB, STEP, Place, await_old_pods, metadata, migrate, roll_out, run_job
 from support.releases import Events
@@ -129,7 +129,7 @@ def test_an_applied_object_is_read_back_also_by_another_target(place: Place) -> 
 
     async def look(target: Target, _: Events) -> None:
         state = await target.read(rendered(place))
-        assert state.objects[identity(config(place, "a").body)]["data"] == {"key": "b"}
+        assert state.objects[object_ref(config(place, "a").body)]["data"] == {"key": "b"}
 
     run(place, look)
 
@@ -138,8 +138,8 @@ def test_a_deleted_object_is_gone_and_deleting_can_be_repeated(place: Place) -> 
     async def work(target: Target, events: Events) -> None:
         await target.apply(config(place, "a"), events)
         for _ in range(2):
-            await target.delete(Delete(id="delete ConfigMap/c", identity=identity(config(place, "a").body)), events)
-        assert identity(config(place, "a").body) not in (await target.read(rendered(place))).objects
+            await target.delete(Delete(id="delete ConfigMap/c", identity=object_ref(config(place, "a").body)), events)
+        assert object_ref(config(place, "a").body) not in (await target.read(rendered(place))).objects
 
     assert [event.change for event in run(place, work).of(ObjectChanged)] == ["created", "deleted"]
 
@@ -151,8 +151,8 @@ def test_an_object_that_asks_to_be_kept_stays_with_what_it_holds(place: Place) -
 
     async def work(target: Target, events: Events) -> None:
         await target.apply(kept, events)
-        await target.delete(Delete(id="delete ConfigMap/c", identity=identity(body)), events)
-        assert (await target.read(rendered(place))).objects[identity(body)]["data"] == {"key": "a"}
+        await target.delete(Delete(id="delete ConfigMap/c", identity=object_ref(body)), events)
+        assert (await target.read(rendered(place))).objects[object_ref(body)]["data"] == {"key": "a"}
 
     assert [event.change for event in run(place, work).of(ObjectChanged)] == ["created", "kept"]
 
@@ -267,7 +267,7 @@ async def run_to_end(target: Target, step: RunJob, events: Events) -> JobState:
 
 
 async def look_at(target: Target, step: RunJob) -> JobState:
-    (state,) = await target.read_jobs({identity(step.body): record_job(step.body, 1, Outcome.RUNNING)})
+    (state,) = await target.read_jobs({object_ref(step.body): record_job(step.body, 1, Outcome.RUNNING)})
     return state
 
 
@@ -287,9 +287,9 @@ def test_jobs_one_runs_to_its_end_within_its_retries_and_tells_what_it_does(plac
     assert events.of(LogWritten) == [LogWritten(source=JOB, line=f"try {number}") for number in (1, 2)]
 
     async def look(target: Target, _: Events) -> None:
-        live = (await target.read(with_job(place, step))).objects[identity(step.body)]
+        live = (await target.read(with_job(place, step))).objects[object_ref(step.body)]
         while read_job_end(live)[0] is Outcome.RUNNING:  # a cluster's Job says so a second after its pods
-            live = (await target.read(with_job(place, step))).objects[identity(step.body)]
+            live = (await target.read(with_job(place, step))).objects[object_ref(step.body)]
         assert read_job_end(live)[0] is Outcome.SUCCEEDED
 
     run(place, look)
@@ -319,7 +319,7 @@ def test_jobs_whoever_waits_no_more_leaves_it_at_work(place: Place) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert (await look_at(target, step)).record.outcome is Outcome.RUNNING
-        await target.delete(Delete(id="delete Job/seed", identity=identity(step.body)), events)
+        await target.delete(Delete(id="delete Job/seed", identity=object_ref(step.body)), events)
         assert not (await look_at(target, step)).is_there
 
     run(place, work)
@@ -332,7 +332,7 @@ def test_a_rollout_makes_the_deployment_live_and_an_equal_one_changes_nothing(pl
     async def work(target: Target, events: Events) -> None:
         step = roll_out(place, place.serve())
         await target.roll_out(step, events)
-        live = (await target.read(rendered(place))).objects[identity(step.body)]
+        live = (await target.read(rendered(place))).objects[object_ref(step.body)]
         assert contains(live, step.body)
         await target.roll_out(step, events)
 

@@ -11,7 +11,7 @@ from ks_universal.errors import InputError
 from ks_universal.plan.build import MigratePolicy, build_plan
 from ks_universal.plan.records import Outcome
 from ks_universal.resources.objects import Rendered
-from ks_universal.targets.kubernetes.rollback import WayBack
+from ks_universal.targets.kubernetes.rollback import Rollback
 from ks_universal.testing.memory import Try, World
 from support.releases import app, config, deploy, interrupt, kill, kill_during, list_stopped, release
 
@@ -70,12 +70,12 @@ def test_when_a_run_was_stopped_between_migrations_they_cannot_be_left_out_witho
     found = []
     for at, world in list_stopped(stop, partial(deployed, FIRST)):
         half = is_half(world)
-        refusal = find_refusal(world)
-        assert (at, refusal is not None) == (at, half)
+        error = find_refusal(world)
+        assert (at, error is not None) == (at, half)
         found.append(half)
-        if refusal is not None:
+        if error is not None:
             assert (
-                refusal.message == "the last migrations of web (revision 2) did not all run to their end: they must run"
+                error.message == "the last migrations of web (revision 2) did not all run to their end: they must run"
             )
             assert deploy(SECOND, world)[0].outcome is Outcome.SUCCEEDED
             assert find_refusal(world) is None
@@ -124,9 +124,9 @@ def test_when_a_migration_failed_that_is_what_is_said() -> None:
     world = deployed(FIRST)
     world.scripts[DATA] = (Try(exit_code=1),)
     deploy(SECOND, world)
-    refusal = find_refusal(world)
-    assert refusal is not None
-    assert refusal.message == "the last migrations of web (revision 2) did not succeed: they must run"
+    error = find_refusal(world)
+    assert error is not None
+    assert error.message == "the last migrations of web (revision 2) did not succeed: they must run"
 
 
 def test_when_only_the_rollout_failed_they_can_be_left_out() -> None:
@@ -139,7 +139,7 @@ def test_when_only_the_rollout_failed_they_can_be_left_out() -> None:
 
 def test_when_a_rollback_was_stopped_between_its_steps_migrations_cannot_be_left_out() -> None:
     world = deployed(FIRST, SECOND)
-    planner = WayBack(1, FIRST, {2: SECOND}, True).plan
+    planner = Rollback(1, FIRST, {2: SECOND}, True).plan
     kill_during(world, "web/undo/web-migrations-schema-undo-tables/2", FIRST, planner)
     assert find_refusal(world) is not None
     assert deploy(SECOND, world)[0].outcome is Outcome.SUCCEEDED

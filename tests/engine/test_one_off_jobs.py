@@ -7,11 +7,11 @@ import pytest
 
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, LogWritten, RunEnded, StepFailed, StepSkipped
 from ks_universal.plan.records import JobRecord, JobState, Outcome, Revision
-from ks_universal.resources.objects import Identity, Rendered
+from ks_universal.resources.objects import ObjectRef, Rendered
 from ks_universal.testing.memory import Try, World
 from support.releases import Events, app, deploy, interrupt, kill, list_stopped, render_values, secret
 
-SEED, STEP = Identity("Job", "ns", "seed"), "Job/seed"
+SEED, STEP = ObjectRef("Job", "ns", "seed"), "Job/seed"
 
 
 def release(*, tag: str = "1", **words: Any) -> Rendered:
@@ -92,7 +92,7 @@ def test_jobs_what_left_the_values_is_removed_only_when_those_that_are_awaited_h
         }
     )
     _, events = deploy(without, world)
-    assert Identity("Secret", "ns", "db") in world.objects
+    assert ObjectRef("Secret", "ns", "db") in world.objects
     assert events.steps(StepSkipped) == ["delete Secret/db"]
 
 

@@ -2,7 +2,7 @@
 
 from ks_universal.engine.events import StepFailed, StepPaused, StepSkipped, StepSucceeded
 from ks_universal.plan.records import Outcome
-from ks_universal.resources.objects import Identity
+from ks_universal.resources.objects import ObjectRef
 from ks_universal.testing.memory import World
 from support.releases import app, config, deploy, release
 
@@ -29,7 +29,7 @@ def test_a_paused_version_has_no_post_migrations_and_nothing_that_the_old_one_re
     assert "web/migrations/contract" in done
     assert "delete ConfigMap/old" in done
     assert resumed.runs == {"web": 3}
-    assert Identity("ConfigMap", "", "old") not in resumed.objects
+    assert ObjectRef("ConfigMap", "", "old") not in resumed.objects
 
 
 def test_others_are_brought_up_beside_a_paused_version() -> None:

@@ -27,7 +27,7 @@ from ks_universal.errors import InputError, LockedError, TargetError
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.plan.selection import MigratePolicy
 from ks_universal.plan.steps import Apply
-from ks_universal.resources.objects import Identity, Rendered
+from ks_universal.resources.objects import ObjectRef, Rendered
 from ks_universal.testing.memory import MemoryTarget, Pause, Try, World
 from support.releases import Events, app, config, deploy, kill, list_stopped, release, render_values, secret
 
@@ -99,7 +99,7 @@ def test_order_a_migration_of_the_post_phase_waits_for_the_last_old_pod() -> Non
     world = deployed(contracting("1.0"))
     world.old_pods["web"] = lambda: until(lambda: world.count("rolled-out")["web/rollout"] == 1)
     revision, events = deploy(contracting("2.0"), world)
-    history = [(change.what, change.subject) for change in world.history]
+    history = [(change.what, change.ref) for change in world.history]
     assert history.index(("old-pods-gone", "web")) < history.index(("attempt-started", "web/migrations/contract"))
     assert [event.stopping for event in events.of(StepSucceeded) if event.step == "web/rollout"] == [1]
     assert (revision.outcome, events.of(RunEnded)[0].stopping) == (Outcome.SUCCEEDED, {})
@@ -179,7 +179,7 @@ def test_gate_and_stand_still_a_failed_migration_leaves_all_deployments_that_wai
     before = dict(world.objects)
     fail(world, "web/migrations/one")
     revision, events = deploy(build("2.0"), world)
-    changed = {subject.name for subject, body in world.objects.items() if body != before[subject]}
+    changed = {ref.name for ref, body in world.objects.items() if body != before[ref]}
     assert revision.outcome is Outcome.MIGRATION_FAILED
     assert changed == {"docs"}
     assert events.of(RunEnded)[0].runs == {"web": 1, "worker": 1, "docs": 2}
@@ -199,7 +199,7 @@ def test_order_a_post_migration_waits_for_the_rollouts_of_all_who_wait_for_its_a
 def test_gate_configuration_changes_only_after_all_migrations_have_succeeded() -> None:
     world = deployed()
     deploy(SECOND, world)
-    history = [(change.what, change.subject) for change in world.history]
+    history = [(change.what, change.ref) for change in world.history]
     last = history.index(("attempt-ended", "web/migrations/data"))
     assert min(i for i, (what, _) in enumerate(history) if what == "applied") > last
     assert ("applied", "Secret/db") in history
@@ -248,7 +248,7 @@ def test_a_failed_migration_tells_more_than_a_rollout_that_failed_before_it() ->
     world = World()
     world.broken["a/rollout"] = Problem("test/broken", "it does not come up")
     world.scripts["b/migrations/one"] = (
-        Try(exit_code=1, pause=lambda: until(lambda: Identity("Deployment", "ns", "a") in world.objects)),
+        Try(exit_code=1, pause=lambda: until(lambda: ObjectRef("Deployment", "ns", "a") in world.objects)),
     )
     revision, _ = deploy(release(a=app(waitForMigrations=False), b=app("one")), world)
     assert revision.outcome is Outcome.MIGRATION_FAILED
@@ -257,7 +257,7 @@ def test_a_failed_migration_tells_more_than_a_rollout_that_failed_before_it() ->
 
 def test_what_was_rolled_out_once_but_is_not_live_any_more_does_not_run() -> None:
     world = deployed()
-    del world.objects[Identity("Deployment", "ns", "web")]
+    del world.objects[ObjectRef("Deployment", "ns", "web")]
     fail(world, "web/migrations/schema")
     _, events = deploy(SECOND, world)
     assert events.of(RunEnded)[0].runs == {"web": None}
@@ -272,7 +272,7 @@ def with_job(**container: str) -> Rendered:
 
 
 def test_d30_a_job_of_the_values_runs_once_also_when_its_ttl_has_removed_it() -> None:
-    world, job = World(), Identity("Job", "ns", "seed")
+    world, job = World(), ObjectRef("Job", "ns", "seed")
     deploy(with_job(), world)
     del world.objects[job]
     revision, _ = deploy(with_job(), world)
@@ -603,7 +603,7 @@ def test_a_record_says_who_when_what_and_how_it_ended() -> None:
     assert (record.image, record.command) == ("app:1.0", ("alembic", "upgrade"))
     assert [(a.number, a.exit_code, a.log_tail) for a in record.attempts] == [(1, 1, ("half",)), (2, 0, ("whole",))]
     assert revision.digests == revision.planned
-    assert {str(subject) for subject in revision.objects} == {
+    assert {str(ref) for ref in revision.objects} == {
         "ConfigMap/settings",
         "Secret/db",
         "Deployment/web",
@@ -616,11 +616,11 @@ def test_nothing_orphaned_what_left_the_values_is_deleted_and_what_failed_runs_m
     fail(world, "new/migrations/one")
     more = release(CONFIGS, web=web(), new=app("one", autoCreateServiceAccount=True))
     revision, _ = deploy(more, world)
-    assert Identity("ServiceAccount", "ns", "new") in revision.objects
-    assert Identity("Deployment", "ns", "new") not in revision.objects
+    assert ObjectRef("ServiceAccount", "ns", "new") in revision.objects
+    assert ObjectRef("Deployment", "ns", "new") not in revision.objects
     revision, _ = deploy(FIRST, world)
     assert world.count("deleted") == {"ServiceAccount/new": 1}
-    assert {subject.kind for subject in revision.objects} == {"ConfigMap", "Secret", "Deployment", "Job"}
+    assert {ref.kind for ref in revision.objects} == {"ConfigMap", "Secret", "Deployment", "Job"}
 
 
 KEEP = {"annotations": {"helm.sh/resource-policy": "keep"}}
@@ -632,7 +632,7 @@ def test_what_asks_to_be_kept_stays_the_releases_and_comes_back_as_it_is() -> No
     deploy(release(kept, web=web()), world)
     for _ in range(2):
         revision, _ = deploy(FIRST, world)
-        assert Identity("Secret", "ns", "key") in revision.objects
+        assert ObjectRef("Secret", "ns", "key") in revision.objects
     _, events = deploy(release(kept, web=web()), world)
     assert [e.change for e in events.of(ObjectChanged) if str(e.identity) == "Secret/key"] == ["unchanged"]
     assert world.count("deleted") == {}
@@ -684,24 +684,24 @@ def test_a_slow_record_is_written_in_order_and_once_for_all_who_wait() -> None:
 class _Refusing(MemoryTarget):
     """A target whose outside world refuses one object, or has a bug there."""
 
-    refusal: Exception
+    error: Exception
 
     async def apply(self, step: Apply, emit: Any) -> None:
         if step.id == "ServiceAccount/a":
-            raise self.refusal
+            raise self.error
         await super().apply(step, emit)
 
 
-def refuse(refusal: Exception) -> tuple[World, Callable[[], Revision]]:
+def api_error(error: Exception) -> tuple[World, Callable[[], Revision]]:
     world = World()
     target = _Refusing(world)
-    target.refusal = refusal
+    target.error = error
     rendered = release(a=app("one", autoCreateServiceAccount=True), b=app("one"))
     return world, lambda: asyncio.run(run(rendered, target, Events(), by="tests"))
 
 
 def test_what_the_world_refuses_fails_the_step_and_the_others_go_on() -> None:
-    world, start = refuse(TargetError(Problem("test/refused", "no")))
+    world, start = api_error(TargetError(Problem("test/refused", "no")))
     revision = start()
     assert revision.outcome is Outcome.FAILED
     assert [failure.causes[0].code for failure in revision.failures] == ["test/refused"]
@@ -709,7 +709,7 @@ def test_what_the_world_refuses_fails_the_step_and_the_others_go_on() -> None:
 
 
 def test_a_bug_keeps_its_traceback_and_leaves_neither_lock_nor_a_running_record() -> None:
-    world, start = refuse(ZeroDivisionError("bug"))
+    world, start = api_error(ZeroDivisionError("bug"))
     with pytest.raises(ExceptionGroup) as raised:
         start()
     assert raised.group_contains(ZeroDivisionError, match="bug")

@@ -154,7 +154,7 @@ def test_resume_with_other_values_the_running_migration_is_stopped_before_the_ne
         begun = len(world.history)
         running = {job.step for job in world.jobs.values() if job.running}
         revision, _ = deploy(THIRD, world)
-        after = [(change.what, change.subject) for change in world.history[begun:]]
+        after = [(change.what, change.ref) for change in world.history[begun:]]
         for step in running:
             assert after.index(("attempt-stopped", step)) < after.index(("attempt-started", step)), at
         assert (world.objects, revision.digests) == (expected["objects"], expected["digests"]), at

@@ -11,9 +11,9 @@ from ks_universal.engine.events import StepStarted
 from ks_universal.engine.run import Planner, run_planned
 from ks_universal.plan.records import Outcome, Revision, State
 from ks_universal.plan.steps import Migrate
-from ks_universal.plan.undo import find_passed
+from ks_universal.plan.undo import list_applied_since
 from ks_universal.resources.objects import Rendered
-from ks_universal.targets.kubernetes.rollback import WayBack
+from ks_universal.targets.kubernetes.rollback import Rollback
 from ks_universal.testing.memory import MemoryTarget, Try, World
 from support.releases import Events, app, deploy, interrupt, kill, list_stopped, release
 
@@ -49,8 +49,8 @@ def upgraded() -> World:
     return world
 
 
-def way(*, down: bool = True) -> WayBack:
-    return WayBack(1, FIRST, {2: SECOND, 3: THIRD}, down)
+def way(*, down: bool = True) -> Rollback:
+    return Rollback(1, FIRST, {2: SECOND, 3: THIRD}, down)
 
 
 def rollback(world: World, *, down: bool = True) -> Revision:
@@ -76,11 +76,11 @@ def resume(world: World) -> Revision:
 
 def effects(world: World) -> list[str]:
     """The steps that ran to their end, in order."""
-    return [change.subject for change in world.history if change.what == "attempt-ended"]
+    return [change.ref for change in world.history if change.what == "attempt-ended"]
 
 
 def is_all_undone(world: World) -> bool:
-    return find_passed(tuple(world.revisions.values()), 1) == ()
+    return list_applied_since(tuple(world.revisions.values()), 1) == ()
 
 
 def test_a_rollback_undoes_each_step_of_each_migration() -> None:
@@ -98,7 +98,7 @@ def test_migrations_of_an_application_that_leaves_are_undone_before_it_does() ->
     for rendered in (before, with_more):
         deploy(rendered, world)
     world.history.clear()
-    planner = WayBack(1, before, {2: with_more}, True).plan
+    planner = Rollback(1, before, {2: with_more}, True).plan
     events = Events()
     revision = asyncio.run(run_planned(before, MemoryTarget(world), events, planner, by="tests"))
     assert revision.outcome is Outcome.SUCCEEDED
@@ -114,10 +114,10 @@ def test_an_application_whose_migrations_cannot_be_undone_stays() -> None:
     for rendered in (before, with_more):
         deploy(rendered, world)
     world.scripts["more/undo/more-migrations-tables-undo/2"] = (Try(exit_code=1),)
-    planner = WayBack(1, before, {2: with_more}, True).plan
+    planner = Rollback(1, before, {2: with_more}, True).plan
     revision = asyncio.run(run_planned(before, MemoryTarget(world), Events(), planner, by="tests"))
     assert revision.outcome is Outcome.MIGRATION_FAILED
-    assert "Deployment/more" in [str(subject) for subject in world.objects]
+    assert "Deployment/more" in [str(ref) for ref in world.objects]
 
 
 def test_what_undoes_two_revisions_in_the_same_way_is_not_taken_for_one() -> None:
@@ -128,7 +128,7 @@ def test_what_undoes_two_revisions_in_the_same_way_is_not_taken_for_one() -> Non
     for rendered in (first, second, third):
         deploy(rendered, world)
     known = State(revisions=tuple(world.revisions.values()))
-    plan = WayBack(1, first, {2: second, 3: third}, True).plan(first, known)
+    plan = Rollback(1, first, {2: second, 3: third}, True).plan(first, known)
     undo = [step for step in plan.steps if isinstance(step, Migrate)]
     assert [step.id for step in undo] == [f"web/undo/web-migrations-schema-undo/{number}" for number in (3, 2)]
     assert len({step.digest for step in undo}) == 2
@@ -181,7 +181,7 @@ def test_a_migration_that_was_half_undone_and_applied_again_is_undone_as_a_whole
     world.scripts.clear()
     deploy(THIRD, world)
     world.history.clear()
-    planner = WayBack(1, FIRST, {2: SECOND, 3: THIRD, 5: THIRD}, True).plan
+    planner = Rollback(1, FIRST, {2: SECOND, 3: THIRD, 5: THIRD}, True).plan
     asyncio.run(run_planned(FIRST, MemoryTarget(world), Events(), planner, by="tests"))
     assert {step.rpartition("/")[0] for step in effects(world)} == {step.rpartition("/")[0] for step in UNDONE}
     assert len(effects(world)) == len(UNDONE)

@@ -11,10 +11,10 @@ from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, StepStarted
 from ks_universal.engine.run import Planner, run_planned
 from ks_universal.plan.build import MigratePolicy, build_plan
-from ks_universal.plan.records import Outcome, Revision, State, tell_killed
+from ks_universal.plan.records import Outcome, Revision, State, mark_abandoned
 from ks_universal.plan.steps import Delete
 from ks_universal.resources.objects import Rendered
-from ks_universal.targets.kubernetes.rollback import WayBack
+from ks_universal.targets.kubernetes.rollback import Rollback
 from ks_universal.testing.memory import MemoryTarget, World
 from support.releases import (
     Events,
@@ -42,8 +42,8 @@ def undoable(tag: str) -> dict[str, Any]:
 FIRST, SECOND = version("1.0", undoable("1.0")), version("2.0", undoable("2.0"), "data")
 
 
-def way(*, down: bool) -> WayBack:
-    return WayBack(1, FIRST, {2: SECOND}, down)
+def way(*, down: bool) -> Rollback:
+    return Rollback(1, FIRST, {2: SECOND}, down)
 
 
 def rollback(world: World, *, down: bool = False) -> Revision:
@@ -53,7 +53,7 @@ def rollback(world: World, *, down: bool = False) -> Revision:
 
 def changes(world: World) -> list[tuple[str, str]]:
     """What happened, without the records."""
-    return [(change.what, change.subject) for change in world.history if change.what != "saved"]
+    return [(change.what, change.ref) for change in world.history if change.what != "saved"]
 
 
 def leave_at_work(step: str, rendered: Rendered = SECOND) -> World:
@@ -96,7 +96,7 @@ def test_a_rollback_stops_first_an_undoing_whose_job_had_undone_a_later_revision
     world = World()
     for rendered in (FIRST, SECOND, third):
         deploy(rendered, world)
-    planner = WayBack(1, FIRST, {2: SECOND, 3: third}, True).plan
+    planner = Rollback(1, FIRST, {2: SECOND, 3: third}, True).plan
     kill_during(world, "web/undo/web-migrations-schema-undo/2", FIRST, planner)
     world.history.clear()
     assert rollback(world).outcome is Outcome.SUCCEEDED
@@ -140,7 +140,7 @@ def test_a_job_that_was_stopped_and_made_anew_stays_in_the_inventory() -> None:
     world.broken["web/rollout"] = Problem("test/broken", "it does not come up")
     revision, _ = deploy(version("3.0", "schema", "data"), world)
     assert revision.outcome is Outcome.ROLLOUT_FAILED
-    assert "Job/web-migrations-data" in {str(subject) for subject in revision.objects}
+    assert "Job/web-migrations-data" in {str(ref) for ref in revision.objects}
 
 
 COMMANDS: dict[str, tuple[Rendered, Planner]] = {
@@ -209,8 +209,8 @@ def test_what_was_left_is_stopped_also_when_the_next_run_was_interrupted_before_
     assert (interrupted.outcome, interrupted.steps[1].outcome) == (Outcome.INTERRUPTED, Outcome.RUNNING)
     deploy(release(web=app(tag="4.0")), world)
     assert changes(world)[0] == ("attempt-stopped", "web/migrations/data")
-    (earlier, _) = tell_killed([interrupted, world.revisions[3]], is_dead=True)
-    assert (earlier.outcome, earlier.steps[1].outcome) == (Outcome.INTERRUPTED, Outcome.DID_NOT_END)
+    (earlier, _) = mark_abandoned([interrupted, world.revisions[3]], is_dead=True)
+    assert (earlier.outcome, earlier.steps[1].outcome) == (Outcome.INTERRUPTED, Outcome.ABANDONED)
 
 
 def test_a_run_that_leaves_the_migrations_out_says_what_became_of_those_that_it_stopped() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 
 from ks_universal.diagnostics import has_errors
-from ks_universal.model.conversion.normalize import unify_forms
+from ks_universal.model.conversion.normalize import normalize
 from ks_universal.model.conversion.structs import keys_of
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.types import Format, Inline
@@ -94,7 +94,7 @@ def find_touched(annotation: Any, node: Node, path: Path = ()) -> Iterator[tuple
 
 
 def read_tree(case: Directory) -> Mapping:
-    return unify_forms(load_values([str(case / "values.yaml")]).tree)
+    return normalize(load_values([str(case / "values.yaml")]).tree)
 
 
 def find_all_touched(tree: Mapping) -> Iterator[tuple[Key, Path]]:

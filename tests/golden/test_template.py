@@ -13,7 +13,7 @@ from ks_universal.manifest.yaml import write_yaml
 from ks_universal.model.kubernetes.fields import fields_of
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
-from ks_universal.resources.objects import Rendered, identity
+from ks_universal.resources.objects import Rendered, object_ref
 from ks_universal.values.load import load_values
 
 CASES_DIRECTORY = Path(__file__).parent / "template"
@@ -103,5 +103,5 @@ def test_every_object_passes_strict_validation(case: Path, flavor: Flavor) -> No
 @pytest.mark.parametrize("flavor", Flavor)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_object_is_there_once(case: Path, flavor: Flavor) -> None:
-    identities = [identity(body) for body in render(case, flavor)]
+    identities = [object_ref(body) for body in render(case, flavor)]
     assert len(identities) == len(set(identities))

@@ -13,13 +13,13 @@ from ks_universal.plan.one_off_jobs import read_job_end, record_job
 from ks_universal.plan.records import Outcome
 from ks_universal.plan.steps import RunJob
 from ks_universal.resources.metadata import JOB_DIGEST
-from ks_universal.resources.objects import Identity
+from ks_universal.resources.objects import ObjectRef
 from ks_universal.targets.local.attempts import JobFolder
 from ks_universal.targets.local.state import StateFolder
 from support.local_release import release, sh, template
 
 Json = dict[str, Any]
-SEED = Identity("Job", "ns", "seed")
+SEED = ObjectRef("Job", "ns", "seed")
 
 
 def job(

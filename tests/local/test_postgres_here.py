@@ -167,8 +167,8 @@ def test_a_migration_reaches_the_server_by_what_local_env_refers_to(tmp_path: Pa
 
 START = """
 import asyncio, os, sys; from pathlib import Path
-from ks_universal.model.local import LocalPostgres
-from ks_universal.targets.local.postgres import PostgresServer
+from ks_universal.model.format.local import LocalPostgres
+from ks_universal.targets.local.postgres.server import PostgresServer
 async def main():
     server = PostgresServer(LocalPostgres(), Path(sys.argv[1]))
     await server.start()

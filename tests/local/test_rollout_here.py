@@ -8,7 +8,7 @@ import pytest
 from ks_universal.engine.events import ContainerEnded, LogWritten, ObjectChanged, ProbePassed, Waited
 from ks_universal.errors import RolloutFailed
 from ks_universal.plan.steps import Delete, RollOut
-from ks_universal.resources.objects import identity
+from ks_universal.resources.objects import object_ref
 from ks_universal.targets.local.processes.process_table import group_is_alive
 from support.local_release import Events, plan, python, release, roll_out, sh
 
@@ -221,9 +221,9 @@ def test_without_replicas_nothing_runs_and_a_deleted_application_is_gone(tmp_pat
             await target.roll_out(roll_out(sh("echo up"), replicas=0), events.append)
             step = roll_out(sh("echo up; exec sleep 100"), name="web")
             await target.roll_out(step, events.append)
-            await target.delete(Delete(id="delete", identity=identity(step.body)), events.append)
+            await target.delete(Delete(id="delete", identity=object_ref(step.body)), events.append)
             assert events.lines() == ["up"]
-            assert identity(step.body) not in (await target.read(None)).objects  # type: ignore[arg-type]  # not asked for
+            assert object_ref(step.body) not in (await target.read(None)).objects  # type: ignore[arg-type]  # not asked for
             assert not list((tmp_path / ".ks-universal" / "shop" / "processes").iterdir())
 
     asyncio.run(main())

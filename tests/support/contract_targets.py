@@ -11,7 +11,7 @@ from ks_universal.model.format.local import Local
 from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.steps import AwaitOldPods, Migrate, RollOut, RunJob
 from ks_universal.resources.metadata import JOB_DIGEST
-from ks_universal.resources.objects import Migration, identity
+from ks_universal.resources.objects import Migration, object_ref
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
 from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
@@ -180,7 +180,7 @@ def roll_out(place: Place, pod: Json) -> RollOut:
 
 
 def await_old_pods(rollout: RollOut) -> AwaitOldPods:
-    return AwaitOldPods(id="web/old-pods", application="web", identity=identity(rollout.body))
+    return AwaitOldPods(id="web/old-pods", application="web", identity=object_ref(rollout.body))
 
 
 def metadata(place: Place, name: str) -> Json:

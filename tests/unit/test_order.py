@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ks_universal.order import Circle, sort_by_needs
+from ks_universal.order import CycleError, sort_by_needs
 
 
 def test_what_needs_nothing_keeps_its_order() -> None:
@@ -16,7 +16,7 @@ def test_a_step_follows_what_it_needs_and_nothing_else_moves() -> None:
 
 
 def test_the_circle_is_named_each_step_before_what_it_needs() -> None:
-    with pytest.raises(Circle) as found:
+    with pytest.raises(CycleError) as found:
         sort_by_needs({"x": ["a"], "a": ["b"], "b": ["c"], "c": ["a"]})
     steps = found.value.nodes
     assert steps[0] == steps[-1]

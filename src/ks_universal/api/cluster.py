@@ -14,14 +14,14 @@ from ks_universal.errors import InputError
 from ks_universal.plan.build import MigratePolicy, build_plan
 from ks_universal.plan.migrations_only import keep_migrations
 from ks_universal.plan.one_off_jobs import list_jobs
-from ks_universal.plan.records import JobRecord, JobState, Outcome, Revision, StepRecord, tell_killed
+from ks_universal.plan.records import JobRecord, JobState, Outcome, Revision, StepRecord, mark_abandoned
 from ks_universal.plan.saved import Preview, build_preview
 from ks_universal.plan.undo import name_migration_job
-from ks_universal.resources.objects import Identity, Rendered
+from ks_universal.resources.objects import ObjectRef, Rendered
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
 from ks_universal.targets.kubernetes.record.lease import Holder
-from ks_universal.targets.kubernetes.rollback import read_way_back
+from ks_universal.targets.kubernetes.rollback import load_rollback
 from ks_universal.targets.kubernetes.status import ReleaseState
 from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
 
@@ -58,7 +58,7 @@ async def deploy(
     """Bring the target's release to these values, and return the record of that run.
 
     A failure is in the record and in the events, and leaves the version before as it was. `options` are those of
-    `engine.run.run_planned`; `agree` is asked under the lock, before anything of the release changes. Raises as
+    `engine.run.run_planned`; `approve` is asked under the lock, before anything of the release changes. Raises as
     `render` and `run_planned` do.
     """
     return await run_planned(
@@ -123,7 +123,7 @@ async def rollback(
     """
     if not await target.read_revisions():
         raise InputError([_no_record(target)])
-    way = await read_way_back(target, revision, migrate_down=migrate_down)
+    way = await load_rollback(target, revision, migrate_down=migrate_down)
     return await run_planned(
         way.rendered,
         target,
@@ -170,23 +170,23 @@ async def read_revisions(target: KubernetesTarget, number: int | None = None) ->
 async def follow_migration(target: KubernetesTarget, step: StepRecord, take: Callable[[str], None]) -> bool:
     """Give the log of a migration that runs now, line by line, until it has ended; False where its Job is gone."""
     name = name_migration_job(step)
-    known = (subject for revision in await target.read_revisions() for subject in revision.objects)
-    jobs = [subject for subject in known if (subject.kind, subject.name) == ("Job", name)]
-    return await target.follow_log(jobs[-1] if jobs else Identity("Job", target.namespace, name), take)
+    known = (ref for revision in await target.read_revisions() for ref in revision.objects)
+    jobs = [ref for ref in known if (ref.kind, ref.name) == ("Job", name)]
+    return await target.follow_log(jobs[-1] if jobs else ObjectRef("Job", target.namespace, name), take)
 
 
-async def read_job_logs(target: KubernetesTarget, jobs: Mapping[Identity, JobRecord]) -> tuple[JobState, ...]:
+async def read_job_logs(target: KubernetesTarget, jobs: Mapping[ObjectRef, JobRecord]) -> tuple[JobState, ...]:
     """Read what attempts of Jobs of the values said last: from the record where it has their end, else from their pods.
 
     The latter needs the right to read Secrets, whose values are masked; without it there is a line that says so.
     """
-    return tuple([await _read_job_log(target, subject, record) for subject, record in jobs.items()])
+    return tuple([await _read_job_log(target, ref, record) for ref, record in jobs.items()])
 
 
-async def _read_job_log(target: KubernetesTarget, subject: Identity, record: JobRecord) -> JobState:
+async def _read_job_log(target: KubernetesTarget, ref: ObjectRef, record: JobRecord) -> JobState:
     if record.outcome is Outcome.PENDING or record.attempts:
-        return JobState(identity=subject, record=record)
-    return await target.read_job_log(subject, record)
+        return JobState(identity=ref, record=record)
+    return await target.read_job_log(ref, record)
 
 
 async def read_status(target: KubernetesTarget) -> ReleaseState:
@@ -213,7 +213,7 @@ async def _read_told(target: KubernetesTarget) -> tuple[tuple[Revision, ...], bo
         revisions = await target.read_revisions()  # a run writes its end before it gives the lock back
     if not revisions:
         raise InputError(target.record_problems or [_no_record(target)])
-    return tell_killed(revisions, is_dead=is_dead), is_known, lock
+    return mark_abandoned(revisions, is_dead=is_dead), is_known, lock
 
 
 def _no_record(target: KubernetesTarget) -> Problem:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ks_universal.api.values import Values, check_release, find_application, render
+from ks_universal.api.values import Values, check_release, render, require_application
 from ks_universal.engine.events import Emit
 from ks_universal.engine.run import run
 from ks_universal.plan.records import Revision
@@ -27,7 +27,7 @@ def open_local(  # noqa: PLR0913 - the last four have a default or are places
     is recorded there, and wipes the data of the embedded PostgreSQL, when the first run begins. Close it at the end:
     that stops what runs. Raises InputError as `render` does.
     """
-    local = find_application(values, release, namespace).local
+    local = require_application(values, release, namespace).local
     return LocalTarget(
         release, namespace, local, directory=directory, state=state, retry_delay_s=retry_delay_s, fresh=fresh
     )
@@ -49,7 +49,7 @@ async def up(  # noqa: PLR0913 - the words after `by` are the user's, each with 
     new version, on the same target. Raises as `render` and `engine.run.run` do.
     """
     rendered = render(values, target.release, target.namespace)
-    target.configure(find_application(values, target.release, target.namespace).local)
+    target.configure(require_application(values, target.release, target.namespace).local)
     policy = MigratePolicy(migrate)
     return await run(rendered, target, emit, by=by, migrate=policy, wait_for_lock=wait_for_lock, force=force)
 

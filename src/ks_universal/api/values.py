@@ -89,7 +89,7 @@ def render(values: Values, release: str, namespace: str = "") -> Rendered:
 
     Raises InputError when the values have errors, or when Kubernetes would refuse one of the names.
     """
-    return build_objects(find_application(values, release, namespace), release, namespace)
+    return build_objects(require_application(values, release, namespace), release, namespace)
 
 
 def check_for_run(values: Values) -> tuple[Problem, ...]:
@@ -158,7 +158,7 @@ def check_namespace(name: str) -> None:
         raise InputError(problems)
 
 
-def find_application(values: Values, release: str, namespace: str) -> Application:
+def require_application(values: Values, release: str, namespace: str) -> Application:
     """Give the application of values that are to become a release. Raises InputError as `render` does."""
     problems = [
         *check_name("release", release, _LONGEST_RELEASE),

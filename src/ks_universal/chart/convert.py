@@ -9,8 +9,8 @@ from ks_universal.chart.differences import Difference, find_differences
 from ks_universal.diagnostics import Problem, Severity, sort_problems
 from ks_universal.model.conversion.expressions import Release, expand_expressions
 from ks_universal.model.conversion.findings import nearest
-from ks_universal.model.conversion.normalize import unify_forms
-from ks_universal.model.reference.description import ROOT, Kind, ListOf, MapOf, Ours, Theirs, list_keys
+from ks_universal.model.conversion.normalize import normalize
+from ks_universal.model.reference.description import ROOT, FormatMap, Kind, KubernetesMap, ListOf, MapOf, list_keys
 from ks_universal.values.nodes import Mapping, Node, Path, Scalar, Sequence, format_path, locate
 
 CHART = "ks-universal"
@@ -78,7 +78,7 @@ def _drop_unread(tree: Mapping, notes: list[Problem]) -> Mapping:
     """Drop the keys that neither the chart nor this program reads; those that expressions name are kept."""
     named = expand_expressions(tree, Release()).keys
     dropped: set[int] = set()
-    for path, node, near in _find_unread(unify_forms(tree), ROOT, ()):
+    for path, node, near in _find_unread(normalize(tree), ROOT, ()):
         if len(path) == 1 and path[0] in named:
             continue
         dropped.add(id(node))
@@ -96,7 +96,7 @@ def _find_unread(node: Node, kind: Kind, path: Path) -> Iterator[tuple[Path, Nod
     elif isinstance(kind, MapOf) and isinstance(node, Mapping):
         for name, child in node.entries.items():
             yield from _find_unread(child, kind.value, (*path, name))
-    elif isinstance(kind, Ours | Theirs) and isinstance(node, Mapping):
+    elif isinstance(kind, FormatMap | KubernetesMap) and isinstance(node, Mapping):
         keys = list_keys(kind)
         for name, child in node.entries.items():
             if name in keys:

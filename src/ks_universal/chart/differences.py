@@ -7,7 +7,7 @@ from ks_universal.chart.patterns import is_empty, is_true, match, match_maps
 from ks_universal.chart.reads import READ_BY_CHART
 from ks_universal.model.conversion.inherit import merge_general
 from ks_universal.model.format.workloads import LIMITS
-from ks_universal.model.reference.description import ROOT, Kind, MapOf, Ours, list_keys
+from ks_universal.model.reference.description import ROOT, FormatMap, Kind, MapOf, list_keys
 from ks_universal.values.nodes import Mapping, Node, Path, Scalar, find
 
 _INHERITED = READ_BY_CHART["deploymentsGeneral"] - {"probes", "strategy", "autoCreateSoftAntiAffinity"}
@@ -107,7 +107,7 @@ def _find_switches(node: Node, kind: Kind, path: Path) -> Iterator[Difference]:
     if isinstance(kind, MapOf) and isinstance(node, Mapping):
         for name, child in node.entries.items():
             yield from _find_switches(child, kind.value, (*path, name))
-    elif isinstance(kind, Ours) and isinstance(node, Mapping):
+    elif isinstance(kind, FormatMap) and isinstance(node, Mapping):
         keys = list_keys(kind)
         for name, child in node.entries.items():
             if name in keys:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from ks_universal.cli.exit_status import INTERRUPTED, find_run_status, find_status, list_problems
+from ks_universal.cli.exit_status import INTERRUPTED, exit_code_for, exit_code_of_run, list_problems
 from ks_universal.cli.interruption import Interruption
 from ks_universal.cli.show.event_view import JsonView, TextView, View
 from ks_universal.cli.show.report import RunReport
@@ -71,7 +71,7 @@ def takes_cluster(function: Callable[..., Any], *, or_file: bool = False) -> Cal
             if given["output"] != "json":
                 raise
             open_view("json").show(list_problems(error))
-            return find_status(error)
+            return exit_code_for(error)
 
     options = (
         click.option("-n", "--namespace", help="The namespace; without it the context's."),
@@ -160,7 +160,7 @@ async def _run_interruptibly(work: Awaitable[int], view: View, timeout_s: float 
     if not isinstance(error, TargetError) or not view.report.has_begun:
         return task.result()
     view.show(list_problems(error))
-    return INTERRUPTED if interruption.requested else find_run_status(view.report.stopped)
+    return INTERRUPTED if interruption.requested else exit_code_of_run(view.report.stopped)
 
 
 def _say_stopped(report: RunReport) -> str:
@@ -182,7 +182,7 @@ async def _limit(work: Awaitable[int], view: View, timeout_s: float | None) -> i
         message = f"it did not end within the {timeout_s:g} s of --timeout, and was stopped"
         hint = "run it again with more time: what has succeeded is not done again"
         view.show([Problem("run/timeout", message, hint=hint)])
-        return find_run_status(view.report.stopped)
+        return exit_code_of_run(view.report.stopped)
 
 
 def open_view(output: str, succeeded: str = "is up") -> View:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ks_universal.targets.kubernetes.target import KubernetesTarget
 
 
-class Agreement:
-    """Asked by the engine under the lock: what is shown is what is done. Implements `engine.run.Agree`."""
+class Confirmation:
+    """Asked by the engine under the lock: what is shown is what is done. Implements `engine.run.Approver`."""
 
     def __init__(
         self,

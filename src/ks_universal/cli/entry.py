@@ -75,7 +75,7 @@ def _too_large(error: MemoryError | RecursionError) -> Problem:
 
 
 def _show(error: KsUniversalError) -> int:
-    from ks_universal.cli.exit_status import find_status, list_problems
+    from ks_universal.cli.exit_status import exit_code_for, list_problems
 
     show_problems(list_problems(error))
-    return find_status(error)
+    return exit_code_for(error)

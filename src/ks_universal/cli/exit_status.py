@@ -31,12 +31,12 @@ _OF_OUTCOME = {
 }
 
 
-def find_status(error: KsUniversalError) -> int:
+def exit_code_for(error: KsUniversalError) -> int:
     """Give the exit status for an error."""
     return next((status for kind, status in _OF_ERROR if isinstance(error, kind)), REFUSED)
 
 
-def find_run_status(outcome: Outcome) -> int:
+def exit_code_of_run(outcome: Outcome) -> int:
     """Give the exit status for a run that ended."""
     return _OF_OUTCOME.get(outcome, REFUSED)
 

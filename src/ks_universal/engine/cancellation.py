@@ -10,7 +10,7 @@ from ks_universal.errors import LockedError
 _T = TypeVar("_T")
 
 
-async def finish(work: Coroutine[Any, Any, _T]) -> _T:
+async def run_to_completion(work: Coroutine[Any, Any, _T]) -> _T:
     """Do the work to its end, however often the caller is cancelled meanwhile; the cancellation goes on after it."""
     task = asyncio.ensure_future(work)
     cancelled = False
@@ -26,7 +26,9 @@ async def finish(work: Coroutine[Any, Any, _T]) -> _T:
 
 
 @asynccontextmanager
-async def hold(lock: AbstractAsyncContextManager[None], release: str, *, wait_s: float | None) -> AsyncIterator[None]:
+async def acquire_within(
+    lock: AbstractAsyncContextManager[None], release: str, *, wait_s: float | None
+) -> AsyncIterator[None]:
     """Hold a lock; what happens inside may take as long as it wants.
 
     Raises LockedError where it was not free within `wait_s` seconds (None: waits for good).

@@ -9,7 +9,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.plan.records import Attempt, JobState, Outcome
-from ks_universal.resources.objects import Identity
+from ks_universal.resources.objects import ObjectRef
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
@@ -61,7 +61,7 @@ class ObjectChanged(_Event, frozen=True, kw_only=True):
     """
 
     step: str
-    identity: Identity
+    identity: ObjectRef
     change: str
     moved: tuple[str, ...] = ()
 

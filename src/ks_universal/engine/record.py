@@ -26,10 +26,10 @@ from ks_universal.plan.records import (
 )
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, RunJob, Step
 from ks_universal.plan.undo import name_migration_job
-from ks_universal.resources.objects import Identity, identity
+from ks_universal.resources.objects import ObjectRef, object_ref
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class AppProgress(msgspec.Struct, frozen=True, kw_only=True):
     """An application in a plan.
 
     `known` is its fingerprint before the run, `planned` the one after. `same`: its migrations would run with what they
@@ -53,7 +53,7 @@ class Progress(msgspec.Struct, frozen=True):
     ended: bool
 
 
-def find_parts(plan: Plan, known: Mapping[str, str]) -> dict[str, Part]:
+def find_parts(plan: Plan, known: Mapping[str, str]) -> dict[str, AppProgress]:
     """Find the applications of a plan. `known` are the fingerprints before it."""
     steps: dict[str, set[str]] = {name: set() for name in plan.digests}
     for step in plan.steps:
@@ -63,7 +63,7 @@ def find_parts(plan: Plan, known: Mapping[str, str]) -> dict[str, Part]:
     skipping = {skipped.application for skipped in plan.skipped if not skipped.succeeded}
     same = {name for name, planned in plan.digests.items() if is_same(known.get(name), planned)}
     return {
-        name: Part(
+        name: AppProgress(
             planned=planned,
             known=known.get(name),
             steps=steps[name],
@@ -75,7 +75,7 @@ def find_parts(plan: Plan, known: Mapping[str, str]) -> dict[str, Part]:
     }
 
 
-def find_digest(part: Part, progress: Progress) -> str | None:
+def find_digest(part: AppProgress, progress: Progress) -> str | None:
     """Find the fingerprint with which all migrations of an application have certainly succeeded; None: there is none.
 
     The known one is given up before migrations begin; where the plan has none because they would run with the same, it
@@ -121,7 +121,7 @@ class Record:
         self._jobs = _begin_jobs(plan, {} if latest is None else list_known(latest))
         self._begun: dict[str, Step] = {}
         self._succeeded: set[str] = set()
-        self._kept: list[Identity] = []
+        self._kept: list[ObjectRef] = []
         self._paused: list[str] = []
         self._gone: set[str | None] = set()
         self._failures: list[Failure] = []
@@ -149,20 +149,20 @@ class Record:
 
     def make_job(self, step: RunJob) -> JobRecord:
         """Note that a Job of the values was made, or taken up; gives its record."""
-        subject, made = identity(step.body), record_job(step.body, self._plan.revision, Outcome.RUNNING)
-        before = self._jobs[subject]
+        ref, made = object_ref(step.body), record_job(step.body, self._plan.revision, Outcome.RUNNING)
+        before = self._jobs[ref]
         is_taken_up = not step.again and (before.digest, before.outcome) == (made.digest, Outcome.RUNNING)
-        self._jobs[subject] = before if is_taken_up else made
-        return self._jobs[subject]
+        self._jobs[ref] = before if is_taken_up else made
+        return self._jobs[ref]
 
     def see_job(self, state: JobState) -> None:
         """Note what was seen of a Job of the values."""
         self._jobs[state.identity] = state.record
 
     @property
-    def jobs(self) -> dict[Identity, JobRecord]:
+    def jobs(self) -> dict[ObjectRef, JobRecord]:
         """The Jobs of the values of the plan, as far as they are known."""
-        return {subject: record for subject, record in self._jobs.items() if subject in self._plan.objects}
+        return {ref: record for ref, record in self._jobs.items() if ref in self._plan.objects}
 
     def has_succeeded(self, step: Step) -> bool:
         """Tell whether a step has succeeded."""
@@ -191,9 +191,9 @@ class Record:
         """Note that a rollout goes no further, so that what needs it, deletions too, is not done."""
         self._paused.append(step.id)
 
-    def keep(self, subject: Identity) -> None:
+    def keep(self, ref: ObjectRef) -> None:
         """Note that an object that left the values was kept: it stays the release's, to be found by an uninstall."""
-        self._kept.append(subject)
+        self._kept.append(ref)
 
     @property
     def outcome(self) -> Outcome:
@@ -264,9 +264,9 @@ class Record:
         found = {name: find_digest(part, progress) for name, part in self._parts.items()}
         return {name: digest for name, digest in found.items() if digest is not None}
 
-    def _list_made(self) -> tuple[Identity, ...]:
+    def _list_made(self) -> tuple[ObjectRef, ...]:
         """List what was there and what this run has made, or begun to make, without what it has deleted."""
-        made = [subject for step in self._begun.values() for subject in _makes(step)]
+        made = [ref for step in self._begun.values() for ref in _makes(step)]
         deleted = {s.identity for s in self._begun.values() if isinstance(s, Delete) and s.id in self._succeeded}
         gone = deleted.difference(self._kept, made)  # a Job that was stopped may have been made anew
         return tuple(s for s in dict.fromkeys((*self._inventory, *made)) if s not in gone)
@@ -286,13 +286,13 @@ def _begin_steps(plan: Plan, resumed: Revision | None, mask: Mask) -> dict[str, 
     return records
 
 
-def _begin_jobs(plan: Plan, known: dict[Identity, JobRecord]) -> dict[Identity, JobRecord]:
+def _begin_jobs(plan: Plan, known: dict[ObjectRef, JobRecord]) -> dict[ObjectRef, JobRecord]:
     """Begin the records of the Jobs of the values: those that were made in an earlier run, and those that are to be."""
     jobs = {}
     for step in plan.steps:
         if isinstance(step, Apply) and find_job_digest(step.body) is not None:
             outcome = Outcome.PENDING if isinstance(step, RunJob) else Outcome.RUNNING
-            jobs[identity(step.body)] = record_job(step.body, plan.revision, outcome)
+            jobs[object_ref(step.body)] = record_job(step.body, plan.revision, outcome)
     return jobs | known
 
 
@@ -325,8 +325,8 @@ def _find_running(plan: Plan, state: State) -> dict[str, int]:
     return {name: number for name, number in before.items() if name in live}
 
 
-def _makes(step: Step) -> Iterator[Identity]:
+def _makes(step: Step) -> Iterator[ObjectRef]:
     if isinstance(step, Apply | RollOut):
-        yield identity(step.body)
+        yield object_ref(step.body)
     elif isinstance(step, Migrate):
-        yield identity(step.migration.body)
+        yield object_ref(step.migration.body)

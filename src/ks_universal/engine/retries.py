@@ -38,11 +38,11 @@ def find_stop(migration: Migration, attempt: Attempt) -> str | None:
     """Say why no attempt may follow one that failed, whatever retries are left; None where one may."""
     if attempt.exit_code in migration.fatal_exit_codes:
         return "one of fatalExitCodes: no retry"
-    lasting = find_lasting(attempt) if migration.retry is Retry.PASSING else None
+    lasting = find_permanent_cause(attempt) if migration.retry is Retry.PASSING else None
     return None if lasting is None else f"no retry, as 'retry: passing' says: {lasting} does not pass by itself"
 
 
-def find_lasting(attempt: Attempt) -> str | None:
+def find_permanent_cause(attempt: Attempt) -> str | None:
     """Name what made an attempt fail and will do so again, whenever it is tried; None where it may pass.
 
     It may where its log tells of anything else that may, too, or of nothing that is known.

@@ -10,7 +10,7 @@ from typing import Protocol, Required, TypedDict, assert_never
 import msgspec
 
 from ks_universal.diagnostics import Problem, Severity, has_errors
-from ks_universal.engine.cancellation import finish, hold
+from ks_universal.engine.cancellation import acquire_within, run_to_completion
 from ks_universal.engine.event_log import log_events, log_plan
 from ks_universal.engine.events import (
     AttemptEnded,
@@ -54,7 +54,7 @@ Planner = Callable[[Rendered, State], Plan]
 """Builds a plan from what is to be and what is. Raises InputError."""
 
 
-class Agree(Protocol):
+class Approver(Protocol):
     """Takes a plan before anything of it is done."""
 
     async def __call__(self, plan: Plan, state: State, warnings: tuple[Problem, ...], mask: Mask) -> None:
@@ -67,7 +67,7 @@ class RunOptions(TypedDict, total=False):
     by: Required[str]
     wait_for_lock: bool
     lock_wait_s: float | None
-    agree: Agree | None
+    approve: Approver | None
 
 
 async def run(  # noqa: PLR0913 - the words after `by` are the user's, each with its default
@@ -94,7 +94,7 @@ async def run_planned(  # noqa: PLR0913 - see `run`
     by: str,
     wait_for_lock: bool = True,
     lock_wait_s: float | None = None,
-    agree: Agree | None = None,
+    approve: Approver | None = None,
 ) -> Revision:
     """Plan under the lock and carry the plan out; gives the record of the run, failed or not.
 
@@ -108,7 +108,7 @@ async def run_planned(  # noqa: PLR0913 - see `run`
     """
     began_s = _now_s()
     lock = target.lock(emit, wait=wait_for_lock)
-    async with hold(lock, rendered.release, wait_s=lock_wait_s):
+    async with acquire_within(lock, rendered.release, wait_s=lock_wait_s):
         state = await target.read(rendered)
         plan = planner(rendered, state)
         log_plan(plan)
@@ -116,8 +116,8 @@ async def run_planned(  # noqa: PLR0913 - see `run`
         warnings = mask.problems((*state.problems, *plan.warnings, *await target.check(plan)))
         if has_errors(warnings):
             raise InputError(warnings)
-        if agree is not None:
-            await agree(plan, state, warnings, mask)
+        if approve is not None:
+            await approve(plan, state, warnings, mask)
         record = Record(plan, state, mask, by=by, now=datetime.now(UTC))
         execution = _Execution(target, plan, record, mask, emit)
         return await execution.run(warnings, began_s)
@@ -149,9 +149,9 @@ class _Execution:
         except BaseException:
             # Whoever took the lock over writes the record now; what ended the run is what counts.
             with contextlib.suppress(KsUniversalError):
-                await finish(self._close(Outcome.INTERRUPTED, began_s))
+                await run_to_completion(self._close(Outcome.INTERRUPTED, began_s))
             raise
-        return await finish(self._close(self._record.outcome, began_s))
+        return await run_to_completion(self._close(self._record.outcome, began_s))
 
     def _emit_start(self, warnings: tuple[Problem, ...]) -> None:
         plan = self._plan
@@ -305,7 +305,7 @@ class _Execution:
                 for state in states:
                     self._record.see_job(state)
                 return states
-        return tuple(JobState(identity=subject, record=record) for subject, record in known.items())
+        return tuple(JobState(identity=ref, record=record) for ref, record in known.items())
 
     async def _close(self, outcome: Outcome, began_s: float) -> Revision:
         jobs = await self._read_jobs(outcome)

@@ -15,7 +15,7 @@ from ks_universal.engine.events import Emit
 from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
-from ks_universal.resources.objects import Identity, Rendered
+from ks_universal.resources.objects import ObjectRef, Rendered
 
 NO_IDS: Mapping[str, str] = MappingProxyType({})
 
@@ -43,7 +43,7 @@ class Target(Protocol):
         Emits what `migrate` does. On cancellation the Job runs on where the target does so without this program.
         """
 
-    async def read_jobs(self, jobs: Mapping[Identity, JobRecord]) -> tuple[JobState, ...]:
+    async def read_jobs(self, jobs: Mapping[ObjectRef, JobRecord]) -> tuple[JobState, ...]:
         """Read how Jobs of the values are, which are recorded so: with attempts, their logs, and what they wait for."""
 
     async def delete(self, step: Delete, emit: Emit) -> None:

@@ -4,7 +4,7 @@ from ks_universal.json_types import Json
 from ks_universal.manifest.annotations import annotate
 from ks_universal.manifest.waves import Waves, assign_waves
 from ks_universal.resources.keeping import is_to_outlive
-from ks_universal.resources.objects import Rendered, identity
+from ks_universal.resources.objects import Rendered, object_ref
 from ks_universal.resources.references import Reference, read_references
 
 _WAVE = "argocd.argoproj.io/sync-wave"
@@ -42,7 +42,7 @@ def _find_wave(body: Json, waves: Waves, claims: dict[Reference, int]) -> int:
     if kind in _EARLY:
         return _EARLY[kind]
     last = max(waves.values(), default=0)
-    return claims.get((kind, name), last) if kind == "PersistentVolumeClaim" else waves.get(identity(body), last)
+    return claims.get((kind, name), last) if kind == "PersistentVolumeClaim" else waves.get(object_ref(body), last)
 
 
 def _assign_claims(bodies: list[Json], waves: Waves) -> dict[Reference, int]:
@@ -55,7 +55,7 @@ def _assign_claims(bodies: list[Json], waves: Waves) -> dict[Reference, int]:
     last = max(waves.values(), default=0)
     for body in bodies:
         if "template" in body.get("spec", {}):
-            wave = waves.get(identity(body), last)
+            wave = waves.get(object_ref(body), last)
             for reference in read_references(body["spec"]["template"]["spec"]):
                 claims[reference] = min(wave, claims.get(reference, wave))
     return claims

@@ -14,7 +14,7 @@ from ks_universal.model.format.migrations import Phase
 from ks_universal.model.format.workloads import JobWhen
 from ks_universal.resources.keeping import KEEP, KEPT_BY_HELM, is_to_outlive
 from ks_universal.resources.metadata import JOB_DIGEST
-from ks_universal.resources.objects import Identity, Rendered, identity
+from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
 from ks_universal.resources.references import Reference, read_references, rename_references
 
 _HOOK = "helm.sh/hook"
@@ -47,7 +47,7 @@ def build_hooks(rendered: Rendered) -> tuple[Json, ...]:
             continue
         hook = _build_needed(resource.body, used, guarded)
         needed += hook
-        if not any(identity(body) == identity(resource.body) for body in hook):
+        if not any(object_ref(body) == object_ref(resource.body) for body in hook):
             release.append(_rename_job(_keep(resource.body)))
     copied = _name_copies(rendered, used)
     before = [_build_job(job, _BEFORE, weight, copied) for weight, job in enumerate(jobs[Phase.PRE])]
@@ -89,11 +89,11 @@ def _rename_job(body: Json) -> Json:
 
 
 def _name_copies(rendered: Rendered, used: set[Reference]) -> dict[Reference, str]:
-    made = (identity(resource.body) for resource in rendered.objects)
+    made = (object_ref(resource.body) for resource in rendered.objects)
     return {(i.kind, i.name): _copy_name(i.name) for i in made if _is_copied(i, used)}
 
 
-def _is_copied(of: Identity, used: set[Reference]) -> bool:
+def _is_copied(of: ObjectRef, used: set[Reference]) -> bool:
     return of.kind in _COPIED and (of.kind, of.name) in used
 
 

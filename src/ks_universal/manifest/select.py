@@ -8,7 +8,7 @@ from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
 from ks_universal.json_types import Json
 from ks_universal.model.conversion.findings import nearest
-from ks_universal.resources.objects import identity
+from ks_universal.resources.objects import object_ref
 
 
 def select_objects(objects: Sequence[Json], wanted: Sequence[str]) -> tuple[Json, ...]:
@@ -18,7 +18,7 @@ def select_objects(objects: Sequence[Json], wanted: Sequence[str]) -> tuple[Json
     """
     if not wanted:
         return tuple(objects)
-    names = [str(identity(body)) for body in objects]
+    names = [str(object_ref(body)) for body in objects]
     known = {_fold(name) for name in names}
     missing = [name for name in wanted if _fold(name) not in known]
     if missing:

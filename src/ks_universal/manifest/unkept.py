@@ -10,7 +10,7 @@ from ks_universal.model.format.migrations import Phase, When
 from ks_universal.model.format.precedence import Node, Part, Precedence
 from ks_universal.model.format.workloads import JobWhen
 from ks_universal.order import find_all_needs
-from ks_universal.resources.objects import Identity, Migration, OneOff, Rendered, Resource, identity
+from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Rendered, Resource, object_ref
 from ks_universal.resources.precedence import find_precedence
 
 _DEPLOY = "'ks-universal deploy' keeps it"
@@ -25,13 +25,13 @@ class _Release(msgspec.Struct, frozen=True):
     precedence: Precedence
 
     @property
-    def jobs(self) -> Iterator[tuple[Identity, OneOff]]:
+    def jobs(self) -> Iterator[tuple[ObjectRef, OneOff]]:
         """The Jobs of the values."""
-        return ((identity(r.body), r.one_off) for r in self.rendered.objects if r.one_off is not None)
+        return ((object_ref(r.body), r.one_off) for r in self.rendered.objects if r.one_off is not None)
 
-    def list_migrations(self, phase: Phase) -> list[tuple[Identity, Migration]]:
+    def list_migrations(self, phase: Phase) -> list[tuple[ObjectRef, Migration]]:
         """List the migrations of a phase with their Jobs."""
-        return [(identity(m.body), m) for m in self.rendered.migrations if m.phase is phase]
+        return [(object_ref(m.body), m) for m in self.rendered.migrations if m.phase is phase]
 
 
 def find_unkept(rendered: Rendered, flavor: Flavor) -> tuple[Problem, ...]:
@@ -46,7 +46,7 @@ def find_unkept(rendered: Rendered, flavor: Flavor) -> tuple[Problem, ...]:
 
 
 def _unordered_in_plain(release: _Release) -> Iterator[Problem]:
-    jobs = ", ".join(str(identity(migration.body)) for migration in release.rendered.migrations)
+    jobs = ", ".join(str(object_ref(migration.body)) for migration in release.rendered.migrations)
     if jobs:
         message = f"kubectl waits for nothing: the new version starts while its migrations run ({jobs})"
         yield _warn("flavor/order", message, "wait for each of these Jobs before what follows it, or use 'deploy'")
@@ -158,7 +158,7 @@ def _name_not_always(release: _Release) -> str:
     return ", ".join(f"{job} ('when: {when.value}')" for job, when in wishes if when is not When.ALWAYS)
 
 
-def _list_migrations(release: _Release) -> list[tuple[Identity, Migration]]:
+def _list_migrations(release: _Release) -> list[tuple[ObjectRef, Migration]]:
     return [each for phase in Phase for each in release.list_migrations(phase)]
 
 

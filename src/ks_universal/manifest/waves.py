@@ -6,10 +6,10 @@ from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import Phase
 from ks_universal.model.format.precedence import Node, Part
 from ks_universal.order import sort_by_needs
-from ks_universal.resources.objects import Identity, Rendered, identity
+from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
 from ks_universal.resources.precedence import find_precedence
 
-Waves = dict[Identity, int]
+Waves = dict[ObjectRef, int]
 """From 1 up: what has a lower number comes first, what has the same does not depend on each other."""
 
 _PARTS = {Phase.PRE: Part.BEFORE, Phase.POST: Part.AFTER}
@@ -33,10 +33,10 @@ def assign_waves(rendered: Rendered) -> Waves:
         last[node] = max((last[need] for need in needs[node]), default=0)
         for body in bodies.get(node, ()):
             last[node] += 1
-            waves[identity(body)] = last[node]
+            waves[object_ref(body)] = last[node]
     return waves
 
 
 def sort_by_wave(waves: Waves, bodies: Iterable[Json]) -> list[Json]:
     """Sort Jobs and Deployments by their waves; those of one wave stay in the order given."""
-    return sorted(bodies, key=lambda body: waves[identity(body)])
+    return sorted(bodies, key=lambda body: waves[object_ref(body)])

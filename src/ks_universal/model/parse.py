@@ -9,7 +9,7 @@ from ks_universal.model.checks import check_application
 from ks_universal.model.conversion.expressions import Release, expand_expressions
 from ks_universal.model.conversion.findings import Findings
 from ks_universal.model.conversion.inherit import merge_general
-from ks_universal.model.conversion.normalize import unify_forms
+from ks_universal.model.conversion.normalize import normalize
 from ks_universal.model.conversion.structs import convert_struct, keys_of
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.workloads import General, JobSettings
@@ -36,7 +36,7 @@ def parse_application(tree: Mapping, release: Release = _UNNAMED) -> Parsed:
     `release` is what expressions are told; without one they see placeholders.
     """
     expanded = expand_expressions(tree, release)
-    unified = unify_forms(expanded.tree)
+    unified = normalize(expanded.tree)
     effective = merge_general(unified, lambda: keys_of(JobSettings))
     problems = _check_general(unified)
     findings = Findings()

@@ -13,19 +13,19 @@ from ks_universal.errors import InputError
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import Phase
 from ks_universal.model.format.precedence import Node, Part
-from ks_universal.order import Circle
+from ks_universal.order import CycleError
 from ks_universal.plan.fingerprints import fingerprint
 from ks_universal.plan.gate import close_gates, find_users, is_live
 from ks_universal.plan.graph import Graph
 from ks_universal.plan.moving import mark_moving
 from ks_universal.plan.one_off_jobs import find_job_digest, plan_job
 from ks_universal.plan.records import Outcome, Revision, State
-from ks_universal.plan.release import AROUND_PODS, Member, Release, is_rolled_out, uses
+from ks_universal.plan.release import COMPANION_KINDS, App, Release, is_rolled_out, uses
 from ks_universal.plan.selection import Choice, MigratePolicy, choose, choose_undo, find_refusals
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, SkippedJob, Step
 from ks_universal.plan.undo import list_undo_jobs
 from ks_universal.plan.unfinished import find_outdated
-from ks_universal.resources.objects import WORKLOAD_KINDS, Identity, Rendered, Resource, identity
+from ks_universal.resources.objects import WORKLOAD_KINDS, ObjectRef, Rendered, Resource, object_ref
 from ks_universal.resources.precedence import find_precedence
 
 __all__ = ["MigratePolicy", "build_plan", "build_rollback"]
@@ -42,8 +42,8 @@ def build_plan(
     """
     release = Release(rendered)
     if migrate is MigratePolicy.NEVER and not force:
-        _refuse(find_refusals(release.members.values(), state.revisions))
-    digests = {name: fingerprint(member, release) for name, member in release.members.items()}
+        _refuse(find_refusals(release.apps.values(), state.revisions))
+    digests = {name: fingerprint(app, release) for name, app in release.apps.items()}
     resumed = _find_resumed(state, digests)
     choice = choose(release, digests, state.revisions, policy=migrate, resumed=resumed)
     return _assemble(rendered, release, state, choice, digests, _number(state, resumed))
@@ -57,7 +57,7 @@ def build_rollback(rendered: Rendered, state: State, undo: Mapping[str, Sequence
     """
     why = f"this goes back to revision {back_to}"
     release = Release(rendered)
-    digests = {name: fingerprint(member, release) for name, member in release.members.items()}
+    digests = {name: fingerprint(app, release) for name, app in release.apps.items()}
     resumed = _find_resumed(state, digests, back_to)
     plan = _assemble(rendered, release, state, choose_undo(release, undo, why), digests, _number(state, resumed))
     return msgspec.structs.replace(plan, back_to=back_to)
@@ -68,7 +68,7 @@ def _assemble(
 ) -> Plan:
     is_resumed = bool(state.revisions) and state.revisions[-1].number == number
     undone = list_undo_jobs(state.revisions[-1]) if is_resumed else ()
-    chosen = [identity(step.migration.body) for steps in choice.steps.values() for step in steps]
+    chosen = [object_ref(step.migration.body) for steps in choice.steps.values() for step in steps]
     inventory = tuple(dict.fromkeys((*_list_inventory(rendered), *chosen, *undone)))
     outdated = find_outdated(state.revisions, choice.steps, is_resumed=is_resumed)
     steps = _Steps(release, state, choice)
@@ -93,7 +93,7 @@ class _Steps:
 
     def __init__(self, release: Release, state: State, choice: Choice) -> None:
         self.graph = Graph()
-        self.skipped_jobs: dict[Identity, SkippedJob] = {}
+        self.skipped_jobs: dict[ObjectRef, SkippedJob] = {}
         self._release = release
         self._state = state
         self._choice = choice
@@ -101,33 +101,33 @@ class _Steps:
         self._precedence = find_precedence(release.rendered, migrating)
         self._last = {name: before[-1].id for name in choice.steps if (before := self._list_steps(name, Phase.PRE))}
         self._users = find_users(release)
-        self._used: dict[str, list[Identity]] = {}
-        for subject, users in self._users.items():
-            for user in users if subject.kind == "Service" else ():
-                self._used.setdefault(user, []).append(subject)
+        self._used: dict[str, list[ObjectRef]] = {}
+        for ref, users in self._users.items():
+            for user in users if ref.kind == "Service" else ():
+                self._used.setdefault(user, []).append(ref)
 
     def add_all(self) -> tuple[Problem, ...]:
         """Add all but deletions; gives a warning for each gate that stays open."""
-        for subject, resource in self._release.objects.items():
+        for ref, resource in self._release.objects.items():
             if not is_rolled_out(resource):
-                self._add_apply(subject, resource)
-        for member in self._release.members.values():
-            self._add_application(member)
+                self._add_apply(ref, resource)
+        for app in self._release.apps.values():
+            self._add_application(app)
         for name, undo in self._choice.steps.items():
-            if name not in self._release.members:
+            if name not in self._release.apps:
                 self._chain(undo, ())  # of an application that leaves
         gated = {s: users for s, users in self._users.items() if self._changes(s)}
-        awaited = {name: self._find_awaited(name) for name in self._release.members}
+        awaited = {name: self._find_awaited(name) for name in self._release.apps}
         return close_gates(self.graph, self._release, users=gated, migrations=awaited, state=self._state)
 
-    def add_deletes(self, kept: Collection[Identity]) -> None:
+    def add_deletes(self, kept: Collection[ObjectRef]) -> None:
         """Remove what left the values, after all else, and what pods use when they are gone. Without those `kept`.
 
         Nothing else waits for another deletion, which a finalizer may hold up for long. Only an autoscaler goes before
         the rollout that says itself again how many pods there are: it would scale them once more.
         """
         before = self._state.revisions[-1].objects if self._state.revisions else ()
-        deletes = [self._delete(subject) for subject in dict.fromkeys(before) if subject not in kept]
+        deletes = [self._delete(ref) for ref in dict.fromkeys(before) if ref not in kept]
         last = self.graph.find_last()
         live = {**self._state.objects, **self._state.terminating}
         users = {
@@ -140,8 +140,8 @@ class _Steps:
             if rollout is not None:
                 self.graph.add_before(step, rollout)
                 continue
-            around = step.identity.kind in AROUND_PODS.union(WORKLOAD_KINDS)
-            old_pods = () if around else map(self._await_old_pods, self._release.members)
+            around = step.identity.kind in COMPANION_KINDS.union(WORKLOAD_KINDS)
+            old_pods = () if around else map(self._await_old_pods, self._release.apps)
             leaving = (user for user, body in users.items() if uses(body, step.identity, live.get(step.identity)))
             self.graph.add(step, (*last, *old_pods, *leaving))
 
@@ -149,42 +149,42 @@ class _Steps:
         """Find the rollout with a number of pods of its own, which what leaves has scaled until now."""
         if leaving is None or leaving["kind"] != "HorizontalPodAutoscaler":
             return None
-        target = Identity("Deployment", identity(leaving).namespace, leaving["spec"]["scaleTargetRef"]["name"])
-        wanted = (m for m in self._release.members.values() if m.deployment and identity(m.deployment) == target)
+        target = ObjectRef("Deployment", object_ref(leaving).namespace, leaving["spec"]["scaleTargetRef"]["name"])
+        wanted = (m for m in self._release.apps.values() if m.deployment and object_ref(m.deployment) == target)
         return next((_rollout_id(m.name) for m in wanted if m.deployment and "replicas" in m.deployment["spec"]), None)
 
-    def add_stops(self, jobs: Iterable[Identity]) -> None:
+    def add_stops(self, jobs: Iterable[ObjectRef]) -> None:
         """Stop what a killed run has left at work, before all else."""
-        for subject in jobs:
-            self.graph.add_first(self._delete(subject, is_stop=True))
+        for ref in jobs:
+            self.graph.add_first(self._delete(ref, is_stop=True))
 
-    def _delete(self, subject: Identity, *, is_stop: bool = False) -> Delete:
-        return Delete(id=f"delete {self._release.step_id(subject)}", identity=subject, is_stop=is_stop)
+    def _delete(self, ref: ObjectRef, *, is_stop: bool = False) -> Delete:
+        return Delete(id=f"delete {self._release.step_id(ref)}", identity=ref, is_stop=is_stop)
 
-    def _changes(self, subject: Identity) -> bool:
-        return not is_live(subject, self._release, self._state) and subject not in self.skipped_jobs
+    def _changes(self, ref: ObjectRef) -> bool:
+        return not is_live(ref, self._release, self._state) and ref not in self.skipped_jobs
 
-    def _add_apply(self, subject: Identity, resource: Resource) -> None:
-        name = self._release.step_id(subject)
+    def _add_apply(self, ref: ObjectRef, resource: Resource) -> None:
+        name = self._release.step_id(ref)
         step: Apply | SkippedJob = Apply(id=name, application=resource.application, body=resource.body)
         if find_job_digest(resource.body) is not None:
             step = plan_job(name, resource, self._state)
         if isinstance(step, SkippedJob):
-            self.skipped_jobs[subject] = step
+            self.skipped_jobs[ref] = step
             return
-        self.graph.add(step, self._list_needs_of_job(resource) if subject.kind in WORKLOAD_KINDS else ())
+        self.graph.add(step, self._list_needs_of_job(resource) if ref.kind in WORKLOAD_KINDS else ())
 
     def _list_needs_of_job(self, resource: Resource) -> Iterator[str]:
         yield from self._list_reads(resource.body)
         yield from self._list_policies(resource.application)
 
-    def _add_application(self, member: Member) -> None:
+    def _add_application(self, app: App) -> None:
         """Add an application's migrations and rollout."""
-        name = member.name
+        name = app.name
         self._chain(self._list_steps(name, Phase.PRE), ())
-        if member.deployment is not None:
-            rollout = RollOut(id=_rollout_id(name), application=name, body=member.deployment)
-            needs = self._list_needs_of(name, member.deployment)
+        if app.deployment is not None:
+            rollout = RollOut(id=_rollout_id(name), application=name, body=app.deployment)
+            needs = self._list_needs_of(name, app.deployment)
             self.graph.add(rollout, (*self._list_parts_before(Node(name, Part.ROLLOUT)), *needs))
         if after := self._list_steps(name, Phase.POST):
             self._chain(after, self._list_ends_before(Node(name, Part.AFTER)))
@@ -212,9 +212,9 @@ class _Steps:
 
     def _await_old_pods(self, application: str) -> str:
         """Have the plan wait for an application's old pods, in a step of its own; gives the step's id."""
-        step, member = f"{application}/old-pods", self._release.members.get(application)
-        if member is not None and member.deployment is not None:
-            wait = AwaitOldPods(id=step, application=application, identity=identity(member.deployment))
+        step, app = f"{application}/old-pods", self._release.apps.get(application)
+        if app is not None and app.deployment is not None:
+            wait = AwaitOldPods(id=step, application=application, identity=object_ref(app.deployment))
             self.graph.add(wait, (_rollout_id(application),))
         return step
 
@@ -227,9 +227,9 @@ class _Steps:
     def _list_needs_of_migration(self, step: Migrate) -> Iterator[str]:
         """List what a migration needs; its configuration it brings along."""
         migration = step.migration
-        yield from map(self._release.step_id, self._release.find_surroundings(migration.body))
+        yield from map(self._release.step_id, self._release.find_pod_dependencies(migration.body))
         yield from self._list_policies(migration.application)
-        yield from (_rollout_id(other) for other in migration.depends_on if other in self._release.members)
+        yield from (_rollout_id(other) for other in migration.depends_on if other in self._release.apps)
 
     def _list_needs_of(self, name: str, deployment: Json) -> Iterator[str]:
         """List what a new version needs: what its pods use, and the Services that lead to them."""
@@ -239,13 +239,13 @@ class _Steps:
 
     def _list_reads(self, workload: Json) -> Iterator[str]:
         yield from map(self._release.step_id, self._release.find_configuration(workload))
-        yield from map(self._release.step_id, self._release.find_surroundings(workload))
+        yield from map(self._release.step_id, self._release.find_pod_dependencies(workload))
 
     def _list_policies(self, application: str | None) -> Iterator[str]:
         for owner in dict.fromkeys((None, application)):
-            for subject in self._release.list_made_for(owner):
-                if subject.kind == "NetworkPolicy":
-                    yield self._release.step_id(subject)
+            for ref in self._release.list_made_for(owner):
+                if ref.kind == "NetworkPolicy":
+                    yield self._release.step_id(ref)
 
 
 def _find_resumed(state: State, digests: dict[str, str], back_to: int | None = None) -> Revision | None:
@@ -262,10 +262,10 @@ def _number(state: State, resumed: Revision | None) -> int:
     return state.revisions[-1].number + 1 if state.revisions else 1
 
 
-def _list_inventory(rendered: Rendered) -> tuple[Identity, ...]:
+def _list_inventory(rendered: Rendered) -> tuple[ObjectRef, ...]:
     bodies: list[Json] = [resource.body for resource in rendered.objects]
     bodies += [migration.body for migration in rendered.migrations]
-    return tuple(identity(body) for body in bodies)
+    return tuple(object_ref(body) for body in bodies)
 
 
 def _rollout_id(application: str) -> str:
@@ -275,10 +275,10 @@ def _rollout_id(application: str) -> str:
 def _sort(graph: Graph) -> tuple[Step, ...]:
     try:
         return graph.sort()
-    except Circle as circle:
-        path = " -> ".join(map(str, circle.nodes))
-        message = f"these steps wait for each other, so that none can begin: {path}"
-        raise InputError((Problem("plan/circle", message, hint="remove one of the 'dependsOn'"),)) from None
+    except CycleError as cycle:
+        path = " -> ".join(map(str, cycle.nodes))
+        message = f"dependency cycle: {path}"
+        raise InputError((Problem("migrations/cycle", message, hint="remove one of the 'dependsOn'"),)) from None
 
 
 def _refuse(problems: tuple[Problem, ...]) -> None:

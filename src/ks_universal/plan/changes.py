@@ -9,7 +9,7 @@ import msgspec
 from ks_universal.json_types import Json
 from ks_universal.plan.steps import Apply, Plan, RollOut, RunJob
 from ks_universal.resources.masking import MASK, mask_secrets
-from ks_universal.resources.objects import Identity, identity
+from ks_universal.resources.objects import ObjectRef, object_ref
 
 Path = tuple[str | int, ...]
 
@@ -42,38 +42,38 @@ class ObjectChange(msgspec.Struct, frozen=True, kw_only=True):
     by which it is kept; empty for a claim that is kept because it holds data.
     """
 
-    identity: Identity
+    identity: ObjectRef
     change: str
     fields: tuple[FieldChange, ...] = ()
     refused: bool = False
     kept_by: str = ""
 
 
-def compare_plan(plan: Plan, live: Mapping[Identity, Json]) -> tuple[ObjectChange, ...]:
+def compare_plan(plan: Plan, live: Mapping[ObjectRef, Json]) -> tuple[ObjectChange, ...]:
     """Compare the objects that a plan applies with the live ones, where nothing is added to those that are applied."""
     steps = (step for step in plan.steps if isinstance(step, Apply | RollOut))
-    return tuple(_compare_step(step, live.get(identity(step.body))) for step in steps)
+    return tuple(_compare_step(step, live.get(object_ref(step.body))) for step in steps)
 
 
 def find_unchanged(plan: Plan, changes: Iterable[ObjectChange]) -> frozenset[str]:
     """Find the steps that make nothing else of their object than it is. `changes` are those of the plan's objects."""
     same = {change.identity for change in changes if change.change == "unchanged"}
     steps = (step for step in plan.steps if isinstance(step, Apply | RollOut))
-    return frozenset(step.id for step in steps if identity(step.body) in same)
+    return frozenset(step.id for step in steps if object_ref(step.body) in same)
 
 
-def compare_objects(subject: Identity, old: Json | None, new: Json) -> ObjectChange:
+def compare_objects(ref: ObjectRef, old: Json | None, new: Json) -> ObjectChange:
     """Compare an object as it is (None: there is none) with what it is going to be; Secrets are masked first."""
     if old is None:
-        return ObjectChange(identity=subject, change="created")
+        return ObjectChange(identity=ref, change="created")
     fields = tuple(diff(*mask_pair(strip(old), strip(new))))
-    return ObjectChange(identity=subject, change="changed" if fields else "unchanged", fields=fields)
+    return ObjectChange(identity=ref, change="changed" if fields else "unchanged", fields=fields)
 
 
 def _compare_step(step: Apply | RollOut, live: Json | None) -> ObjectChange:
     if isinstance(step, RunJob) and step.again:
-        return ObjectChange(identity=identity(step.body), change="changed")
-    return compare_objects(identity(step.body), live, step.body)
+        return ObjectChange(identity=object_ref(step.body), change="changed")
+    return compare_objects(object_ref(step.body), live, step.body)
 
 
 def diff(old: Any, new: Any, path: Path = ()) -> Iterator[FieldChange]:

@@ -13,8 +13,8 @@ import msgspec
 from ks_universal.digests import sha256_hex
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import Retry, When
-from ks_universal.plan.release import Member, Release, entries_of, pod_of
-from ks_universal.resources.objects import Identity, Migration
+from ks_universal.plan.release import App, Release, entries_of, pod_of
+from ks_universal.resources.objects import Migration, ObjectRef
 
 _LENGTH = 16
 
@@ -50,19 +50,19 @@ class _Fingerprint(msgspec.Struct, frozen=True, omit_defaults=True):
     parts: dict[str, dict[str, str]] = {}
 
 
-def fingerprint(member: Member, release: Release) -> str:
+def fingerprint(app: App, release: Release) -> str:
     """Give the fingerprint of an application: equal ones are of the same values, whatever these are."""
-    used = [s for w in member.workloads for s in (*release.find_configuration(w), *release.find_surroundings(w))]
-    subjects = dict.fromkeys((*release.list_made_for(member.name), *used))
-    pods = [pod_of(migration.body) for migration in member.migrations]
+    used = [s for w in app.workloads for s in (*release.find_configuration(w), *release.find_pod_dependencies(w))]
+    refs = dict.fromkeys((*release.list_made_for(app.name), *used))
+    pods = [pod_of(migration.body) for migration in app.migrations]
     containers = [[*pod.get("initContainers", ()), *pod["containers"]] for pod in pods]
-    order = [(m.step, [c["name"] for c in each]) for m, each in zip(member.migrations, containers, strict=True)]
-    facts = [_list_facts(migration, release) for migration in member.migrations]
+    order = [(m.step, [c["name"] for c in each]) for m, each in zip(app.migrations, containers, strict=True)]
+    facts = [_list_facts(migration, release) for migration in app.migrations]
     found = _Fingerprint(
-        values=digest([[release.objects[subject] for subject in subjects], member.migrations]),
+        values=digest([[release.objects[ref] for ref in refs], app.migrations]),
         images=digest(sorted({container["image"] for each in containers for container in each})),
         migrations=digest([order, facts]),
-        when=member.when,
+        when=app.when,
         parts=_shorten(facts),
     )
     return msgspec.json.encode(found).decode()
@@ -106,10 +106,10 @@ def _list_facts(migration: Migration, release: Release) -> _Facts:
         facts[f"step {migration.step}"] = {key: said.pop(key) for key in ("command", "args") if key in said}
     for container in pod.get("initContainers", ()):
         facts[f"container {container['name']}"] = _describe_container(container)
-    for subject, content in release.read_content(job).items():
-        facts[str(subject)] = content
-    for subject in release.find_surroundings(job):
-        facts[str(subject)] = _describe_surrounding(subject, release.objects[subject].body, job)
+    for ref, content in release.read_content(job).items():
+        facts[str(ref)] = content
+    for ref in release.find_pod_dependencies(job):
+        facts[str(ref)] = _describe_surrounding(ref, release.objects[ref].body, job)
     return facts
 
 
@@ -144,12 +144,12 @@ def _describe_settings(migration: Migration, main: Json) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if value not in (None, (), [])}
 
 
-def _describe_surrounding(subject: Identity, body: Json, job: Json) -> dict[str, Any]:
+def _describe_surrounding(ref: ObjectRef, body: Json, job: Json) -> dict[str, Any]:
     """Describe an account, a claim, or a Secret that images are pulled with, without what all objects are given."""
-    if subject.kind == "Secret":
+    if ref.kind == "Secret":
         return dict(entries_of(body))
     said = {key: value for key, value in body.items() if key not in ("apiVersion", "kind", "metadata")}
-    if subject.kind != "ServiceAccount":
+    if ref.kind != "ServiceAccount":
         return said
     general = job["metadata"].get("annotations", {})
     annotations = body["metadata"].get("annotations", {})

@@ -10,24 +10,24 @@ from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
 from ks_universal.plan.graph import Graph
 from ks_universal.plan.records import State
-from ks_universal.plan.release import CONFIGURATION, FOUNDATIONS, Member, Release, content_of, is_rolled_out
-from ks_universal.resources.objects import Identity, Resource, identity
+from ks_universal.plan.release import CONFIGURATION, PREREQUISITE_KINDS, App, Release, content_of, is_rolled_out
+from ks_universal.resources.objects import ObjectRef, Resource, object_ref
 
 
-def find_users(release: Release) -> dict[Identity, tuple[str, ...]]:
+def find_users(release: Release) -> dict[ObjectRef, tuple[str, ...]]:
     """Find which applications use each object that is not a foundation.
 
     A ConfigMap or Secret is used by those whose pods read it, a Service by those whose pods it selects, anything else
     by the one that it was made for; what was made for none (a CronJob, an Ingress) may concern all.
     """
-    readers: dict[Identity, list[str]] = {}
-    for member in release.members.values():
-        for subject in release.find_configuration(member.deployment) if member.deployment else ():
-            readers.setdefault(subject, []).append(member.name)
+    readers: dict[ObjectRef, list[str]] = {}
+    for app in release.apps.values():
+        for ref in release.find_configuration(app.deployment) if app.deployment else ():
+            readers.setdefault(ref, []).append(app.name)
     return {
-        subject: tuple(readers.get(subject, ())) if subject.kind in CONFIGURATION else _users(resource, release)
-        for subject, resource in release.objects.items()
-        if subject.kind not in FOUNDATIONS and not is_rolled_out(resource)
+        ref: tuple(readers.get(ref, ())) if ref.kind in CONFIGURATION else _users(resource, release)
+        for ref, resource in release.objects.items()
+        if ref.kind not in PREREQUISITE_KINDS and not is_rolled_out(resource)
     }
 
 
@@ -35,7 +35,7 @@ def close_gates(
     graph: Graph,
     release: Release,
     *,
-    users: Mapping[Identity, Iterable[str]],
+    users: Mapping[ObjectRef, Iterable[str]],
     migrations: Mapping[str, Mapping[str, str]],
     state: State,
 ) -> tuple[Problem, ...]:
@@ -47,42 +47,42 @@ def close_gates(
     warnings = {}
     # Only what some migration needs can close a circle: what is added here leads to migrations.
     needed = graph.find_all_needs(*(step for steps in migrations.values() for step in steps.values()))
-    for subject, names in users.items():
-        step = release.step_id(subject)
+    for ref, names in users.items():
+        step = release.step_id(ref)
         for user in names:
             for owner, migration in migrations.get(user, {}).items():
                 if step not in needed or step not in graph.find_all_needs(migration):
                     graph.require(step, migration)
-                elif _is_deployed(release.members[user], state):
+                elif _is_deployed(release.apps[user], state):
                     warnings[step, owner] = _open_gate(step, owner)
     return tuple(warnings.values())
 
 
-def is_live(subject: Identity, release: Release, state: State) -> bool:
+def is_live(ref: ObjectRef, release: Release, state: State) -> bool:
     """Tell whether a ConfigMap or Secret has the wanted content already: applying it changes nothing for anybody."""
-    live = state.objects.get(subject)
-    wanted = release.objects[subject].body
-    return live is not None and subject.kind in CONFIGURATION and content_of(live) == content_of(wanted)
+    live = state.objects.get(ref)
+    wanted = release.objects[ref].body
+    return live is not None and ref.kind in CONFIGURATION and content_of(live) == content_of(wanted)
 
 
-def _is_deployed(member: Member, state: State) -> bool:
-    return member.deployment is not None and identity(member.deployment) in state.objects
+def _is_deployed(app: App, state: State) -> bool:
+    return app.deployment is not None and object_ref(app.deployment) in state.objects
 
 
 def _users(resource: Resource, release: Release) -> tuple[str, ...]:
     if resource.body["kind"] == "Service":
         own = () if resource.application is None else (resource.application,)
-        return tuple(dict.fromkeys((*own, *_selected(resource.body, release.members.values()))))
-    return tuple(release.members) if resource.application is None else (resource.application,)
+        return tuple(dict.fromkeys((*own, *_selected(resource.body, release.apps.values()))))
+    return tuple(release.apps) if resource.application is None else (resource.application,)
 
 
-def _selected(service: Json, members: Iterable[Member]) -> Iterator[str]:
+def _selected(service: Json, apps: Iterable[App]) -> Iterator[str]:
     selector = service["spec"].get("selector") or {}
-    for member in members:
-        if selector and member.deployment is not None:
-            labels = member.deployment["spec"]["template"]["metadata"].get("labels", {})
+    for app in apps:
+        if selector and app.deployment is not None:
+            labels = app.deployment["spec"]["template"]["metadata"].get("labels", {})
             if selector.items() <= labels.items():
-                yield member.name
+                yield app.name
 
 
 def _open_gate(step: str, owner: str) -> Problem:

@@ -5,7 +5,7 @@ import msgspec
 from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.records import State
 from ks_universal.plan.steps import Apply, Migrate, Plan, RollOut, Skipped, Step
-from ks_universal.resources.objects import Identity, identity
+from ks_universal.resources.objects import ObjectRef, object_ref
 
 
 def keep_migrations(plan: Plan, state: State) -> Plan:
@@ -40,11 +40,11 @@ def _skip(step: Migrate) -> Skipped:
     return Skipped(migration.application, migration.step, migration.phase, "comes after the new version: deploy it")
 
 
-def _made_by(step: Step) -> Identity:
+def _made_by(step: Step) -> ObjectRef:
     match step:
         case Apply() | RollOut():
-            return identity(step.body)
+            return object_ref(step.body)
         case Migrate():
-            return identity(step.migration.body)
+            return object_ref(step.migration.body)
         case _:
             return step.identity

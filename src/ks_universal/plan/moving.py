@@ -13,7 +13,7 @@ from ks_universal.plan.records import Outcome, Revision, State
 from ks_universal.plan.release import pod_of
 from ks_universal.plan.steps import Migrate, RollOut, Step
 from ks_universal.resources.containers import find_pull_policy
-from ks_universal.resources.objects import identity
+from ks_universal.resources.objects import object_ref
 
 
 def find_moving(containers: Iterable[Json]) -> Iterator[str]:
@@ -33,7 +33,7 @@ def mark_moving(steps: Sequence[Step], state: State, resumed: Revision | None) -
 
 def _mark(step: RollOut, images: set[str], state: State) -> RollOut:
     """Mark a rollout. Only pods that have the image already can have another one of its name."""
-    live = state.objects.get(identity(step.body))
+    live = state.objects.get(object_ref(step.body))
     if not images or live is None:
         return step
     running = {container["image"] for container in list_serving(pod_of(live))}

@@ -16,7 +16,7 @@ from ks_universal.model.format.workloads import JobWhen
 from ks_universal.plan.records import JobRecord, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, Migrate, RunJob, SkippedJob
 from ks_universal.resources.metadata import INSTANCE, JOB_DIGEST, SUCCEEDED
-from ks_universal.resources.objects import Identity, Migration, OneOff, Resource, identity
+from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Resource, object_ref
 
 _BACKOFF_LIMIT = 6
 """Kubernetes' default."""
@@ -31,12 +31,12 @@ def find_job_digest(body: Json) -> str | None:
     return digest
 
 
-def name_job(subject: Identity) -> str:
+def name_job(ref: ObjectRef) -> str:
     """Name a Job as the record's `jobs` does: `shop/seed`, the first being its namespace."""
-    return f"{subject.namespace}/{subject.name}"
+    return f"{ref.namespace}/{ref.name}"
 
 
-def list_known(revision: Revision) -> dict[Identity, JobRecord]:
+def list_known(revision: Revision) -> dict[ObjectRef, JobRecord]:
     """List all Jobs of the values that a run knows of, also those that have left them."""
     records = (
         (name, JobRecord(digest=known, revision=revision.number) if isinstance(known, str) else known)
@@ -45,9 +45,9 @@ def list_known(revision: Revision) -> dict[Identity, JobRecord]:
     return {_identify(name): record for name, record in records}
 
 
-def list_jobs(revision: Revision) -> dict[Identity, JobRecord]:
+def list_jobs(revision: Revision) -> dict[ObjectRef, JobRecord]:
     """List the Jobs of the values that a release has after a run, those included that did not come to run."""
-    made = {subject: record for subject, record in list_known(revision).items() if subject in revision.objects}
+    made = {ref: record for ref, record in list_known(revision).items() if ref in revision.objects}
     not_run = JobRecord(digest="", revision=revision.number, outcome=Outcome.PENDING)
     return made | dict.fromkeys(revision.jobs_not_run, not_run)
 
@@ -128,14 +128,14 @@ def _find_known(resource: Resource, terms: OneOff, state: State) -> JobRecord | 
 
     One that runs once in the life of the release has run also where it left the values and came back.
     """
-    subject = identity(resource.body)
+    ref = object_ref(resource.body)
     latest = state.revisions[-1] if state.revisions else None
-    known = None if latest is None else list_known(latest).get(subject)
+    known = None if latest is None else list_known(latest).get(ref)
     if _is_live(resource.body, state):
-        return _read_live(state.objects[subject], known, revision=latest.number if latest else 0)
+        return _read_live(state.objects[ref], known, revision=latest.number if latest else 0)
     if known is None or latest is None:
         return None
-    return known if subject in latest.objects or terms.when is JobWhen.INSTALL else None
+    return known if ref in latest.objects or terms.when is JobWhen.INSTALL else None
 
 
 def _read_live(live: Json, known: JobRecord | None, *, revision: int) -> JobRecord:
@@ -156,13 +156,13 @@ def _tell_gone(known: JobRecord) -> str:
 
 def _is_live(body: Json, state: State) -> bool:
     """Tell whether the release has a Job of this name, which does not go just now."""
-    live = state.objects.get(identity(body))
+    live = state.objects.get(object_ref(body))
     return live is not None and find_job_digest(live) is not None and _read_release(live) == _read_release(body)
 
 
-def _identify(name: str) -> Identity:
+def _identify(name: str) -> ObjectRef:
     namespace, _, name = name.partition("/")
-    return Identity("Job", namespace, name)
+    return ObjectRef("Job", namespace, name)
 
 
 def _read_release(body: Json) -> str | None:

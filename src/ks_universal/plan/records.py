@@ -9,13 +9,13 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import Phase
-from ks_universal.resources.objects import Identity
+from ks_universal.resources.objects import ObjectRef
 
 
 class Outcome(StrEnum):
     """How a step or a run ended; RUNNING also stands in the record of a run that was killed.
 
-    PENDING is a step that has not begun. DID_NOT_END is what readers are told of a killed run; see `tell_killed`.
+    PENDING is a step that has not begun. DID_NOT_END is what readers are told of a killed run; see `mark_abandoned`.
     """
 
     PENDING = "pending"
@@ -26,7 +26,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     SKIPPED = "skipped"
-    DID_NOT_END = "did-not-end"
+    ABANDONED = "did-not-end"
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +96,7 @@ class JobState(msgspec.Struct, frozen=True, kw_only=True):
     `waits_for` is what it waits for, in a clause; `problems` are what keeps it from its work, or why it failed.
     """
 
-    identity: Identity
+    identity: ObjectRef
     record: JobRecord
     is_there: bool = True
     waits_for: str = ""
@@ -135,7 +135,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     planned: dict[str, str] = {}
     """Application to fingerprint, as the plan had them: tells whether a killed run was of the same values."""
     digests: dict[str, str] = {}
-    objects: tuple[Identity, ...] = ()
+    objects: tuple[ObjectRef, ...] = ()
     """The inventory: what the release owns after this run (also what a failed run has already made).
 
     While it runs, and after a kill: all that it may have made.
@@ -149,7 +149,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
 
     A text is what earlier versions of this program wrote: the digest.
     """
-    jobs_not_run: tuple[Identity, ...] = ()
+    jobs_not_run: tuple[ObjectRef, ...] = ()
     """Those that are new, and to which the run did not come."""
     back_to: int | None = None
     """The revision that a rollback goes back to; None: this is none."""
@@ -165,8 +165,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """What is there: revisions, oldest first, and the live bodies of the objects that the release owns or is to own."""
 
     revisions: tuple[Revision, ...] = ()
-    objects: dict[Identity, Json] = {}
-    terminating: dict[Identity, Json] = {}
+    objects: dict[ObjectRef, Json] = {}
+    terminating: dict[ObjectRef, Json] = {}
     """Those that are on their way out and are to be taken for gone: what is wanted of them has to be made anew."""
     problems: tuple[Problem, ...] = ()
     """What of the record could not be read."""
@@ -174,10 +174,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """Secrets of others that what runs reads: their values are masked, too."""
 
     def __repr__(self) -> str:
-        return f"State(revisions={self.revisions!r}, objects={[str(subject) for subject in self.objects]})"
+        return f"State(revisions={self.revisions!r}, objects={[str(ref) for ref in self.objects]})"
 
 
-def tell_killed(revisions: Sequence[Revision], *, is_dead: bool) -> tuple[Revision, ...]:
+def mark_abandoned(revisions: Sequence[Revision], *, is_dead: bool) -> tuple[Revision, ...]:
     """Give runs, oldest first, as readers are to see them: those that were killed as such.
 
     `is_dead`: the latest one holds no lock any more. What it calls RUNNING may be at work still; of an older one
@@ -185,12 +185,12 @@ def tell_killed(revisions: Sequence[Revision], *, is_dead: bool) -> tuple[Revisi
     """
     *older, latest = revisions
     is_killed = is_dead and latest.outcome is Outcome.RUNNING
-    told = msgspec.structs.replace(latest, outcome=Outcome.DID_NOT_END) if is_killed else latest
+    told = msgspec.structs.replace(latest, outcome=Outcome.ABANDONED) if is_killed else latest
     return (*map(_tell_older, older), told)
 
 
 def _tell_older(revision: Revision) -> Revision:
-    ends = {Outcome.RUNNING: Outcome.DID_NOT_END, Outcome.PENDING: Outcome.SKIPPED}
+    ends = {Outcome.RUNNING: Outcome.ABANDONED, Outcome.PENDING: Outcome.SKIPPED}
     steps = tuple(msgspec.structs.replace(s, outcome=ends.get(s.outcome, s.outcome)) for s in revision.steps)
     outcome = ends.get(revision.outcome, revision.outcome)
     return msgspec.structs.replace(revision, outcome=outcome, steps=steps)

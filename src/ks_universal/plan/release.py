@@ -6,13 +6,13 @@ import msgspec
 
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import When
-from ks_universal.resources.objects import Identity, Migration, Rendered, Resource, identity, read_template
+from ks_universal.resources.objects import Migration, ObjectRef, Rendered, Resource, object_ref, read_template
 from ks_universal.resources.references import Reference, read_content, read_references
 
 CONFIGURATION = frozenset(("ConfigMap", "Secret"))
-FOUNDATIONS = frozenset(("NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "ServiceAccount"))
+PREREQUISITE_KINDS = frozenset(("NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "ServiceAccount"))
 """Kinds that are applied before anything else: migrations need them, and running pods don't notice."""
-AROUND_PODS = frozenset(
+COMPANION_KINDS = frozenset(
     ("HTTPRoute", "HorizontalPodAutoscaler", "Ingress", "PodDisruptionBudget", "ResourceQuota", "ServiceMonitor")
 )
 """Kinds without which a pod that is told to stop ends as well; of any other kind it may need what leaves."""
@@ -20,7 +20,7 @@ AROUND_PODS = frozenset(
 _NOT_READ_BY_CONTAINERS = frozenset(("imagePullSecrets", "serviceAccountName"))
 
 
-class Member(msgspec.Struct, frozen=True, kw_only=True):
+class App(msgspec.Struct, frozen=True, kw_only=True):
     """An application of a release: its Deployment (None where there are only migrations) and its migrations."""
 
     name: str
@@ -44,64 +44,64 @@ class Release:
 
     def __init__(self, rendered: Rendered) -> None:
         self.rendered = rendered
-        self.objects = {identity(resource.body): resource for resource in rendered.objects}
-        self.members = _find_members(rendered)
+        self.objects = {object_ref(resource.body): resource for resource in rendered.objects}
+        self.apps = _find_members(rendered)
         self._namespace = rendered.namespace
-        self._made_for: dict[str | None, list[Identity]] = {}
-        for subject, resource in self.objects.items():
-            self._made_for.setdefault(resource.application, []).append(subject)
+        self._made_for: dict[str | None, list[ObjectRef]] = {}
+        for ref, resource in self.objects.items():
+            self._made_for.setdefault(resource.application, []).append(ref)
 
-    def step_id(self, subject: Identity) -> str:
+    def step_id(self, ref: ObjectRef) -> str:
         """Give the id of the step that applies an object: unique, and short where it is in the release's namespace."""
-        elsewhere = subject.namespace not in ("", self._namespace)
-        return f"{subject} in {subject.namespace}" if elsewhere else str(subject)
+        elsewhere = ref.namespace not in ("", self._namespace)
+        return f"{ref} in {ref.namespace}" if elsewhere else str(ref)
 
-    def list_made_for(self, application: str | None) -> Iterable[Identity]:
+    def list_made_for(self, application: str | None) -> Iterable[ObjectRef]:
         """List the objects that were made for an application; None: for no single one."""
         return self._made_for.get(application, ())
 
-    def find_configuration(self, workload: Json) -> tuple[Identity, ...]:
+    def find_configuration(self, workload: Json) -> tuple[ObjectRef, ...]:
         """Find the ConfigMaps and Secrets that the containers of a workload read, as environment or files."""
         read = {key: value for key, value in pod_of(workload).items() if key not in _NOT_READ_BY_CONTAINERS}
         references = read_references(read)
         return self._resolve(workload, (reference for reference in references if reference[0] in CONFIGURATION))
 
-    def read_content(self, workload: Json) -> dict[Identity, dict[str, str]]:
+    def read_content(self, workload: Json) -> dict[ObjectRef, dict[str, str]]:
         """Read what the containers of a workload get of the release's ConfigMaps and Secrets, by key."""
-        read: dict[Identity, dict[str, str]] = {}
+        read: dict[ObjectRef, dict[str, str]] = {}
         for reference, keys in read_content(pod_of(workload)).items():
-            for subject in self._resolve(workload, (reference,)):
-                entries = entries_of(self.objects[subject].body)
-                read[subject] = {key: value for key, value in entries.items() if keys is None or key in keys}
+            for ref in self._resolve(workload, (reference,)):
+                entries = entries_of(self.objects[ref].body)
+                read[ref] = {key: value for key, value in entries.items() if keys is None or key in keys}
         return read
 
-    def find_surroundings(self, workload: Json) -> tuple[Identity, ...]:
+    def find_pod_dependencies(self, workload: Json) -> tuple[ObjectRef, ...]:
         """Find what pods need beside configuration: account, claims, pull secrets; also those of the account."""
         read = set(self.find_configuration(workload))
         found = list(self._resolve(workload, read_references(pod_of(workload))))
-        for subject in tuple(found):
-            if subject.kind == "ServiceAccount":
-                secrets = self.objects[subject].body.get("imagePullSecrets", ())
+        for ref in tuple(found):
+            if ref.kind == "ServiceAccount":
+                secrets = self.objects[ref].body.get("imagePullSecrets", ())
                 found += self._resolve(workload, (("Secret", secret["name"]) for secret in secrets))
-        return tuple(subject for subject in dict.fromkeys(found) if subject not in read)
+        return tuple(ref for ref in dict.fromkeys(found) if ref not in read)
 
-    def _resolve(self, workload: Json, references: Iterable[Reference]) -> tuple[Identity, ...]:
-        namespace = identity(workload).namespace
-        subjects = (Identity(kind, namespace, name) for kind, name in references)
-        return tuple(subject for subject in subjects if subject in self.objects)
+    def _resolve(self, workload: Json, references: Iterable[Reference]) -> tuple[ObjectRef, ...]:
+        namespace = object_ref(workload).namespace
+        refs = (ObjectRef(kind, namespace, name) for kind, name in references)
+        return tuple(ref for ref in refs if ref in self.objects)
 
 
-def uses(workload: Json, subject: Identity, body: Json | None) -> bool:
+def uses(workload: Json, ref: ObjectRef, body: Json | None) -> bool:
     """Tell whether pods of a workload need an object, of which `body` is what is there, as long as they run.
 
     That is what they name, and the policies that guard them.
     """
-    if subject.namespace != identity(workload).namespace:
+    if ref.namespace != object_ref(workload).namespace:
         return False
-    if subject.kind == "NetworkPolicy" and body is not None:
+    if ref.kind == "NetworkPolicy" and body is not None:
         labels = read_template(workload)["metadata"].get("labels") or {}
         return (body["spec"]["podSelector"].get("matchLabels") or {}).items() <= labels.items()
-    return (subject.kind, subject.name) in read_references(pod_of(workload))
+    return (ref.kind, ref.name) in read_references(pod_of(workload))
 
 
 def pod_of(workload: Json) -> Json:
@@ -120,13 +120,13 @@ def entries_of(config: Json) -> dict[str, str]:
     return {key: value for entries in content_of(config).values() for key, value in entries.items()}
 
 
-def _find_members(rendered: Rendered) -> dict[str, Member]:
+def _find_members(rendered: Rendered) -> dict[str, App]:
     deployments = {r.application: r.body for r in rendered.objects if is_rolled_out(r)}
     migrations: dict[str, list[Migration]] = {name: [] for name in deployments if name is not None}
     for migration in rendered.migrations:
         migrations.setdefault(migration.application, []).append(migration)
     return {
-        name: Member(name=name, deployment=deployments.get(name), migrations=tuple(steps))
+        name: App(name=name, deployment=deployments.get(name), migrations=tuple(steps))
         for name, steps in migrations.items()
     }
 

@@ -73,7 +73,7 @@ def build_preview(
 
 def digest_situation(plan: Plan, state: State) -> str:
     """Digest a plan and all that it was made on: equal digests mean that the plan does what it did then."""
-    live = sorted((str(subject), strip(body)) for subject, body in state.objects.items())
+    live = sorted((str(ref), strip(body)) for ref, body in state.objects.items())
     return digest([plan, [revision.number for revision in state.revisions], live])
 
 

@@ -11,7 +11,7 @@ from ks_universal.model.format.migrations import When
 from ks_universal.plan.fingerprints import digest, is_same, name_changes
 from ks_universal.plan.moving import find_moving
 from ks_universal.plan.records import Outcome, Revision
-from ks_universal.plan.release import Member, Release, pod_of
+from ks_universal.plan.release import App, Release, pod_of
 from ks_universal.plan.staging import stage
 from ks_universal.plan.steps import Migrate, Skipped
 from ks_universal.resources.objects import Migration
@@ -34,76 +34,76 @@ class Verdict(msgspec.Struct, frozen=True):
     why: str
 
 
-def decide(member: Member, fingerprint: str, revisions: Sequence[Revision], policy: MigratePolicy) -> Verdict:
+def decide(app: App, fingerprint: str, revisions: Sequence[Revision], policy: MigratePolicy) -> Verdict:
     """Decide whether the migrations of an application run."""
     if policy is MigratePolicy.ALWAYS:
         return Verdict(True, "asked for")
     if policy is MigratePolicy.NEVER:
         return Verdict(False, "left out as asked for")
-    last = next((r for r in reversed(revisions) if member.name in r.planned), None)
+    last = next((r for r in reversed(revisions) if app.name in r.planned), None)
     if last is None:
         return Verdict(True, "first deploy")
-    if member.when is When.ALWAYS:
+    if app.when is When.ALWAYS:
         return Verdict(True, "'migrations.when' is 'always'")
-    if is_same(last.digests.get(member.name), fingerprint):
-        return _decide_unchanged(member, fingerprint, revisions)
-    if not is_same(last.planned[member.name], fingerprint):
-        return Verdict(True, name_changes(last.planned[member.name], fingerprint))
+    if is_same(last.digests.get(app.name), fingerprint):
+        return _decide_unchanged(app, fingerprint, revisions)
+    if not is_same(last.planned[app.name], fingerprint):
+        return Verdict(True, name_changes(last.planned[app.name], fingerprint))
     if last.outcome is Outcome.SUCCEEDED:
         return Verdict(True, f"revision {last.number} left them out")
     return Verdict(True, f"revision {last.number} did not complete")
 
 
-def find_migrated(member: Member, fingerprint: str, revisions: Sequence[Revision]) -> dict[str, int]:
+def find_migrated(app: App, fingerprint: str, revisions: Sequence[Revision]) -> dict[str, int]:
     """Find the steps of an application that runs of `ks-universal migrate` have done for this plan, and in which runs.
 
     They left those out that come after the new version, so that the application is not known as unchanged.
     """
-    if member.when is When.ALWAYS or any(_moving_images(member)):
+    if app.when is When.ALWAYS or any(_moving_images(app)):
         return {}
     done: dict[str, int] = {}
     for revision in reversed(revisions):
-        if member.name not in revision.planned:
+        if app.name not in revision.planned:
             continue
         is_migrated = revision.only_migrates and revision.outcome is Outcome.SUCCEEDED
-        if not is_migrated or not is_same(revision.planned[member.name], fingerprint):
+        if not is_migrated or not is_same(revision.planned[app.name], fingerprint):
             break
         ended = (step.id for step in revision.steps if step.outcome is Outcome.SUCCEEDED)
         done = dict.fromkeys(ended, revision.number) | done
     return done
 
 
-def find_refusals(members: Iterable[Member], revisions: Sequence[Revision]) -> tuple[Problem, ...]:
+def find_refusals(apps: Iterable[App], revisions: Sequence[Revision]) -> tuple[Problem, ...]:
     """Say for which applications migrations cannot be left out: those whose last run failed, or ran a part of them."""
     return tuple(
         Problem(
             "plan/migrations-unfinished",
-            f"the last migrations of {member.name} (revision {number}) {what}: they must run",
+            f"the last migrations of {app.name} (revision {number}) {what}: they must run",
             hint="leave out '--migrate never', or insist with --force",
         )
-        for member in members
-        if member.migrations
-        for number, what in _find_unfinished(member.name, revisions)
+        for app in apps
+        if app.migrations
+        for number, what in _find_unfinished(app.name, revisions)
     )
 
 
-def _decide_unchanged(member: Member, fingerprint: str, revisions: Sequence[Revision]) -> Verdict:
-    moving = next(_moving_images(member), None)
+def _decide_unchanged(app: App, fingerprint: str, revisions: Sequence[Revision]) -> Verdict:
+    moving = next(_moving_images(app), None)
     if moving is not None:
         return Verdict(True, f"image {moving} may have moved under its tag")
     since = revisions[-1].number
-    what, equals = _choose_comparison(member, revisions[-1].digests.get(member.name) == fingerprint)
+    what, equals = _choose_comparison(app, revisions[-1].digests.get(app.name) == fingerprint)
     for revision in reversed(revisions):
-        if not equals(revision.digests.get(member.name), fingerprint):
+        if not equals(revision.digests.get(app.name), fingerprint):
             break
         since = revision.number
     return Verdict(False, f"{what} changed since revision {since}")
 
 
-def _choose_comparison(member: Member, is_unchanged: bool) -> tuple[str, Callable[[str | None, str], bool]]:
+def _choose_comparison(app: App, is_unchanged: bool) -> tuple[str, Callable[[str | None, str], bool]]:
     if is_unchanged:
         return "nothing", eq
-    return "no image of theirs" if member.when is When.IMAGE else "nothing that they run with", is_same
+    return "no image of theirs" if app.when is When.IMAGE else "nothing that they run with", is_same
 
 
 def _find_unfinished(application: str, revisions: Sequence[Revision]) -> Iterator[tuple[int, str]]:
@@ -121,9 +121,9 @@ def _find_unfinished(application: str, revisions: Sequence[Revision]) -> Iterato
             return
 
 
-def _moving_images(member: Member) -> Iterator[str]:
+def _moving_images(app: App) -> Iterator[str]:
     """Yield images of the migrations that the nodes pull anew; init containers, which only prepare, don't count."""
-    for migration in member.migrations:
+    for migration in app.migrations:
         yield from find_moving(pod_of(migration.body)["containers"])
 
 
@@ -152,12 +152,12 @@ def choose(
     done = _find_done(resumed)
     steps: dict[str, tuple[Migrate, ...]] = {}
     skipped: list[Skipped] = []
-    for member in release.members.values():
-        verdict = decide(member, digests[member.name], revisions, policy)
+    for app in release.apps.values():
+        verdict = decide(app, digests[app.name], revisions, policy)
         may_be_done = verdict.run and policy is MigratePolicy.AUTO
-        earlier = find_migrated(member, digests[member.name], before) if may_be_done else {}
+        earlier = find_migrated(app, digests[app.name], before) if may_be_done else {}
         open_ = []
-        for step in (build_migrate(migration, release, verdict.why) for migration in member.migrations):
+        for step in (build_migrate(migration, release, verdict.why) for migration in app.migrations):
             if done.get(step.id) == step.digest:
                 skipped.append(_skip(step.migration, "succeeded already in this revision", succeeded=True))
             elif step.id in earlier and step.id not in planned:
@@ -166,7 +166,7 @@ def choose(
             else:
                 open_.append(step)
         if verdict.run:
-            steps[member.name] = tuple(open_)
+            steps[app.name] = tuple(open_)
         else:
             skipped += [_skip(step.migration, verdict.why) for step in open_]
     return Choice(steps, tuple(skipped))
@@ -194,8 +194,8 @@ def build_migrate(migration: Migration, release: Release, why: str) -> Migrate:
 
 def choose_undo(release: Release, undo: Mapping[str, Sequence[Migrate]], why: str) -> Choice:
     """Choose the steps that undo migrations, by application, also of one that leaves; the own ones are skipped."""
-    steps = {name: tuple(undo.get(name, ())) for name in (*release.members, *undo)}
-    skipped = [_skip(migration, why) for member in release.members.values() for migration in member.migrations]
+    steps = {name: tuple(undo.get(name, ())) for name in (*release.apps, *undo)}
+    skipped = [_skip(migration, why) for app in release.apps.values() for migration in app.migrations]
     return Choice(steps, tuple(skipped))
 
 

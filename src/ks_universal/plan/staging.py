@@ -21,7 +21,7 @@ def stage(migration: Migration, release: Release) -> tuple[Migration, tuple[Json
     """
     job = migration.body["metadata"]["name"]
     read = release.find_configuration(migration.body)
-    copies = {(subject.kind, subject.name): _copy(release.objects[subject].body, job) for subject in read}
+    copies = {(ref.kind, ref.name): _copy(release.objects[ref].body, job) for ref in read}
     names = {reference: copy["metadata"]["name"] for reference, copy in copies.items()}
     body = _with_pod(migration.body, rename_references(pod_of(migration.body), names))
     return msgspec.structs.replace(migration, body=body), tuple(copies.values())

@@ -8,7 +8,7 @@ from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import Phase
 from ks_universal.resources.masking import mask_secrets
-from ks_universal.resources.objects import Identity, Migration
+from ks_universal.resources.objects import Migration, ObjectRef
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
@@ -75,7 +75,7 @@ class RollOut(_Step, frozen=True, kw_only=True):
 class AwaitOldPods(_Step, frozen=True, kw_only=True):
     """Wait until the last pod of the versions before is gone. `identity` is the Deployment, which is rolled out."""
 
-    identity: Identity
+    identity: ObjectRef
 
 
 class Delete(_Step, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ class Delete(_Step, frozen=True, kw_only=True):
     `is_stop`: it is a Job that may be at work, and is to be stopped, whatever else speaks for keeping it.
     """
 
-    identity: Identity
+    identity: ObjectRef
     is_stop: bool = False
 
 
@@ -119,7 +119,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     skipped: tuple[Skipped, ...] = ()
     skipped_jobs: tuple[SkippedJob, ...] = ()
     digests: dict[str, str] = {}
-    objects: tuple[Identity, ...] = ()
+    objects: tuple[ObjectRef, ...] = ()
     """The identities of all objects of the release once the plan is done: the inventory."""
     warnings: tuple[Problem, ...] = ()
     """What the plan cannot promise for these values."""

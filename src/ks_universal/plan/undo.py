@@ -13,7 +13,7 @@ from ks_universal.plan.records import Outcome, Revision, StepRecord
 from ks_universal.plan.release import Release
 from ks_universal.plan.selection import build_migrate
 from ks_universal.plan.steps import Migrate
-from ks_universal.resources.objects import Identity, Migration, Rendered
+from ks_universal.resources.objects import Migration, ObjectRef, Rendered
 
 _UNDO = "/undo/"
 """In the ids of steps that undo: `my-app/undo/my-app-migrations-undo/2`, the number being the revision's."""
@@ -22,7 +22,7 @@ _Applied = tuple[str, str, tuple[str, ...]]
 _Place = tuple[int, str, str | None]
 
 
-class Passed(msgspec.Struct, frozen=True):
+class AppliedMigration(msgspec.Struct, frozen=True):
     """A migration that succeeded after the earlier revision, and the number of the revision that ran it.
 
     `undo` are the ids of the steps that undo it, as far as any was planned since, and whether each has succeeded.
@@ -40,10 +40,10 @@ def name_migration_job(record: StepRecord) -> str:
     return job_name(record.application, record.step)
 
 
-def list_undo_jobs(revision: Revision) -> tuple[Identity, ...]:
+def list_undo_jobs(revision: Revision) -> tuple[ObjectRef, ...]:
     """List the Jobs of a run that undo: they stay for reading until another one takes the place of the run."""
     names = {name_migration_job(record) for record in revision.steps if _UNDO in record.id}
-    return tuple(subject for subject in revision.objects if subject.kind == "Job" and subject.name in names)
+    return tuple(ref for ref in revision.objects if ref.kind == "Job" and ref.name in names)
 
 
 def find_earlier(revisions: Sequence[Revision]) -> Revision | None:
@@ -58,7 +58,7 @@ def find_earlier(revisions: Sequence[Revision]) -> Revision | None:
     return next((r for r in earlier if r.outcome is Outcome.SUCCEEDED), None)
 
 
-def find_passed(revisions: Sequence[Revision], target: int) -> tuple[Passed, ...]:
+def list_applied_since(revisions: Sequence[Revision], target: int) -> tuple[AppliedMigration, ...]:
     """Find the migrations to undo, the latest first: those that succeeded after `target`, and were not undone since.
 
     One that ran again unchanged (same image, same command) changed nothing the second time: it counts once, and not at
@@ -68,17 +68,17 @@ def find_passed(revisions: Sequence[Revision], target: int) -> tuple[Passed, ...
     return tuple(one for one in reversed(applied.values()) if one.revision > target)
 
 
-def find_undone(revisions: Sequence[Revision], target: int) -> tuple[Passed, ...]:
+def find_undone(revisions: Sequence[Revision], target: int) -> tuple[AppliedMigration, ...]:
     """Find the migrations that `target` ran on, and that were undone after it and not applied again since."""
     _, undone = _follow(revisions)
     return tuple(one for one, by in undone.values() if one.revision <= target < by)
 
 
-def build_undo(passed: Iterable[Passed], rendered: Mapping[int, Rendered]) -> dict[str, list[Migrate]]:
+def build_undo(passed: Iterable[AppliedMigration], rendered: Mapping[int, Rendered]) -> dict[str, list[Migrate]]:
     """Build the steps that undo migrations, by application, in their order. `rendered`: the revisions' own objects.
 
     They run with the image, the command and the configuration of the revision that migrated. Those that have succeeded
-    are left out: what undoes may do more the second time. A migration without `rollback` has none; see `find_lasting`.
+    are left out: what undoes may do more the second time. A migration without `rollback` has none: `find_irreversible`.
     """
     steps: dict[str, list[Migrate]] = {}
     for one in passed:
@@ -94,12 +94,14 @@ def build_undo(passed: Iterable[Passed], rendered: Mapping[int, Rendered]) -> di
     return steps
 
 
-def find_lasting(passed: Iterable[Passed], rendered: Mapping[int, Rendered]) -> tuple[Passed, ...]:
+def find_irreversible(
+    passed: Iterable[AppliedMigration], rendered: Mapping[int, Rendered]
+) -> tuple[AppliedMigration, ...]:
     """Find the migrations that nothing undoes: they have no `rollback`, or what they were made of is not known."""
     return tuple(one for one in passed if not list(_list_undo(one, rendered)))
 
 
-def warn_of_undone(undone: Sequence[Passed], target: int) -> tuple[Problem, ...]:
+def warn_of_undone(undone: Sequence[AppliedMigration], target: int) -> tuple[Problem, ...]:
     """Warn of the migrations that a revision needs and that the database no longer has."""
     if not undone:
         return ()
@@ -109,7 +111,7 @@ def warn_of_undone(undone: Sequence[Passed], target: int) -> tuple[Problem, ...]
     return (Problem("rollback/migrations-undone", message, hint=hint, severity=Severity.WARNING),)
 
 
-def warn_of_lasting(lasting: Sequence[Passed], target: int, *, down: bool) -> tuple[Problem, ...]:
+def warn_irreversible(lasting: Sequence[AppliedMigration], target: int, *, down: bool) -> tuple[Problem, ...]:
     """Warn of the migrations that stay in the database while the older version runs on it."""
     if not lasting:
         return ()
@@ -120,14 +122,16 @@ def warn_of_lasting(lasting: Sequence[Passed], target: int, *, down: bool) -> tu
     return (Problem("rollback/migrations-stay", message, hint=f"{hint}; {more}", severity=Severity.WARNING),)
 
 
-def _follow(revisions: Sequence[Revision]) -> tuple[dict[_Applied, Passed], dict[_Applied, tuple[Passed, int]]]:
+def _follow(
+    revisions: Sequence[Revision],
+) -> tuple[dict[_Applied, AppliedMigration], dict[_Applied, tuple[AppliedMigration, int]]]:
     """Follow what was applied, and what was undone (with the number of the revision that did it), to what holds now.
 
     A migration is undone when all steps that undo it have succeeded, in whatever runs. Once another one of its
     application has begun, which may bring back what they have undone, they count no more.
     """
-    applied: dict[_Applied, Passed] = {}
-    undone: dict[_Applied, tuple[Passed, int]] = {}
+    applied: dict[_Applied, AppliedMigration] = {}
+    undone: dict[_Applied, tuple[AppliedMigration, int]] = {}
     for revision in revisions:
         undo = _list_undo_records(revision)
         migrating = {r.application for r in revision.steps if _UNDO not in r.id and r.has_begun}
@@ -140,7 +144,7 @@ def _follow(revisions: Sequence[Revision]) -> tuple[dict[_Applied, Passed], dict
             if record.outcome is Outcome.SUCCEEDED and _UNDO not in record.id:
                 what = (record.id, record.image, record.command)
                 undone.pop(what, None)
-                applied.setdefault(what, Passed(revision.number, record))
+                applied.setdefault(what, AppliedMigration(revision.number, record))
     return applied, undone
 
 
@@ -154,11 +158,11 @@ def _list_undo_records(revision: Revision) -> dict[_Place, dict[str, bool]]:
     return found
 
 
-def _place(passed: Passed) -> _Place:
+def _place(passed: AppliedMigration) -> _Place:
     return passed.revision, passed.record.application, passed.record.step
 
 
-def _list_undo(passed: Passed, rendered: Mapping[int, Rendered]) -> Iterator[Migration]:
+def _list_undo(passed: AppliedMigration, rendered: Mapping[int, Rendered]) -> Iterator[Migration]:
     known = rendered.get(passed.revision)
     for migration in known.migrations if known else ():
         if (migration.application, migration.step) == (passed.record.application, passed.record.step):

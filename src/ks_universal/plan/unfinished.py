@@ -6,33 +6,33 @@ from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.plan.steps import Migrate
 from ks_universal.plan.undo import name_migration_job
-from ks_universal.resources.objects import Identity, identity
+from ks_universal.resources.objects import ObjectRef, object_ref
 
 
 def find_outdated(
     revisions: Sequence[Revision], chosen: Mapping[str, Sequence[Migrate]], *, is_resumed: bool
-) -> tuple[Identity, ...]:
+) -> tuple[ObjectRef, ...]:
     """Find the Jobs to stop: those that may run, and that the first migration of an application does not see to.
 
     `chosen` are the migrations of the plan by application, in their order. One that comes first takes the running Job
     of its name up, or stops it; what comes later would let the old one run beside those before it.
     """
     first = [steps[0] for steps in chosen.values() if steps]
-    seen_to = {identity(s.migration.body) for s in first if is_resumed or s.migration.phase is Phase.PRE}
-    return tuple(subject for subject in _find_running(revisions) if subject not in seen_to)
+    seen_to = {object_ref(s.migration.body) for s in first if is_resumed or s.migration.phase is Phase.PRE}
+    return tuple(ref for ref in _find_running(revisions) if ref not in seen_to)
 
 
-def _find_running(revisions: Sequence[Revision]) -> Iterator[Identity]:
+def _find_running(revisions: Sequence[Revision]) -> Iterator[ObjectRef]:
     """Find the Jobs whose end nobody has noted. A deploy or rollback that succeeded has left none."""
-    known: set[Identity] = set()
+    known: set[ObjectRef] = set()
     for revision in reversed(revisions):
         if revision.outcome is Outcome.SUCCEEDED and not revision.only_migrates:
             return
-        jobs = {subject.name: subject for subject in revision.objects if subject.kind == "Job"}
+        jobs = {ref.name: ref for ref in revision.objects if ref.kind == "Job"}
         for step in reversed(revision.steps):  # one Job undoes a migration of several revisions, the latest first
-            subject = jobs.get(name_migration_job(step))
-            if subject is None or subject in known or not step.has_begun:
+            ref = jobs.get(name_migration_job(step))
+            if ref is None or ref in known or not step.has_begun:
                 continue
-            known.add(subject)
+            known.add(ref)
             if step.outcome is Outcome.RUNNING:
-                yield subject
+                yield ref

@@ -6,7 +6,7 @@ from ks_universal.json_types import Json
 from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.release import pod_of
 from ks_universal.plan.steps import Plan, RollOut
-from ks_universal.resources.objects import Identity, identity
+from ks_universal.resources.objects import ObjectRef, object_ref
 from ks_universal.resources.references import Reference, read_content, read_restart_references
 
 _CONTENT = frozenset(("binaryData", "data", "stringData"))
@@ -26,19 +26,19 @@ def find_unnoticed(plan: Plan, changes: Iterable[ObjectChange]) -> Iterator[str]
                 yield _describe(step, changed)
 
 
-def _keeps_pods(step: RollOut, known: Mapping[Identity, ObjectChange]) -> bool:
-    change = known.get(identity(step.body))
+def _keeps_pods(step: RollOut, known: Mapping[ObjectRef, ObjectChange]) -> bool:
+    change = known.get(object_ref(step.body))
     if change is None or change.refused or step.body["spec"].get("replicas") == 0:
         return False
     is_kept = all(field.path[:2] != ("spec", "template") for field in change.fields)
     return change.change in ("changed", "unchanged") and is_kept
 
 
-def _find_changed(deployment: Json, known: Mapping[Identity, ObjectChange]) -> Iterator[Reference]:
+def _find_changed(deployment: Json, known: Mapping[ObjectRef, ObjectChange]) -> Iterator[Reference]:
     """Find the configuration of which something changes that the pods read."""
-    namespace = identity(deployment).namespace
+    namespace = object_ref(deployment).namespace
     for (kind, name), keys in read_content(pod_of(deployment)).items():
-        change = known.get(Identity(kind, namespace, name))
+        change = known.get(ObjectRef(kind, namespace, name))
         if change is not None and change.change == "changed" and _touches(change, keys):
             yield kind, name
 

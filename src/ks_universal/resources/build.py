@@ -15,8 +15,8 @@ from ks_universal.resources.deployments import build_deployment
 from ks_universal.resources.ingresses import build_ingress
 from ks_universal.resources.jobs import build_cron_job, build_job
 from ks_universal.resources.metadata import Scope, within
-from ks_universal.resources.migrations import Subject, build_migration
-from ks_universal.resources.objects import Identity, Migration, OneOff, Rendered, Resource, identity
+from ks_universal.resources.migrations import AppContext, build_migration
+from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Rendered, Resource, object_ref
 from ks_universal.resources.routes import build_route
 from ks_universal.resources.sections import build_claim, build_migration_policy, build_network_policy, build_quota
 from ks_universal.resources.services import build_auto_service, build_service
@@ -57,12 +57,12 @@ def build_objects(application: Application, release: str, namespace: str) -> Ren
 
 def _build_accounts(scope: Scope, application: Application) -> Iterator[Resource]:
     """Build the accounts, each once: what several workloads ask for under one name is shared."""
-    accounts: dict[Identity, Resource] = {}
+    accounts: dict[ObjectRef, Resource] = {}
     for owner, name, workload in _each_workload(application):
         body = build_account(within(scope, workload.namespace), name, workload)
         if body is None:
             continue
-        key = identity(body)
+        key = object_ref(body)
         shared = accounts.get(key)
         accounts[key] = Resource(body, owner) if shared is None else Resource(_share(shared.body, body))
     yield from accounts.values()
@@ -130,9 +130,9 @@ def _build_companions(scope: Scope, application: Application) -> Iterator[Resour
 def _build_migrations(scope: Scope, application: Application) -> Iterator[tuple[Step, Migration]]:
     selectors = tuple(service.selector for service in application.services.values() if service.selector)
     for name, deployment in application.deployments.items():
-        subject = Subject(within(scope, deployment.namespace), name, deployment, application.secret_refs, selectors)
+        ref = AppContext(within(scope, deployment.namespace), name, deployment, application.secret_refs, selectors)
         for step in effective_steps(deployment.migrations):
-            yield step, build_migration(subject, step)
+            yield step, build_migration(ref, step)
 
 
 def _build_migration_policies(migrations: list[tuple[Step, Migration]]) -> Iterator[Resource]:

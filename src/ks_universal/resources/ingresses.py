@@ -3,7 +3,7 @@
 from ks_universal.json_types import Json
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.authenticators import choose_authenticator, default_name
-from ks_universal.model.format.host_rules import Served, list_served
+from ks_universal.model.format.host_rules import HostRule, list_host_rules
 from ks_universal.model.format.ingresses import Ingress, IngressPath
 from ks_universal.model.format.ports import WEB, choose_port, find_ports
 from ks_universal.model.format.workloads import Deployment, secret_name
@@ -14,7 +14,7 @@ _DEX = "nginx.ingress.kubernetes.io/auth-"
 
 def build_ingress(scope: Scope, name: str, ingress: Ingress, application: Application) -> Json:
     """Build a standalone ingress."""
-    served = list_served(name, ingress, scope.generic, auto=False)
+    served = list_host_rules(name, ingress, scope.generic, auto=False)
     return _build(within(scope, ingress.namespace), name, ingress, served, application)
 
 
@@ -23,7 +23,7 @@ def build_auto_ingress(scope: Scope, name: str, deployment: Deployment, applicat
     if not deployment.auto_create_ingress:
         return None
     ingress = deployment.ingress or Ingress()
-    served = list_served(name, ingress, scope.generic, auto=True)
+    served = list_host_rules(name, ingress, scope.generic, auto=True)
     body = _build(within(scope, ingress.namespace), name, ingress, served, application)
     hosts = [entry.host for entry in served if entry.host is not None]
     if deployment.auto_create_certificate and hosts:
@@ -31,7 +31,7 @@ def build_auto_ingress(scope: Scope, name: str, deployment: Deployment, applicat
     return body
 
 
-def _build(scope: Scope, name: str, ingress: Ingress, served: tuple[Served, ...], application: Application) -> Json:
+def _build(scope: Scope, name: str, ingress: Ingress, served: tuple[HostRule, ...], application: Application) -> Json:
     general = scope.generic.ingresses_general
     spec: Json = {}
     class_name = general.ingress_class_name if ingress.ingress_class_name is None else ingress.ingress_class_name
@@ -50,7 +50,7 @@ def _build(scope: Scope, name: str, ingress: Ingress, served: tuple[Served, ...]
     return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": spec}
 
 
-def _build_rule(name: str, served: Served, application: Application) -> Json:
+def _build_rule(name: str, served: HostRule, application: Application) -> Json:
     rule: Json = {} if served.host is None else {"host": served.host}
     rule["http"] = {"paths": [_build_path(name, path, application) for path in served.paths]}
     return rule

@@ -41,7 +41,7 @@ _NOT_FOR_JOBS = frozenset(
 _NOT_FOR_JOB_PODS = frozenset(("readinessGates", "restartPolicy", "topologySpreadConstraints"))
 
 
-class Subject(msgspec.Struct, frozen=True):
+class AppContext(msgspec.Struct, frozen=True):
     """The application that is migrated. `selectors` are those of all Services: none may reach a migration's pod."""
 
     scope: Scope
@@ -51,11 +51,11 @@ class Subject(msgspec.Struct, frozen=True):
     selectors: tuple[dict[str, str], ...] = ()
 
 
-def build_migration(subject: Subject, step: Step) -> Migration:
+def build_migration(ref: AppContext, step: Step) -> Migration:
     """Build the Job of a step, and those that undo it."""
-    job = build_job(subject, step, job_name(subject.name, step.name))
+    job = build_job(ref, step, job_name(ref.name, step.name))
     return Migration(
-        application=subject.name,
+        application=ref.name,
         step=step.name,
         phase=step.phase or Phase.PRE,
         body=job,
@@ -64,25 +64,25 @@ def build_migration(subject: Subject, step: Step) -> Migration:
         fatal_exit_codes=tuple(step.fatal_exit_codes or ()),
         retry=step.retry or Retry.ALL,
         depends_on=tuple(step.depends_on or ()),
-        undo=tuple(_build_undo(subject, step)),
-        when=subject.deployment.migrations.when,
-        own=_collect_own(subject, step),
+        undo=tuple(_build_undo(ref, step)),
+        when=ref.deployment.migrations.when,
+        own=_collect_own(ref, step),
     )
 
 
-def build_job(subject: Subject, step: Step, name: str) -> Json:
+def build_job(ref: AppContext, step: Step, name: str) -> Json:
     """Build the Job that runs a step: pods never restart, a new one starts only when the old one is gone."""
-    scope = subject.scope
-    container_name, written = find_container(subject.deployment, step)
+    scope = ref.scope
+    container_name, written = find_container(ref.deployment, step)
     container = _adapt(written, step)
-    labels = _build_labels(subject, step, container.image_tag)
-    pod_metadata: Json = {"labels": _hide_from_services(labels, step, subject.selectors)}
-    annotations = merge_annotations(scope, subject.deployment.pod_annotations, step.annotations)
+    labels = _build_labels(ref, step, container.image_tag)
+    pod_metadata: Json = {"labels": _hide_from_services(labels, step, ref.selectors)}
+    annotations = merge_annotations(scope, ref.deployment.pod_annotations, step.annotations)
     if annotations:
         pod_metadata["annotations"] = annotations
-    pod = _build_pod(subject, step, container_name, container)
+    pod = _build_pod(ref, step, container_name, container)
     spec = {**_build_limits(step, container_name), "template": {"metadata": pod_metadata, "spec": pod}}
-    metadata = build_metadata(scope, name, labels, subject.deployment.annotations, step.annotations)
+    metadata = build_metadata(scope, name, labels, ref.deployment.annotations, step.annotations)
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
@@ -93,10 +93,10 @@ def find_container(deployment: Deployment, step: Step) -> tuple[str, Container]:
     return name, containers[name]
 
 
-def _build_labels(subject: Subject, step: Step, tag: str | None) -> dict[str, str]:
-    layers = (build_version_label(tag), subject.deployment.labels, step.labels)
-    component = job_name(subject.name, step.name)
-    return build_labels(subject.scope, job_name(subject.name, None), *layers, component=component)
+def _build_labels(ref: AppContext, step: Step, tag: str | None) -> dict[str, str]:
+    layers = (build_version_label(tag), ref.deployment.labels, step.labels)
+    component = job_name(ref.name, step.name)
+    return build_labels(ref.scope, job_name(ref.name, None), *layers, component=component)
 
 
 def _hide_from_services(labels: dict[str, str], step: Step, selectors: Iterable[dict[str, str]]) -> dict[str, str]:
@@ -125,11 +125,11 @@ def _build_limits(step: Step, container_name: str) -> Json:
     return spec
 
 
-def _collect_own(subject: Subject, step: Step) -> Json:
+def _collect_own(ref: AppContext, step: Step) -> Json:
     """Collect what the step says of itself that its Job would else have of the application, or not have at all."""
-    name, _ = find_container(subject.deployment, step)
+    name, _ = find_container(ref.deployment, step)
     resources = {} if step.resources is None else {name: step.resources}
-    for container in build_init_containers(step.init_containers or (), subject.groups):
+    for container in build_init_containers(step.init_containers or (), ref.groups):
         if "resources" in container:
             resources[container["name"]] = container["resources"]
     said = {
@@ -147,21 +147,21 @@ def _find_timeout_s(step: Step) -> float | None:
     return None if step.timeout is None else parse_duration(step.timeout)
 
 
-def _build_pod(subject: Subject, step: Step, name: str, container: Container) -> Json:
-    scope, deployment = subject.scope, subject.deployment
-    main = build_process(name, container, subject.groups)
+def _build_pod(ref: AppContext, step: Step, name: str, container: Container) -> Json:
+    scope, deployment = ref.scope, ref.deployment
+    main = build_process(name, container, ref.groups)
     if step.lifecycle:
         main["lifecycle"] = step.lifecycle
     main = add_passed_through(main, _without(container.kubernetes, _NOT_FOR_JOBS))
     init_containers = [
-        *_build_sidecars(subject, step),
-        *build_init_containers(step.init_containers or (), subject.groups),
+        *_build_sidecars(ref, step),
+        *build_init_containers(step.init_containers or (), ref.groups),
     ]
     pod = Pod(
         containers=[main],
         init_containers=init_containers,
         volumes=_choose_volumes(deployment, step, [main, *init_containers]),
-        account=step.service_account or find_account_name(scope, subject.name, deployment),
+        account=step.service_account or find_account_name(scope, ref.name, deployment),
         security_context=_build_pod_security_context(deployment, step),
         affinity=deployment.affinity,
         node_selector=deployment.node_selector,
@@ -204,10 +204,10 @@ def _choose_tag(container: Container, step: Step) -> str | None:
     return container.image_tag
 
 
-def _build_sidecars(subject: Subject, step: Step) -> Iterator[Json]:
+def _build_sidecars(ref: AppContext, step: Step) -> Iterator[Json]:
     """Build the containers that run beside the migration, as native sidecars: they don't keep the Job from ending."""
     for name in step.sidecars or ():
-        body = build_container(name, subject.deployment.containers[name], subject.groups)
+        body = build_container(name, ref.deployment.containers[name], ref.groups)
         yield {**body, "restartPolicy": "Always"}
 
 
@@ -239,15 +239,15 @@ def _merge(base: Json | None, over: Json) -> Json | None:
     return merged
 
 
-def _build_undo(subject: Subject, step: Step) -> Iterator[Json]:
+def _build_undo(ref: AppContext, step: Step) -> Iterator[Json]:
     rollback = step.rollback
     if rollback is None:
         return
     base = msgspec.structs.replace(step, command=rollback.command or step.command, args=rollback.args)
     if not rollback.steps:
-        yield build_job(subject, base, undo_job_name(subject.name, step.name, None))
+        yield build_job(ref, base, undo_job_name(ref.name, step.name, None))
     for undo in rollback.steps:
-        yield build_job(subject, _adapt_undo(base, undo), undo_job_name(subject.name, step.name, undo.name))
+        yield build_job(ref, _adapt_undo(base, undo), undo_job_name(ref.name, step.name, undo.name))
 
 
 def _adapt_undo(step: Step, undo: UndoStep) -> Step:

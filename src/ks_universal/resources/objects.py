@@ -10,7 +10,7 @@ WORKLOAD_KINDS = ("CronJob", "Deployment", "Job")
 """The kinds of objects that make pods."""
 
 
-class Identity(msgspec.Struct, frozen=True, order=True):
+class ObjectRef(msgspec.Struct, frozen=True, order=True):
     """What makes two objects the same one. `namespace` is empty for what is not in one."""
 
     kind: str
@@ -21,10 +21,10 @@ class Identity(msgspec.Struct, frozen=True, order=True):
         return f"{self.kind}/{self.name}"
 
 
-def identity(body: Json) -> Identity:
+def object_ref(body: Json) -> ObjectRef:
     """Read the identity off an object."""
     metadata = body["metadata"]
-    return Identity(body["kind"], metadata.get("namespace", ""), metadata["name"])
+    return ObjectRef(body["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
 class OneOff(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ class Resource(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         """Show the identity only: the body may hold a Secret's values."""
-        return f"Resource({identity(self.body)}, application={self.application!r})"
+        return f"Resource({object_ref(self.body)}, application={self.application!r})"
 
 
 class Migration(msgspec.Struct, frozen=True, kw_only=True):

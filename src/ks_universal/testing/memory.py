@@ -31,7 +31,7 @@ from ks_universal.plan.changes import ObjectChange, compare_plan
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
 from ks_universal.resources.keeping import find_keeper
-from ks_universal.resources.objects import Identity, Rendered, identity
+from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
 
 Pause = Callable[[], Awaitable[object]]
 
@@ -77,7 +77,7 @@ class Change(msgspec.Struct, frozen=True):
     """Something that happened in the world: `what` (`applied`, `deleted`, `attempt-started` …) to what."""
 
     what: str
-    subject: str
+    ref: str
 
 
 class Job(msgspec.Struct, kw_only=True):
@@ -108,10 +108,10 @@ class World:
     """
 
     def __init__(self) -> None:
-        self.objects: dict[Identity, Json] = {}
+        self.objects: dict[ObjectRef, Json] = {}
         self.revisions: dict[int, Revision] = {}
         self.jobs: dict[str, Job] = {}
-        self.one_offs: dict[Identity, OneOffRun] = {}
+        self.one_offs: dict[ObjectRef, OneOffRun] = {}
         self.history: list[Change] = []
         self.most_at_once: Counter[str] = Counter()
         self.scripts: dict[str, tuple[Try, ...]] = {}
@@ -123,13 +123,13 @@ class World:
         self.holder: MemoryTarget | None = None
         self.waiting: list[asyncio.Future[None]] = []
 
-    def note(self, what: str, subject: str) -> None:
+    def note(self, what: str, ref: str) -> None:
         """Put a change into the history."""
-        self.history.append(Change(what, subject))
+        self.history.append(Change(what, ref))
 
     def count(self, what: str) -> Counter[str]:
         """Count the changes of one kind by their subjects."""
-        return Counter(change.subject for change in self.history if change.what == what)
+        return Counter(change.ref for change in self.history if change.what == what)
 
     def begin_attempt(self, job: Job) -> None:
         """Start a pod of a Job."""
@@ -196,10 +196,10 @@ class MemoryTarget:
         """Make the object exist as given."""
         self._switch.pass_moment()
         await asyncio.sleep(0)
-        subject = identity(step.body)
+        ref = object_ref(step.body)
         changes = self._put(step, emit)
         if isinstance(step, RunJob) and (changes or step.again):
-            self._world.one_offs[subject] = OneOffRun()
+            self._world.one_offs[ref] = OneOffRun()
             if not step.awaits_end and self._world.find_try(step.id, 1).pause is None:
                 await self._run_one_off(step, lambda _: None)
         self._switch.pass_moment()
@@ -209,12 +209,12 @@ class MemoryTarget:
         self._switch.pass_moment()
         await self._run_one_off(step, emit)
         self._switch.pass_moment()
-        (state,) = await self.read_jobs({identity(step.body): record})
+        (state,) = await self.read_jobs({object_ref(step.body): record})
         return state
 
-    async def read_jobs(self, jobs: Mapping[Identity, JobRecord]) -> tuple[JobState, ...]:
+    async def read_jobs(self, jobs: Mapping[ObjectRef, JobRecord]) -> tuple[JobState, ...]:
         """Read what has become of Jobs of the values."""
-        return tuple(self._read_job(subject, record) for subject, record in jobs.items())
+        return tuple(self._read_job(ref, record) for ref, record in jobs.items())
 
     async def delete(self, step: Delete, emit: Emit) -> None:
         """Remove the object, if it is there."""
@@ -300,29 +300,29 @@ class MemoryTarget:
                 freed.set_result(None)
         self._world.waiting.clear()
 
-    def _show(self, subject: Identity, body: Json) -> Json:
+    def _show(self, ref: ObjectRef, body: Json) -> Json:
         """Give an object as a cluster would: with how it ended, if it is a Job of the values."""
-        run = self._world.one_offs.get(subject)
+        run = self._world.one_offs.get(ref)
         if run is None or run.outcome is None:
             return body
         kind = "Complete" if run.outcome is Outcome.SUCCEEDED else "Failed"
         ended = {"type": kind, "status": "True", "lastTransitionTime": datetime.now(UTC).isoformat()}
         return {**body, "status": {"conditions": [ended]}}
 
-    def _read_job(self, subject: Identity, record: JobRecord) -> JobState:
-        run = self._world.one_offs.get(subject)
+    def _read_job(self, ref: ObjectRef, record: JobRecord) -> JobState:
+        run = self._world.one_offs.get(ref)
         if run is None or run.outcome is None:
-            return JobState(identity=subject, record=record, is_there=run is not None)
+            return JobState(identity=ref, record=record, is_there=run is not None)
         causes = tuple(cause for attempt in run.attempts for cause in attempt.causes)
         record = msgspec.structs.replace(
             record, outcome=run.outcome, ended=datetime.now(UTC), attempts=tuple(run.attempts)
         )
-        return JobState(identity=subject, record=record, problems=causes if run.outcome is Outcome.FAILED else ())
+        return JobState(identity=ref, record=record, problems=causes if run.outcome is Outcome.FAILED else ())
 
     async def _run_one_off(self, step: RunJob, emit: Emit) -> None:
         """Run the attempts of a Job of the values until it has ended, if it has not."""
-        subject = identity(step.body)
-        run = self._world.one_offs.setdefault(subject, OneOffRun())
+        ref = object_ref(step.body)
+        run = self._world.one_offs.setdefault(ref, OneOffRun())
         retries = step.body["spec"].get("backoffLimit", 6)
         while run.outcome is None:
             number, script = len(run.attempts) + 1, self._world.find_try(step.id, len(run.attempts) + 1)
@@ -348,13 +348,13 @@ class MemoryTarget:
 
     def _put(self, step: Apply | RollOut, emit: Emit) -> bool:
         """Put an object into the world; tells whether it is another one than before."""
-        subject = identity(step.body)
-        before = self._world.objects.get(subject)
+        ref = object_ref(step.body)
+        before = self._world.objects.get(ref)
         change = "created" if before is None else "unchanged" if before == step.body else "changed"
         if change != "unchanged":
-            self._world.objects[subject] = step.body
-            self._world.note("applied", str(subject))
-        emit(ObjectChanged(step=step.id, identity=subject, change=change))
+            self._world.objects[ref] = step.body
+            self._world.note("applied", str(ref))
+        emit(ObjectChanged(step=step.id, identity=ref, change=change))
         return change != "unchanged"
 
     def _remove(self, step: Delete, emit: Emit) -> None:

@@ -368,21 +368,21 @@ _SERVERS_OWN = (
 
 def _check(live: Json | None, body: Json) -> None:
     """Refuse what the API server would, of that which the program may do."""
-    subject = f'{body["kind"]}.{body["apiVersion"].partition("/")[0]} "{body["metadata"]["name"]}" is invalid: '
+    ref = f'{body["kind"]}.{body["apiVersion"].partition("/")[0]} "{body["metadata"]["name"]}" is invalid: '
     for path in _list_changed_forbidden(live, body):
-        raise Refused(422, "Invalid", f"{subject}{path}: Invalid value: field is immutable")
+        raise Refused(422, "Invalid", f"{ref}{path}: Invalid value: field is immutable")
     data = {**(body.get("data") or {}), **(body.get("binaryData") or {})}
     if body["kind"] in {"Secret", "ConfigMap"}:
         decoded = [base64.b64decode(text) if body["kind"] == "Secret" else text.encode() for text in data.values()]
         if sum(map(len, decoded)) > _LARGEST_BYTES:
-            raise Refused(422, "Invalid", f"{subject}data: Too long: may not be more than 1048576 bytes")
+            raise Refused(422, "Invalid", f"{ref}data: Too long: may not be more than 1048576 bytes")
     if body["kind"] == "Job" and body["spec"]["template"]["spec"]["restartPolicy"] == "Always":
         message = 'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"'
-        raise Refused(422, "Invalid", subject + message)
+        raise Refused(422, "Invalid", ref + message)
     strategy = body.get("spec", {}).get("strategy", {})
     if body["kind"] == "Deployment" and strategy.get("type") == "Recreate" and "rollingUpdate" in strategy:
         message = "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'"
-        raise Refused(422, "Invalid", subject + message)
+        raise Refused(422, "Invalid", ref + message)
 
 
 def _list_changed_forbidden(live: Json | None, body: Json) -> Iterator[str]:

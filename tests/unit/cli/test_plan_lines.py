@@ -13,7 +13,7 @@ from ks_universal.plan.build import build_plan
 from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import State
 from ks_universal.plan.saved import Preview, build_preview
-from ks_universal.resources.objects import Identity
+from ks_universal.resources.objects import ObjectRef
 from support.releases import app, release
 
 WARNING = Problem(
@@ -64,7 +64,7 @@ def test_a_configuration_that_restarts_nothing_is_a_line_of_the_plan_and_a_note_
 
 
 def test_what_the_server_refuses_is_listed_and_counted_as_what_it_was_to_be() -> None:
-    new, old = (Identity("ConfigMap", "ns", name) for name in ("new", "old"))
+    new, old = (ObjectRef("ConfigMap", "ns", name) for name in ("new", "old"))
     refused = (
         ObjectChange(identity=new, change="created", refused=True),
         ObjectChange(identity=old, change="changed", refused=True),

@@ -58,7 +58,7 @@ def test_a_live_run_says_of_each_migration_how_far_it_is() -> None:
 
 
 def test_history_shows_what_was_killed() -> None:
-    (line,) = format_history([revision(Outcome.DID_NOT_END)])
+    (line,) = format_history([revision(Outcome.ABANDONED)])
     assert line.split()[:4] == ["2", "2026-01-01", "03:00:00Z", "did-not-end"]
 
 
@@ -75,7 +75,7 @@ def test_a_log_says_of_which_run_it_is() -> None:
     [
         (Outcome.RUNNING, Holder("bob", "now", 9.0), False, ["locked by bob since now"]),
         (
-            Outcome.DID_NOT_END, Holder("bob", "now", 0.0), False,
+            Outcome.ABANDONED, Holder("bob", "now", 0.0), False,
             [
                 "locked by bob since now, who is dead: the next run does not wait for it",
                 "the last run was killed; what it calls running may be at work still",

@@ -22,7 +22,7 @@ from ks_universal.engine.events import (
     Waited,
 )
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome
-from ks_universal.resources.objects import Identity
+from ks_universal.resources.objects import ObjectRef
 
 STEP = "shop/migrate/schema"
 CAUSE = Problem("database/not-null-violation", "the column sku has no value", hint="give it a default")
@@ -336,7 +336,7 @@ def job(outcome: Outcome, *attempts: Attempt, is_there: bool = True, ttl_s: int 
     ended_at = None if outcome is Outcome.RUNNING else datetime(2026, 1, 1, 5, tzinfo=UTC)
     record = JobRecord(digest="d", revision=1, outcome=outcome, ended=ended_at, attempts=attempts, ttl_s=ttl_s)
     problems = tuple(cause for each in attempts for cause in each.causes)
-    return JobState(identity=Identity("Job", "ns", "seed"), record=record, is_there=is_there, problems=problems)
+    return JobState(identity=ObjectRef("Job", "ns", "seed"), record=record, is_there=is_there, problems=problems)
 
 
 def told_of(state: JobState, outcome: Outcome = Outcome.SUCCEEDED, report: RunReport | None = None) -> list[str]:

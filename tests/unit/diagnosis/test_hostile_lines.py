@@ -10,7 +10,7 @@ from ks_universal.diagnosis.diagnosis import LINE_LENGTH
 from ks_universal.diagnosis.rules import RULES
 from ks_universal.diagnosis.tools import MARKS
 from ks_universal.engine.masking import Mask
-from ks_universal.targets.kubernetes.observed.troubles import find_trouble
+from ks_universal.targets.kubernetes.observed.issues import find_issue
 
 _REPEATED = (
     *"{'&.:19A", "| ", "exec: ", "A::A ", "=a:", "=a:b@tcp", "a=", "a: ", "://", "://a:", "p=' ", "&#a", "${", " (A::"
@@ -72,4 +72,4 @@ def test_what_a_runtime_says_of_a_long_command_is_read() -> None:
         "spec": {"containers": [{"name": "main"}], "nodeName": "n"},
         "status": {"containerStatuses": [status]},
     }
-    assert (trouble := find_trouble(pod, ())) is not None and trouble.problem.code == "kubernetes/container"
+    assert (trouble := find_issue(pod, ())) is not None and trouble.problem.code == "kubernetes/container"

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.retries import find_lasting, find_retry_delay_s, find_stop, gather_causes
+from ks_universal.engine.retries import find_permanent_cause, find_retry_delay_s, find_stop, gather_causes
 from ks_universal.model.format.migrations import Phase, Retry
 from ks_universal.plan.records import Attempt
 from ks_universal.resources.objects import Migration
@@ -74,7 +74,7 @@ def attempt(*codes: str, exit_code: int = 1) -> Attempt:
 )
 def test_what_no_retry_can_mend_ends_the_attempts_where_only_the_passing_are_retried(code: str) -> None:
     failed = attempt(code)
-    assert find_lasting(failed) == code
+    assert find_permanent_cause(failed) == code
     assert find_retry_delay_s(migration(9, Retry.PASSING), [failed], first_delay_s=1) is None
     assert code in str(find_stop(migration(9, Retry.PASSING), failed))
     assert find_retry_delay_s(migration(9), [failed], first_delay_s=1) == 1
@@ -96,13 +96,13 @@ def test_what_no_retry_can_mend_ends_the_attempts_where_only_the_passing_are_ret
     ],
 )
 def test_what_may_pass_is_retried(codes: tuple[str, ...]) -> None:
-    assert find_lasting(attempt(*codes)) is None
+    assert find_permanent_cause(attempt(*codes)) is None
     assert find_retry_delay_s(migration(9, Retry.PASSING), [attempt(*codes)], first_delay_s=1) == 1
 
 
 @pytest.mark.parametrize("exit_code", [126, 127])
 def test_a_command_that_cannot_be_run_is_not_retried(exit_code: int) -> None:
-    assert find_lasting(attempt(exit_code=exit_code)) is not None
+    assert find_permanent_cause(attempt(exit_code=exit_code)) is not None
 
 
 def test_causes_of_later_attempts_follow_those_of_the_first_each_kind_once() -> None:

@@ -8,7 +8,7 @@ from ks_universal.json_types import Json
 from ks_universal.manifest.flavors import Flavor, flavor_objects
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
-from ks_universal.resources.objects import identity
+from ks_universal.resources.objects import object_ref
 from ks_universal.resources.references import read_references
 from ks_universal.values.parse import parse_yaml
 
@@ -79,7 +79,7 @@ def needs_of(job: Json, bodies: tuple[Json, ...]) -> list[Json]:
 
 def test_plain_manifests_follow_the_dependencies_and_have_no_hooks(flavored: Flavored) -> None:
     bodies = flavored(Flavor.PLAIN)
-    order = [str(identity(body)) for body in bodies]
+    order = [str(object_ref(body)) for body in bodies]
     assert order[-8:] == [
         "Deployment/db",
         "Deployment/docs",
@@ -144,7 +144,7 @@ def test_helm_does_not_take_braces_for_a_template(flavored: Flavored) -> None:
 
 def test_argocd_puts_configuration_before_migrations_before_deployments(flavored: Flavored) -> None:
     bodies = flavored(Flavor.ARGOCD)
-    waves = {str(identity(body)): int(annotation(body, "argocd.argoproj.io/sync-wave")) for body in bodies}
+    waves = {str(object_ref(body)): int(annotation(body, "argocd.argoproj.io/sync-wave")) for body in bodies}
     assert list(waves.values()) == sorted(waves.values())
     assert waves["ServiceAccount/app"] < waves["ConfigMap/settings"] == waves["Secret/secrets"]
     order = ["ConfigMap/settings", "Deployment/db", "Job/app-migrations-two", "Job/app-migrations-one"]
@@ -159,5 +159,5 @@ def test_argocd_puts_configuration_before_migrations_before_deployments(flavored
 
 
 def test_argocd_does_not_wait_for_a_claim_that_waits_for_its_first_pod(flavored: Flavored) -> None:
-    waves = {str(identity(b)): annotation(b, "argocd.argoproj.io/sync-wave") for b in flavored(Flavor.ARGOCD)}
+    waves = {str(object_ref(b)): annotation(b, "argocd.argoproj.io/sync-wave") for b in flavored(Flavor.ARGOCD)}
     assert waves["PersistentVolumeClaim/data"] == waves["Job/app-migrations-two"]

@@ -9,31 +9,31 @@ from ks_universal.model.format.types import Format
 from ks_universal.model.reference.description import (
     ROOT,
     Choice,
+    FormatMap,
     Key,
     Kind,
+    KubernetesMap,
     ListOf,
     MapOf,
-    Ours,
     Plain,
-    Theirs,
     list_keys,
     load_descriptions,
 )
 
 
-def walk(kind: Kind, seen: set[Kind]) -> Iterator[Ours]:
+def walk(kind: Kind, seen: set[Kind]) -> Iterator[FormatMap]:
     """Find all structs of the format that a kind leads to."""
     match kind:
         case ListOf(inner) | MapOf(inner):
             yield from walk(inner, seen)
-        case Ours() if kind not in seen:
+        case FormatMap() if kind not in seen:
             seen.add(kind)
             yield kind
             for key in list_keys(kind).values():
                 yield from walk(key.kind, seen)
 
 
-def own_keys(kind: Ours) -> dict[str, Key]:
+def own_keys(kind: FormatMap) -> dict[str, Key]:
     return {name: key for name, key in list_keys(kind).items() if key.origin is None}
 
 
@@ -58,18 +58,19 @@ def test_the_keys_are_those_that_the_converters_take() -> None:
 
 
 def test_a_key_has_its_kind_default_and_description() -> None:
-    keys = list_keys(Ours(Migrations))
+    keys = list_keys(FormatMap(Migrations))
     assert keys["args"].kind == ListOf(Plain("text"))
     assert keys["phase"].kind == Choice(("pre", "post"))
-    assert keys["resources"].kind == Theirs("ResourceRequirements")
+    assert keys["resources"].kind == KubernetesMap("ResourceRequirements")
     assert keys["enabled"].default is False
     assert keys["backoffLimit"].description.startswith("How many times")
 
 
 def test_a_field_of_kubernetes_says_whose_it_is() -> None:
     deployment = list_keys(ROOT)["deployments"].kind
-    assert isinstance(deployment, MapOf) and isinstance(deployment.value, Ours)
+    assert isinstance(deployment, MapOf) and isinstance(deployment.value, FormatMap)
     assert list_keys(deployment.value)["hostNetwork"].description == "Kubernetes: PodSpec.hostNetwork"
     assert (
-        list_keys(Theirs("HTTPRouteSpec.rules"))["timeouts"].description == "Gateway API: HTTPRouteSpec.rules.timeouts"
+        list_keys(KubernetesMap("HTTPRouteSpec.rules"))["timeouts"].description
+        == "Gateway API: HTTPRouteSpec.rules.timeouts"
     )

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ks_universal.model.format.precedence import Node, Part, Precedence, Waits, build_precedence, build_written
-from ks_universal.order import find_all_needs, find_circles, sort_by_needs
+from ks_universal.order import find_all_needs, find_cycles, sort_by_needs
 
 WEB = Waits(migrates=True)
 WORKER = Waits()
@@ -86,7 +86,7 @@ def test_migrations_after_the_version_wait_for_all_who_wait_for_those_before_it(
 
 def test_migrations_after_the_version_may_depend_on_what_waits_for_those_before_it() -> None:
     waits = {"web": Waits(migrates=True, after=("worker",)), "worker": Waits(wait_for_migrations=("web",))}
-    assert find_circles(build_written(waits)) == []
+    assert find_cycles(build_written(waits)) == []
     needs = build_precedence(waits)
     assert find_all_needs(needs, after("web")) == {before("web"), rollout("web"), rollout("worker"), after("web")}
 
@@ -98,7 +98,7 @@ def test_rollouts_follow_those_that_they_depend_on() -> None:
 
 def test_circles_that_are_written_stay() -> None:
     waits = {"web": Waits(migrates=True, before=("worker",)), "worker": Waits(wait_for_migrations=("web",))}
-    assert [set(circle) for circle in find_circles(build_precedence(waits))] == [{before("web"), rollout("worker")}]
+    assert [set(circle) for circle in find_cycles(build_precedence(waits))] == [{before("web"), rollout("worker")}]
 
 
 NAMES = st.sampled_from("abcde")
@@ -115,7 +115,7 @@ ANY_WAITS = st.builds(
 @given(st.dictionaries(NAMES, ANY_WAITS))
 def test_what_is_not_written_closes_no_circle_and_leaves_no_deployment_out(waits: dict[str, Waits]) -> None:
     written = build_written(waits)
-    if find_circles(written):
+    if find_cycles(written):
         return
     needs = build_precedence(waits)
     sort_by_needs(needs)

@@ -13,7 +13,7 @@ from ks_universal.plan.build import build_plan
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.records import JobRecord, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut
-from ks_universal.resources.objects import Identity, Rendered, identity
+from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
 from support.releases import app, config, release, render_values, secret
 
 Json = dict[str, Any]
@@ -32,7 +32,7 @@ def needs(built: Plan) -> dict[str, set[str]]:
 
 
 def live(rendered: Rendered) -> State:
-    return State(objects={identity(resource.body): resource.body for resource in rendered.objects})
+    return State(objects={object_ref(resource.body): resource.body for resource in rendered.objects})
 
 
 def only_deployments(rendered: Rendered, *names: str) -> State:
@@ -181,14 +181,14 @@ def ran(rendered: Rendered) -> State:
     before = Revision(
         number=1, release="demo", namespace="ns", by="x", started=started, objects=built.objects, jobs=jobs
     )
-    objects = {subject: body for subject, body in state.objects.items() if subject.kind != "Job"}
+    objects = {ref: body for ref, body in state.objects.items() if ref.kind != "Job"}
     return State(revisions=(before,), objects=objects)
 
 
 def test_d30_a_job_that_ran_and_was_removed_by_its_ttl_does_not_run_again() -> None:
     assert "Job/seed" in needs(plan(one_off()))
     assert "Job/seed" not in needs(plan(one_off(), ran(one_off())))
-    assert Identity("Job", "ns", "seed") in plan(one_off(), ran(one_off())).objects
+    assert ObjectRef("Job", "ns", "seed") in plan(one_off(), ran(one_off())).objects
 
 
 def test_d30_a_job_that_runs_something_else_runs_whatever_ran_before() -> None:
@@ -210,7 +210,7 @@ def test_order_a_circle_is_refused_and_named() -> None:
     with pytest.raises(InputError) as refused:
         plan(msgspec.structs.replace(rendered, migrations=migrations))
     (problem,) = refused.value.problems
-    assert problem.code == "plan/circle"
+    assert problem.code == "migrations/cycle"
     circle = problem.message.partition(": ")[2].split(" -> ")
     assert circle[0] == circle[-1]
     assert set(circle) == {"a/migrations/one", "b/rollout", "b/migrations/one", "a/rollout"}
@@ -319,10 +319,10 @@ def test_an_autoscaler_goes_before_the_rollout_that_has_a_number_of_pods_of_its_
 def test_nothing_orphaned_what_pods_use_outlives_them_also_where_their_deletion_has_begun() -> None:
     old = release({"c": config(A="1")}, web=app(), gone=app(configs=["c"]))
     there = live(old).objects
-    gone = Identity("Deployment", "ns", "gone")
+    gone = ObjectRef("Deployment", "ns", "gone")
     state = State(
         revisions=(revision(objects=plan(old).objects),),
-        objects={subject: body for subject, body in there.items() if subject != gone},
+        objects={ref: body for ref, body in there.items() if ref != gone},
         terminating={gone: there[gone]},
     )
     built = plan(release(web=app()), state)
@@ -334,7 +334,7 @@ def test_nothing_orphaned_what_pods_use_outlives_them_also_where_their_deletion_
     [("ConfigMap", True), ("Secret", True), ("ServiceAccount", True), ("Widget", True), ("Ingress", False)],
 )
 def test_nothing_orphaned_what_old_pods_may_use_is_deleted_when_they_are_gone(kind: str, *, waits: bool) -> None:
-    gone = Identity(kind, "", "gone")
+    gone = ObjectRef(kind, "", "gone")
     before = revision(objects=(gone,))
     built = plan(release(web=app("one"), api=app()), State(revisions=(before,)))
     old_pods = {step.id for step in built.steps if isinstance(step, AwaitOldPods)}
@@ -346,7 +346,7 @@ def test_objects_of_one_name_in_several_namespaces_are_apart() -> None:
     web = app("one", autoCreateService=True, autoCreateServiceAccount=True, namespace="elsewhere")
     built = plan(render_values({"deployments": {"web": web, "api": app("one")}}))
     assert {"Service/web in elsewhere", "ServiceAccount/web in elsewhere"} < {step.id for step in built.steps}
-    assert Identity("Deployment", "elsewhere", "web") in built.objects
+    assert ObjectRef("Deployment", "elsewhere", "web") in built.objects
 
 
 def test_no_leaks_the_repr_of_a_plan_has_no_secret() -> None:
@@ -373,11 +373,11 @@ def releases(draw: st.DrawFn) -> Rendered:
 @settings(deadline=None)
 @given(releases())
 def test_every_plan_keeps_order_and_gate(rendered: Rendered) -> None:
-    built = plan(rendered, only_deployments(rendered, *(member.application for member in rendered.migrations)))
+    built = plan(rendered, only_deployments(rendered, *(app.application for app in rendered.migrations)))
     assert (plan(rendered).steps, plan(rendered).warnings) == (built.steps, ())
     before = needs(built)  # fails where a need does not come before its step
-    objects = {identity(r.body) for r in rendered.objects}
-    made = {identity(s.body) for s in built.steps if isinstance(s, Apply | RollOut)}
+    objects = {object_ref(r.body) for r in rendered.objects}
+    made = {object_ref(s.body) for s in built.steps if isinstance(s, Apply | RollOut)}
     assert made == objects
     assert built.warnings == () or any(migration.depends_on for migration in rendered.migrations)
     open_gates = {tuple(w.message.split(" changes before the migrations of ")) for w in built.warnings}

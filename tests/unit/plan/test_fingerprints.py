@@ -43,7 +43,7 @@ def render(application: Json, configs: Json | None = None, **sections: Any) -> R
 
 def fingerprint_of(rendered: Rendered) -> str:
     index = Release(rendered)
-    return fingerprint(index.members["web"], index)
+    return fingerprint(index.apps["web"], index)
 
 
 def changes(before: Rendered, after: Rendered) -> str | None:

@@ -12,7 +12,7 @@ from ks_universal.plan.records import Attempt, Outcome, Revision, State, StepRec
 from ks_universal.plan.selection import MigratePolicy
 from ks_universal.plan.show import show_plan
 from ks_universal.plan.steps import Migrate, Plan, RollOut
-from ks_universal.resources.objects import Rendered, identity
+from ks_universal.resources.objects import Rendered, object_ref
 from support.releases import app, release
 
 Json = dict[str, Any]
@@ -22,7 +22,7 @@ POST = {"name": "contract", "args": ["x"], "phase": "post"}
 
 def state(rendered: Rendered, *revisions: Revision) -> State:
     """All objects are there."""
-    return State(revisions=revisions, objects={identity(r.body): r.body for r in rendered.objects})
+    return State(revisions=revisions, objects={object_ref(r.body): r.body for r in rendered.objects})
 
 
 def moving(plan: Plan) -> dict[str, tuple[str, ...]]:

@@ -12,10 +12,10 @@ from ks_universal.plan.one_off_jobs import find_job_digest, list_jobs
 from ks_universal.plan.records import JobRecord, Outcome, Revision, State
 from ks_universal.plan.show import show_plan
 from ks_universal.plan.steps import Apply, Plan, RunJob
-from ks_universal.resources.objects import Identity, Rendered, identity
+from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
 from support.releases import app, render_values
 
-SEED = Identity("Job", "ns", "seed")
+SEED = ObjectRef("Job", "ns", "seed")
 CONDITIONS = {Outcome.SUCCEEDED: "Complete", Outcome.FAILED: "Failed"}
 
 
@@ -25,7 +25,7 @@ def seed(tag: str = "1", **words: Any) -> Rendered:
 
 
 def body(rendered: Rendered) -> Json:
-    return next(resource.body for resource in rendered.objects if identity(resource.body) == SEED)
+    return next(resource.body for resource in rendered.objects if object_ref(resource.body) == SEED)
 
 
 def live(rendered: Rendered, outcome: Outcome) -> Json:
@@ -38,7 +38,7 @@ def live(rendered: Rendered, outcome: Outcome) -> Json:
 
 def state(before: Rendered, *, known: Outcome | None, there: Outcome | None, is_listed: bool = True) -> State:
     """A release after revision 3: how its Job is recorded, and how it is there; None: not at all."""
-    objects = tuple(identity(resource.body) for resource in before.objects)
+    objects = tuple(object_ref(resource.body) for resource in before.objects)
     digest = find_job_digest(body(before)) or ""
     revision = Revision(
         number=3,

@@ -4,7 +4,7 @@ import msgspec
 
 from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.records import Outcome, Revision, StepRecord
-from ks_universal.plan.undo import find_earlier, find_passed, find_undone, name_migration_job
+from ks_universal.plan.undo import find_earlier, find_undone, list_applied_since, name_migration_job
 
 
 def step(args: str, id_: str = "app/migrations", outcome: Outcome = Outcome.SUCCEEDED) -> StepRecord:
@@ -36,7 +36,7 @@ def revisions(*runs: StepRecord) -> tuple[Revision, ...]:
 
 
 def passed(target: int, *runs: StepRecord) -> list[tuple[int, str]]:
-    return [(one.revision, one.record.command[0]) for one in find_passed(revisions(*runs), target)]
+    return [(one.revision, one.record.command[0]) for one in list_applied_since(revisions(*runs), target)]
 
 
 def test_later_migrations_are_undone_latest_first() -> None:

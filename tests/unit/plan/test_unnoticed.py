@@ -6,7 +6,7 @@ from ks_universal.plan.build import build_plan
 from ks_universal.plan.changes import ObjectChange, compare_plan
 from ks_universal.plan.records import State
 from ks_universal.plan.unnoticed import find_unnoticed
-from ks_universal.resources.objects import Rendered, identity
+from ks_universal.resources.objects import Rendered, object_ref
 from support.releases import Json, config, release, secret
 
 FOLDER = {"volumeMounts": [{"name": "files", "mountPath": "/files"}]}
@@ -21,7 +21,7 @@ def web(reads: Json = FOLDER, image: str = "app:1", **more: Any) -> Json:
 
 
 def notes(before: Rendered, after: Rendered) -> list[str]:
-    live = {identity(resource.body): resource.body for resource in before.objects}
+    live = {object_ref(resource.body): resource.body for resource in before.objects}
     plan = build_plan(after, State(objects=live))
     return list(find_unnoticed(plan, compare_plan(plan, live)))
 
@@ -83,7 +83,7 @@ def test_each_application_is_named_once_with_all_that_changes() -> None:
 
 def test_nothing_is_said_where_nobody_knows_what_becomes_of_the_pods() -> None:
     before, after = change("1", web=web()), change(web=web())
-    live = {identity(resource.body): resource.body for resource in before.objects}
+    live = {object_ref(resource.body): resource.body for resource in before.objects}
     plan = build_plan(after, State(objects=live))
     refused = [
         ObjectChange(identity=each.identity, change="changed", refused=True)

@@ -7,7 +7,7 @@ import pytest
 from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.fingerprints import fingerprint
 from ks_universal.plan.records import Outcome, Revision, StepRecord
-from ks_universal.plan.release import Member, Release
+from ks_universal.plan.release import App, Release
 from ks_universal.plan.selection import MigratePolicy, Verdict, decide, find_refusals
 from ks_universal.resources.objects import Rendered
 from support.releases import app, release
@@ -15,10 +15,10 @@ from support.releases import app, release
 FIRST, SECOND = release(web=app("one", tag="1.0")), release(web=app("one", tag="2.0"))
 
 
-def member_of(rendered: Rendered) -> tuple[Member, str]:
+def member_of(rendered: Rendered) -> tuple[App, str]:
     index = Release(rendered)
-    member = index.members["web"]
-    return member, fingerprint(member, index)
+    app = index.apps["web"]
+    return app, fingerprint(app, index)
 
 
 def when(word: str, **more: Any) -> Rendered:

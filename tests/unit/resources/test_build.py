@@ -10,7 +10,7 @@ from ks_universal.model.format.containers import Container
 from ks_universal.model.format.workloads import Deployment
 from ks_universal.resources.build import build_objects
 from ks_universal.resources.metadata import CONFIG_DIGEST
-from ks_universal.resources.objects import Rendered, identity
+from ks_universal.resources.objects import Rendered, object_ref
 from ks_universal.resources.references import read_needs, read_references, rename_references
 
 Render = Callable[[str], Rendered]
@@ -98,7 +98,7 @@ deployments:
     <<: *app
     serviceAccountConfig: {annotations: {y: "1"}}
 """)
-    identities = [identity(r.body) for r in rendered.objects]
+    identities = [object_ref(r.body) for r in rendered.objects]
     assert len(identities) == len(set(identities)) == 3
     assert rendered.objects[0].application is None
     assert rendered.objects[0].body["metadata"]["annotations"] == {"x": "1", "y": "1"}

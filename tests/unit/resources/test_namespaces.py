@@ -3,7 +3,7 @@
 import pytest
 
 from ks_universal.api.values import load, render
-from ks_universal.resources.objects import identity
+from ks_universal.resources.objects import object_ref
 
 MAIN = "containers: {main: {image: a, imageTag: '1', ports: {http: {containerPort: 80}}}}"
 ENTRIES = {
@@ -32,7 +32,7 @@ def test_an_entry_takes_its_objects_to_its_namespace(section: str) -> None:
     values = load(["-"], stdin=lambda: text)
     rendered = render(values, "demo", "here")
     bodies = [*(r.body for r in rendered.objects), *(m.body for m in rendered.migrations)]
-    assert {identity(body).namespace for body in bodies} == {"there"}
+    assert {object_ref(body).namespace for body in bodies} == {"there"}
 
 
 def _block(flow: str) -> list[str]:

@@ -236,7 +236,7 @@ def test_fields_that_came_later_have_their_places() -> None:
 
 def test_a_field_that_the_program_itself_writes_has_the_place_of_the_migrations() -> None:
     found = unknown(values(MIGRATED), "1.27")
-    assert [where for subject, where, _ in found if subject == "Job/web-migrations"] == ["-:7:5"]
+    assert [where for ref, where, _ in found if ref == "Job/web-migrations"] == ["-:7:5"]
 
 
 def test_an_api_that_was_removed_has_its_place() -> None:

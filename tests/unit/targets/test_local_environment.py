@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ks_universal.resources.objects import identity
+from ks_universal.resources.objects import object_ref
 from ks_universal.targets.local.environment import Sources, build_environment, expand
 
 Json = dict[str, Any]
@@ -17,7 +17,7 @@ def body(kind: str, name: str, **data: str) -> Json:
 SECRET = body("Secret", "db", password=base64.b64encode(b"s3cret").decode())
 CONFIG = body("ConfigMap", "app", HOST="db.local", PORT="5432")
 POD = {"metadata": {"labels": {"app": "shop"}}, "spec": {"serviceAccountName": "runner"}}
-SOURCES = Sources({identity(each): each for each in (SECRET, CONFIG)}, "ns", POD, "shop-1")
+SOURCES = Sources({object_ref(each): each for each in (SECRET, CONFIG)}, "ns", POD, "shop-1")
 
 
 def env(*variables: Json, overrides: dict[str, str] | None = None, **container: Any) -> dict[str, str]:

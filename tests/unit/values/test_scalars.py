@@ -167,7 +167,7 @@ def test_maps_and_lists_are_not_null() -> None:
 def test_every_text_has_a_value_or_is_refused(text: str) -> None:
     try:
         value = resolve(plain(text))
-    except ValueError as refusal:
-        assert "finite" in str(refusal)
+    except ValueError as error:
+        assert "finite" in str(error)
     else:
         assert value is None or isinstance(value, bool | int | float | str)

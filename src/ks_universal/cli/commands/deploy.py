@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 def command(name: str, source: Source, cluster: Cluster, *, output: str, **given: Any) -> int:
     """Deploy the release NAME to a cluster: the migrations first, then the applications, each watched to its end."""
     from ks_universal.api.cluster import deploy
-    from ks_universal.cli.confirmation import Agreement, load_plan
-    from ks_universal.cli.exit_status import find_run_status
+    from ks_universal.cli.confirmation import Confirmation, load_plan
+    from ks_universal.cli.exit_status import exit_code_of_run
     from ks_universal.targets.kubernetes.target import Options
 
     saved = load_plan(given["plan_file"], name) if given["plan_file"] else None
@@ -56,7 +56,7 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, **given
     view.show(values.problems)
 
     async def work(target: "KubernetesTarget") -> int:
-        agreement = Agreement(target, view, migrate=migrate, force=force, yes=given["yes"], saved=saved)
+        agreement = Confirmation(target, view, migrate=migrate, force=force, yes=given["yes"], saved=saved)
         revision = await deploy(
             values,
             target,
@@ -66,9 +66,9 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, **given
             force=force,
             wait_for_lock=given["wait_for_lock"],
             lock_wait_s=given["lock_wait_s"],
-            agree=agreement,
+            approve=agreement,
         )
-        return find_run_status(revision.outcome)
+        return exit_code_of_run(revision.outcome)
 
     options = Options(
         take_ownership=given["take_ownership"],

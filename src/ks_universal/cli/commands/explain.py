@@ -10,7 +10,7 @@ from ks_universal.cli.show.console import write_result
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
 from ks_universal.finding_codes import FindingCode
-from ks_universal.model.reference.description import Key, Kind, Ours, Theirs, list_keys
+from ks_universal.model.reference.description import FormatMap, Key, Kind, KubernetesMap, list_keys
 from ks_universal.model.reference.explain import Explained, find_inner, find_key, find_paths, name_default, name_kind
 
 _WIDTH = 100
@@ -83,11 +83,11 @@ def _format_keys(kind: Kind) -> Iterator[str]:
     if inner is None:
         return
     keys = list_keys(inner)
-    described = {name: key for name, key in keys.items() if isinstance(inner, Theirs) or key.origin is None}
+    described = {name: key for name, key in keys.items() if isinstance(inner, KubernetesMap) or key.origin is None}
     yield from ("", "KEYS:")
     for name, key in described.items():
         yield f"  {name}   {_format_type(key)}"
-        if isinstance(inner, Ours):
+        if isinstance(inner, FormatMap):
             yield from _wrap(key.description, "      ")
     passed = [name for name in keys if name not in described]
     if passed:

@@ -40,4 +40,4 @@ def command(name: str, cluster: Cluster, *, output: str, show: int | None) -> in
 
 def _format_whole(revision: Revision) -> Iterator[str]:
     yield from format_revision(revision)
-    yield from (f"  {format_recorded_job(subject, record)}" for subject, record in list_jobs(revision).items())
+    yield from (f"  {format_recorded_job(ref, record)}" for ref, record in list_jobs(revision).items())

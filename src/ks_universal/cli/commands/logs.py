@@ -15,7 +15,7 @@ from ks_universal.engine.events import LogWritten
 from ks_universal.errors import InputError
 from ks_universal.plan.one_off_jobs import list_jobs
 from ks_universal.plan.records import Attempt, JobRecord, Outcome, Revision, StepRecord
-from ks_universal.resources.objects import Identity
+from ks_universal.resources.objects import ObjectRef
 
 if TYPE_CHECKING:
     from ks_universal.targets.kubernetes.target import KubernetesTarget
@@ -62,7 +62,7 @@ def command(name: str, step: str | None, cluster: Cluster, *, output: str, attem
 
 
 async def _follow(
-    target: "KubernetesTarget", steps: Sequence[StepRecord], jobs: Mapping[Identity, JobRecord], *, as_json: bool
+    target: "KubernetesTarget", steps: Sequence[StepRecord], jobs: Mapping[ObjectRef, JobRecord], *, as_json: bool
 ) -> bool:
     """Write the lines of what runs now until it has ended; False: nothing does."""
     from ks_universal.api.cluster import follow_migration
@@ -112,7 +112,7 @@ def _select(revisions: Sequence[Revision], step: str | None) -> list[StepRecord]
     return [record for record in records if step in (None, record.id, record.step, record.application)]
 
 
-def _select_jobs(revision: Revision, step: str | None) -> dict[Identity, JobRecord]:
+def _select_jobs(revision: Revision, step: str | None) -> dict[ObjectRef, JobRecord]:
     return {job: record for job, record in list_jobs(revision).items() if step in (None, job.name, str(job))}
 
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def command(name: str, source: Source, cluster: Cluster, *, output: str, migrate: str, yes: bool, **given: Any) -> int:
     """Run the migrations of the release NAME, and nothing that comes after them: a 'deploy' of it follows."""
     from ks_universal.api import cluster as api
-    from ks_universal.cli.confirmation import Agreement
-    from ks_universal.cli.exit_status import find_run_status
+    from ks_universal.cli.confirmation import Confirmation
+    from ks_universal.cli.exit_status import exit_code_of_run
     from ks_universal.targets.kubernetes.target import Options
 
     values = source.load_valid(name, cluster.find_namespace())
@@ -44,9 +44,9 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, migrate
             migrate=migrate,
             wait_for_lock=given["wait_for_lock"],
             lock_wait_s=given["lock_wait_s"],
-            agree=Agreement(target, view, migrate=migrate, force=False, yes=yes),
+            approve=Confirmation(target, view, migrate=migrate, force=False, yes=yes),
         )
-        return find_run_status(revision.outcome)
+        return exit_code_of_run(revision.outcome)
 
     options = Options(take_ownership=given["take_ownership"])
     return change_cluster(cluster, name, work, view=view, options=options, timeout_s=given["timeout_s"])

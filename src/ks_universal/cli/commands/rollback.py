@@ -25,8 +25,8 @@ def command(
     Where the latest run is a rollback that did not succeed, this continues it.
     """
     from ks_universal.api import cluster as api
-    from ks_universal.cli.confirmation import Agreement
-    from ks_universal.cli.exit_status import find_run_status
+    from ks_universal.cli.confirmation import Confirmation
+    from ks_universal.cli.exit_status import exit_code_of_run
     from ks_universal.targets.kubernetes.target import Options
 
     view = open_view(output, "is back")
@@ -40,9 +40,9 @@ def command(
             migrate_down=migrate_down,
             wait_for_lock=given["wait_for_lock"],
             lock_wait_s=given["lock_wait_s"],
-            agree=Agreement(target, view, migrate="never", force=True, yes=yes),
+            approve=Confirmation(target, view, migrate="never", force=True, yes=yes),
         )
-        return find_run_status(done.outcome)
+        return exit_code_of_run(done.outcome)
 
     options = Options(take_ownership=given["take_ownership"])
     return change_cluster(cluster, name, work, view=view, options=options, timeout_s=given["timeout_s"])

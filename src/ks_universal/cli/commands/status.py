@@ -44,7 +44,7 @@ def format_state(state: "ReleaseState") -> Iterator[str]:
         yield f"locked by {state.lock}{dead}"
     if state.latest.outcome is Outcome.RUNNING and state.lock_hidden:
         yield "whether it is still at work your role may not see: that is in the Lease"
-    if state.latest.outcome is Outcome.DID_NOT_END:
+    if state.latest.outcome is Outcome.ABANDONED:
         yield "the last run was killed; what it calls running may be at work still"
         yield "  the same command again takes that up and goes on; another one stops it first"
     yield from format_revision(state.latest)

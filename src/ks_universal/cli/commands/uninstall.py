@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def command(name: str, cluster: Cluster, *, output: str, delete_data: bool, yes: bool, **given: Any) -> int:
     """Remove everything of the release NAME, and nothing else; its data stays without --delete-data."""
     from ks_universal.api import cluster as api
-    from ks_universal.cli.confirmation import Agreement
-    from ks_universal.cli.exit_status import find_run_status
+    from ks_universal.cli.confirmation import Confirmation
+    from ks_universal.cli.exit_status import exit_code_of_run
     from ks_universal.targets.kubernetes.target import Options
 
     view = open_view(output, "is removed")
@@ -32,9 +32,9 @@ def command(name: str, cluster: Cluster, *, output: str, delete_data: bool, yes:
             by=name_user(),
             wait_for_lock=given["wait_for_lock"],
             lock_wait_s=given["lock_wait_s"],
-            agree=Agreement(target, view, migrate="never", force=True, yes=yes),
+            approve=Confirmation(target, view, migrate="never", force=True, yes=yes),
         )
-        return find_run_status(done.outcome)
+        return exit_code_of_run(done.outcome)
 
     options = Options(delete_data=delete_data, take_ownership=given["take_ownership"])
     return change_cluster(cluster, name, work, view=view, options=options, timeout_s=given["timeout_s"])

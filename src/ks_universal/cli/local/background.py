@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from ks_universal.api.values import check_release
-from ks_universal.cli.exit_status import INTERRUPTED, REFUSED, find_run_status
+from ks_universal.cli.exit_status import INTERRUPTED, REFUSED, exit_code_of_run
 from ks_universal.cli.interruption import Interruption
 from ks_universal.cli.local.detached import join_arguments
 from ks_universal.cli.local.file_watch import FileWatch, watching
@@ -134,7 +134,7 @@ class _Follower:
             return REFUSED if self._refused_for_good and problem.severity is Severity.ERROR else None
         event: Event = msgspec.json.decode(line, type=Event)
         self._view(event)
-        return find_run_status(event.outcome) if isinstance(event, RunEnded) else None
+        return exit_code_of_run(event.outcome) if isinstance(event, RunEnded) else None
 
     def _fail(self) -> int:
         """It has ended before its first run had: what it said of that is all there is."""

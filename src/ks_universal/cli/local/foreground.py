@@ -9,7 +9,7 @@ import msgspec
 
 from ks_universal.api.local import open_local, up
 from ks_universal.api.values import Values
-from ks_universal.cli.exit_status import INTERRUPTED, REFUSED, find_run_status, find_status, list_problems
+from ks_universal.cli.exit_status import INTERRUPTED, REFUSED, exit_code_for, exit_code_of_run, list_problems
 from ks_universal.cli.interruption import Interruption
 from ks_universal.cli.local.file_watch import FileWatch, Stamps, watching
 from ks_universal.cli.options import Source
@@ -81,7 +81,7 @@ async def _serve(request: Request, view: View) -> int:
             return await foreground.serve(watch)
     except KsUniversalError as error:
         view.show(list_problems(error))
-        return find_status(error)
+        return exit_code_for(error)
 
 
 class _Foreground:
@@ -147,7 +147,7 @@ class _Foreground:
             wait_for_lock=request.wait_for_lock,
             force=request.force,
         )
-        return find_run_status(revision.outcome)
+        return exit_code_of_run(revision.outcome)
 
     def _open(self, values: Values) -> "LocalTarget":
         if self._target is None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ks_universal.cli.show.event_lines import format_time
 from ks_universal.plan.one_off_jobs import tell_end_of_gone
 from ks_universal.plan.records import JobRecord, JobState, Outcome
-from ks_universal.resources.objects import Identity
+from ks_universal.resources.objects import ObjectRef
 
 
 def format_job(job: JobState) -> str:
@@ -13,11 +13,11 @@ def format_job(job: JobState) -> str:
     return f"job {job.identity.name}: {_tell_outcome(job)}"
 
 
-def format_recorded_job(subject: Identity, record: JobRecord) -> str:
+def format_recorded_job(ref: ObjectRef, record: JobRecord) -> str:
     """Say how a Job was when the run ended of whose record it is part."""
     if record.outcome is Outcome.RUNNING:
-        return f"job {subject.name}: had not ended"
-    return format_job(JobState(identity=subject, record=record))
+        return f"job {ref.name}: had not ended"
+    return format_job(JobState(identity=ref, record=record))
 
 
 def list_problem_lines(job: JobState) -> Iterator[str]:

@@ -20,7 +20,7 @@ from ks_universal.engine.events import (
     StepSucceeded,
     StopFailed,
 )
-from ks_universal.engine.retries import find_lasting
+from ks_universal.engine.retries import find_permanent_cause
 from ks_universal.plan.records import Attempt, JobState, Outcome
 
 _VERDICTS = {
@@ -262,7 +262,7 @@ def _find_later(attempts: Sequence[Attempt]) -> dict[int, tuple[Problem, ...]]:
 
 def _vain_lines(attempts: Sequence[Attempt]) -> Iterator[str]:
     """Say that retries were in vain."""
-    if lasting := next(filter(None, map(find_lasting, attempts[:-1])), None):
+    if lasting := next(filter(None, map(find_permanent_cause, attempts[:-1])), None):
         yield f"  retries could not help: {lasting} does not pass by itself ('retry: passing' leaves them out)"
 
 

@@ -136,6 +136,6 @@ def build_mask(rendered: Rendered, state: State, plan: Plan) -> Mask:
     jobs = (step.migration.body for step in migrations)
     live = (*state.objects.values(), *state.terminating.values(), *state.secrets)
     bodies = (*(resource.body for resource in rendered.objects), *live)
-    subjects = (*plan.objects, *state.objects)
-    names = (plan.release, plan.namespace, *(subject.name for subject in subjects), *(step.id for step in plan.steps))
+    refs = (*plan.objects, *state.objects)
+    names = (plan.release, plan.namespace, *(ref.name for ref in refs), *(step.id for step in plan.steps))
     return Mask((*bodies, *staged, *jobs), names)

@@ -9,7 +9,7 @@ from ks_universal.model.checks.report import Report
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.authenticators import Authenticator
 from ks_universal.model.format.host_rules import list_certified
-from ks_universal.model.format.ingresses import Host, Ingress, IngressPath, find_host, is_host
+from ks_universal.model.format.ingresses import Host, Ingress, IngressPath, is_host, resolve_host
 from ks_universal.model.format.workloads import Certificate
 from ks_universal.values.nodes import Path
 
@@ -27,7 +27,7 @@ def check_domain(application: Application, report: Report) -> None:
 def check_host(path: Path, host: Host, application: Application, report: Report) -> None:
     """Check that an entry can be computed and is a host."""
     domain = application.generic.ingresses_general.domain
-    name = find_host(host.host, host.subdomain, domain)
+    name = resolve_host(host.host, host.subdomain, domain)
     if name is None:
         what = f"the subdomain '{host.subdomain}' is below no domain" if host.subdomain else "it has no host"
         clause = f"cannot be computed: {what}"
@@ -91,7 +91,7 @@ def _check_empty(place: _Place, application: Application, report: Report) -> Non
     flag = (*place.path[:-1], "autoCreateIngress")
     check_target(Target(flag, place.name), application, report)
     hosts_known = not report.is_broken((*place.path, "hosts"))
-    if hosts_known and find_host(None, place.name, application.generic.ingresses_general.domain) is None:
+    if hosts_known and resolve_host(None, place.name, application.generic.ingresses_general.domain) is None:
         hint = "write 'ingress.hosts', or set generic.ingressesGeneral.domain"
         report.warn("hosts/all", flag, "makes an Ingress for all hosts: no host is written, and no domain", hint)
 
@@ -113,7 +113,7 @@ def _check_twice(place: _Place, application: Application, report: Report) -> Non
     domain = application.generic.ingresses_general.domain
     for index, host in enumerate(place.ingress.hosts):
         for number, entry in enumerate(host.paths):
-            key = (find_host(host.host, host.subdomain, domain), entry.path, entry.path_type)
+            key = (resolve_host(host.host, host.subdomain, domain), entry.path, entry.path_type)
             if key in seen:
                 path = (*place.path, "hosts", index, "paths", number)
                 report.warn("names/duplicate", path, "is written twice for its host", "keep one of them")

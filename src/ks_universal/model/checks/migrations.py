@@ -10,7 +10,7 @@ from ks_universal.model.format.precedence import Node, Part, Waits, build_writte
 from ks_universal.model.format.workloads import Deployment, find_container
 from ks_universal.model.kubernetes.durations import parse_duration
 from ks_universal.model.kubernetes.names import is_dns_label, job_name, undo_job_name
-from ks_universal.order import find_circles
+from ks_universal.order import find_cycles
 from ks_universal.values.nodes import Path
 
 
@@ -154,7 +154,7 @@ def check_dependencies(application: Application, report: Report) -> None:
             clause = f"names the deployment '{name}', which has no migrations"
             report.warn("references/no-migrations", path, clause)
     waits = {name: _read_waits(deployment) for name, deployment in application.deployments.items()}
-    for circle in find_circles(build_written(waits)):
+    for circle in find_cycles(build_written(waits)):
         path, names = _locate(circle, application)
         clause = f"waits in a circle: {' -> '.join(names)}"
         report.error("migrations/cycle", path, clause, "leave out one of these")

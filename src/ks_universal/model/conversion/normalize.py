@@ -13,7 +13,7 @@ from ks_universal.values.nodes import Mapping, Node, Scalar, Sequence
 _Unify = Callable[[Mapping], Mapping]
 
 
-def unify_forms(tree: Mapping) -> Mapping:
+def normalize(tree: Mapping) -> Mapping:
     """Give the tree with one form for each; unchanged parts are shared, and all nodes keep their places."""
     entries = dict(tree.entries)
     for section, unify in _SECTIONS.items():

@@ -27,7 +27,7 @@ _SCALARS: dict[Any, Convert] = {
     Any: scalars.convert_any,
 }
 # What we write ourselves at the place of a definition, and what Kubernetes refuses there.
-NOT_PASSED: dict[str, frozenset[str]] = {
+RESERVED_FIELDS: dict[str, frozenset[str]] = {
     "DeploymentSpec": frozenset({"selector", "template"}),
     "PodSpec": frozenset({"activeDeadlineSeconds", "containers", "ephemeralContainers"}),
     "ContainerPort": frozenset({"name"}),
@@ -211,7 +211,7 @@ class _Struct:
                 self._required[info.name] = (key, _empty_value(info.type))
 
     def _add_inline(self, field: str, definition: str) -> None:
-        refused = NOT_PASSED.get(definition, frozenset())
+        refused = RESERVED_FIELDS.get(definition, frozenset())
         for key in fields_of(definition):
             if key not in refused and key not in self._keys:
                 self._keys[key] = _Key(key, converter_of_field(definition, key), field)

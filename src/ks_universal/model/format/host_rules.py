@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ks_universal.model.format.ingresses import Host, Ingress, IngressPath, find_host
+from ks_universal.model.format.ingresses import Host, Ingress, IngressPath, resolve_host
 from ks_universal.model.format.routes import Route
 from ks_universal.model.format.sections import Generic
 from ks_universal.model.format.workloads import Deployment
@@ -12,27 +12,27 @@ from ks_universal.model.format.workloads import Deployment
 _ALL = (IngressPath(),)
 
 
-class Served(msgspec.Struct, frozen=True):
+class HostRule(msgspec.Struct, frozen=True):
     """A host of an ingress, None for all hosts, and its paths."""
 
     host: str | None
     paths: tuple[IngressPath, ...]
 
 
-def list_served(name: str, ingress: Ingress, generic: Generic, *, auto: bool) -> tuple[Served, ...]:
+def list_host_rules(name: str, ingress: Ingress, generic: Generic, *, auto: bool) -> tuple[HostRule, ...]:
     """List what an ingress serves; an auto-created one without hosts serves the subdomain of its own name, or all."""
     domain = generic.ingresses_general.domain
     if not ingress.hosts:
-        own = Served(find_host(None, name, domain), _ALL)
+        own = HostRule(resolve_host(None, name, domain), _ALL)
         return (own,) if auto and "rules" not in ingress.kubernetes else ()
-    return tuple(Served(find_host(h.host, h.subdomain, domain), h.paths or _ALL) for h in ingress.hosts)
+    return tuple(HostRule(resolve_host(h.host, h.subdomain, domain), h.paths or _ALL) for h in ingress.hosts)
 
 
 def list_hostnames(name: str, hostnames: Iterable[Host], generic: Generic, *, auto: bool) -> tuple[str, ...]:
     """List the host names of a route; an auto-created one without any has the subdomain of its own name."""
     entries = tuple(hostnames) or ((Host(subdomain=name),) if auto else ())
     domain = generic.ingresses_general.domain
-    return _known(find_host(entry.host, entry.subdomain, domain) for entry in entries)
+    return _known(resolve_host(entry.host, entry.subdomain, domain) for entry in entries)
 
 
 def list_certified(name: str, deployment: Deployment, generic: Generic) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ def list_certified(name: str, deployment: Deployment, generic: Generic) -> tuple
     ingress, route = deployment.ingress or Ingress(), deployment.http_route or Route()
     if deployment.auto_create_http_route and not deployment.auto_create_ingress and not ingress.hosts:
         return list_hostnames(name, route.hostnames, generic, auto=True)
-    return tuple(dict.fromkeys(_known(served.host for served in list_served(name, ingress, generic, auto=True))))
+    return tuple(dict.fromkeys(_known(served.host for served in list_host_rules(name, ingress, generic, auto=True))))
 
 
 def _known(hosts: Iterable[str | None]) -> tuple[str, ...]:

@@ -14,10 +14,10 @@ class Host(Format, frozen=True, kw_only=True):
     subdomain: str | None = None
 
 
-def find_host(host: str | None, subdomain: str | None, domain: str | None) -> str | None:
+def resolve_host(host: str | None, subdomain: str | None, domain: str | None) -> str | None:
     """Find the name that an entry stands for; None where it needs a general domain and there is none.
 
-    Example: `find_host(None, "api", "example.com")` is `"api.example.com"`.
+    Example: `resolve_host(None, "api", "example.com")` is `"api.example.com"`.
     """
     if host:
         return host

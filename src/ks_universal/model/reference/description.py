@@ -11,7 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
-from ks_universal.model.conversion.structs import NOT_PASSED, inline_definition
+from ks_universal.model.conversion.structs import RESERVED_FIELDS, inline_definition
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.types import AlsoBool, AsYaml, Format, Kubernetes
 from ks_universal.model.format.workloads import General
@@ -61,19 +61,19 @@ class OrList(msgspec.Struct, frozen=True):
     list: ListOf
 
 
-class Ours(msgspec.Struct, frozen=True):
+class FormatMap(msgspec.Struct, frozen=True):
     """A map with the keys of a struct of the format."""
 
     struct: type[Format]
 
 
-class Theirs(msgspec.Struct, frozen=True):
+class KubernetesMap(msgspec.Struct, frozen=True):
     """A map with the fields of a definition of the tables."""
 
     definition: str
 
 
-Kind = Plain | Choice | ListOf | MapOf | OrList | Ours | Theirs
+Kind = Plain | Choice | ListOf | MapOf | OrList | FormatMap | KubernetesMap
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -86,21 +86,21 @@ class Key(msgspec.Struct, frozen=True):
     origin: str | None = None
 
 
-ROOT = Ours(Application)
+ROOT = FormatMap(Application)
 
 
 @cache
-def list_keys(kind: Ours | Theirs) -> dict[str, Key]:
+def list_keys(kind: FormatMap | KubernetesMap) -> dict[str, Key]:
     """List the keys of a map in the order of the format: our own, then those of Kubernetes at this place."""
-    if isinstance(kind, Theirs):
+    if isinstance(kind, KubernetesMap):
         return _list_fields(kind.definition)
     fields = msgspec.structs.fields(kind.struct)
     inline = [definition for field in fields if (definition := inline_definition(field.type))]
     own = {_name(field): _describe(kind.struct, field) for field in fields if inline_definition(field.type) is None}
     if kind == ROOT:
-        own = {_GENERAL: Key(Ours(General), _GENERAL_TEXT), **own}
+        own = {_GENERAL: Key(FormatMap(General), _GENERAL_TEXT), **own}
     for definition in inline:
-        refused = NOT_PASSED.get(definition, frozenset())
+        refused = RESERVED_FIELDS.get(definition, frozenset())
         # What Kubernetes requires here we fill in, or it is reported when the whole is known.
         passed = {name: msgspec.structs.replace(key, required=False) for name, key in _list_fields(definition).items()}
         own.update({name: key for name, key in passed.items() if name not in own and name not in refused})
@@ -146,7 +146,7 @@ def _read_kind(annotation: Any) -> Kind:
         return ListOf(_read_kind(arguments[0]))
     if origin is dict:
         return MapOf(_read_kind(arguments[1]))
-    return Choice(tuple(annotation)) if issubclass(annotation, StrEnum) else Ours(annotation)
+    return Choice(tuple(annotation)) if issubclass(annotation, StrEnum) else FormatMap(annotation)
 
 
 def _read_extras(arguments: tuple[Any, ...]) -> Kind:
@@ -188,7 +188,7 @@ def _read_notation(kind: str) -> Kind:
     if not kind[0].isupper():
         return Plain(kind)
     fields = fields_of(kind)
-    return _read_notation(fields[""]) if "" in fields else Theirs(kind)
+    return _read_notation(fields[""]) if "" in fields else KubernetesMap(kind)
 
 
 def _name_origin(definition: str, field: str) -> str:

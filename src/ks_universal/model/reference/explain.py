@@ -11,14 +11,14 @@ from ks_universal.model.conversion.findings import join_choices, nearest
 from ks_universal.model.reference.description import (
     ROOT,
     Choice,
+    FormatMap,
     Key,
     Kind,
+    KubernetesMap,
     ListOf,
     MapOf,
     OrList,
-    Ours,
     Plain,
-    Theirs,
     list_keys,
 )
 
@@ -65,7 +65,7 @@ def find_key(path: str) -> Explained:
             continue
         if kind == _ANYTHING:
             return Explained(f"{found}.*", key)
-        keys = list_keys(kind) if isinstance(kind, Ours | Theirs) else {}
+        keys = list_keys(kind) if isinstance(kind, FormatMap | KubernetesMap) else {}
         if name not in keys:
             raise InputError([_unknown(found, name, keys, find_paths(path))])
         found, key = f"{found}.{name}".lstrip("."), keys[name]
@@ -81,18 +81,18 @@ def find_paths(end: str) -> tuple[str, ...]:
 def _list_paths(kind: Kind, path: str, above: tuple[Kind, ...]) -> Iterator[str]:
     while isinstance(kind, ListOf | MapOf):
         path, kind = (f"{path}[]", kind.item) if isinstance(kind, ListOf) else (f"{path}.*", kind.value)
-    if isinstance(kind, Ours) and kind not in above:
+    if isinstance(kind, FormatMap) and kind not in above:
         for name, key in list_keys(kind).items():
             below = f"{path}.{name}".lstrip(".")
             yield below
             yield from _list_paths(key.kind, below, (*above, kind))
 
 
-def find_inner(kind: Kind) -> Ours | Theirs | None:
+def find_inner(kind: Kind) -> FormatMap | KubernetesMap | None:
     """Give the map that lists and maps at a place hold in the end; None where they hold scalars."""
     while isinstance(kind, ListOf | MapOf):
         kind = kind.item if isinstance(kind, ListOf) else kind.value
-    return kind if isinstance(kind, Ours | Theirs) else None
+    return kind if isinstance(kind, FormatMap | KubernetesMap) else None
 
 
 def name_kind(kind: Kind, *, many: bool = False) -> str:
@@ -108,7 +108,7 @@ def name_kind(kind: Kind, *, many: bool = False) -> str:
             return f"{name_kind(scalar, many=many)}, or {name_kind(items, many=many)}"
         case MapOf(value):
             return f"{_count('map', many=many)} from names to {name_kind(value, many=True)}"
-        case Ours() | Theirs():
+        case FormatMap() | KubernetesMap():
             return _count("map", many=many)
 
 

@@ -9,13 +9,13 @@ from typing import Any
 from ks_universal.model.reference.description import (
     ROOT,
     Choice,
+    FormatMap,
     Kind,
+    KubernetesMap,
     ListOf,
     MapOf,
     OrList,
-    Ours,
     Plain,
-    Theirs,
     list_keys,
 )
 
@@ -76,20 +76,20 @@ class _Builder:
                 return {"anyOf": [self._describe(scalar), self._describe(items)]}
             case MapOf(value):
                 return {"type": _MAP, "additionalProperties": self._describe(value)}
-            case Ours() | Theirs():
+            case FormatMap() | KubernetesMap():
                 return self._refer(kind)
 
-    def _refer(self, kind: Ours | Theirs) -> Schema:
-        name = kind.struct.__name__ if isinstance(kind, Ours) else f"kubernetes.{kind.definition}"
+    def _refer(self, kind: FormatMap | KubernetesMap) -> Schema:
+        name = kind.struct.__name__ if isinstance(kind, FormatMap) else f"kubernetes.{kind.definition}"
         if name not in self._definitions:
             self._definitions[name] = {}
             self._definitions[name] = self._describe_map(kind)
         return {"$ref": f"#/$defs/{name}"}
 
-    def _describe_map(self, kind: Ours | Theirs) -> Schema:
+    def _describe_map(self, kind: FormatMap | KubernetesMap) -> Schema:
         keys = list_keys(kind)
         properties = {name: self._describe_key(name, key.kind, key.description) for name, key in keys.items()}
-        if isinstance(kind, Ours) and kind.struct.__name__ in _SPEC_AROUND:
+        if isinstance(kind, FormatMap) and kind.struct.__name__ in _SPEC_AROUND:
             properties["spec"] = {"type": _MAP, "description": "The fields of Kubernetes' spec, as they stand there."}
         schema: Schema = {"type": _MAP, "properties": properties, "additionalProperties": False}
         required = [name for name, key in keys.items() if key.required]
@@ -97,10 +97,10 @@ class _Builder:
 
     def _describe_key(self, name: str, kind: Kind, description: str) -> Schema:
         match kind:
-            case ListOf(Ours() as container) if name == _CONTAINERS_BY_NAME:
+            case ListOf(FormatMap() as container) if name == _CONTAINERS_BY_NAME:
                 item = self._refer(container)
                 described: Schema = {"type": ["array", "object", "null"], "items": item, "additionalProperties": item}
-            case ListOf(Ours() as host) if name == "hostnames":
+            case ListOf(FormatMap() as host) if name == "hostnames":
                 described = {"type": _LIST, "items": {"anyOf": [self._refer(host), {"type": "string"}]}}
             case _:
                 described = self._describe(kind)
@@ -115,7 +115,7 @@ def _find_inherited() -> set[Kind]:
         kind = waiting.pop()
         if isinstance(kind, MapOf):
             waiting.append(kind.value)
-        elif isinstance(kind, Ours | Theirs) and kind not in found:
+        elif isinstance(kind, FormatMap | KubernetesMap) and kind not in found:
             found.add(kind)
             waiting += [key.kind for key in list_keys(kind).values()]
     return found

@@ -12,7 +12,7 @@ from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
 from ks_universal.model.kubernetes.fields import load_table
 from ks_universal.model.kubernetes.versions import load_versions
-from ks_universal.resources.checks.source_map import Placed, list_placed
+from ks_universal.resources.checks.source_map import SourcedObject, list_sourced
 from ks_universal.resources.objects import Rendered
 from ks_universal.values.nodes import Mapping, Path, format_path
 
@@ -51,14 +51,14 @@ def find_unknown_fields(rendered: Rendered, tree: Mapping, version: str) -> tupl
     newer = {field: since for field, since in load_versions().since.items() if _number(since) > chosen}
     return tuple(
         _describe(placed, tree, path, since=since, version=version)
-        for placed in list_placed(rendered)
+        for placed in list_sourced(rendered)
         if placed.body["kind"] in _SPECS
         for path, since in _walk(placed.body["spec"], _SPECS[placed.body["kind"]], ("spec",), newer)
     )
 
 
 def _find_removed(rendered: Rendered, tree: Mapping, version: str) -> Iterator[Problem]:
-    for placed in list_placed(rendered):
+    for placed in list_sourced(rendered):
         named = placed.body.get("spec", {}).get("scaleTargetRef", {}).get("apiVersion")
         if named in _SUCCESSORS:
             field = placed.find_field(tree, ("spec", "scaleTargetRef", "apiVersion"))
@@ -89,7 +89,7 @@ def _walk_fields(value: dict[str, Any], kind: str, path: Path, newer: dict[str, 
             yield from _walk(item, fields[field].rstrip("!"), (*path, field), newer)
 
 
-def _describe(placed: Placed, tree: Mapping, path: Path, *, since: str, version: str) -> Problem:
+def _describe(placed: SourcedObject, tree: Mapping, path: Path, *, since: str, version: str) -> Problem:
     field = placed.find_field(tree, path)
     message = f"{placed}: Kubernetes {version} does not know {format_path(path)}, which came with {since}"
     hint = f"leave out {format_path(field.key)}, or choose a newer cluster"

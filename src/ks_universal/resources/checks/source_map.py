@@ -48,7 +48,7 @@ class Field(msgspec.Struct, frozen=True):
     is_written: bool
 
 
-class Placed(msgspec.Struct, frozen=True):
+class SourcedObject(msgspec.Struct, frozen=True):
     """An object and the keys that it is made from: its `owner`, and what says more of it, the strongest first."""
 
     body: Json
@@ -101,26 +101,26 @@ class Placed(msgspec.Struct, frozen=True):
                 return
 
 
-def list_placed(rendered: Rendered) -> Iterator[Placed]:
+def list_sourced(rendered: Rendered) -> Iterator[SourcedObject]:
     """List all objects of a release, the Jobs of migrations and of their undoing included."""
     yield from (_place(resource) for resource in rendered.objects)
     for migration in rendered.migrations:
         yield from (_place_job(migration, body) for body in (migration.body, *migration.undo))
 
 
-def _place(resource: Resource) -> Placed:
+def _place(resource: Resource) -> SourcedObject:
     kind: str = resource.body["kind"]
     if resource.application is None:
-        return Placed(resource.body, (_SECTIONS.get(kind, kind), resource.body["metadata"]["name"]))
+        return SourcedObject(resource.body, (_SECTIONS.get(kind, kind), resource.body["metadata"]["name"]))
     owner = ("deployments", resource.application)
-    return Placed(resource.body, owner, tuple((*owner, key) for key in _COMPANIONS.get(kind, ())))
+    return SourcedObject(resource.body, owner, tuple((*owner, key) for key in _COMPANIONS.get(kind, ())))
 
 
-def _place_job(migration: Migration, body: Json) -> Placed:
+def _place_job(migration: Migration, body: Json) -> SourcedObject:
     owner = ("deployments", migration.application)
     whole = (*owner, "migrations")
     overlays = (whole,) if migration.step is None else ((*whole, "steps", migration.step), whole)
-    return Placed(body, owner, overlays, is_migration=True)
+    return SourcedObject(body, owner, overlays, is_migration=True)
 
 
 def _name_items(value: object, path: Path) -> Path:

@@ -12,10 +12,10 @@ from ks_universal.plan.steps import Plan
 from ks_universal.plan.undo import (
     build_undo,
     find_earlier,
-    find_lasting,
-    find_passed,
+    find_irreversible,
     find_undone,
-    warn_of_lasting,
+    list_applied_since,
+    warn_irreversible,
     warn_of_undone,
 )
 from ks_universal.resources.objects import Rendered
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ks_universal.targets.kubernetes.target import KubernetesTarget
 
 
-class WayBack(msgspec.Struct, frozen=True):
+class Rollback(msgspec.Struct, frozen=True):
     """The way to the revision `number`. `later`: the objects of the revisions whose migrations are to be undone."""
 
     number: int
@@ -34,16 +34,16 @@ class WayBack(msgspec.Struct, frozen=True):
 
     def plan(self, rendered: Rendered, state: State) -> Plan:
         """Build the plan. Implements `engine.run.Planner`."""
-        passed = find_passed(state.revisions, self.number)
+        passed = list_applied_since(state.revisions, self.number)
         undo = build_undo(passed, self.later) if self.migrate_down else {}
-        lasting = find_lasting(passed, self.later) if self.migrate_down else passed
+        lasting = find_irreversible(passed, self.later) if self.migrate_down else passed
         plan = build_rollback(rendered, state, undo, self.number)
-        warnings = warn_of_lasting(lasting, self.number, down=self.migrate_down)
+        warnings = warn_irreversible(lasting, self.number, down=self.migrate_down)
         warnings += warn_of_undone(find_undone(state.revisions, self.number), self.number)
         return msgspec.structs.replace(plan, warnings=(*plan.warnings, *warnings))
 
 
-async def read_way_back(target: "KubernetesTarget", number: int | None, *, migrate_down: bool) -> WayBack:
+async def load_rollback(target: "KubernetesTarget", number: int | None, *, migrate_down: bool) -> Rollback:
     """Read the way back to a revision (None: see `find_earlier`).
 
     Raises InputError where the record has no such revision.
@@ -53,10 +53,10 @@ async def read_way_back(target: "KubernetesTarget", number: int | None, *, migra
     rendered = await target.read_manifests(chosen.number)
     if rendered is None:
         raise InputError([_unknown(revisions, chosen.number)])
-    passed = find_passed(revisions, chosen.number) if migrate_down else ()
+    passed = list_applied_since(revisions, chosen.number) if migrate_down else ()
     found = {one.revision: await target.read_manifests(one.revision) for one in passed}
     later = {number: objects for number, objects in found.items() if objects is not None}
-    return WayBack(chosen.number, rendered, later, migrate_down)
+    return Rollback(chosen.number, rendered, later, migrate_down)
 
 
 def _choose(revisions: tuple[Revision, ...], number: int | None) -> Revision:

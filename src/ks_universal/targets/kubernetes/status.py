@@ -10,10 +10,10 @@ from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, POD, REPLICA_S
 from ks_universal.targets.kubernetes.objects.field_owners import find_changers
 from ks_universal.targets.kubernetes.objects.ownership import INSTANCE, Owner, belongs_to
 from ks_universal.targets.kubernetes.objects.removal import describe_end, is_terminating
+from ks_universal.targets.kubernetes.observed.issues import find_issue
 from ks_universal.targets.kubernetes.observed.pauses import find_foreign_pause
 from ks_universal.targets.kubernetes.observed.pods import is_stopping, owner
 from ks_universal.targets.kubernetes.observed.readiness import new_pods, old_pods, read_progress
-from ks_universal.targets.kubernetes.observed.troubles import find_trouble
 from ks_universal.targets.kubernetes.record.lease import Holder
 
 
@@ -49,7 +49,7 @@ def _owned(items: list[Json], deployment: Json) -> list[Json]:
 def _read(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> Workload:
     name = deployment["metadata"]["name"]
     own = [pod for pod in pods if owner(pod)[1].rpartition("-")[0] == name]
-    troubles = [find_trouble(pod, ()) for pod in new_pods(deployment, replica_sets, own)]
+    issues = [find_issue(pod, ()) for pod in new_pods(deployment, replica_sets, own)]
     progress = read_progress(deployment, replica_sets, own)
     found = (find_foreign_pause(deployment), _find_end(deployment), _find_other_template(deployment), progress.failure)
     said = [problem for problem in found if problem is not None]
@@ -63,7 +63,7 @@ def _read(deployment: Json, replica_sets: list[Json], pods: list[Json]) -> Workl
         waits_for=progress.waits_for,
         paused=deployment["spec"].get("paused", False),
         stopping=sum(map(is_stopping, old_pods(deployment, replica_sets, own))),
-        problems=tuple(dict.fromkeys((*said, *(trouble.problem for trouble in troubles if trouble is not None)))),
+        problems=tuple(dict.fromkeys((*said, *(issue.problem for issue in issues if issue is not None)))),
     )
 
 

@@ -17,11 +17,11 @@ from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Step
 from ks_universal.resources.keeping import CLAIM
-from ks_universal.resources.objects import Identity, Rendered, identity
+from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
 from ks_universal.targets.kubernetes.api.client import Client
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import JOB, NAMESPACE, Kind
-from ks_universal.targets.kubernetes.migration.events import Announcement, Announcer
+from ks_universal.targets.kubernetes.migration.events import EventRecorder, KubernetesEvent
 from ks_universal.targets.kubernetes.migration.job_run import JobRun
 from ks_universal.targets.kubernetes.migration.job_states import await_end, read_job_states, without_logs
 from ks_universal.targets.kubernetes.migration.jobs import RUN
@@ -34,7 +34,7 @@ from ks_universal.targets.kubernetes.objects.ownership import Owner, find_foreig
 from ks_universal.targets.kubernetes.objects.removal import Wait, is_terminating, remove, see_gone
 from ks_universal.targets.kubernetes.objects.scaling import Scalers
 from ks_universal.targets.kubernetes.objects.takeover import own, warn_of_helm
-from ks_universal.targets.kubernetes.observed.observer import Observer, Topic
+from ks_universal.targets.kubernetes.observed.observer import Observer, WorkloadKey
 from ks_universal.targets.kubernetes.observed.pods import is_stopping
 from ks_universal.targets.kubernetes.observed.readiness import is_settled
 from ks_universal.targets.kubernetes.preflight.dry_run import Situation, try_plan
@@ -82,14 +82,14 @@ class KubernetesTarget:
         self._options = options
         self._records = Records(client, release, history_max=options.history_max)
         self._observers: dict[str, Observer] = {}
-        self._live: dict[Identity, Json] = {}
-        self._terminating: dict[Identity, Json] = {}
+        self._live: dict[ObjectRef, Json] = {}
+        self._terminating: dict[ObjectRef, Json] = {}
         self._secrets: tuple[Json, ...] = ()
         self._rendered: Rendered | None = None
         self._run = 0
         self._recorded: set[str] = set()
         self._found: set[str] = set()
-        self._announcer = Announcer(client)
+        self._announcer = EventRecorder(client)
 
     @property
     def requests(self) -> int:
@@ -104,8 +104,8 @@ class KubernetesTarget:
     async def _lock(self, emit: Emit, *, wait: bool) -> AsyncIterator[None]:
         if self._options.create_namespace and await create_namespace(self._client):
             # Before the plan is shown, for the lock lives in it: whoever then declines has to know that it is there.
-            subject = Identity("Namespace", "", self.namespace)
-            emit(ObjectChanged(step=str(subject), identity=subject, change="created"))
+            ref = ObjectRef("Namespace", "", self.namespace)
+            emit(ObjectChanged(step=str(ref), identity=ref, change="created"))
         lease = Lease(self._client, self._release, duration_s=self._options.lease_s)
         async with lease.hold(emit, wait=wait):
             yield
@@ -115,10 +115,10 @@ class KubernetesTarget:
         revisions = await self._records.read()
         inventory = revisions[-1].objects if revisions else ()
         self._recorded = {step.id for step in revisions[-1].steps if step.outcome in _ENDED} if revisions else set()
-        wanted = [identity(body) for body in _list_bodies(rendered)]
+        wanted = [object_ref(body) for body in _list_bodies(rendered)]
         found = await read_live(self._client, self._release, dict.fromkeys((*wanted, *inventory)))
-        self._terminating = {subject: body for subject, body in found.items() if is_terminating(body)}
-        self._live = {subject: body for subject, body in found.items() if subject not in self._terminating}
+        self._terminating = {ref: body for ref, body in found.items() if is_terminating(body)}
+        self._live = {ref: body for ref, body in found.items() if ref not in self._terminating}
         self._rendered = rendered
         self._secrets = await read_secrets(self._client, _list_bodies(rendered), known=found)
         return State(
@@ -134,7 +134,7 @@ class KubernetesTarget:
 
         `changes` says afterwards what would.
         """
-        live = {**self._live, **{identity(body): body for body in self._secrets}}
+        live = {**self._live, **{object_ref(body): body for body in self._secrets}}
         situation = Situation(
             live=live,
             terminating=self._terminating,
@@ -160,30 +160,30 @@ class KubernetesTarget:
         """Apply the object, unless it is known to be as given."""
         if isinstance(step, RunJob) and step.awaits_end:  # it may be gone as soon as it has ended: its ttl may be 0
             await self._observe(self._client.of(step.body)).start()
-        before, applied = self._live.get(identity(step.body)), await self._apply(step, emit)
+        before, applied = self._live.get(object_ref(step.body)), await self._apply(step, emit)
         if before is not None and before["metadata"]["uid"] == applied["metadata"]["uid"]:
             self._found.add(step.id)
 
     async def await_job(self, step: RunJob, record: JobRecord, emit: Emit) -> JobState:
         """Follow the Job to its end; whoever is cancelled leaves it to the cluster."""
-        job = self._live[identity(step.body)]
+        job = self._live[object_ref(step.body)]
         if not self._options.await_rollout:
-            return JobState(identity=identity(step.body), record=record)
+            return JobState(identity=object_ref(step.body), record=record)
         client = self._client.of(step.body)
         observer, resumed = self._observe(client), step.id in self._found
         return await await_end(client, observer, step, record, emit, job=job, resumed=resumed)
 
-    async def read_jobs(self, jobs: Mapping[Identity, JobRecord], *, with_logs: bool = True) -> tuple[JobState, ...]:
+    async def read_jobs(self, jobs: Mapping[ObjectRef, JobRecord], *, with_logs: bool = True) -> tuple[JobState, ...]:
         """Read how Jobs of the values are, in their order, with the logs of their attempts unless told otherwise."""
-        places: dict[str, dict[Identity, JobRecord]] = {}
-        for subject, record in jobs.items():
-            places.setdefault(subject.namespace or self.namespace, {})[subject] = record
+        places: dict[str, dict[ObjectRef, JobRecord]] = {}
+        for ref, record in jobs.items():
+            places.setdefault(ref.namespace or self.namespace, {})[ref] = record
         looks = [
             read_job_states(self._client.within(place), self._release, there, with_logs=with_logs)
             for place, there in places.items()
         ]
         found = {state.identity: state for states in await asyncio.gather(*looks) for state in states}
-        return tuple(found[subject] for subject in jobs)
+        return tuple(found[ref] for ref in jobs)
 
     async def delete(self, step: Delete, emit: Emit) -> None:
         """Remove the object if it is the release's, and not to be kept."""
@@ -194,11 +194,11 @@ class KubernetesTarget:
     async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
         """Run the migration's Job, or take up the one that runs it. A Job of another owner is never replaced."""
         job = step.migration.body
-        self._refuse_foreign(self._live.get(identity(job)))
+        self._refuse_foreign(self._live.get(object_ref(job)))
         client = self._client.of(job)
         marks = {RUN: str(self._run), **home_of(job, self._owner)}
-        unrecorded, refuse = step.id not in self._recorded, self._refuse_foreign
-        run = JobRun(client, self._observe(client), step, emit, marks=marks, is_unrecorded=unrecorded, refuse=refuse)
+        unrecorded, api_error = step.id not in self._recorded, self._refuse_foreign
+        run = JobRun(client, self._observe(client), step, emit, marks=marks, is_unrecorded=unrecorded, refuse=api_error)
         self._announce(step, run, "MigrationStarted", f"began: {step.why}")
         try:
             attempts = await run.migrate()
@@ -228,13 +228,13 @@ class KubernetesTarget:
 
         One that nobody can find out is taken for another one than the pods have.
         """
-        live = self._live.get(identity(step.body))
+        live = self._live.get(object_ref(step.body))
         if live is None or not image_ids:
             return {}
         client = self._client.of(step.body)
         observer = self._observe(client)
         await observer.start()
-        topic: Topic = ("Deployment", identity(step.body).name)
+        topic: WorkloadKey = ("Deployment", object_ref(step.body).name)
         unknown = find_moved(live, dict.fromkeys(image_ids, ""), observer.replica_sets(live), observer.pods(topic))
         looked: dict[str, str] = {}
         for image in (image for image in unknown if not image_ids[image]):
@@ -254,7 +254,7 @@ class KubernetesTarget:
     def count_old_pods(self, step: RollOut) -> int:
         """Count the Deployment's old pods that are stopping; none where this run observes nothing."""
         observer = self._observers.get(self._client.of(step.body).namespace)
-        old = [] if observer is None else observer.old_pods(identity(step.body).name)
+        old = [] if observer is None else observer.old_pods(object_ref(step.body).name)
         return sum(map(is_stopping, old))
 
     async def save(self, revision: Revision) -> None:
@@ -284,7 +284,7 @@ class KubernetesTarget:
 
     async def read_workloads(self, revision: Revision) -> tuple[Workload, ...]:
         """Read what runs now, by name, in the namespaces that a revision's objects are in."""
-        places = sorted({self.namespace, *(subject.namespace for subject in revision.objects if subject.namespace)})
+        places = sorted({self.namespace, *(ref.namespace for ref in revision.objects if ref.namespace)})
         found = await asyncio.gather(*(read_workloads(self._client.within(place), self._owner) for place in places))
         return tuple(sorted((each for part in found for each in part), key=lambda workload: workload.name))
 
@@ -296,26 +296,26 @@ class KubernetesTarget:
         """Tell whether the role may read Leases, and who holds the release."""
         try:
             return True, await self.read_lock()
-        except Refusal as refusal:
-            if refusal.code != 403:
+        except ApiError as error:
+            if error.code != 403:
                 raise
             return False, None
 
-    async def follow_log(self, job: Identity, take: Callable[[str], None]) -> bool:
+    async def follow_log(self, job: ObjectRef, take: Callable[[str], None]) -> bool:
         """Give the lines of a Job's pods, masked, as they come, until it has ended; False: there is none."""
         client = self._client.within(job.namespace or self.namespace)
         return await LiveLog(client, self._observe(client), job.name, take).follow(self._release)
 
-    async def read_job_log(self, job: Identity, record: JobRecord) -> JobState:
+    async def read_job_log(self, job: ObjectRef, record: JobRecord) -> JobState:
         """Read how a Job of the values is, with what its attempts have said so far, masked."""
         client = self._client.within(job.namespace or self.namespace)
         try:
             mask = await build_live_mask(client, self._release, await client.get(JOB, job.name))
-        except Refusal as refusal:
-            if refusal.code != 403:
+        except ApiError as error:
+            if error.code != 403:
                 raise
             (state,) = await self.read_jobs({job: record}, with_logs=False)
-            return without_logs(state, f"[its log may not be shown: {refusal.problem.message}]")
+            return without_logs(state, f"[its log may not be shown: {error.problem.message}]")
         (state,) = await read_job_states(client, self._release, {job: record}, with_logs=True)
         return mask.job(state)
 
@@ -344,13 +344,13 @@ class KubernetesTarget:
 
     def _announce(self, step: Migrate, run: JobRun, reason: str, message: str, *, is_warning: bool = False) -> None:
         namespace = step.migration.body["metadata"].get("namespace", "")
-        deployment = Identity("Deployment", namespace, step.migration.application)
-        said = Announcement(reason, f"{step.id} {message}", datetime.now(UTC), is_warning, run.job)
+        deployment = ObjectRef("Deployment", namespace, step.migration.application)
+        said = KubernetesEvent(reason, f"{step.id} {message}", datetime.now(UTC), is_warning, run.job)
         self._announcer.announce(deployment, self._live.get(deployment), said)
 
     async def _apply(self, step: Apply | RollOut, emit: Emit, moved: Mapping[str, str] = NO_IDS) -> Json:
         """Make the object so, and return it as it then is; `moved` as in `build_applied`."""
-        key = identity(step.body)
+        key = object_ref(step.body)
         client = self._client.of(step.body)
         wait = self._wait(step, emit)
         live = await self._await_end(client, key, wait) if key in self._terminating else self._live.get(key)
@@ -388,7 +388,7 @@ class KubernetesTarget:
     def _wait(self, step: Step, emit: Emit) -> Wait:
         return Wait(lambda what: emit(Waited(step=step.id, waits_for=what)), self._options.removal_s)
 
-    async def _await_end(self, client: Client, key: Identity, wait: Wait) -> Json | None:
+    async def _await_end(self, client: Client, key: ObjectRef, wait: Wait) -> Json | None:
         """Wait until an object that was on its way out is gone; gives what somebody may have made in its place."""
         old = self._terminating[key]
         kind = await self._kind(key.kind, old["apiVersion"])
@@ -427,8 +427,8 @@ async def create_namespace(client: Client) -> bool:
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": client.namespace}}
     try:
         await client.create(NAMESPACE, body)
-    except Refusal as refusal:
-        if refusal.code != 409:
+    except ApiError as error:
+        if error.code != 409:
             raise
         return False
     return True

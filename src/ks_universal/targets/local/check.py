@@ -10,7 +10,7 @@ from ks_universal.json_types import Json
 from ks_universal.model.format.local import Local
 from ks_universal.plan.one_off_jobs import as_migration, find_job_digest
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
-from ks_universal.resources.objects import Identity, identity
+from ks_universal.resources.objects import ObjectRef, object_ref
 from ks_universal.targets.local.containers import Machine, PodRequest, build_pod
 from ks_universal.targets.local.environment import Sources
 from ks_universal.targets.local.postgres.binaries import find_version_problem
@@ -18,7 +18,7 @@ from ks_universal.targets.local.rollout import container_ports
 
 
 def find_problems(
-    plan: Plan, objects: dict[Identity, Json], machine: Machine, own_ports: set[int]
+    plan: Plan, objects: dict[ObjectRef, Json], machine: Machine, own_ports: set[int]
 ) -> Iterator[Problem]:
     """Find what the plan's steps cannot do here. `objects` are the live ones, `own_ports` those that our pods hold."""
     yield from find_postgres_problems(machine.local)
@@ -41,18 +41,18 @@ def find_postgres_problems(local: Local) -> Iterator[Problem]:
 
 
 def build_step(
-    step: Migrate | RollOut, objects: dict[Identity, Json], namespace: str, machine: Machine
+    step: Migrate | RollOut, objects: dict[ObjectRef, Json], namespace: str, machine: Machine
 ) -> tuple[PodRequest, tuple[Problem, ...]]:
     """Return what to run for a step, with the configuration that is staged for it, and why it cannot run."""
     body = step.migration.body if isinstance(step, Migrate) else step.body
-    staged = {identity(copy): copy for copy in step.staged} if isinstance(step, Migrate) else {}
+    staged = {object_ref(copy): copy for copy in step.staged} if isinstance(step, Migrate) else {}
     template, name = body["spec"]["template"], body["metadata"]["name"]
     sources = Sources(objects | staged, body["metadata"].get("namespace", namespace), template, f"{name}-local")
     return build_pod(template, name, sources, machine)
 
 
 def build_job(
-    step: Apply, objects: dict[Identity, Json], namespace: str, machine: Machine
+    step: Apply, objects: dict[ObjectRef, Json], namespace: str, machine: Machine
 ) -> tuple[PodRequest, tuple[Problem, ...]]:
     """Return what to run for a Job of the values, and why it cannot run here."""
     request, problems = build_step(as_migration(step.id, step.body), objects, namespace, machine)
@@ -62,29 +62,29 @@ def build_job(
     return request, problems
 
 
-def _objects_after(plan: Plan, objects: dict[Identity, Json]) -> dict[Identity, Json]:
+def _objects_after(plan: Plan, objects: dict[ObjectRef, Json]) -> dict[ObjectRef, Json]:
     gone = {step.identity for step in plan.steps if isinstance(step, Delete)}
-    applied = {identity(step.body): step.body for step in plan.steps if isinstance(step, Apply)}
-    return {subject: body for subject, body in objects.items() if subject not in gone} | applied
+    applied = {object_ref(step.body): step.body for step in plan.steps if isinstance(step, Apply)}
+    return {ref: body for ref, body in objects.items() if ref not in gone} | applied
 
 
 def _warn_of_cron_jobs(plan: Plan) -> Iterator[Problem]:
     """Warn of what a cluster would run and this machine never does: by the clock, or a Job that is none of `jobs`."""
     bodies = [step.body for step in plan.steps if isinstance(step, Apply) and find_job_digest(step.body) is None]
-    names = [str(identity(body)) for body in bodies if body["kind"] in ("CronJob", "Job")]
+    names = [str(object_ref(body)) for body in bodies if body["kind"] in ("CronJob", "Job")]
     if names:
         message = f"not run on this machine: {', '.join(names)}"
         hint = "`up` runs deployments, migrations and `jobs`; run what it does by hand, or deploy to a cluster"
         yield Problem("local/not-run", message, hint=hint, severity=Severity.WARNING)
 
 
-def _warn_of_jobs(plan: Plan, objects: dict[Identity, Json], machine: Machine) -> Iterator[Problem]:
+def _warn_of_jobs(plan: Plan, objects: dict[ObjectRef, Json], machine: Machine) -> Iterator[Problem]:
     """Warn of the Jobs that cannot run here; the applications can without them."""
     for step in plan.steps:
         if isinstance(step, Apply) and find_job_digest(step.body) is not None:
             _, problems = build_job(step, objects, plan.namespace, machine)
             for problem in problems:
-                message = f"not run on this machine: {identity(step.body)}: {problem.message}"
+                message = f"not run on this machine: {object_ref(step.body)}: {problem.message}"
                 yield Problem("local/not-run", message, hint=problem.hint, severity=Severity.WARNING)
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from ks_universal.engine.cancellation import finish
+from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import Emit
 from ks_universal.model.format.local import LocalPostgres
 from ks_universal.targets.local.attempts import job_folders, stop_attempts
@@ -70,8 +70,8 @@ async def _stop_rest(folder: StateFolder) -> bool:
     """Stop what a killed run left; returns whether there was anything."""
     entries = folder.folder("processes")
     found = any(entries.iterdir()) or bool(find_daemons(entries))
-    await finish(stop_leftovers(entries))
+    await run_to_completion(stop_leftovers(entries))
     for jobs in job_folders(folder):
-        await finish(stop_attempts(jobs))
-    await finish(PostgresServer(LocalPostgres(), folder.path / "postgres").stop())
+        await run_to_completion(stop_attempts(jobs))
+    await run_to_completion(PostgresServer(LocalPostgres(), folder.path / "postgres").stop())
     return found

@@ -11,7 +11,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
 from ks_universal.model.kubernetes.names import read_quantity
-from ks_universal.resources.objects import Identity
+from ks_universal.resources.objects import ObjectRef
 
 _REFERENCE = re.compile(r"\$(\$|\(([^)]*)\))")
 
@@ -19,17 +19,17 @@ _REFERENCE = re.compile(r"\$(\$|\(([^)]*)\))")
 class Sources(msgspec.Struct, frozen=True):
     """Where values come from: the objects by identity, and the pod that asks."""
 
-    objects: Mapping[Identity, Json]
+    objects: Mapping[ObjectRef, Json]
     namespace: str
     pod: Json
     pod_name: str
 
     def __repr__(self) -> str:
-        return f"Sources({[str(subject) for subject in self.objects]} for {self.pod_name})"
+        return f"Sources({[str(ref) for ref in self.objects]} for {self.pod_name})"
 
     def data(self, kind: str, name: str) -> dict[str, str] | None:
         """Return the data of a ConfigMap or Secret as text; None when there is no such object."""
-        body = self.objects.get(Identity(kind, self.namespace, name))
+        body = self.objects.get(ObjectRef(kind, self.namespace, name))
         if body is None:
             return None
         if kind == "ConfigMap":

@@ -12,7 +12,7 @@ import msgspec
 
 from ks_universal.diagnosis import Diagnosis
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.cancellation import finish
+from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, LogWritten, Waited
 from ks_universal.engine.retries import find_retry_delay_s, find_stop, gather_causes
 from ks_universal.errors import MigrationFailed
@@ -114,7 +114,7 @@ class JobRun:
             # The run is given up: the next one begins anew, even if we are killed now.
             if time_left_s is None or time_left_s > 0:
                 self._folder.settle()
-            await finish(self._stop(container, process))
+            await run_to_completion(self._stop(container, process))
             raise
         finally:
             if waiting:
@@ -143,7 +143,7 @@ class JobRun:
             yield begin
         finally:
             for process, task in reversed(running):
-                await finish(process.stop(self._pod.grace_s))
+                await run_to_completion(process.stop(self._pod.grace_s))
                 await asyncio.wait([task])
 
     def _ended(self, number: int, ending: Ending, watch: "_Watch", causes: tuple[Problem, ...]) -> Attempt:

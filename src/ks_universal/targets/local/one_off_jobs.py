@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 import msgspec
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.cancellation import finish
+from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import AttemptEnded, Emit, Event, ObjectChanged
 from ks_universal.errors import MigrationFailed
 from ks_universal.json_types import Json
 from ks_universal.plan.one_off_jobs import as_migration, find_job_digest, read_job_end, tell_timeout
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome
 from ks_universal.plan.steps import Apply, RunJob
-from ks_universal.resources.objects import Identity, identity
+from ks_universal.resources.objects import ObjectRef, object_ref
 from ks_universal.targets.local.attempts import JobFolder, open_run
 from ks_universal.targets.local.containers import PodRequest
 from ks_universal.targets.local.jobs import JobRun
@@ -47,53 +47,53 @@ class OneOffJobs:
         """Take the release's folder, and the pause before the first retry."""
         self._state = state
         self._retry_delay_s = retry_delay_s
-        self._runs: dict[Identity, _Run] = {}
+        self._runs: dict[ObjectRef, _Run] = {}
 
     async def apply(self, step: Apply, pod: PodRequest | None, emit: Emit) -> None:
         """Have the Job run, unless it runs or has ended; None: it cannot run here, and is only remembered.
 
         What it runs is told by its digest: of the rest (labels, `backoffLimit`) a cluster's Job may change, too.
         """
-        subject = identity(step.body)
-        before = self._state.read_object(subject)
+        ref = object_ref(step.body)
+        before = self._state.read_object(ref)
         again = isinstance(step, RunJob) and step.again
         is_same = before is not None and find_job_digest(before) == find_job_digest(step.body)
         has_run = before is not None and is_same and _has_ended(before)
-        stays = not again and (has_run or (is_same and self._is_running(subject)))
+        stays = not again and (has_run or (is_same and self._is_running(ref)))
         if not stays:
-            await self.stop(subject)
+            await self.stop(ref)
         status = {"status": before["status"]} if before is not None and stays and has_run else {}
         wanted = step.body | status
         if wanted != before:
             self._state.write_object(wanted)
         change = "created" if before is None else "unchanged" if stays and wanted == before else "changed"
-        emit(ObjectChanged(step=step.id, identity=subject, change=change))
+        emit(ObjectChanged(step=step.id, identity=ref, change=change))
         if pod is not None and not stays:
             await self._begin(step, pod, emit, anew=has_run)
 
-    async def wait(self, subject: Identity) -> None:
+    async def wait(self, ref: ObjectRef) -> None:
         """Wait until a Job that runs has ended. Who is cancelled leaves it running. Raises TargetError."""
-        if self._is_running(subject):
-            task = self._runs[subject].task
+        if self._is_running(ref):
+            task = self._runs[ref].task
             await asyncio.wait([task])
             if not task.cancelled():
                 task.result()
 
-    def read(self, jobs: Mapping[Identity, JobRecord]) -> tuple[JobState, ...]:
+    def read(self, jobs: Mapping[ObjectRef, JobRecord]) -> tuple[JobState, ...]:
         """Read how Jobs are."""
-        return tuple(self._read(subject, record) for subject, record in jobs.items())
+        return tuple(self._read(ref, record) for ref, record in jobs.items())
 
-    async def stop(self, subject: Identity) -> None:
+    async def stop(self, ref: ObjectRef) -> None:
         """Stop a Job that runs; it counts as failed."""
-        if self._is_running(subject):
-            task = self._runs[subject].task
+        if self._is_running(ref):
+            task = self._runs[ref].task
             task.cancel()
-            await finish(asyncio.wait([task]))
+            await run_to_completion(asyncio.wait([task]))
 
     async def stop_all(self) -> None:
         """Stop all that run."""
-        for subject in self._runs:
-            await self.stop(subject)
+        for ref in self._runs:
+            await self.stop(ref)
 
     async def _begin(self, step: Apply, pod: PodRequest, emit: Emit, *, anew: bool) -> None:
         """Start the Job, or take up what a killed run has left of it; not with `anew`: it is known how that ended."""
@@ -102,7 +102,7 @@ class OneOffJobs:
         if anew:
             JobFolder(self._state.path / "attempts" / name).settle()
         folder, found = await open_run(self._state, name, step=step.id, digest=migration.digest)
-        run = self._runs[identity(step.body)] = _Run(step, emit)
+        run = self._runs[object_ref(step.body)] = _Run(step, emit)
         job = JobRun(migration, pod, folder, found, run.take)
 
         async def follow() -> None:
@@ -114,24 +114,24 @@ class OneOffJobs:
                 run.problems = tuple(_name_timeout(cause, step.body) for cause in failure.causes)
             finally:
                 # In this order: a kill in between must not have it run twice.
-                self._state.write_object(_end(self._state.read_object(identity(step.body)) or step.body, outcome))
+                self._state.write_object(_end(self._state.read_object(object_ref(step.body)) or step.body, outcome))
                 folder.settle()
 
         run.task = asyncio.create_task(follow(), name=step.id)
 
-    def _is_running(self, subject: Identity) -> bool:
-        return subject in self._runs and not self._runs[subject].task.done()
+    def _is_running(self, ref: ObjectRef) -> bool:
+        return ref in self._runs and not self._runs[ref].task.done()
 
-    def _read(self, subject: Identity, record: JobRecord) -> JobState:
-        body, run = self._state.read_object(subject), self._runs.get(subject)
+    def _read(self, ref: ObjectRef, record: JobRecord) -> JobState:
+        body, run = self._state.read_object(ref), self._runs.get(ref)
         if body is None:
-            return JobState(identity=subject, record=record, is_there=False)
+            return JobState(identity=ref, record=record, is_there=False)
         outcome, ended = read_job_end(body)
         if run is None:
             outcome = Outcome.PENDING if outcome is Outcome.RUNNING else outcome  # it cannot run here
-            return JobState(identity=subject, record=msgspec.structs.replace(record, outcome=outcome, ended=ended))
+            return JobState(identity=ref, record=msgspec.structs.replace(record, outcome=outcome, ended=ended))
         record = msgspec.structs.replace(record, outcome=outcome, ended=ended, attempts=tuple(run.attempts))
-        return JobState(identity=subject, record=record, problems=run.problems)
+        return JobState(identity=ref, record=record, problems=run.problems)
 
 
 def _has_ended(body: Json) -> bool:

@@ -65,7 +65,7 @@ class Probe:
                 await asyncio.sleep(self.timing.period_seconds)
 
     @property
-    def patience_s(self) -> float:
+    def grace_s(self) -> float:
         """How long a startup probe may take to succeed."""
         return self.timing.initial_delay_seconds + self.timing.failure_threshold * self.timing.period_seconds
 

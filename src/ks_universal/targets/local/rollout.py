@@ -5,12 +5,12 @@ from pathlib import Path
 import msgspec
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.cancellation import finish
+from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import Emit, ObjectChanged
 from ks_universal.errors import RolloutFailed
 from ks_universal.json_types import Json
 from ks_universal.plan.steps import RollOut
-from ks_universal.resources.objects import Identity, identity
+from ks_universal.resources.objects import ObjectRef, object_ref
 from ks_universal.targets.local.containers import PodRequest
 from ks_universal.targets.local.pods import Pod, PodFailed
 
@@ -39,12 +39,12 @@ class Applications:
     def __init__(self, entries: Path) -> None:
         """Take the folder of the process table."""
         self._entries = entries
-        self._versions: dict[Identity, Version] = {}
-        self._pods: dict[Identity, Pod] = {}
+        self._versions: dict[ObjectRef, Version] = {}
+        self._pods: dict[ObjectRef, Pod] = {}
 
-    def bodies(self) -> dict[Identity, Json]:
+    def bodies(self) -> dict[ObjectRef, Json]:
         """Return the Deployments that run (or are meant to run nothing) here now."""
-        return {subject: version.body for subject, version in self._versions.items()}
+        return {ref: version.body for ref, version in self._versions.items()}
 
     def ports(self) -> set[int]:
         """Return the ports that the running pods have."""
@@ -57,45 +57,45 @@ class Applications:
 
         Raises RolloutFailed. On cancellation neither runs.
         """
-        subject = identity(step.body)
-        old = self._versions.get(subject)
+        ref = object_ref(step.body)
+        old = self._versions.get(ref)
         if old is not None and (old.digest, old.is_off) == (version.digest, version.is_off):
-            self._versions[subject] = msgspec.structs.replace(old, body=version.body)
+            self._versions[ref] = msgspec.structs.replace(old, body=version.body)
             change = "unchanged" if old.body == version.body else "changed"
-            emit(ObjectChanged(step=step.id, identity=subject, change=change))
+            emit(ObjectChanged(step=step.id, identity=ref, change=change))
             return
-        await self.remove(subject)
+        await self.remove(ref)
         try:
             await self._bring_up(step, version, emit)
         except PodFailed as failure:
             runs_now = await self._bring_back(step, old, emit)
-            is_gone = subject not in self._versions
+            is_gone = ref not in self._versions
             raise RolloutFailed(step.id, (*failure.causes, runs_now), is_gone=is_gone) from None
-        emit(ObjectChanged(step=step.id, identity=subject, change="created" if old is None else "changed"))
+        emit(ObjectChanged(step=step.id, identity=ref, change="created" if old is None else "changed"))
 
-    async def remove(self, subject: Identity) -> None:
+    async def remove(self, ref: ObjectRef) -> None:
         """Stop an application; returns when none of its processes is left."""
-        self._versions.pop(subject, None)
-        pod = self._pods.pop(subject, None)
+        self._versions.pop(ref, None)
+        pod = self._pods.pop(ref, None)
         if pod is not None:
-            await finish(pod.stop())
+            await run_to_completion(pod.stop())
 
     async def stop(self) -> None:
         """Stop all applications, the last one started first."""
-        for subject in reversed(list(self._versions)):
-            await self.remove(subject)
+        for ref in reversed(list(self._versions)):
+            await self.remove(ref)
 
     async def _bring_up(self, step: RollOut, version: Version, emit: Emit) -> None:
-        subject = identity(version.body)
-        pod = Pod(version.request, step.application or subject.name, self._entries, emit)
-        self._pods[subject] = pod
-        self._versions[subject] = version
+        ref = object_ref(version.body)
+        pod = Pod(version.request, step.application or ref.name, self._entries, emit)
+        self._pods[ref] = pod
+        self._versions[ref] = version
         if version.is_off:
             return
         try:
             await pod.bring_up(step.id, version.deadline_s)
         except BaseException:
-            await self.remove(subject)
+            await self.remove(ref)
             raise
 
     async def _bring_back(self, step: RollOut, old: Version | None, emit: Emit) -> Problem:

@@ -26,7 +26,7 @@ from ks_universal.diagnostics import Problem, Severity
 from ks_universal.errors import TargetError
 from ks_universal.json_types import Json
 from ks_universal.plan.records import Revision
-from ks_universal.resources.objects import Identity, identity
+from ks_universal.resources.objects import ObjectRef, object_ref
 
 T = TypeVar("T")
 _LATEST_HINT = "remove it, and the run before counts as the last one; or begin anew, with an empty database: up --fresh"
@@ -116,20 +116,20 @@ class StateFolder:
 
     def write_object(self, body: Json) -> None:
         """Remember an applied object."""
-        write_durably(self.folder("objects") / _file_name(identity(body)), msgspec.json.encode(body))
+        write_durably(self.folder("objects") / _file_name(object_ref(body)), msgspec.json.encode(body))
 
-    def forget_object(self, subject: Identity) -> None:
+    def forget_object(self, ref: ObjectRef) -> None:
         """Forget an object; one that is not there is fine."""
-        (self.path / "objects" / _file_name(subject)).unlink(missing_ok=True)
+        (self.path / "objects" / _file_name(ref)).unlink(missing_ok=True)
 
-    def read_object(self, subject: Identity) -> Json | None:
+    def read_object(self, ref: ObjectRef) -> Json | None:
         """Return an applied object; None when there is none that can be read."""
-        return _read_object(self.path / "objects" / _file_name(subject))
+        return _read_object(self.path / "objects" / _file_name(ref))
 
-    def read_objects(self) -> dict[Identity, Json]:
+    def read_objects(self) -> dict[ObjectRef, Json]:
         """Return the applied objects that can be read, by identity, sorted."""
         bodies = filter(None, map(_read_object, (self.path / "objects").glob("*.json")))
-        return dict(sorted(((identity(body), body) for body in bodies), key=lambda pair: pair[0]))
+        return dict(sorted(((object_ref(body), body) for body in bodies), key=lambda pair: pair[0]))
 
     def write_revision(self, revision: Revision) -> None:
         """Keep a revision's record; durable on return."""
@@ -183,5 +183,5 @@ def _read(file: Path, kind: type[T]) -> T | Problem:
     return Problem("local/record", f"{file} cannot be read: {reason}", hint="remove it", severity=Severity.WARNING)
 
 
-def _file_name(subject: Identity) -> str:
-    return f"{subject.kind}.{subject.name}.json"
+def _file_name(ref: ObjectRef) -> str:
+    return f"{ref.kind}.{ref.name}.json"

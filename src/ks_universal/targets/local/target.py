@@ -11,7 +11,7 @@ from typing import Self
 import msgspec
 
 from ks_universal.diagnostics import Problem, has_errors
-from ks_universal.engine.cancellation import finish
+from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import Emit, ObjectChanged
 from ks_universal.engine.target import NO_IDS
 from ks_universal.errors import InputError, MigrationFailed, RolloutFailed, StoppedError
@@ -22,7 +22,7 @@ from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
 from ks_universal.resources.keeping import find_keeper
-from ks_universal.resources.objects import Identity, Rendered, identity
+from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
 from ks_universal.targets.local.attempts import job_folders, open_run, settle_recorded, stop_attempts
 from ks_universal.targets.local.check import build_job, build_step, find_problems
 from ks_universal.targets.local.containers import Machine
@@ -95,7 +95,7 @@ class LocalTarget:
             if self._state.last_stop() != last_stop:
                 self._lock.release()
                 raise StoppedError(self.release)
-            await finish(stop_leftovers(self._state.folder("processes")))
+            await run_to_completion(stop_leftovers(self._state.folder("processes")))
         yield
 
     async def read(self, rendered: Rendered) -> State:  # noqa: ARG002 - whatever it owns is its own here
@@ -125,20 +125,20 @@ class LocalTarget:
             pod, problems = build_job(step, self._live_objects(), self.namespace, self._machine())
             await self._jobs.apply(step, None if problems else pod, emit)
             return
-        subject = identity(step.body)
-        before = self._state.read_object(subject)
+        ref = object_ref(step.body)
+        before = self._state.read_object(ref)
         if before != step.body:
             self._state.write_object(step.body)
         change = "created" if before is None else "unchanged" if before == step.body else "changed"
-        emit(ObjectChanged(step=step.id, identity=subject, change=change))
+        emit(ObjectChanged(step=step.id, identity=ref, change=change))
 
     async def await_job(self, step: RunJob, record: JobRecord, emit: Emit) -> JobState:  # noqa: ARG002 - `apply` has one
         """Wait for the Job's end; who is cancelled leaves it running, until `close`."""
-        await self._jobs.wait(identity(step.body))
-        (state,) = self._jobs.read({identity(step.body): record})
+        await self._jobs.wait(object_ref(step.body))
+        (state,) = self._jobs.read({object_ref(step.body): record})
         return state
 
-    async def read_jobs(self, jobs: Mapping[Identity, JobRecord]) -> tuple[JobState, ...]:
+    async def read_jobs(self, jobs: Mapping[ObjectRef, JobRecord]) -> tuple[JobState, ...]:
         """Read how Jobs of the values are."""
         return self._jobs.read(jobs)
 
@@ -200,7 +200,7 @@ class LocalTarget:
 
     async def close(self) -> None:
         """Stop Jobs and applications, the last one first, then PostgreSQL; give the lock back. Fine to repeat."""
-        await finish(self._close())
+        await run_to_completion(self._close())
 
     async def _close(self) -> None:
         await self._jobs.stop_all()
@@ -238,5 +238,5 @@ class LocalTarget:
         facts = self._postgres.facts() if self._postgres else {}
         return Machine(self._local, self._directory.absolute(), facts)
 
-    def _live_objects(self) -> dict[Identity, Json]:
+    def _live_objects(self) -> dict[ObjectRef, Json]:
         return self._state.read_objects() | self._applications.bodies()

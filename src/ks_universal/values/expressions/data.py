@@ -37,13 +37,13 @@ class Missing(NamedTuple):
     known: Iterable[str] = ()
 
 
-def read_field(subject: Value, key: str, name: str) -> Value:
+def read_field(ref: Value, key: str, name: str) -> Value:
     """Give one entry of a map, or Missing; None if the subject is no map. `name` is what the expression calls it."""
-    if isinstance(subject, Missing):
-        return subject
-    if subject is None:
+    if isinstance(ref, Missing):
+        return ref
+    if ref is None:
         return Missing(name, key)
-    entries = subject.entries if isinstance(subject, Mapping) else subject
+    entries = ref.entries if isinstance(ref, Mapping) else ref
     if not isinstance(entries, dict):
         return None
     found = entries.get(key)

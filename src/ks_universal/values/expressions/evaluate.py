@@ -112,9 +112,9 @@ class Evaluation:
         self.work(self.measure(result) * signature.weight)
         return result
 
-    def check_read(self, subject: Value, names: tuple[str, ...], at: int) -> None:
+    def check_read(self, ref: Value, names: tuple[str, ...], at: int) -> None:
         """Look whether what is read of the root is known. Raises ExpressionError where it never is."""
-        if subject is not self._context.root:
+        if ref is not self._context.root:
             return
         reason = UNREAD.get(names[0])
         if reason is not None:
@@ -290,7 +290,7 @@ class _Frame:
         if isinstance(operand, Literal):
             return operand.value
         if isinstance(operand, Access):
-            return self._read_fields(operand, self._read_subject(operand.subject, dot))
+            return self._read_fields(operand, self._read_subject(operand.ref, dot))
         return self._evaluation.read(self._read_subject(operand, dot))
 
     def _read_subject(self, operand: Operand, dot: Value) -> Value:
@@ -304,10 +304,10 @@ class _Frame:
             return self._evaluate(operand, dot)
         return self._read(operand, dot)
 
-    def _read_fields(self, access: Access, subject: Value) -> Value:
-        name = access.subject.name if isinstance(access.subject, Variable) else ""
-        self._evaluation.check_read(subject, access.names, access.at)
-        value = subject
+    def _read_fields(self, access: Access, ref: Value) -> Value:
+        name = access.ref.name if isinstance(access.ref, Variable) else ""
+        self._evaluation.check_read(ref, access.names, access.at)
+        value = ref
         for key in access.names:
             name = f"{name}.{key}"
             value = _read_one(value, key, name, access.at)
@@ -329,8 +329,8 @@ def _measure_surface(value: Value) -> int:
     return len(value) if isinstance(value, str | list | dict) else 1
 
 
-def _read_one(subject: Value, key: str, name: str, at: int) -> Value:
-    found = subject.field(key) if isinstance(subject, Version) else read_field(subject, key, name)
+def _read_one(ref: Value, key: str, name: str, at: int) -> Value:
+    found = ref.field(key) if isinstance(ref, Version) else read_field(ref, key, name)
     if found is None:
         above = name.rpartition(".")[0] or "this"
         raise ExpressionError(

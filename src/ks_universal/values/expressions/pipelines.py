@@ -146,19 +146,17 @@ class PipelineParser:
         return Command(tuple(operands), head.at)
 
     def _parse_operand(self) -> Operand:
-        subject = self._parse_subject()
+        ref = self._parse_subject()
         names: list[str] = []
         while self._tokens.peek().kind == "field":
             names.append(self._tokens.take().text[1:])
         if self._tokens.peek().kind not in _OPERAND_ENDS:
             raise unexpected(self._tokens.peek())
         if not names:
-            return subject
-        if isinstance(subject, Literal | Call):
-            raise syntax_error(
-                "a field needs a value before it", subject.at, "put a call into parentheses: (get ...).name"
-            )
-        return Access(subject, tuple(names), subject.at)
+            return ref
+        if isinstance(ref, Literal | Call):
+            raise syntax_error("a field needs a value before it", ref.at, "put a call into parentheses: (get ...).name")
+        return Access(ref, tuple(names), ref.at)
 
     def _parse_subject(self) -> Operand:
         token = self._tokens.peek()

@@ -66,7 +66,7 @@ def _is_at_root(tokens: Sequence[Token], index: int) -> bool:
 
 def _calls_helm(pipeline: Pipeline) -> bool:
     operands = [operand for command in pipeline.commands for operand in command.operands]
-    inner = [operand.subject if isinstance(operand, Access) else operand for operand in operands]
+    inner = [operand.ref if isinstance(operand, Access) else operand for operand in operands]
     return any(
         operand.name in _ONLY_HELM
         if isinstance(operand, Call)
@@ -83,7 +83,7 @@ def _is_constant_operand(operand: Operand) -> bool:
     if isinstance(operand, Call):
         return operand.name in FUNCTIONS or operand.name in LAZY or operand.name in REFUSED
     if isinstance(operand, Access):
-        return _is_constant_operand(operand.subject)
+        return _is_constant_operand(operand.ref)
     return isinstance(operand, Literal) or (isinstance(operand, Pipeline) and _is_constant(operand))
 
 

@@ -33,7 +33,7 @@ class Call(NamedTuple):
 class Access(NamedTuple):
     """Fields of something: `.Values.a`, `$x.a`, `(...).a`; `names` from the outside in."""
 
-    subject: "Operand"
+    ref: "Operand"
     names: tuple[str, ...]
     at: int
 

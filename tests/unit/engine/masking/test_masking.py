@@ -15,7 +15,7 @@ from ks_universal.plan.changes import compare_objects
 from ks_universal.plan.records import Attempt, Outcome, State
 from ks_universal.plan.saved import build_preview
 from ks_universal.plan.steps import Plan
-from ks_universal.resources.objects import Identity, Rendered, Resource
+from ks_universal.resources.objects import ObjectRef, Rendered, Resource
 
 NEWLINE = b"\n"
 
@@ -189,9 +189,9 @@ def test_pieces_that_are_too_short_of_what_repeats_itself_are_told_in_little_tim
 
 def preview(old: Json, new: Json, *secrets: Json) -> str:
     bodies = [body | {"metadata": {"name": "o", **body.get("metadata", {})}} for body in (old, new)]
-    change = compare_objects(Identity("ConfigMap", "ns", "o"), *bodies)
+    change = compare_objects(ObjectRef("ConfigMap", "ns", "o"), *bodies)
     assert change.change == "changed"
-    state = State(objects={Identity("Secret", "ns", "old"): secrets[0]})
+    state = State(objects={ObjectRef("Secret", "ns", "old"): secrets[0]})
     plan = Plan(release="demo", namespace="ns", revision=2, steps=())
     shown = build_preview(plan, state, (change,), (), migrate="auto", force=False)
     masked = build_mask(Rendered("demo", "ns", tuple(map(Resource, secrets)), ()), state, plan).preview(shown)

@@ -10,7 +10,7 @@ import pytest
 
 from ks_universal.api.values import load, render
 from ks_universal.engine.masking import Mask
-from ks_universal.resources.objects import Rendered, identity
+from ks_universal.resources.objects import Rendered, object_ref
 
 APPLICATIONS = Path(__file__).parents[3] / "data" / "applications"
 
@@ -264,7 +264,7 @@ def test_nothing_that_a_real_application_has_in_plain_is_masked(name: str) -> No
     mask = make_mask(rendered)
     plain = [resource.body for resource in rendered.objects if resource.body["kind"] != "Secret"]
     bodies = [*plain, *(migration.body for migration in rendered.migrations)]
-    texts = [text for body in bodies for text in (str(identity(body)), *find_texts(body))]
+    texts = [text for body in bodies for text in (str(object_ref(body)), *find_texts(body))]
     assert len(texts) > 20
     assert [text for text in texts if mask.text(text) != text] == []
 

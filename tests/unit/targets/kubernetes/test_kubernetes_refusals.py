@@ -2,7 +2,7 @@ import httpx2
 import msgspec
 import pytest
 
-from ks_universal.targets.kubernetes.api.errors import describe_managers, is_schema_error, refuse, unreachable
+from ks_universal.targets.kubernetes.api.errors import api_error, describe_managers, is_schema_error, unreachable
 
 
 def answer(message: str, reason: str = "", **details: object) -> bytes:
@@ -38,14 +38,14 @@ def answer(message: str, reason: str = "", **details: object) -> bytes:
     ],
 )
 def test_each_refusal_has_a_code_of_ours(code: int, body: bytes, found: str) -> None:
-    refusal = refuse(code, body, "Job/a")
-    assert refusal.problem.code == f"kubernetes/{found}"
-    assert refusal.problem.message.startswith("namespaces " if found == "namespace-missing" else "Job/a: ")
+    error = api_error(code, body, "Job/a")
+    assert error.problem.code == f"kubernetes/{found}"
+    assert error.problem.message.startswith("namespaces " if found == "namespace-missing" else "Job/a: ")
 
 
 @pytest.mark.parametrize("message", ["spec: field is immutable", "spec.clusterIPs[0]: may not change once set"])
 def test_what_cannot_be_changed_says_what_can_be_done(message: str) -> None:
-    hint = refuse(422, answer(message, "Invalid"), "Job/a").problem.hint
+    hint = api_error(422, answer(message, "Invalid"), "Job/a").problem.hint
     assert hint is not None
     assert "another name" in hint
 
@@ -60,7 +60,7 @@ def test_a_field_conflict_names_managers_and_fields() -> None:
         {"reason": "FieldManagerConflict", "message": 'conflict with "kubectl" using apps/v1', "field": ".spec.paused"},
         {"reason": "FieldManagerConflict", "message": 'conflict with "hpa" using apps/v1', "field": ".spec.x"},
     ]
-    problem = refuse(409, answer("Apply failed", "Conflict", causes=causes), "Deployment/a").problem
+    problem = api_error(409, answer("Apply failed", "Conflict", causes=causes), "Deployment/a").problem
     assert problem.code == "kubernetes/field-conflict"
     assert problem.message == "Deployment/a: kubectl manages spec.replicas, spec.paused; hpa manages spec.x"
     assert "--take-ownership" in (problem.hint or "")
@@ -80,7 +80,7 @@ def test_a_field_conflict_names_the_programs_own_annotation_only_where_it_is_all
         {"reason": "FieldManagerConflict", "message": 'conflict with "kubectl-rollout" using apps/v1', "field": field}
         for field in fields
     ]
-    problem = refuse(409, answer("Apply failed", "Conflict", causes=causes), "Deployment/a").problem
+    problem = api_error(409, answer("Apply failed", "Conflict", causes=causes), "Deployment/a").problem
     assert problem.message == f"Deployment/a: kubectl-rollout manages {told}"
 
 

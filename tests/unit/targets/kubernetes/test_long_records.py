@@ -14,7 +14,7 @@ from ks_universal.plan.records import Attempt, Outcome, Revision, StepRecord
 from ks_universal.resources.objects import Rendered, Resource
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.record.records import Records
 from support.fake_api_server import FakeApiServer, Fault
 
@@ -140,7 +140,7 @@ def test_a_record_that_changes_while_it_is_written_is_written_again(api_server: 
         await records.save(revision(), None)
 
     if status == 422:  # it says of the very object that it may not be so: no further try would help
-        with pytest.raises(Refusal):
+        with pytest.raises(ApiError):
             on(api_server, work)
         return
     on(api_server, work)

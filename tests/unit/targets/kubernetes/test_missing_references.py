@@ -10,7 +10,7 @@ import pytest
 from ks_universal.plan.build import build_plan
 from ks_universal.plan.records import State
 from ks_universal.plan.steps import Apply, Migrate, RollOut
-from ks_universal.resources.objects import Identity, Rendered
+from ks_universal.resources.objects import ObjectRef, Rendered
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import Connection
 from ks_universal.targets.kubernetes.preflight.missing_references import find_missing
@@ -41,7 +41,7 @@ class Server:
             else httpx2.Response(200, json={"metadata": {}, **body})
         )
 
-    def find(self, rendered: Rendered, known: dict[Identity, Json] | None = None) -> list[tuple[str, str]]:
+    def find(self, rendered: Rendered, known: dict[ObjectRef, Json] | None = None) -> list[tuple[str, str]]:
         """Find what misses for the first deploy of a release: codes and messages, all of them warnings."""
         plan = build_plan(rendered, State())
         jobs = [step.migration.body for step in plan.steps if isinstance(step, Migrate)]
@@ -131,7 +131,7 @@ def test_what_may_not_be_read_is_not_taken_for_missing(plural: str) -> None:
 
 def test_what_was_read_already_is_not_read_again() -> None:
     server = Server()
-    known: dict[Identity, Json] = {Identity("Secret", "ns", "db"): {"data": {"USER": "eA=="}}}
+    known: dict[ObjectRef, Json] = {ObjectRef("Secret", "ns", "db"): {"data": {"USER": "eA=="}}}
     found = server.find(release(web=web(key("secret", "db", "USER"), key("secret", "db", "PASSWORD"))), known)
     assert [message for _, message in found] == ["Secret ns/db has no key PASSWORD" + NEEDED]
     assert server.asked == []

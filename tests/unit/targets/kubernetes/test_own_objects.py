@@ -13,7 +13,7 @@ from ks_universal.errors import TargetError
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import Connection
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.objects.own_objects import write_own
 from ks_universal.targets.kubernetes.record.lease import Lease, break_lock, find_stranger_lock, read_lock, remove_lock
 from ks_universal.targets.kubernetes.record.records import Records
@@ -160,7 +160,7 @@ def test_a_server_that_refuses_for_ever_is_not_asked_for_ever(client: Client, se
     server.put("ConfigMap", "copy")
     server.objects["configmaps", "copy"]["metadata"] |= {"labels": OURS, "uid": "u"}
     server._change = lambda *_: _refuse(code)  # type: ignore[method-assign]
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         asyncio.run(write_own(client, COPY))
 
 

@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from ks_universal.resources.objects import Identity
-from ks_universal.targets.kubernetes.observed.patience import Trouble
-from ks_universal.targets.kubernetes.observed.pod_setup import find_setup_troubles
-from ks_universal.targets.kubernetes.observed.troubles import describe_wait, find_trouble
+from ks_universal.resources.objects import ObjectRef
+from ks_universal.targets.kubernetes.observed.grace import PodIssue
+from ks_universal.targets.kubernetes.observed.issues import describe_wait, find_issue
+from ks_universal.targets.kubernetes.observed.pod_setup import find_setup_issues
 
 Json = dict[str, Any]
 CREATING = {"name": "main", "state": {"waiting": {"reason": "ContainerCreating"}}}
@@ -28,8 +28,8 @@ def event(reason: str, message: str = "", at: str = "00:10") -> Json:
     return {"reason": reason, "message": message, "lastTimestamp": f"2026-01-01T00:{at}Z"}
 
 
-def find(*events: Json, of: Json | None = None) -> list[Trouble]:
-    return list(find_setup_troubles(pod(CREATING) if of is None else of, events))
+def find(*events: Json, of: Json | None = None) -> list[PodIssue]:
+    return list(find_setup_issues(pod(CREATING) if of is None else of, events))
 
 
 @pytest.mark.parametrize(
@@ -45,24 +45,24 @@ def find(*events: Json, of: Json | None = None) -> list[Trouble]:
     ],
 )
 def test_what_the_node_cannot_do_for_a_pod_is_named_and_has_a_patience(reason: str, message: str, code: str) -> None:
-    (trouble,) = find(event(reason, message))
-    assert trouble.problem.code == code
-    assert message in trouble.problem.message
-    assert 30 <= trouble.patience_s <= 120
+    (issue,) = find(event(reason, message))
+    assert issue.problem.code == code
+    assert message in issue.problem.message
+    assert 30 <= issue.grace_s <= 120
 
 
 def test_a_volume_of_a_missing_object_names_it_and_one_of_a_missing_key_has_no_patience() -> None:
-    assert find(event("FailedMount", LATE))[0].missing == Identity("Secret", "", "tls")
+    assert find(event("FailedMount", LATE))[0].missing == ObjectRef("Secret", "", "tls")
     several = 'MountVolume.SetUp failed for volume "all" : [configmap "a" not found, secret "b" not found]'
-    assert find(event("FailedMount", several))[0].missing == Identity("ConfigMap", "", "a")
+    assert find(event("FailedMount", several))[0].missing == ObjectRef("ConfigMap", "", "a")
     (of_a_key,) = find(event("FailedMount", 'failed for volume "v" : references non-existent secret key: k'))
-    assert (of_a_key.patience_s, of_a_key.missing) == (0, None)
+    assert (of_a_key.grace_s, of_a_key.missing) == (0, None)
 
 
 @pytest.mark.parametrize("of", [pod(RUNNING, ready="True"), pod(CREATING, ready="True"), pod(RUNNING, ready=None)])
-def test_what_has_passed_by_is_no_trouble(of: Json) -> None:
+def test_what_has_passed_by_is_no_issue(of: Json) -> None:
     assert find(event("FailedMount", LATE), event("FailedCreatePodSandBox", "once"), of=of) == []
-    assert find_trouble(of, [event("FailedMount", LATE)]) is None
+    assert find_issue(of, [event("FailedMount", LATE)]) is None
 
 
 @pytest.mark.parametrize("reason", ["Pulling", "Pulled", "Created"])
@@ -71,11 +71,11 @@ def test_a_failure_before_something_that_needs_its_success_does_not_count(reason
     assert len(find(event(reason), event("FailedMount", LATE))) == 1
 
 
-def test_a_volume_that_was_attached_since_is_no_trouble_and_another_one_is() -> None:
+def test_a_volume_that_was_attached_since_is_no_issue_and_another_one_is() -> None:
     failed = [event("FailedAttachVolume", f'AttachVolume.Attach failed for volume "{name}" : no') for name in "ab"]
     attached = event("SuccessfulAttachVolume", 'AttachVolume.Attach succeeded for volume "b" ')
-    (trouble,) = find(*failed, attached)
-    assert 'volume "a"' in trouble.problem.message
+    (issue,) = find(*failed, attached)
+    assert 'volume "a"' in issue.problem.message
 
 
 def test_what_failed_before_the_node_was_started_anew_does_not_count() -> None:
@@ -87,16 +87,16 @@ def test_what_failed_before_the_node_was_started_anew_does_not_count() -> None:
 
 def test_the_reason_is_said_and_not_the_sum_that_follows_it() -> None:
     summary = "Unable to attach or mount volumes: unmounted volumes=[dev]: timed out waiting for the condition"
-    (trouble,) = find(event("FailedMount", DEV), event("FailedMount", summary))
-    assert "hostPath type check failed" in trouble.problem.message
+    (issue,) = find(event("FailedMount", DEV), event("FailedMount", summary))
+    assert "hostPath type check failed" in issue.problem.message
     assert "timed out" in find(event("FailedMount", summary))[0].problem.message
 
 
 def test_a_message_that_names_each_try_by_another_id_stays_the_same() -> None:
     said = {
-        trouble.problem.message
+        issue.problem.message
         for sandbox in ("0123456789abcdef" * 4, "fedcba9876543210" * 4)
-        for trouble in find(event("FailedCreatePodSandBox", f'failed to setup network for sandbox "{sandbox}": no'))
+        for issue in find(event("FailedCreatePodSandBox", f'failed to setup network for sandbox "{sandbox}": no'))
     }
     assert len(said) == 1
 

@@ -56,12 +56,12 @@ def answer_in_turn(*answers: httpx2.Response | Exception) -> Callable[[httpx2.Re
 
 
 def test_each_try_is_logged_and_why_another_follows(logged: Callable[[], list[str]]) -> None:
-    refusal = {"kind": "Status", "message": f"the webhook refuses {PASSWORD}", "reason": "InternalError"}
+    error = {"kind": "Status", "message": f"the webhook refuses {PASSWORD}", "reason": "InternalError"}
     apply(
         answer_in_turn(
             httpx2.ConnectError("All connection attempts failed"),
             httpx2.Response(429, headers={"Retry-After": "1"}),
-            httpx2.Response(500, json=refusal),
+            httpx2.Response(500, json=error),
             httpx2.Response(200, json=BODY),
         )
     )
@@ -107,8 +107,8 @@ def test_a_credential_plugin_is_logged_without_arguments_and_token(
 
 
 def test_a_request_that_ends_in_an_error_is_logged_with_its_status(logged: Callable[[], list[str]]) -> None:
-    refusal = {"kind": "Status", "message": f"{PASSWORD} is invalid", "reason": "Invalid"}
+    error = {"kind": "Status", "message": f"{PASSWORD} is invalid", "reason": "Invalid"}
     with pytest.raises(KsUniversalError):
-        apply(answer_in_turn(httpx2.Response(422, json=refusal)))
+        apply(answer_in_turn(httpx2.Response(422, json=error)))
     (line,) = logged()
     assert re.fullmatch(r"DEBUG PATCH \S+/secrets/db\?fieldManager=ks-universal: 422 after \d+ ms", line)

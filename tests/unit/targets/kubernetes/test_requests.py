@@ -11,7 +11,7 @@ from ks_universal.errors import LockedError, TargetError
 from ks_universal.targets.kubernetes.api import client as module
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, Kind
 from support.fake_api_server import FakeApiServer, Fault
 
@@ -80,7 +80,7 @@ def test_an_internal_error_is_tried_four_times(api_server: FakeApiServer, times:
     if is_answered:
         assert ask(api_server, read) == []
     else:
-        with pytest.raises(Refusal, match="webhook is down"):
+        with pytest.raises(ApiError, match="webhook is down"):
             ask(api_server, read)
     assert api_server.count("GET", PATH) == 4
 
@@ -94,7 +94,7 @@ def test_an_internal_error_is_tried_four_times(api_server: FakeApiServer, times:
 )
 def test_what_does_not_pass_is_asked_once(api_server: FakeApiServer, status: int, message: str) -> None:
     api_server.fail(Fault(PATH, times=9, status=status, body=json.dumps({"message": message}).encode()))
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ApiError) as refused:
         ask(api_server, read)
     assert refused.value.code == status
     assert message in refused.value.problem.message
@@ -159,7 +159,7 @@ def test_a_server_that_has_answered_is_waited_for_for_a_minute(
 def test_a_write_whose_answer_was_lost_is_repeated(api_server: FakeApiServer) -> None:
     async def work(client: Client) -> None:
         api_server.fail(Fault(PATH, "POST", cut="answer"))
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(ApiError) as refused:
             await client.create(CONFIG_MAP, CONFIG)
         assert refused.value.reason == "AlreadyExists"
         api_server.fail(Fault(PATH, "PATCH", cut="answer"))
@@ -175,11 +175,11 @@ def test_a_write_whose_answer_was_lost_is_repeated(api_server: FakeApiServer) ->
 class Fenced:
     """A fence that lets so many writes pass, each for so long."""
 
-    def __init__(self, passes: int, rest_s: float = 60) -> None:
+    def __init__(self, passes: int, remaining_s: float = 60) -> None:
         self.passes = passes
-        self.rest_s_ = rest_s
+        self.rest_s_ = remaining_s
 
-    async def rest_s(self) -> float:
+    async def remaining_s(self) -> float:
         self.passes -= 1
         if self.passes < 0:
             raise LockedError("demo", "another")
@@ -202,7 +202,7 @@ def test_each_try_of_a_write_passes_the_fence(api_server: FakeApiServer) -> None
 
 def test_a_write_that_outlasts_the_lock_is_broken_off(api_server: FakeApiServer) -> None:
     async def work(client: Client) -> None:
-        client.fence(Fenced(3, rest_s=0))
+        client.fence(Fenced(3, remaining_s=0))
         with pytest.raises(LockedError):
             await client.create(CONFIG_MAP, CONFIG)
 

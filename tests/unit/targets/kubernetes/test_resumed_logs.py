@@ -9,7 +9,7 @@ import pytest
 from ks_universal.targets.kubernetes.api import logs
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.logs import LogReader, LogTail
 from ks_universal.targets.kubernetes.migration import live_log
 from ks_universal.targets.kubernetes.migration.live_log import LiveLog
@@ -131,7 +131,7 @@ def test_whoever_may_not_read_secrets_or_logs_is_told(api_server: FakeApiServer,
         client = Client(connect(str(api_server.kubeconfig)), "ns")
         observer = Observer(client, "demo")
         try:
-            with pytest.raises(Refusal) as refused:
+            with pytest.raises(ApiError) as refused:
                 await LiveLog(client, observer, "seed", print).follow("demo")
             assert refused.value.problem.code == "kubernetes/forbidden"
         finally:

@@ -9,9 +9,9 @@ import pytest
 from ks_universal.diagnostics import Problem
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import Connection
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, POD
-from ks_universal.targets.kubernetes.api.watch import Mirror
+from ks_universal.targets.kubernetes.api.watch import Reflector
 from ks_universal.targets.kubernetes.observed import sight
 from ks_universal.targets.kubernetes.observed.observer import Observer
 from ks_universal.targets.kubernetes.observed.sight import Sight
@@ -84,7 +84,7 @@ def test_a_watch_whose_line_is_cut_goes_on(broken: bytes) -> None:
             if "a" not in mirror.objects:
                 gone.set()
 
-        mirror = Mirror(watched, POD, notice, labels=None, fields=None)
+        mirror = Reflector(watched, POD, notice, labels=None, fields=None)
         await mirror.fill()
         task = asyncio.create_task(mirror.run())
         async with asyncio.timeout(5):
@@ -116,7 +116,7 @@ def test_whoever_follows_is_told_what_ended_a_watch() -> None:
             await observer.stop()
             await watched.close()
 
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         asyncio.run(main(403))
     with pytest.raises(KeyError):
         asyncio.run(main(unnamed))

@@ -11,7 +11,7 @@ from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
 from ks_universal.resources.checks.pod_security import baseline, restricted
 from ks_universal.resources.checks.pod_security.violations import Violation
-from ks_universal.resources.checks.source_map import Placed, list_placed
+from ks_universal.resources.checks.source_map import SourcedObject, list_sourced
 from ks_universal.resources.objects import WORKLOAD_KINDS, Rendered, find_template, read_template
 from ks_universal.values.nodes import Mapping, format_path
 
@@ -66,13 +66,13 @@ def find_refusals(rendered: Rendered, tree: Mapping, policy: Policy) -> tuple[Pr
     """
     return tuple(
         _describe(placed, tree, violation, policy)
-        for placed in list_placed(rendered)
+        for placed in list_sourced(rendered)
         if placed.body["kind"] in WORKLOAD_KINDS
         for violation in find_violations(read_template(placed.body), policy)
     )
 
 
-def _describe(placed: Placed, tree: Mapping, violation: Violation, policy: Policy) -> Problem:
+def _describe(placed: SourcedObject, tree: Mapping, violation: Violation, policy: Policy) -> Problem:
     holder = violation.holder
     field = placed.find_field(tree, (*find_template(placed.body), *holder.path, *violation.field))
     message = f"{placed}: {holder} {violation.clause}; the policy {policy} forbids it"

@@ -21,12 +21,12 @@ from ks_universal.json_types import Json
 from ks_universal.targets.kubernetes.api.clock import now_s
 from ks_universal.targets.kubernetes.api.connection import Connection
 from ks_universal.targets.kubernetes.api.errors import (
-    Refusal,
+    ApiError,
+    api_error,
     describe_silence,
     is_schema_error,
     is_untrusted,
-    misunderstood,
-    refuse,
+    not_an_api_server,
     unreachable,
 )
 from ks_universal.targets.kubernetes.api.kinds import Kind, Kinds, read_discovery
@@ -57,7 +57,7 @@ _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryLi
 class Fence(Protocol):
     """What a write has to pass."""
 
-    async def rest_s(self) -> float:
+    async def remaining_s(self) -> float:
         """Say how long a write may take from now on. Raises LockedError when the lock is lost."""
 
 
@@ -68,7 +68,7 @@ class Listing(msgspec.Struct, frozen=True):
     resource_version: str
 
 
-class _Line:
+class _Transport:
     """What all namespaces of a cluster have in common: the connections, the lock's fence, the kinds known so far."""
 
     def __init__(self, connection: Connection) -> None:
@@ -86,7 +86,7 @@ class Client:
 
     def __init__(self, connection: Connection, namespace: str) -> None:
         self.namespace = namespace
-        self._line = _Line(connection)
+        self._line = _Transport(connection)
 
     def within(self, namespace: str) -> "Client":
         """Give the same line to another namespace."""
@@ -125,8 +125,8 @@ class Client:
         """Read an object; None where there is none."""
         try:
             return await self._json("GET", kind.path(self.namespace, name), what=f"{kind.kind}/{name}")
-        except Refusal as refusal:
-            if refusal.code == 404:
+        except ApiError as error:
+            if error.code == 404:
                 return None
             raise
 
@@ -156,13 +156,13 @@ class Client:
         )
 
     async def create(self, kind: Kind, body: Json) -> Json:
-        """Create an object; a Refusal with code 409 where it exists (also from a try whose answer was lost)."""
+        """Create an object; an ApiError with code 409 where it exists (also from a try whose answer was lost)."""
         parameters = {"fieldManager": FIELD_MANAGER}
         what = f"{kind.kind}/{body['metadata'].get('name', '')}"
         return await self._json("POST", kind.path(self.namespace), body=body, parameters=parameters, what=what)
 
     async def replace(self, kind: Kind, body: Json) -> Json:
-        """Replace an object; a Refusal with code 409 where its resourceVersion has moved on."""
+        """Replace an object; an ApiError with code 409 where its resourceVersion has moved on."""
         name = body["metadata"]["name"]
         parameters = {"fieldManager": FIELD_MANAGER}
         return await self._json(
@@ -187,8 +187,8 @@ class Client:
             options["preconditions"] = {"uid": uid}
         try:
             await self._json("DELETE", kind.path(self.namespace, name), body=options, what=f"{kind.kind}/{name}")
-        except Refusal as refusal:
-            if refusal.code == 404 or (refusal.code == 409 and uid is not None):
+        except ApiError as error:
+            if error.code == 404 or (error.code == 409 and uid is not None):
                 return False
             raise
         return True
@@ -207,7 +207,7 @@ class Client:
         Of a line only the first `longest` bytes are kept, and its newline.
 
         Raises:
-            Refusal: the server refused.
+            ApiError: the server refused.
             httpx2.TransportError: the connection broke; not retried here, because the caller knows where to resume.
         """
         timeout = httpx2.Timeout(30, connect=5, pool=None, read=silence_s)
@@ -217,7 +217,7 @@ class Client:
             response = await _log_answer(request, self._line.http.send(request, stream=True))
         async with aclosing(response):
             if response.status_code >= 400:
-                raise refuse(response.status_code, await response.aread(), path)
+                raise api_error(response.status_code, await response.aread(), path)
             yield _split_lines(response.aiter_bytes(), longest)
 
     async def request(  # noqa: PLR0913 - an HTTP request has that many parts
@@ -234,7 +234,7 @@ class Client:
         """Send a request until it is answered with neither 429 nor 5xx; a write passes the fence before each try.
 
         Raises:
-            Refusal: the server refused, or did not stop answering 429 or 5xx.
+            ApiError: the server refused, or did not stop answering 429 or 5xx.
             TargetError: it did not answer within a minute, or what answers is no API server.
             LockedError: the lock is lost.
         """
@@ -252,27 +252,27 @@ class Client:
             try:
                 response = await self._try(request, fence)
             except (httpx2.TransportError, TimeoutError) as error:
-                patience_s = _PATIENCE_S if self._line.has_answered else _FIRST_PATIENCE_S
-                if is_untrusted(error) or now_s() - started > patience_s:
+                grace_s = _PATIENCE_S if self._line.has_answered else _FIRST_PATIENCE_S
+                if is_untrusted(error) or now_s() - started > grace_s:
                     raise unreachable(error, what or path, self._line.proxy) from error
                 pause_s, reason = _pause_s(tries), describe_silence(error)
             else:
                 if _is_page(response):
-                    raise misunderstood(response.status_code, what or path)
+                    raise not_an_api_server(response.status_code, what or path)
                 self._line.has_answered = True
                 if response.status_code < 400:
                     return response
-                if not _is_passing(response, tries) or now_s() - started > _PATIENCE_S:
-                    raise refuse(response.status_code, response.content, what or path)
+                if not _is_retryable(response, tries) or now_s() - started > _PATIENCE_S:
+                    raise api_error(response.status_code, response.content, what or path)
                 pause_s, reason = max(_pause_s(tries), _retry_after_s(response)), f"HTTP {response.status_code}"
             _log.info("%s %s: %s; attempt %d follows in %.1f s", method, path, reason, tries + 1, pause_s)
             await asyncio.sleep(pause_s)
 
     async def _try(self, request: httpx2.Request, fence: Fence | None) -> httpx2.Response:
         async with self._line.slots:
-            rest_s = await fence.rest_s() if fence is not None else None
+            remaining_s = await fence.remaining_s() if fence is not None else None
             self._line.requests += 1
-            async with asyncio.timeout(rest_s):
+            async with asyncio.timeout(remaining_s):
                 return await _log_answer(request, self._send(request))
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
@@ -284,7 +284,7 @@ class Client:
             async for chunk in response.aiter_bytes():
                 content += chunk
                 if len(content) > _LONGEST_ANSWER_BYTES:
-                    raise misunderstood(response.status_code, request.url.path, "an answer without an end")
+                    raise not_an_api_server(response.status_code, request.url.path, "an answer without an end")
         finally:
             await response.aclose()
         headers = [header for header in response.headers.multi_items() if header[0] not in _TRANSFER]
@@ -336,7 +336,7 @@ def read_json(response: httpx2.Response, what: str) -> Json:
     except msgspec.DecodeError:
         decoded = None
     if not isinstance(decoded, dict):
-        raise misunderstood(response.status_code, what, "no JSON object")
+        raise not_an_api_server(response.status_code, what, "no JSON object")
     return decoded
 
 
@@ -344,7 +344,7 @@ def read_object(response: httpx2.Response, what: str) -> Json:
     """Read an object or a list of Kubernetes. Raises TargetError for anything else."""
     decoded = read_json(response, what)
     if not isinstance(decoded.get("metadata"), dict):
-        raise misunderstood(response.status_code, what, "no object of Kubernetes")
+        raise not_an_api_server(response.status_code, what, "no object of Kubernetes")
     return decoded
 
 
@@ -381,7 +381,7 @@ def _is_page(response: httpx2.Response) -> bool:
     return response.status_code < 500 and response.status_code != 429 and (response.has_redirect_location or html)
 
 
-def _is_passing(response: httpx2.Response, tries: int) -> bool:
+def _is_retryable(response: httpx2.Response, tries: int) -> bool:
     if response.status_code == 500:
         return tries < _TRIES_AFTER_500 and not is_schema_error(response.content)
     return response.status_code in {429, 502, 503, 504}

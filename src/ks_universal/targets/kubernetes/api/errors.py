@@ -11,7 +11,7 @@ from ks_universal.errors import TargetError
 from ks_universal.json_types import Json
 
 
-class Refusal(TargetError):  # noqa: N818 - named by what happened, as its base's siblings are
+class ApiError(TargetError):
     """The API server said no. `code` is the HTTP status, `reason` the API's word for it (`NotFound`).
 
     `fields` are those that other managers have, where that is why (`spec.replicas`).
@@ -60,8 +60,8 @@ _LASTING = re.compile(r"immutable|may not change once set")
 _IMMUTABLE = "this cannot be changed: give the object another name, or delete it first, with all that hangs on it"
 
 
-def refuse(code: int, answer: bytes, what: str) -> Refusal:
-    """Turn an error answer into a Refusal. `what` is the object or the request, for people (`Deployment/my-app`)."""
+def api_error(code: int, answer: bytes, what: str) -> ApiError:
+    """Turn an error answer into an ApiError. `what` is the object or the request, for people (`Deployment/my-app`)."""
     status = _status(answer)
     reason = str(status.get("reason") or "")
     message = str(status.get("message") or answer[:500].decode(errors="replace") or f"HTTP {code}")
@@ -69,10 +69,10 @@ def refuse(code: int, answer: bytes, what: str) -> Refusal:
     hint = _IMMUTABLE if _LASTING.search(message) else _NEXT_STEPS.get(problem_code)
     if problem_code == _FIELD_CONFLICT:
         fields = tuple(dict.fromkeys(map(_name_field, _conflicts(status))))
-        return Refusal(code, reason, describe_managers(what, _read_managers(status)), fields)
+        return ApiError(code, reason, describe_managers(what, _read_managers(status)), fields)
     # What is wrong with the namespace is so for each object: it is said once.
     text = message if problem_code == "kubernetes/namespace-missing" else f"{what}: {message}"
-    return Refusal(code, reason, Problem(problem_code, text, hint=hint))
+    return ApiError(code, reason, Problem(problem_code, text, hint=hint))
 
 
 def describe_managers(what: str, fields: Mapping[str, Sequence[str]]) -> Problem:
@@ -119,7 +119,7 @@ def unreachable(error: Exception, what: str, proxy: str | None = None) -> Target
     return TargetError(Problem(code, f"{what}: {message}", hint=_NEXT_STEPS[code]))
 
 
-def misunderstood(code: int, what: str, sent: str = "a page, or the way to one") -> TargetError:
+def not_an_api_server(code: int, what: str, sent: str = "a page, or the way to one") -> TargetError:
     """The finding for an answer that no API server gives: a login page, say, or that of a proxy."""
     message = f"{what}: what answers is no API server: it sent {sent} (HTTP {code})"
     return TargetError(Problem("kubernetes/unreachable", message, hint=_NEXT_STEPS["kubernetes/unreachable"]))

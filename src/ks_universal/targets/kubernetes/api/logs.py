@@ -13,7 +13,7 @@ from ks_universal.diagnosis import Diagnosis
 from ks_universal.engine.log_lines import MAX_LINE_BYTES, decode_line
 from ks_universal.errors import TargetError
 from ks_universal.targets.kubernetes.api.client import Client, Parameters
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import POD
 
 TAIL_LINES = 50
@@ -37,7 +37,7 @@ class LogReader:
         self._seen_at_last = 0
 
     async def follow(self) -> None:
-        """Read until the stream ends. Raises Refusal, and httpx2.TransportError where the connection breaks."""
+        """Read until the stream ends. Raises ApiError, and httpx2.TransportError where the connection breaks."""
         parameters = {**self._parameters(), "follow": "true"}
         take = self._resume()
         async with self._client.stream(self._path, parameters, longest=_LONGEST) as lines:
@@ -123,10 +123,10 @@ class LogTail:
         while True:
             try:
                 await self._log.follow()
-            except Refusal as refusal:
-                if refusal.code == 403:
-                    self._keep(f"[its log may not be read: {refusal.problem.message}]")
-                if refusal.code in {403, 404}:
+            except ApiError as error:
+                if error.code == 403:
+                    self._keep(f"[its log may not be read: {error.problem.message}]")
+                if error.code in {403, 404}:
                     return
             except httpx2.TransportError:
                 pass
@@ -145,5 +145,5 @@ async def read_log(client: Client, pod: str, container: str, *, lines: int, prev
         path = POD.path(client.namespace, pod, "log")
         async with client.stream(path, parameters, silence_s=10, longest=_LONGEST) as found:
             return tuple([decode_line(line.removesuffix(b"\n")) async for line in found])
-    except (Refusal, httpx2.TransportError):
+    except (ApiError, httpx2.TransportError):
         return ()

@@ -9,7 +9,7 @@ import msgspec
 
 from ks_universal.json_types import Json
 from ks_universal.targets.kubernetes.api.client import Client
-from ks_universal.targets.kubernetes.api.errors import Refusal, describe_silence, refuse
+from ks_universal.targets.kubernetes.api.errors import ApiError, api_error, describe_silence
 from ks_universal.targets.kubernetes.api.kinds import Kind
 
 _log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class _Change(msgspec.Struct, frozen=True):
     object: Json
 
 
-class Mirror:
+class Reflector:
     """The objects of a kind in a namespace, by name; `notify` is called with each that came, changed or went."""
 
     def __init__(
@@ -62,14 +62,14 @@ class Mirror:
         while True:
             try:
                 await self._follow()
-            except Refusal as refusal:
-                if refusal.code == 410:
+            except ApiError as error:
+                if error.code == 410:
                     self._log_end("its version is too old: listing again")
                     await self.fill()
-                elif refusal.code in {401, 403}:
+                elif error.code in {401, 403}:
                     raise
                 else:
-                    self._log_end(f"HTTP {refusal.code}")
+                    self._log_end(f"HTTP {error.code}")
                     await asyncio.sleep(_PAUSE_S)
             except httpx2.TransportError as error:
                 self._log_end(describe_silence(error))
@@ -99,7 +99,7 @@ class Mirror:
     def _take(self, change: _Change) -> None:
         item = change.object
         if change.type == "ERROR":
-            raise _refusal(item)
+            raise _api_error(item)
         self._version = item["metadata"]["resourceVersion"]
         if change.type == "BOOKMARK":
             return
@@ -110,6 +110,6 @@ class Mirror:
         self._notify(item)
 
 
-def _refusal(status: Json) -> Refusal:
+def _api_error(status: Json) -> ApiError:
     """The Refusal for an ERROR event, whose object is a Status (code 410: the version to resume at is too old)."""
-    return refuse(int(status.get("code") or 500), msgspec.json.encode(status), "watch")
+    return api_error(int(status.get("code") or 500), msgspec.json.encode(status), "watch")

@@ -23,7 +23,8 @@ from ks_universal.targets.kubernetes.migration.injected import (
 )
 from ks_universal.targets.kubernetes.migration.periods import read_period
 from ks_universal.targets.kubernetes.objects.image_ids import list_image_ids
-from ks_universal.targets.kubernetes.observed.patience import Trouble
+from ks_universal.targets.kubernetes.observed.grace import PodIssue
+from ks_universal.targets.kubernetes.observed.issues import describe_end
 from ks_universal.targets.kubernetes.observed.pods import (
     ContainerEnd,
     find_failure,
@@ -36,7 +37,6 @@ from ks_universal.targets.kubernetes.observed.pods import (
 )
 from ks_universal.targets.kubernetes.observed.sidecars import Crash, describe_crash, find_crashes, tells_of
 from ks_universal.targets.kubernetes.observed.stuck_init import find_repetition, find_vain_wait
-from ks_universal.targets.kubernetes.observed.troubles import describe_end
 
 TIMEOUT = "timeout"
 """Why an attempt was ended whose Job had taken too long."""
@@ -105,11 +105,11 @@ class PodAttempt:
         """Whether the pod does nothing any more (its sidecars may still stop)."""
         return is_finished(self.pod) or bool(self.held) or (has_succeeded(self.pod) and not self._held)
 
-    async def end(self, *, trouble: Problem | None = None, reason: str | None = None) -> Attempt:
+    async def end(self, *, issue: Problem | None = None, reason: str | None = None) -> Attempt:
         """Read the rest of the logs and say how it ended. `trouble`, `reason`: why it was ended from outside."""
         for tail in self._tails.values():
             await tail.finish()
-        self.ended = self._describe(trouble, reason)
+        self.ended = self._describe(issue, reason)
         return self.ended
 
     def tell_end(self, *, retry_in_s: float | None) -> None:
@@ -153,7 +153,7 @@ class PodAttempt:
     def _take(self, source: str) -> "_TakeLine":
         return _TakeLine(self._emit, source)
 
-    def _describe(self, trouble: Problem | None, reason: str | None) -> Attempt:
+    def _describe(self, issue: Problem | None, reason: str | None) -> Attempt:
         started, duration_s = read_period(self.pod, datetime.now(UTC))
         failure = find_failure(self.pod)
         succeeded = has_succeeded(self.pod)
@@ -161,7 +161,7 @@ class PodAttempt:
         disrupted = is_disrupted(self.pod) and not succeeded
         timed_out = reason == TIMEOUT
         crashes = () if succeeded else find_crashes(self.pod)
-        causes = () if succeeded else self._causes(trouble, timed_out=timed_out, told_to_stop=disrupted)
+        causes = () if succeeded else self._causes(issue, timed_out=timed_out, told_to_stop=disrupted)
         held = (describe_held(self.held),) if self.held else ()
         telling = self._find_telling()
         attempt = Attempt(
@@ -170,7 +170,7 @@ class PodAttempt:
             duration_s=duration_s,
             exit_code=exit_code,
             reason=reason or ("disrupted" if disrupted else self._name_failure()),
-            causes=(*self._describe_crashes(crashes, trouble), *causes, *held),
+            causes=(*self._describe_crashes(crashes, issue), *causes, *held),
             log_tail=self.last_lines(),
             image_ids=dict(reversed([*list_image_ids(self.pod, self._template["spec"]["containers"])])),
             excerpt=telling.diagnosis.excerpt(stopped=timed_out) if causes and telling else (),
@@ -179,10 +179,10 @@ class PodAttempt:
         stop = None if reason or disrupted else find_stop(self._step.migration, attempt)
         return attempt if stop is None else msgspec.structs.replace(attempt, reason=stop)
 
-    def _describe_crashes(self, crashes: tuple[Crash, ...], trouble: Problem | None) -> Iterator[Problem]:
+    def _describe_crashes(self, crashes: tuple[Crash, ...], issue: Problem | None) -> Iterator[Problem]:
         """Name the sidecars that crashed; not one of which the trouble says it."""
         for crash in crashes:
-            if trouble is None or not tells_of(trouble, crash):
+            if issue is None or not tells_of(issue, crash):
                 yield describe_crash(crash, next(reversed(self._read_tail(crash.end.container)), None))
 
     def _read_tail(self, container: str) -> tuple[str, ...]:
@@ -194,9 +194,9 @@ class PodAttempt:
             return self.pod["status"].get("reason") or None  # of a node that has refused the pod
         return None if failure.reason in _SAYING_NOTHING else failure.reason
 
-    def _causes(self, trouble: Problem | None, *, timed_out: bool, told_to_stop: bool) -> tuple[Problem, ...]:
-        if trouble is not None:
-            return (trouble,)
+    def _causes(self, issue: Problem | None, *, timed_out: bool, told_to_stop: bool) -> tuple[Problem, ...]:
+        if issue is not None:
+            return (issue,)
         telling = self._find_telling()
         found = () if telling is None else telling.diagnosis.causes(stopped=timed_out)
         failure = find_failure(self.pod)
@@ -253,11 +253,11 @@ class Attempts:
         """The causes of all failures, the first failure's first: it is the one that tells."""
         return gather_causes(self.ended)
 
-    def find_vain_waits(self) -> tuple[Trouble, ...]:
+    def find_vain_waits(self) -> tuple[PodIssue, ...]:
         """Find that the init container which runs waits in vain."""
         at_work = None if self.last is None else self.last.read_init_at_work()
-        trouble = None if at_work is None else find_vain_wait(*at_work)
-        return () if trouble is None else (trouble,)
+        issue = None if at_work is None else find_vain_wait(*at_work)
+        return () if issue is None else (issue,)
 
     @property
     def repeats_itself(self) -> bool:
@@ -313,11 +313,11 @@ class Attempts:
         await attempt.end(reason=None if has_succeeded(attempt.pod) else stopped)
         attempt.tell_end(retry_in_s=None if stopped else self._pause_after(attempt))
 
-    async def end(self, *, trouble: Problem | None = None, reason: str | None = None) -> None:
+    async def end(self, *, issue: Problem | None = None, reason: str | None = None) -> None:
         """End those that have not ended: their pods are gone, or were given up for a trouble."""
         for attempt in self._by_uid.values():
             if attempt.ended is None:
-                await attempt.end(trouble=trouble, reason=reason)
+                await attempt.end(issue=issue, reason=reason)
                 attempt.tell_end(retry_in_s=None)
 
     async def abandon(self) -> None:

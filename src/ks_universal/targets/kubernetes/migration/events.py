@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ks_universal.errors import KsUniversalError
 from ks_universal.json_types import Json
-from ks_universal.resources.objects import Identity
+from ks_universal.resources.objects import ObjectRef
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.kinds import EVENT
 
@@ -15,7 +15,7 @@ _LAST_WORDS_S = 5.0
 """How long Events that are still to be written may hold up the end."""
 
 
-class Announcement(NamedTuple):
+class KubernetesEvent(NamedTuple):
     """What is said of a migration. `job`: the Job that ran it, as far as there is one."""
 
     reason: str
@@ -25,7 +25,7 @@ class Announcement(NamedTuple):
     job: Json | None = None
 
 
-class Announcer:
+class EventRecorder:
     """Writes what becomes of migrations on their application's Deployment; nothing waits for it, nothing fails for it.
 
     In a first deploy there is no Deployment yet: what was said is kept, with its time, until there is one. Where none
@@ -34,16 +34,16 @@ class Announcer:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._kept: dict[Identity, list[Announcement]] = {}
-        self._writers: dict[Identity, asyncio.Task[None]] = {}
+        self._kept: dict[ObjectRef, list[KubernetesEvent]] = {}
+        self._writers: dict[ObjectRef, asyncio.Task[None]] = {}
 
-    def announce(self, deployment: Identity, live: Json | None, announcement: Announcement) -> None:
+    def announce(self, deployment: ObjectRef, live: Json | None, announcement: KubernetesEvent) -> None:
         """Write an Event on a Deployment, where it is live; else keep it."""
         self._kept.setdefault(deployment, []).append(announcement)
         if live is not None:
             self.write_kept(deployment, live)
 
-    def write_kept(self, deployment: Identity, about: Json) -> None:
+    def write_kept(self, deployment: ObjectRef, about: Json) -> None:
         """Write on `about`, the Deployment or what stands for it, what was kept for the Deployment."""
         if deployment in self._kept and deployment not in self._writers:
             self._writers[deployment] = asyncio.create_task(self._write(deployment, about))
@@ -57,7 +57,7 @@ class Announcer:
         if self._writers:
             await asyncio.wait(self._writers.values(), timeout=_LAST_WORDS_S)
 
-    async def _write(self, deployment: Identity, about: Json) -> None:
+    async def _write(self, deployment: ObjectRef, about: Json) -> None:
         """Write Events one by one, so that they keep their order; a role that may not write Events writes none."""
         client = self._client.of(about)
         try:
@@ -69,7 +69,7 @@ class Announcer:
             del self._writers[deployment]
 
 
-def _make_event(namespace: str, about: Json, announcement: Announcement) -> Json:
+def _make_event(namespace: str, about: Json, announcement: KubernetesEvent) -> Json:
     metadata = about["metadata"]
     at = announcement.at.isoformat(timespec="seconds").replace("+00:00", "Z")
     return {

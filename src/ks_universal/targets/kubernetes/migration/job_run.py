@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.cancellation import finish
+from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, StopFailed
 from ks_universal.errors import KsUniversalError, MigrationFailed, TargetError
 from ks_universal.json_types import Json
@@ -19,7 +19,7 @@ from ks_universal.targets.kubernetes.migration.injected import has_been_ended, r
 from ks_universal.targets.kubernetes.migration.job_watch import End, Ended, JobWatch, Stuck, await_change
 from ks_universal.targets.kubernetes.migration.jobs import DIGEST, RUN, make_job, may_run, remove_job, start_job
 from ks_universal.targets.kubernetes.migration.periods import list_waits
-from ks_universal.targets.kubernetes.observed.observer import Observer, Topic
+from ks_universal.targets.kubernetes.observed.observer import Observer, WorkloadKey
 from ks_universal.targets.kubernetes.observed.pods import condition, is_finished, read_containers
 from ks_universal.targets.kubernetes.observed.sight import describe_loss
 
@@ -58,7 +58,7 @@ class JobRun:
         self._is_unrecorded = is_unrecorded
         self._refuse = refuse
         self._name = str(step.migration.body["metadata"]["name"])
-        self._topic: Topic = ("Job", self._name)
+        self._topic: WorkloadKey = ("Job", self._name)
         self._watch = JobWatch(client, observer, step, emit)
         self._attempts = self._watch.attempts
         self._resumed = False
@@ -68,7 +68,7 @@ class JobRun:
         await self._observer.start()
         try:
             async with asyncio.timeout(self._longest_s()):
-                self.job = await self._take_up_or_create()
+                self.job = await self._adopt_or_create()
                 if has_been_ended(self.job):
                     await self._watch.stop_succeeded(self.job)
                     return self._take_over(read_attempts(self.job))
@@ -76,18 +76,18 @@ class JobRun:
                     self.job = await self._begin_again(self.job)
                 return self._attempts.ended
         except TimeoutError:
-            await finish(self._stop())
+            await run_to_completion(self._stop())
             raise MigrationFailed(self._step.id, (*self._attempts.causes, self._timed_out())) from None
         except asyncio.CancelledError:
             try:
-                await finish(self._stop())
+                await run_to_completion(self._stop())
             except KsUniversalError as error:  # the cancellation is what counts
                 self._emit(StopFailed(step=self._step.id, cause=self._may_run_on(error)))
             raise
         finally:
             await self._attempts.abandon()
 
-    async def _take_up_or_create(self) -> Json:
+    async def _adopt_or_create(self) -> Json:
         job = await self._client.get(JOB, self._name)
         if job is not None and self._is_ours(job):
             _log.info("%s goes on with Job/%s, which an earlier run made for the same", self._step.id, self._name)
@@ -145,8 +145,8 @@ class JobRun:
     async def _follow(self, job: Json) -> bool:
         """Follow a Job to its success; False: it ended without, for reasons that are not its own."""
         match await self._watch.follow(job, resumed=self._resumed):
-            case Stuck(trouble):
-                raise await self._give_up(trouble)
+            case Stuck(issue):
+                raise await self._give_up(issue)
             case Ended(End.DONE):
                 return True
             case Ended(End.COMPLETE):
@@ -176,7 +176,7 @@ class JobRun:
         """End a Job that cannot succeed, so that nothing of it runs later; gives the failure."""
         _log.info("%s is given up: %s", self._step.id, problem.code)
         await self._end(problem.code)
-        return await self._fail(problem, trouble=problem)
+        return await self._fail(problem, issue=problem)
 
     async def _end(self, cause: str) -> None:
         """End a Job; it stays for reading, as failed, and its controller removes the pods that have not ended."""
@@ -211,8 +211,8 @@ class JobRun:
             await remove_job(self._client, self._observer, job)
         await self._attempts.end(reason="stopped")
 
-    async def _fail(self, *problems: Problem, trouble: Problem | None = None) -> MigrationFailed:
-        await self._attempts.end(trouble=trouble)
+    async def _fail(self, *problems: Problem, issue: Problem | None = None) -> MigrationFailed:
+        await self._attempts.end(issue=issue)
         return MigrationFailed(self._step.id, tuple(dict.fromkeys((*self._attempts.causes, *problems))))
 
     def _verdict(self, job: Json) -> tuple[Problem, ...]:

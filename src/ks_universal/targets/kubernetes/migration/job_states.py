@@ -12,17 +12,17 @@ from ks_universal.json_types import Json
 from ks_universal.plan.one_off_jobs import as_migration, find_job_digest, read_job_end, record_job, tell_timeout
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome
 from ks_universal.plan.steps import RunJob
-from ks_universal.resources.objects import Identity, identity
+from ks_universal.resources.objects import ObjectRef, object_ref
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.kinds import EVENT, JOB, POD
 from ks_universal.targets.kubernetes.migration.attempts import Attempts, PodAttempt
 from ks_universal.targets.kubernetes.migration.injected import describe_unending, has_been_ended, read_attempts
 from ks_universal.targets.kubernetes.migration.job_watch import End, Ended, JobWatch, Stuck
 from ks_universal.targets.kubernetes.objects.ownership import INSTANCE
+from ks_universal.targets.kubernetes.observed.issues import describe_wait, find_creation_issue, find_issue
 from ks_universal.targets.kubernetes.observed.observer import Observer
 from ks_universal.targets.kubernetes.observed.pods import condition, created, is_finished, owner
 from ks_universal.targets.kubernetes.observed.sight import describe_loss
-from ks_universal.targets.kubernetes.observed.troubles import describe_wait, find_creation_trouble, find_trouble
 
 
 async def await_end(  # noqa: PLR0913 - what is followed, who looks, and who is told
@@ -40,8 +40,8 @@ async def await_end(  # noqa: PLR0913 - what is followed, who looks, and who is 
         await watch.attempts.abandon()
     record = msgspec.structs.replace(record, attempts=watch.attempts.ended)
     match end:
-        case Stuck(trouble):
-            outcome, problems = Outcome.RUNNING, (*watch.attempts.causes, trouble)
+        case Stuck(issue):
+            outcome, problems = Outcome.RUNNING, (*watch.attempts.causes, issue)
         case Ended(End.DONE | End.COMPLETE):
             outcome, problems = Outcome.SUCCEEDED, ()
         case Ended(_, last):
@@ -49,7 +49,7 @@ async def await_end(  # noqa: PLR0913 - what is followed, who looks, and who is 
             problems = _explain_end(end, watch.attempts, observer.events(last), is_exhausted=is_exhausted)
     ended = None if outcome is Outcome.RUNNING else datetime.now(UTC)
     record = msgspec.structs.replace(record, outcome=outcome, ended=ended)
-    return JobState(identity=identity(step.body), record=record, problems=tuple(dict.fromkeys(problems)))
+    return JobState(identity=object_ref(step.body), record=record, problems=tuple(dict.fromkeys(problems)))
 
 
 def _explain_end(end: Ended, attempts: Attempts, events: Iterable[Json], *, is_exhausted: bool) -> tuple[Problem, ...]:
@@ -65,7 +65,7 @@ def _explain_end(end: Ended, attempts: Attempts, events: Iterable[Json], *, is_e
 def _read_verdict(job: Json, causes: Iterable[Problem], events: Iterable[Json]) -> tuple[Problem, ...]:
     """Read what the Job and the events about it add to its attempts' causes."""
     failed = condition(job, "Failed")
-    refused = find_creation_trouble(events)
+    refused = find_creation_issue(events)
     refusals = () if refused is None or causes else (refused.problem,)
     if failed.get("reason") == "DeadlineExceeded":
         return (*refusals, tell_timeout(job))
@@ -75,7 +75,7 @@ def _read_verdict(job: Json, causes: Iterable[Problem], events: Iterable[Json]) 
 
 
 async def read_job_states(
-    client: Client, release: str, jobs: Mapping[Identity, JobRecord], *, with_logs: bool
+    client: Client, release: str, jobs: Mapping[ObjectRef, JobRecord], *, with_logs: bool
 ) -> list[JobState]:
     """Read how Jobs of a namespace are; without logs for those who may not see what Secrets hold."""
     labels = f"{INSTANCE}={release}"
@@ -84,8 +84,8 @@ async def read_job_states(
     )
     live = {job["metadata"]["name"]: job for job in found.items if find_job_digest(job) is not None}
     states = (
-        _read_state(client, subject, record, live.get(subject.name), pods.items, with_logs=with_logs)
-        for subject, record in jobs.items()
+        _read_state(client, ref, record, live.get(ref.name), pods.items, with_logs=with_logs)
+        for ref, record in jobs.items()
     )
     return list(await asyncio.gather(*states))
 
@@ -97,15 +97,15 @@ def without_logs(state: JobState, why: str) -> JobState:
 
 
 async def _read_state(
-    client: Client, subject: Identity, record: JobRecord, job: Json | None, pods: Iterable[Json], *, with_logs: bool
+    client: Client, ref: ObjectRef, record: JobRecord, job: Json | None, pods: Iterable[Json], *, with_logs: bool
 ) -> JobState:
     if job is None:
-        return JobState(identity=subject, record=record, is_there=False)
+        return JobState(identity=ref, record=record, is_there=False)
     if record.digest != find_job_digest(job):
         record = record_job(job, record.revision, Outcome.RUNNING)
     outcome, ended = read_job_end(job)
     if record.outcome is not Outcome.RUNNING and outcome in (record.outcome, Outcome.RUNNING):
-        return JobState(identity=subject, record=record)  # its pods were seen to end, its condition is a second late
+        return JobState(identity=ref, record=record)  # its pods were seen to end, its condition is a second late
     own = sorted((pod for pod in pods if owner(pod)[2] == job["metadata"]["uid"]), key=created)
     finished = [pod for pod in own if is_finished(pod)]
     noted = read_attempts(job) if has_been_ended(job) else ()
@@ -114,11 +114,11 @@ async def _read_state(
     running = [pod for pod in own if not is_finished(pod)]
     waits_for = _find_wait(job, running) if outcome is Outcome.RUNNING else ""
     problems = await _find_problems(client, job, record, running)
-    return JobState(identity=subject, record=record, waits_for=waits_for, problems=problems)
+    return JobState(identity=ref, record=record, waits_for=waits_for, problems=problems)
 
 
 async def _read_attempts(client: Client, job: Json, pods: Iterable[Json], *, with_logs: bool) -> tuple[Attempt, ...]:
-    step = as_migration(str(identity(job)), job)
+    step = as_migration(str(object_ref(job)), job)
     attempts = []
     for number, pod in enumerate(pods, start=1):
         attempt = PodAttempt(client, step, _ignore, number=number, pod=pod, resumed=True)
@@ -145,11 +145,11 @@ async def _find_problems(client: Client, job: Json, record: JobRecord, running: 
         events = () if causes else await _read_events(client, job)
         return tuple(dict.fromkeys((*causes, *_read_verdict(job, causes, events))))
     if not running:
-        troubles = [find_creation_trouble(await _read_events(client, job))]
+        issues = [find_creation_issue(await _read_events(client, job))]
     else:
         pending = [pod for pod in running if pod["status"].get("phase") != "Running"]
-        troubles = [find_trouble(pod, await _read_events(client, pod)) for pod in pending]
-    return tuple(dict.fromkeys(trouble.problem for trouble in troubles if trouble is not None))
+        issues = [find_issue(pod, await _read_events(client, pod)) for pod in pending]
+    return tuple(dict.fromkeys(issue.problem for issue in issues if issue is not None))
 
 
 async def _read_events(client: Client, item: Json) -> list[Json]:

@@ -16,11 +16,11 @@ from ks_universal.targets.kubernetes.api.kinds import JOB, POD
 from ks_universal.targets.kubernetes.migration.attempts import TIMEOUT, Attempts
 from ks_universal.targets.kubernetes.migration.injected import stop_succeeded
 from ks_universal.targets.kubernetes.migration.late_objects import LateObjects
-from ks_universal.targets.kubernetes.observed.observer import Observer, Topic
-from ks_universal.targets.kubernetes.observed.patience import Patience, Trouble, find_soonest
+from ks_universal.targets.kubernetes.observed.grace import GracePeriods, PodIssue, find_soonest
+from ks_universal.targets.kubernetes.observed.issues import describe_wait, find_creation_issue, find_issue
+from ks_universal.targets.kubernetes.observed.observer import Observer, WorkloadKey
 from ks_universal.targets.kubernetes.observed.pods import condition, is_finished, is_stopping, owner
 from ks_universal.targets.kubernetes.observed.sight import Sight
-from ks_universal.targets.kubernetes.observed.troubles import describe_wait, find_creation_trouble, find_trouble
 
 _ENDS = ("Complete", "SuccessCriteriaMet", "Failed")
 """The conditions of a Job whose outcome is settled."""
@@ -51,7 +51,7 @@ class Ended(msgspec.Struct, frozen=True):
 class Stuck(msgspec.Struct, frozen=True):
     """A Job has not ended, and something has kept it from its work for too long."""
 
-    trouble: Problem
+    issue: Problem
 
 
 class JobWatch:
@@ -64,8 +64,8 @@ class JobWatch:
         self._step = step
         self._emit = emit
         self._name = str(step.migration.body["metadata"]["name"])
-        self._topic: Topic = ("Job", self._name)
-        self._patience = Patience()
+        self._topic: WorkloadKey = ("Job", self._name)
+        self._grace = GracePeriods()
         self._late = LateObjects(client, observer, self._topic)
         self._said = ""
 
@@ -87,7 +87,7 @@ class JobWatch:
                     return end
 
     def _left_s(self, sight: Sight) -> float | None:
-        return find_soonest(self._patience.left_s(), self._late.left_s(), self.attempts.left_s(), sight.left_s())
+        return find_soonest(self._grace.left_s(), self._late.left_s(), self.attempts.left_s(), sight.left_s())
 
     def say(self, reason: str) -> None:
         """Say what is waited for, if that is something else than before."""
@@ -137,18 +137,18 @@ class JobWatch:
         if job["spec"].get("suspend") and not self._step.staged:
             self.say("somebody to start it: it is suspended")
             return None
-        hopeless = self._patience.judge(await self._late.weigh(self._find_troubles(job, running)))
+        hopeless = self._grace.find_expired(await self._late.weigh(self._find_issues(job, running)))
         if hopeless is None:
             self._tell_wait(running)
         return hopeless
 
-    def _find_troubles(self, job: Json, running: list[Json]) -> list[Trouble]:
-        troubles = [find_trouble(pod, self._observer.events(pod)) for pod in running]
+    def _find_issues(self, job: Json, running: list[Json]) -> list[PodIssue]:
+        issues = [find_issue(pod, self._observer.events(pod)) for pod in running]
         if self._step.migration.timeout_s is None:
-            troubles += self.attempts.find_vain_waits()
+            issues += self.attempts.find_vain_waits()
         if not running:
-            troubles.append(find_creation_trouble(self._observer.events(job)))
-        return [trouble for trouble in troubles if trouble is not None]
+            issues.append(find_creation_issue(self._observer.events(job)))
+        return [issue for issue in issues if issue is not None]
 
     async def _catch_up(self, job: Json, *, resumed: bool) -> None:
         """Read the pods of a Job that has ended: its end may be observed before theirs, as each kind has its watch."""

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import msgspec
 
 from ks_universal.json_types import Json
-from ks_universal.resources.objects import Identity
+from ks_universal.resources.objects import ObjectRef
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.clock import now_s
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, SECRET
 from ks_universal.targets.kubernetes.migration.jobs import DIGEST, may_run
-from ks_universal.targets.kubernetes.observed.observer import Observer, Topic
-from ks_universal.targets.kubernetes.observed.patience import Trouble
+from ks_universal.targets.kubernetes.observed.grace import PodIssue
+from ks_universal.targets.kubernetes.observed.issues import find_issue
+from ks_universal.targets.kubernetes.observed.observer import Observer, WorkloadKey
 from ks_universal.targets.kubernetes.observed.pods import is_finished
-from ks_universal.targets.kubernetes.observed.troubles import find_trouble
 
 _KINDS = {kind.kind: kind for kind in (CONFIG_MAP, SECRET)}
 _TAKEN_UP_S = 150.0
@@ -26,21 +26,21 @@ _LOOK_AGAIN_S = 2.0
 class LateObjects:
     """Gives troubles the patience that what is missing deserves, for the pods of one Job or Deployment."""
 
-    def __init__(self, client: Client, observer: Observer, topic: Topic) -> None:
+    def __init__(self, client: Client, observer: Observer, topic: WorkloadKey) -> None:
         self._client = client
         self._observer = observer
         self._topic = topic
         self._held_s = 0.0
         self._held_since_s: float | None = None
 
-    async def weigh(self, troubles: Sequence[Trouble]) -> list[Trouble]:
+    async def weigh(self, issues: Sequence[PodIssue]) -> list[PodIssue]:
         """Give those more patience whose object a migration that is at work may make, or which is there by now."""
-        wanted = dict.fromkeys(trouble.missing for trouble in troubles if trouble.missing is not None)
-        there = {subject for subject in wanted if await self._exists(subject)}
+        wanted = dict.fromkeys(issue.missing for issue in issues if issue.missing is not None)
+        there = {ref for ref in wanted if await self._exists(ref)}
         held_s = self._count_held_s(held=bool(wanted) and self._may_be_made())
         return [
-            trouble if trouble.missing is None else _extend(trouble, held_s, is_there=trouble.missing in there)
-            for trouble in troubles
+            issue if issue.missing is None else _extend(issue, held_s, is_there=issue.missing in there)
+            for issue in issues
         ]
 
     def left_s(self) -> float | None:
@@ -55,11 +55,11 @@ class LateObjects:
         self._held_since_s = now if held else None
         return self._held_s
 
-    async def _exists(self, subject: Identity) -> bool:
+    async def _exists(self, ref: ObjectRef) -> bool:
         try:
-            return await self._client.get(_KINDS[subject.kind], subject.name) is not None
-        except Refusal as refusal:
-            if refusal.code != 403:
+            return await self._client.get(_KINDS[ref.kind], ref.name) is not None
+        except ApiError as error:
+            if error.code != 403:
                 raise
             return False
 
@@ -75,11 +75,11 @@ class LateObjects:
         return not pods or any(self._pod_works(pod) for pod in pods)
 
     def _pod_works(self, pod: Json) -> bool:
-        trouble = find_trouble(pod, self._observer.events(pod))
-        is_late = trouble is not None and trouble.missing is not None
+        issue = find_issue(pod, self._observer.events(pod))
+        is_late = issue is not None and issue.missing is not None
         return not is_late and not is_finished(pod) and "deletionTimestamp" not in pod["metadata"]
 
 
-def _extend(trouble: Trouble, held_s: float, *, is_there: bool) -> Trouble:
-    patience_s = max(trouble.patience_s, _TAKEN_UP_S) if is_there else trouble.patience_s
-    return msgspec.structs.replace(trouble, patience_s=patience_s + held_s)
+def _extend(issue: PodIssue, held_s: float, *, is_there: bool) -> PodIssue:
+    grace_s = max(issue.grace_s, _TAKEN_UP_S) if is_there else issue.grace_s
+    return msgspec.structs.replace(issue, grace_s=grace_s + held_s)

@@ -8,14 +8,14 @@ import httpx2
 from ks_universal.engine.masking import Mask
 from ks_universal.json_types import Json
 from ks_universal.targets.kubernetes.api.client import Client
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import POD, SECRET
 from ks_universal.targets.kubernetes.api.logs import LogReader
 from ks_universal.targets.kubernetes.migration.injected import has_been_ended
 from ks_universal.targets.kubernetes.migration.jobs import may_run
 from ks_universal.targets.kubernetes.objects.live import read_secrets
 from ks_universal.targets.kubernetes.objects.ownership import INSTANCE
-from ks_universal.targets.kubernetes.observed.observer import Observer, Topic
+from ks_universal.targets.kubernetes.observed.observer import Observer, WorkloadKey
 from ks_universal.targets.kubernetes.observed.pods import created, is_finished
 
 _PAUSE_S = 0.5
@@ -35,10 +35,10 @@ class LiveLog:
         self._done: set[tuple[str, str]] = set()
 
     async def follow(self, release: str) -> bool:
-        """Give the lines until the Job has ended; False where there is no such Job. Raises Refusal."""
+        """Give the lines until the Job has ended; False where there is no such Job. Raises ApiError."""
         secrets = await _list_secrets(self._client, release)
         await self._observer.start()
-        topic: Topic = ("Job", self._job)
+        topic: WorkloadKey = ("Job", self._job)
         with self._observer.follow(topic) as changed:
             while (job := self._observer.job(self._job)) is not None:
                 changed.clear()
@@ -81,8 +81,8 @@ class LiveLog:
                 await log.follow()
                 if is_finished(pod):
                     await log.read()  # also a last line without its newline
-            except Refusal as refusal:
-                if refusal.code in {401, 403}:
+            except ApiError as error:
+                if error.code in {401, 403}:
                     raise
                 return is_finished(pod)
             except httpx2.TransportError:
@@ -98,7 +98,7 @@ class LiveLog:
 
 
 async def build_live_mask(client: Client, release: str, job: Json | None) -> Mask:
-    """Take in the Secrets of the release, and those that a Job reads. Raises Refusal where the role may not."""
+    """Take in the Secrets of the release, and those that a Job reads. Raises ApiError where the role may not."""
     jobs = [] if job is None else [job]
     secrets = (*await _list_secrets(client, release), *await read_secrets(client, jobs))
     return await asyncio.to_thread(Mask, (*secrets, *jobs))

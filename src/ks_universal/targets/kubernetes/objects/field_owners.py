@@ -13,7 +13,7 @@ import msgspec
 
 from ks_universal.json_types import Json
 from ks_universal.targets.kubernetes.api.client import FIELD_MANAGER, Client
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import Kind
 
 Managers = list[Json]
@@ -134,8 +134,8 @@ async def correct_owners(client: Client, kind: Kind, live: Json, correct: Callab
     patch = {"metadata": {"managedFields": corrected, "resourceVersion": metadata["resourceVersion"]}}
     try:
         return await client.patch(kind, metadata["name"], patch)
-    except Refusal as refusal:
-        if refusal.code not in (404, 409):
+    except ApiError as error:
+        if error.code not in (404, 409):
             raise
     # Somebody wrote meanwhile: what he manages now must stay his.
     moved_on = await client.get(kind, metadata["name"])

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable
 
 from ks_universal.json_types import Json
 from ks_universal.plan.release import pod_of
-from ks_universal.resources.objects import WORKLOAD_KINDS, Identity
+from ks_universal.resources.objects import WORKLOAD_KINDS, ObjectRef
 from ks_universal.resources.references import read_references
 from ks_universal.targets.kubernetes.api.client import Client, read_json
 from ks_universal.targets.kubernetes.api.kinds import SECRET, Kind
@@ -15,13 +15,13 @@ from ks_universal.targets.kubernetes.objects.ownership import INSTANCE
 _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
-async def read_live(client: Client, release: str, wanted: Iterable[Identity]) -> dict[Identity, Json]:
+async def read_live(client: Client, release: str, wanted: Iterable[ObjectRef]) -> dict[ObjectRef, Json]:
     """Read those of the wanted objects that exist. Keys are the identities asked for.
 
     Lists each kind's objects of the release in full, by namespace; of the others only the names, and reads those that
     are wanted: they belong to somebody else.
     """
-    by_kind: dict[tuple[str, str], dict[str, Identity]] = defaultdict(dict)
+    by_kind: dict[tuple[str, str], dict[str, ObjectRef]] = defaultdict(dict)
     for identity in wanted:
         by_kind[identity.namespace or client.namespace, identity.kind][identity.name] = identity
     found = await asyncio.gather(
@@ -30,21 +30,23 @@ async def read_live(client: Client, release: str, wanted: Iterable[Identity]) ->
     return {identity: body for part in found for identity, body in part.items()}
 
 
-async def read_secrets(client: Client, bodies: Iterable[Json], known: Container[Identity] = ()) -> tuple[Json, ...]:
+async def read_secrets(client: Client, bodies: Iterable[Json], known: Container[ObjectRef] = ()) -> tuple[Json, ...]:
     """Read the Secrets that exist of those that the pods of the bodies use, whoever has made them; not those known."""
     used = (
-        Identity("Secret", client.of(workload).namespace, name)
+        ObjectRef("Secret", client.of(workload).namespace, name)
         for workload in bodies
         if workload["kind"] in WORKLOAD_KINDS
         for kind, name in read_references(pod_of(workload))
         if kind == "Secret"
     )
-    wanted = (subject for subject in dict.fromkeys(used) if subject not in known)
+    wanted = (ref for ref in dict.fromkeys(used) if ref not in known)
     found = await asyncio.gather(*(client.within(each.namespace).get(SECRET, each.name) for each in wanted))
     return tuple({**body, "kind": "Secret"} for body in found if body is not None)
 
 
-async def _read_kind(client: Client, release: str, kind_name: str, wanted: dict[str, Identity]) -> dict[Identity, Json]:
+async def _read_kind(
+    client: Client, release: str, kind_name: str, wanted: dict[str, ObjectRef]
+) -> dict[ObjectRef, Json]:
     kind = await client.find_kind(kind_name)
     if kind is None:
         return {}

@@ -7,7 +7,7 @@ from ks_universal.diagnostics import Problem
 from ks_universal.errors import TargetError
 from ks_universal.json_types import Json
 from ks_universal.targets.kubernetes.api.client import FIELD_MANAGER, Client
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, SECRET, Kind
 from ks_universal.targets.kubernetes.objects.ownership import contains, name_maker
 
@@ -33,7 +33,7 @@ async def write_own(client: Client, body: Json, uid: str | None = None) -> str:
         tries += 1
         try:
             return str((await _write(client, kind, body, uid))["metadata"]["uid"])
-        except Refusal as error:
+        except ApiError as error:
             if error.code not in _CHANGED or tries == _TRIES:
                 raise
             refusal = error
@@ -67,8 +67,8 @@ async def read_if_allowed(client: Client, kind: Kind, name: str) -> Json | None:
     """Read an object; None also where the role may not: whoever then writes is told."""
     try:
         return await client.get(kind, name)
-    except Refusal as refusal:
-        if refusal.code != 403:
+    except ApiError as error:
+        if error.code != 403:
             raise
         return None
 
@@ -82,9 +82,9 @@ def find_stranger(live: Json | None, body: Json) -> Problem | None:
 
 def describe_stranger(live: Json) -> Problem:
     """Say that another's object has a name that the program needs for itself."""
-    subject = f"{live['kind']}/{live['metadata']['name']}"
+    ref = f"{live['kind']}/{live['metadata']['name']}"
     told = "exists without the labels that it had" if is_managed(live) else f"exists and was made by {name_maker(live)}"
-    message = f"{subject} {told}; ks-universal needs this name for itself, and leaves the object as it is"
+    message = f"{ref} {told}; ks-universal needs this name for itself, and leaves the object as it is"
     hint = "rename it, or delete it if nobody needs it; or deploy under another release name"
     return Problem("kubernetes/foreign-object", message, hint=hint)
 

@@ -16,7 +16,7 @@ from ks_universal.resources.keeping import CLAIM, find_keeper
 from ks_universal.resources.objects import WORKLOAD_KINDS, read_template
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.clock import now_s
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import Kind
 from ks_universal.targets.kubernetes.objects.ownership import Owner, belongs_to
 
@@ -33,10 +33,10 @@ _SAVE = "nothing takes a deletion back: save the data, end these pods, and deplo
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """How to wait for an end: `say` is told what for, and after `patience_s` it is given up."""
+    """How to wait for an end: `say` is told what for, and after `grace_s` it is given up."""
 
     say: Callable[[str], None]
-    patience_s: float
+    grace_s: float
 
 
 def plan_removal(live: Json | None, step: Delete, owner: Owner, kept: Container[str]) -> ObjectChange | None:
@@ -76,7 +76,7 @@ async def see_gone(client: Client, kind: Kind, live: Json, wait: Wait) -> None:
     Raises TargetError where it is still there after the patience, which begins when its pods have had their time.
     """
     name, began_s, said = live["metadata"]["name"], now_s(), ""
-    ends_s = began_s + wait.patience_s + _read_grace_s(live)
+    ends_s = began_s + wait.grace_s + _read_grace_s(live)
     while (current := await client.get(kind, name)) is not None and current["metadata"]["uid"] == live["metadata"][
         "uid"
     ]:
@@ -100,7 +100,7 @@ async def _await_change(client: Client, kind: Kind, current: Json) -> None:
     try:
         async with client.stream(kind.path(client.namespace), parameters) as lines:
             await anext(lines, None)
-    except (Refusal, httpx2.TransportError):
+    except (ApiError, httpx2.TransportError):
         await asyncio.sleep(_PAUSE_S)
 
 
@@ -134,17 +134,17 @@ def _read_grace_s(live: Json) -> float:
 
 def _describe_wait(kind: Kind, current: Json) -> str:
     finalizers = _list_finalizers(current)
-    subject = f"{kind.kind}/{current['metadata']['name']}"
-    return f"{subject} to be gone" + (f" (finalizers: {finalizers})" if finalizers else "")
+    ref = f"{kind.kind}/{current['metadata']['name']}"
+    return f"{ref} to be gone" + (f" (finalizers: {finalizers})" if finalizers else "")
 
 
 def _describe_held(kind: Kind, current: Json, waited_s: float) -> Problem:
-    subject = f"{kind.kind}/{current['metadata']['name']}"
+    ref = f"{kind.kind}/{current['metadata']['name']}"
     finalizers = _list_finalizers(current)
     held = f"its finalizers hold it: {finalizers}" if finalizers else "nothing says what holds it"
     first = next(iter(current["metadata"].get("finalizers", ())), "")
     hint = _HOLDERS.get(first, "see why the controller that sets it does not take it off")
-    message = f"{subject} is still there {waited_s:.0f} s after its deletion began; {held}"
+    message = f"{ref} is still there {waited_s:.0f} s after its deletion began; {held}"
     return Problem("kubernetes/finalizer", message, hint=f"{hint}; when it is gone, run the same command again")
 
 

@@ -7,9 +7,9 @@ import msgspec
 
 from ks_universal.json_types import Json
 from ks_universal.resources.keeping import find_keeper
-from ks_universal.resources.objects import Identity, identity
+from ks_universal.resources.objects import ObjectRef, object_ref
 from ks_universal.targets.kubernetes.api.client import Client
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import AUTOSCALERS, Kind
 from ks_universal.targets.kubernetes.objects.ownership import Owner, belongs_to
 
@@ -28,12 +28,12 @@ class Scalers(msgspec.Struct, frozen=True):
         wanted = [body for body in self.wanted if client.of(body).namespace == client.namespace]
         if any(_scales(body, name) for body in wanted):
             return True
-        stay = {identity(body) for body in wanted}
+        stay = {object_ref(body) for body in wanted}
         found = await asyncio.gather(*(_list(client, kind) for kind in AUTOSCALERS))
         return any(live is None or any(_scales(b, name) and self._stays(b, stay) for b in live) for live in found)
 
-    def _stays(self, live: Json, wanted: Container[Identity]) -> bool:
-        is_left = belongs_to(live, self.owner) and identity(live) not in wanted
+    def _stays(self, live: Json, wanted: Container[ObjectRef]) -> bool:
+        is_left = belongs_to(live, self.owner) and object_ref(live) not in wanted
         return not is_left or find_keeper(live) is not None
 
 
@@ -49,7 +49,7 @@ async def _list(client: Client, kind: Kind) -> list[Json] | None:
         return []
     try:
         return (await client.list(kind)).items
-    except Refusal as refusal:
-        if refusal.code != 403:
+    except ApiError as error:
+        if error.code != 403:
             raise
         return None

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from ks_universal.json_types import Json
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, EVENT, JOB, POD, REPLICA_SET
-from ks_universal.targets.kubernetes.api.watch import Mirror
+from ks_universal.targets.kubernetes.api.watch import Reflector
 from ks_universal.targets.kubernetes.observed.pods import created, owner, read_last_seen
 from ks_universal.targets.kubernetes.observed.readiness import old_pods
 
-Topic = tuple[str, str]
+WorkloadKey = tuple[str, str]
 """A Job or Deployment, by kind and name: whatever happens below it is told to whoever follows it."""
 
 
@@ -20,18 +20,18 @@ class Observer:
     """One list and one watch a kind, begun at the first use, for all Jobs and Deployments that are followed."""
 
     def __init__(self, client: Client, release: str) -> None:
-        self._changed: dict[Topic, list[asyncio.Event]] = defaultdict(list)
+        self._changed: dict[WorkloadKey, list[asyncio.Event]] = defaultdict(list)
         self._events: dict[str, dict[str, Json]] = defaultdict(dict)
-        self._pods: dict[Topic, dict[str, Json]] = defaultdict(dict)
+        self._pods: dict[WorkloadKey, dict[str, Json]] = defaultdict(dict)
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None
         self._starting = asyncio.Lock()
         selector = f"app.kubernetes.io/instance={release}"
-        self._jobs = Mirror(client, JOB, self._tell, labels=selector, fields=None)
-        self._deployments = Mirror(client, DEPLOYMENT, self._tell, labels=selector, fields=None)
-        self._replica_sets = Mirror(client, REPLICA_SET, self._tell, labels=selector, fields=None)
-        self._all_pods = Mirror(client, POD, self._tell, labels=None, fields=None)
-        self._all_events = Mirror(client, EVENT, self._take_event, labels=None, fields=None)
+        self._jobs = Reflector(client, JOB, self._tell, labels=selector, fields=None)
+        self._deployments = Reflector(client, DEPLOYMENT, self._tell, labels=selector, fields=None)
+        self._replica_sets = Reflector(client, REPLICA_SET, self._tell, labels=selector, fields=None)
+        self._all_pods = Reflector(client, POD, self._tell, labels=None, fields=None)
+        self._all_events = Reflector(client, EVENT, self._take_event, labels=None, fields=None)
 
     async def start(self) -> None:
         """Begin to observe; does nothing when it has begun."""
@@ -52,7 +52,7 @@ class Observer:
             await asyncio.wait(self._tasks)
 
     @contextmanager
-    def follow(self, topic: Topic) -> Iterator[asyncio.Event]:
+    def follow(self, topic: WorkloadKey) -> Iterator[asyncio.Event]:
         """Give an Event that is set now and at each change below the topic; the follower clears it."""
         changed = asyncio.Event()
         changed.set()
@@ -62,7 +62,7 @@ class Observer:
         finally:
             self._changed[topic].remove(changed)
 
-    def wake(self, topic: Topic) -> None:
+    def wake(self, topic: WorkloadKey) -> None:
         """Have the followers of a topic look again, for what is not observed here."""
         _wake(self._changed[topic])
 
@@ -88,7 +88,7 @@ class Observer:
         uid = deployment["metadata"]["uid"]
         return sorted((r for r in self._replica_sets.objects.values() if owner(r)[2] == uid), key=created)
 
-    def pods(self, topic: Topic) -> list[Json]:
+    def pods(self, topic: WorkloadKey) -> list[Json]:
         """Read all pods below a Job or Deployment of this name (also of a namesake that was deleted), oldest first."""
         return sorted(self._pods[topic].values(), key=created)
 
@@ -133,7 +133,7 @@ class Observer:
             _wake(self._changed[kind, name])
 
 
-def _topic(item: Json) -> Topic:
+def _topic(item: Json) -> WorkloadKey:
     kind, name, _ = owner(item)
     if item["kind"] in {"Job", "Deployment"}:
         return item["kind"], item["metadata"]["name"]

@@ -5,7 +5,7 @@ import msgspec
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
 from ks_universal.targets.kubernetes.api.client import FIELD_MANAGER, Client
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import Kind
 from ks_universal.targets.kubernetes.observed.readiness import is_settled
 
@@ -18,11 +18,11 @@ def find_pause(live: Json | None, body: Json, *, changes: bool) -> Problem | Non
     An error where somebody else has paused it, unless it changes nothing and all of it has rolled out; a warning where
     the values do. None where the values resume it: by `paused: false`, or because it was they that had paused it.
     """
-    subject = f"Deployment/{body['metadata']['name']}"
+    ref = f"Deployment/{body['metadata']['name']}"
     if body["kind"] != "Deployment":
         return None
     if body["spec"].get("paused"):
-        message = f"{subject} is paused by its values: what changes of it does not roll out"
+        message = f"{ref} is paused by its values: what changes of it does not roll out"
         hint = "what waits for its rollout is not done either; deploy it without 'paused' to go on"
         return Problem("kubernetes/paused", message, hint=hint, severity=Severity.WARNING)
     problem = None if live is None or "paused" in body["spec"] else find_foreign_pause(live)
@@ -49,8 +49,8 @@ async def apply_or_resume(client: Client, kind: Kind, body: Json, *, force: bool
     """Apply an object; `paused: false` resumes a Deployment, whoever has paused it."""
     try:
         return await client.apply(kind, body, force=force, dry_run=dry_run)
-    except Refusal as refusal:
-        if refusal.fields != (_FIELD,) or body["spec"].get("paused") is not False:
+    except ApiError as error:
+        if error.fields != (_FIELD,) or body["spec"].get("paused") is not False:
             raise
         return await client.apply(kind, body, force=True, dry_run=dry_run)
 

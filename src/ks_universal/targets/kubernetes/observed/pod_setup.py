@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
-from ks_universal.resources.objects import Identity
-from ks_universal.targets.kubernetes.observed.patience import Trouble
+from ks_universal.resources.objects import ObjectRef
+from ks_universal.targets.kubernetes.observed.grace import PodIssue
 from ks_universal.targets.kubernetes.observed.pods import (
     condition,
     has_started,
@@ -41,12 +41,12 @@ _ID = re.compile(r"\b[0-9a-f]{24,}\b")
 _KINDS = {"secret": "Secret", "configmap": "ConfigMap"}
 
 
-def find_setup_troubles(pod: Json, events: Iterable[Json]) -> Iterator[Trouble]:
+def find_setup_issues(pod: Json, events: Iterable[Json]) -> Iterator[PodIssue]:
     """Find what the node could not do for the pod since it last could: one trouble a kind, as told last.
 
     `events` are those about the pod, in the order in which they last happened.
     """
-    found = {trouble.problem.code: trouble for trouble in map(_describe, _find_failures(pod, events))}
+    found = {issue.problem.code: issue for issue in map(_describe, _find_failures(pod, events))}
     yield from found.values()
 
 
@@ -56,16 +56,16 @@ def describe_setup(pod: Json, events: Iterable[Json]) -> str:
     return next((_describe(failure).problem.message for failure in told), "")
 
 
-def find_missing_object(message: str) -> Identity | None:
+def find_missing_object(message: str) -> ObjectRef | None:
     """Find which Secret or ConfigMap a message says is not there; None where it is there, and a key of it is not."""
     found = None if _MISSING_KEY.search(message) else _MISSING.search(message)
-    return None if found is None else Identity(_KINDS[found[1].lower()], "", found[2])
+    return None if found is None else ObjectRef(_KINDS[found[1].lower()], "", found[2])
 
 
-def describe_missing_reference(message: str) -> Trouble:
+def describe_missing_reference(message: str) -> PodIssue:
     """Say that pods need what is not there; there is patience for an object as a whole, which somebody may make yet."""
     missing = find_missing_object(message)
-    return Trouble(describe_missing(message), 0.0 if missing is None else MISSING_S, missing)
+    return PodIssue(describe_missing(message), 0.0 if missing is None else MISSING_S, missing)
 
 
 def describe_missing(message: str, kind: str = "") -> Problem:
@@ -123,16 +123,16 @@ def _volume(event: Json) -> str:
     return "" if found is None else found[1]
 
 
-def _describe(failure: Json) -> Trouble:
+def _describe(failure: Json) -> PodIssue:
     reason, message = failure["reason"], shorten(_ID.sub("…", failure.get("message", "")))
     if _MISSING.search(message) or _MISSING_KEY.search(message):
         return describe_missing_reference(message)
     if reason in _SANDBOX:
         hint = "see the node: its network plugin, its container runtime, the drivers of its devices"
         problem = Problem("kubernetes/sandbox", f"the node cannot set its pod up: {message}", hint=hint)
-        return Trouble(problem, _SANDBOX_S)
+        return PodIssue(problem, _SANDBOX_S)
     hint = "see the volume in the values, its claim (kubectl describe pvc), and the driver that brings it"
     if "Multi-Attach" in message:
         hint = "another node has the volume: 'strategy: {type: Recreate}' ends the old pod before the new one begins"
     problem = Problem("kubernetes/volume", f"a volume cannot be mounted: {message}", hint=hint)
-    return Trouble(problem, _ATTACH_S if reason == _ATTACH else _VOLUME_S)
+    return PodIssue(problem, _ATTACH_S if reason == _ATTACH else _VOLUME_S)

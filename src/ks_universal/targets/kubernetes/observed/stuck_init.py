@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from ks_universal.diagnosis import diagnose
 from ks_universal.diagnostics import Problem
-from ks_universal.targets.kubernetes.observed.patience import Trouble
+from ks_universal.targets.kubernetes.observed.grace import PodIssue
 
 _LINES = 9
 _DIFFERENT_LINES = 3
@@ -29,18 +29,18 @@ def find_repetition(lines: Iterable[str]) -> str | None:
     return recent[-1] if len(recent) == _LINES and len(different) <= _DIFFERENT_LINES else None
 
 
-def find_vain_wait(container: str, lines: Iterable[str]) -> Trouble | None:
+def find_vain_wait(container: str, lines: Iterable[str]) -> PodIssue | None:
     """Find that an init container which still runs waits in vain, and for how long it may."""
     lines = list(lines)
     said = find_repetition(lines)
     if said is None:
         return None
     lasting = next((cause for cause in diagnose(lines[-_LINES:]) if cause.code in _LASTING), None)
-    patience_s = _SHORT_PATIENCE_S if lasting else _PATIENCE_S
-    message = f"init container {container} waits in vain: for {patience_s:g} s it has said again and again: {said}"
+    grace_s = _SHORT_PATIENCE_S if lasting else _PATIENCE_S
+    message = f"init container {container} waits in vain: for {grace_s:g} s it has said again and again: {said}"
     hint = (
         lasting.hint
         if lasting
         else "see whether what it waits for is there; 'timeout' of the migration lets it wait longer"
     )
-    return Trouble(Problem("migrations/waits-in-vain", message, hint=hint), patience_s)
+    return PodIssue(Problem("migrations/waits-in-vain", message, hint=hint), grace_s)

@@ -12,9 +12,9 @@ from ks_universal.plan.changes import ObjectChange, compare_objects
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Step
 from ks_universal.resources.keeping import CLAIM
-from ks_universal.resources.objects import WORKLOAD_KINDS, Identity, identity, read_template
+from ks_universal.resources.objects import WORKLOAD_KINDS, ObjectRef, object_ref, read_template
 from ks_universal.targets.kubernetes.api.client import Client
-from ks_universal.targets.kubernetes.api.errors import Refusal, is_lasting
+from ks_universal.targets.kubernetes.api.errors import ApiError, is_lasting
 from ks_universal.targets.kubernetes.migration.one_off_jobs import is_done, is_replaced, without_identity
 from ks_universal.targets.kubernetes.objects.applying import build_applied, read_crossings
 from ks_universal.targets.kubernetes.objects.crossings import REPLICAS, find_conflict, harden, soften
@@ -48,8 +48,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     kinds `kept`.
     """
 
-    live: Mapping[Identity, Json]
-    terminating: Mapping[Identity, Json]
+    live: Mapping[ObjectRef, Json]
+    terminating: Mapping[ObjectRef, Json]
     owner: Owner
     force: bool
     kept: Container[str]
@@ -72,13 +72,13 @@ async def try_plan(client: Client, plan: Plan, situation: Situation) -> tuple[Tr
     return (*(Trial(problem=problem) for problem in (*unknown.values(), *missing, *ending)), *trials)
 
 
-def _find_ending(steps: Iterable[Step], terminating: Mapping[Identity, Json]) -> Iterator[Problem]:
+def _find_ending(steps: Iterable[Step], terminating: Mapping[ObjectRef, Json]) -> Iterator[Problem]:
     """Tell of what is wanted and is being deleted, and of data that goes though it was to be kept."""
     for step in steps:
-        subject = step.identity if isinstance(step, Delete | AwaitOldPods) else identity(_read_body(step))
+        ref = step.identity if isinstance(step, Delete | AwaitOldPods) else object_ref(_read_body(step))
         is_wanted = not isinstance(step, Delete | AwaitOldPods)
-        if subject in terminating and (is_wanted or subject.kind == CLAIM):
-            yield warn_of_end(terminating[subject], is_wanted=is_wanted)
+        if ref in terminating and (is_wanted or ref.kind == CLAIM):
+            yield warn_of_end(terminating[ref], is_wanted=is_wanted)
 
 
 def _read_body(step: Apply | Migrate | RollOut) -> Json:
@@ -112,7 +112,7 @@ async def _try_step(client: Client, step: Step, situation: Situation) -> Trial:
         existing = situation.live.get(step.identity) or situation.terminating.get(step.identity)
         return Trial(plan_removal(existing, step, owner, situation.kept))
     body = _read_body(step)
-    existing = situation.live.get(identity(body))
+    existing = situation.live.get(object_ref(body))
     foreign = find_foreign(existing, owner)
     if foreign is not None and not force:
         return Trial(problem=foreign)
@@ -122,7 +122,7 @@ async def _try_step(client: Client, step: Step, situation: Situation) -> Trial:
         tried = await _try_renamed(client, body, step.digest, force=force)
         return Trial(problem=tried if isinstance(tried, Problem) else await _try_pod(client, body))
     marked = build_applied(existing, step.body, owner)
-    is_new = identity(body) in situation.terminating
+    is_new = object_ref(body) in situation.terminating
     if is_new:
         trial = await _try_anew(client, marked)
     else:
@@ -132,7 +132,7 @@ async def _try_step(client: Client, step: Step, situation: Situation) -> Trial:
     runs_again = isinstance(step, RunJob) and step.again
     changes = runs_again or trial.change.change != "unchanged"
     if runs_again:
-        trial = Trial(ObjectChange(identity=identity(body), change="changed"))
+        trial = Trial(ObjectChange(identity=object_ref(body), change="changed"))
     pause = find_pause(None if is_new else existing, body, changes=changes)
     refused = await _try_pod(client, body) if changes else None
     return msgspec.structs.replace(trial, problem=refused or pause)
@@ -142,19 +142,19 @@ async def _try_anew(client: Client, marked: Json) -> Trial:
     """Try an object that is to be made when the one of its name is gone; what cannot change of that is no hindrance."""
     tried = await _try(client, marked, force=True)
     problem = tried if isinstance(tried, Problem) and not is_lasting(tried) else None
-    change = ObjectChange(identity=identity(marked), change="created", refused=problem is not None)
+    change = ObjectChange(identity=object_ref(marked), change="created", refused=problem is not None)
     return Trial(change, problem)
 
 
 async def _try_change(client: Client, marked: Json, existing: Json | None, situation: Situation) -> Trial:
-    subject = identity(marked)
+    ref = object_ref(marked)
     if is_as_applied(existing, marked) or is_done(existing, marked):
-        return Trial(ObjectChange(identity=subject, change="unchanged"))
+        return Trial(ObjectChange(identity=ref, change="unchanged"))
     if existing is not None and is_replaced(existing, marked):
         tried = await _try_renamed(client, marked, find_job_digest(marked) or "", force=situation.force)
         if not isinstance(tried, Problem):
-            return Trial(compare_objects(subject, without_identity(existing), without_identity(tried)))
-        return Trial(ObjectChange(identity=subject, change="changed", refused=True), tried)
+            return Trial(compare_objects(ref, without_identity(existing), without_identity(tried)))
+        return Trial(ObjectChange(identity=ref, change="changed", refused=True), tried)
     crossings = await read_crossings(client, existing, marked, situation.scalers)
     conflict = None if situation.force or existing is None else find_conflict(existing, crossings)
     soft = soften(existing, marked, crossings)
@@ -165,8 +165,8 @@ async def _try_change(client: Client, marked: Json, existing: Json | None, situa
         tried = await _try(client, soft, force=True)
     if isinstance(tried, Problem):
         was_to_be = "created" if existing is None else "changed"
-        return Trial(ObjectChange(identity=subject, change=was_to_be, refused=True), problem)
-    change = compare_objects(subject, existing, harden(tried, marked, crossings))
+        return Trial(ObjectChange(identity=ref, change=was_to_be, refused=True), problem)
+    change = compare_objects(ref, existing, harden(tried, marked, crossings))
     return Trial(change, problem, warning=_warn_of_fewer_pods(marked, change))
 
 
@@ -196,16 +196,16 @@ async def _try_pod(client: Client, workload: Json) -> Problem | None:
     if workload["kind"] not in WORKLOAD_KINDS:
         return None
     template = read_template(workload)
-    subject = identity(workload)
-    name = f"{subject.name[:50]}-try"
-    place = {"namespace": subject.namespace} if subject.namespace else {}
+    ref = object_ref(workload)
+    name = f"{ref.name[:50]}-try"
+    place = {"namespace": ref.namespace} if ref.namespace else {}
     metadata = {**template.get("metadata", {}), "name": name, **place}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
     tried = await _try(client, pod, force=True)
     if not isinstance(tried, Problem) or tried.code not in _JUDGES_OF_PODS or _MAY_PASS.search(tried.message):
         return None
     because = tried.message.removeprefix(f"Pod/{name}: ").removeprefix(f'pods "{name}" is forbidden: ')
-    return msgspec.structs.replace(tried, message=f"{subject}: its pods would be refused: {because}")
+    return msgspec.structs.replace(tried, message=f"{ref}: its pods would be refused: {because}")
 
 
 async def _try(client: Client, body: Json, *, force: bool) -> Json | Problem:
@@ -214,5 +214,5 @@ async def _try(client: Client, body: Json, *, force: bool) -> Json | Problem:
         return describe_unknown(body["apiVersion"], body["kind"], None)
     try:
         return await apply_or_resume(client.of(body), kind, body, force=force, dry_run=True)
-    except Refusal as refusal:
-        return refusal.problem
+    except ApiError as error:
+        return error.problem

@@ -6,7 +6,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
-from ks_universal.resources.objects import identity
+from ks_universal.resources.objects import object_ref
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.kinds import Kind
 
@@ -67,7 +67,7 @@ def describe_unknown(api_version: str, kind: str, other: Kind | None, bodies: It
         message += f" (only {other.api_version})"
     if project is not None:
         message += f", which {project.name} brings"
-    if names := [str(identity(body)) for body in bodies]:
+    if names := [str(object_ref(body)) for body in bodies]:
         more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
         message += f"; {', '.join(names[:_NAMED_AT_MOST])}{more} cannot be made"
     return Problem("kubernetes/unknown-kind", message, hint=_hint(project))

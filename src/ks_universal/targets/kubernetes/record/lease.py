@@ -26,7 +26,7 @@ from ks_universal.json_types import Json
 from ks_universal.targets.accounts import name_user
 from ks_universal.targets.kubernetes.api.client import FIELD_MANAGER, Client, read_object
 from ks_universal.targets.kubernetes.api.clock import now_s
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import LEASE
 from ks_universal.targets.kubernetes.objects.own_objects import RELEASE, describe_stranger, is_managed, read_if_allowed
 
@@ -119,7 +119,7 @@ class Lease:
             if self._lost is None:
                 await self._release_lease()
 
-    async def rest_s(self) -> float:
+    async def remaining_s(self) -> float:
         """Wait until the lease is fresh; then say what is left of it. The Fence's question."""
         while True:
             if self._lost is not None:
@@ -153,8 +153,8 @@ class Lease:
         spec = {"acquireTime": now, "renewTime": now, "leaseDurationSeconds": self._duration_s}
         try:
             await self._write(lease, {**spec, "holderIdentity": self._identity})
-        except Refusal as refusal:
-            if refusal.code != 409:
+        except ApiError as error:
+            if error.code != 409:
                 raise
             _log.info("somebody else was faster to take the lock")
             return await self._try_acquire()
@@ -163,7 +163,7 @@ class Lease:
         return None
 
     async def _write(self, lease: Json | None, spec: Json) -> None:
-        """Create or replace the Lease; a Refusal with code 409 where somebody else was faster."""
+        """Create or replace the Lease; an ApiError with code 409 where somebody else was faster."""
         sent_at = now_s()
         metadata = _label({"name": lease_name(self._release)} if lease is None else lease["metadata"], self._release)
         path = LEASE.path(self._client.namespace, "" if lease is None else lease_name(self._release))
@@ -194,7 +194,7 @@ class Lease:
         try:
             async with self._client.stream(LEASE.path(self._client.namespace), parameters) as lines:
                 return await anext(lines, None) is not None
-        except (httpx2.TransportError, Refusal):
+        except (httpx2.TransportError, ApiError):
             return False
 
     async def _beat(self, body: asyncio.Task[object] | None) -> None:
@@ -213,8 +213,8 @@ class Lease:
         try:
             await self._write(self._lease, {**self._lease["spec"], "renewTime": _write_time()})
             _log.debug("renewed the lock for %d s", self._duration_s)
-        except Refusal as refusal:
-            if refusal.code not in {404, 409}:
+        except ApiError as error:
+            if error.code not in {404, 409}:
                 raise
             await self._renew_changed()
 
@@ -246,8 +246,8 @@ class Lease:
         try:
             await self._write(self._lease, spec)
             _log.info("gave the lock back")
-        except Refusal as refusal:
-            if refusal.code not in {404, 409}:
+        except ApiError as error:
+            if error.code not in {404, 409}:
                 raise
             # A renewal that was cancelled on its way may have arrived: the Lease is newer then, and still held.
             if await self._read_own() is None:
@@ -315,8 +315,8 @@ async def _read(client: Client, release: str) -> tuple[Json | None, datetime]:
     path = LEASE.path(client.namespace, lease_name(release))
     try:
         answer = await client.request("GET", path, what="the release's lock")
-    except Refusal as refusal:
-        if refusal.code != 404:
+    except ApiError as error:
+        if error.code != 404:
             raise
         return None, datetime.now(UTC)
     return read_object(answer, "the release's lock"), _read_date(answer.headers)

@@ -24,7 +24,7 @@ from ks_universal.json_types import Json
 from ks_universal.plan.records import FORMAT, Outcome, Revision, StepRecord
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.kubernetes.api.client import Client
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, SECRET, Kind
 from ks_universal.targets.kubernetes.objects.own_objects import RELEASE, find_strangers, write_own
 
@@ -61,8 +61,8 @@ class Records:
         """
         try:
             secrets = await self._list(SECRET, self._selector("record"))
-        except Refusal as refusal:
-            if refusal.code != 403:
+        except ApiError as error:
+            if error.code != 403:
                 raise
             return await self._read_shown()
         names = [item["metadata"]["name"] for item in secrets if _is_head(item)]
@@ -273,13 +273,11 @@ def _read_copy(config: Json) -> Revision | Problem:
         return _describe(f"ConfigMap/{config['metadata']['name']}", error)
 
 
-def _describe(subject: str, error: _Unreadable) -> Problem:
+def _describe(ref: str, error: _Unreadable) -> Problem:
     hint = (
         "use the newer version" if "newer" in str(error) else "restore it, or delete it to go on without this revision"
     )
-    return Problem(
-        "record/unreadable", f"{subject}, a part of the release's record, cannot be read: {error}", hint=hint
-    )
+    return Problem("record/unreadable", f"{ref}, a part of the release's record, cannot be read: {error}", hint=hint)
 
 
 def _join(secrets: list[Json]) -> dict[str, bytes]:

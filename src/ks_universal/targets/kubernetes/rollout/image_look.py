@@ -7,21 +7,21 @@ is not in the image: its container is made, which tells the id, and never starts
 import asyncio
 import contextlib
 
-from ks_universal.engine.cancellation import finish
+from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.errors import KsUniversalError
 from ks_universal.json_types import Json
 from ks_universal.plan.moving import list_serving
 from ks_universal.plan.release import pod_of
 from ks_universal.targets.kubernetes.api.client import Client
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import JOB
 from ks_universal.targets.kubernetes.migration.jobs import remove_job
 from ks_universal.targets.kubernetes.objects.image_ids import list_image_ids
 from ks_universal.targets.kubernetes.objects.own_objects import find_stranger
 from ks_universal.targets.kubernetes.objects.ownership import INSTANCE, MANAGED_BY, digest
-from ks_universal.targets.kubernetes.observed.observer import Observer, Topic
+from ks_universal.targets.kubernetes.observed.issues import find_issue
+from ks_universal.targets.kubernetes.observed.observer import Observer, WorkloadKey
 from ks_universal.targets.kubernetes.observed.pods import is_finished, owner
-from ks_universal.targets.kubernetes.observed.troubles import find_trouble
 
 _PATIENCE_S = 300
 _GONE_AFTER_S = 60
@@ -47,7 +47,7 @@ async def look_up_image(client: Client, observer: Observer, deployment: Json, im
         await remove_job(client, observer, old)
     try:
         job = await client.create(JOB, body)
-    except Refusal:  # another's has the name, or there is no place for it
+    except ApiError:  # another's has the name, or there is no place for it
         return None
     try:
         async with asyncio.timeout(_PATIENCE_S):
@@ -56,19 +56,19 @@ async def look_up_image(client: Client, observer: Observer, deployment: Json, im
         return None
     finally:
         with contextlib.suppress(KsUniversalError):
-            await finish(client.delete(JOB, job["metadata"]["name"], uid=job["metadata"]["uid"]))
+            await run_to_completion(client.delete(JOB, job["metadata"]["name"], uid=job["metadata"]["uid"]))
 
 
 async def _read_id(observer: Observer, job: Json, image: str) -> str | None:
     """Wait until a pod of the Job tells the id; None where it will not: who needs the image next says why."""
-    topic: Topic = ("Job", job["metadata"]["name"])
+    topic: WorkloadKey = ("Job", job["metadata"]["name"])
     with observer.follow(topic) as changed:
         while True:
             changed.clear()
             pods = [pod for pod in observer.pods(topic) if owner(pod)[2] == job["metadata"]["uid"]]
             for pod in pods:
                 found = dict(list_image_ids(pod, pod_of(job)["containers"])).get(image)
-                if found or is_finished(pod) or find_trouble(pod, observer.events(pod)) is not None:
+                if found or is_finished(pod) or find_issue(pod, observer.events(pod)) is not None:
                     return found
             await changed.wait()
             observer.check()

@@ -18,8 +18,14 @@ from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT
 from ks_universal.targets.kubernetes.api.logs import read_log
 from ks_universal.targets.kubernetes.migration.injected import list_injected, show_as_sidecars
 from ks_universal.targets.kubernetes.migration.late_objects import LateObjects
-from ks_universal.targets.kubernetes.observed.observer import Observer, Topic
-from ks_universal.targets.kubernetes.observed.patience import Patience, Trouble, find_soonest
+from ks_universal.targets.kubernetes.observed.grace import GracePeriods, PodIssue, find_soonest
+from ks_universal.targets.kubernetes.observed.issues import (
+    LONGEST_BACK_OFF_S,
+    find_creation_issue,
+    find_issue,
+    find_unreadiness,
+)
+from ks_universal.targets.kubernetes.observed.observer import Observer, WorkloadKey
 from ks_universal.targets.kubernetes.observed.pauses import describe_pause
 from ks_universal.targets.kubernetes.observed.pods import ContainerState, condition, is_ready, read_containers
 from ks_universal.targets.kubernetes.observed.readiness import (
@@ -33,12 +39,6 @@ from ks_universal.targets.kubernetes.observed.readiness import (
 )
 from ks_universal.targets.kubernetes.observed.sidecars import Crash, describe_crash, find_crashes, list_beside, tells_of
 from ks_universal.targets.kubernetes.observed.sight import Sight, describe_loss
-from ks_universal.targets.kubernetes.observed.troubles import (
-    LONGEST_BACK_OFF_S,
-    find_creation_trouble,
-    find_trouble,
-    find_unreadiness,
-)
 from ks_universal.targets.kubernetes.rollout.init_logs import InitLog
 from ks_universal.targets.kubernetes.rollout.old_pods import describe_stuck, describe_wait, read_grace_s
 
@@ -66,15 +66,15 @@ class Rollout:
         self._emit = emit
         self._applied = applied
         self._name = str(applied["metadata"]["name"])
-        self._topic: Topic = ("Deployment", self._name)
-        self._patience = Patience()
+        self._topic: WorkloadKey = ("Deployment", self._name)
+        self._grace = GracePeriods()
         self._late = LateObjects(client, observer, self._topic)
         self._said = ""
         self._up_since_s: float | None = None
         self._look_at_s: float | None = None
         self._restarts = 0
         self._known_events: dict[str, int] = {}
-        self._troubles: list[Problem] = []
+        self._issues: list[Problem] = []
         self._restarts_before: dict[str, dict[str, int]] = {}
         self._init_log = InitLog(client, self._take_line)
         self._sight = Sight(client, DEPLOYMENT, applied, observer.deployment)
@@ -86,15 +86,15 @@ class Rollout:
         finally:
             await self._init_log.stop()
 
-    async def await_old_pods(self, patience_s: float) -> None:
+    async def await_old_pods(self, grace_s: float) -> None:
         """Wait until the last old pod is gone.
 
-        Raises RolloutFailed where one is still there `patience_s` after its grace period, by this program's own clock.
+        Raises RolloutFailed where one is still there `grace_s` after its grace period, by this program's own clock.
         """
         began_s = now_s()
 
         async def are_gone() -> bool:
-            return await self._has_replaced_all(now_s() - began_s, patience_s)
+            return await self._has_replaced_all(now_s() - began_s, grace_s)
 
         await self._wait_until(are_gone)
 
@@ -113,7 +113,7 @@ class Rollout:
         """Seconds until a trouble has lasted too long, or the new pods have stayed up for long enough."""
         settling_s = None if self._up_since_s is None else max(0.0, self._up_since_s + _SETTLING_S - now_s())
         look_s = None if self._look_at_s is None else max(0.0, self._look_at_s - now_s())
-        return find_soonest(settling_s, look_s, self._patience.left_s(), self._late.left_s(), self._sight.left_s())
+        return find_soonest(settling_s, look_s, self._grace.left_s(), self._late.left_s(), self._sight.left_s())
 
     def _has_settled(self, deployment: Json, fresh: list[Json]) -> bool:
         """Whether the pods have stayed up; a restart begins it anew: it may be over before the pod was seen unready."""
@@ -136,8 +136,8 @@ class Rollout:
         if progress.paused and self._applied["spec"].get("paused"):
             raise RolloutPaused(self._step.id)
         if progress.failure is not None and not self._was_said_before(deployment):
-            overdue = msgspec.structs.replace(progress.failure, hint=None) if self._troubles else progress.failure
-            raise await self._fail(overdue, deployment, *self._troubles)
+            overdue = msgspec.structs.replace(progress.failure, hint=None) if self._issues else progress.failure
+            raise await self._fail(overdue, deployment, *self._issues)
         hopeless = await self._judge(deployment, replica_sets, pods, progress)
         if hopeless is not None:
             raise await self._fail(hopeless, deployment)
@@ -152,22 +152,22 @@ class Rollout:
         if found is not None and "deletionTimestamp" in found["metadata"]:  # its controller does nothing more for it
             deleted = describe_loss(DEPLOYMENT, self._name, "is deleting")
             raise self._lose(deleted, "its Deployment is being deleted")
-        return found if found is not None and _is_as_new(found, self._applied) else None
+        return found if found is not None and _has_observed(found, self._applied) else None
 
     def _lose(self, problem: Problem, what_runs: str) -> RolloutFailed:
         return RolloutFailed(self._step.id, (problem, _say_what_runs(what_runs)), is_gone=True)
 
-    async def _has_replaced_all(self, waited_s: float, patience_s: float) -> bool:
+    async def _has_replaced_all(self, waited_s: float, grace_s: float) -> bool:
         if await self._find_deployment() is None:
             return False
         left = self._observer.old_pods(self._name)
         if not left:
             return True
         overdue_s = waited_s - read_grace_s(left)
-        if overdue_s >= patience_s:
+        if overdue_s >= grace_s:
             raise RolloutFailed(self._step.id, (describe_stuck(left, self._observer.events, waited_s),))
         self._say(describe_wait(left, self._observer.events, overdue=overdue_s >= _SLOW_S))
-        self._look_at_s = now_s() - overdue_s + (_SLOW_S if overdue_s < _SLOW_S < patience_s else patience_s)
+        self._look_at_s = now_s() - overdue_s + (_SLOW_S if overdue_s < _SLOW_S < grace_s else grace_s)
         return False
 
     async def _judge(
@@ -181,20 +181,20 @@ class Rollout:
         """
         fresh = new_pods(deployment, replica_sets, pods)
         goes_on = bool(pods) and may_shrink(deployment)
-        troubles = [find_trouble(pod, self._observer.events(pod), self._count_before(pod)) for pod in fresh]
+        issues = [find_issue(pod, self._observer.events(pod), self._count_before(pod)) for pod in fresh]
         if len(fresh) < deployment["spec"].get("replicas", 1):
             current = find_current(deployment, replica_sets)
-            troubles += [find_creation_trouble(self._new_events(current))] if current is not None else []
-        found = [trouble for trouble in troubles if trouble is not None]
-        self._troubles = [trouble.problem for trouble in found]
+            issues += [find_creation_issue(self._new_events(current))] if current is not None else []
+        found = [issue for issue in issues if issue is not None]
+        self._issues = [issue.problem for issue in found]
         if progress.failure is not None:
             restarts = any(state.restarts for pod in fresh for state in read_containers(pod))
             limit_s = LONGEST_BACK_OFF_S if restarts else deployment["spec"].get("progressDeadlineSeconds", 600)
-            found.append(Trouble(progress.failure, min(limit_s, LONGEST_BACK_OFF_S)))
+            found.append(PodIssue(progress.failure, min(limit_s, LONGEST_BACK_OFF_S)))
         if progress.paused:
-            found.append(Trouble(describe_pause(deployment), _PAUSED_S))
+            found.append(PodIssue(describe_pause(deployment), _PAUSED_S))
         lasting = [t for t in found if not goes_on or t.problem.code != "kubernetes/quota"]
-        return self._patience.judge(await self._late.weigh(lasting))
+        return self._grace.find_expired(await self._late.weigh(lasting))
 
     def _was_said_before(self, deployment: Json) -> bool:
         """Tell whether what the controller says of the progress was said before this was applied."""
@@ -214,8 +214,8 @@ class Rollout:
 
     def _describe_unready(self, fresh: list[Json]) -> str:
         """Say what keeps the new pods from being ready, or else what the first of them is at that takes its time."""
-        if self._troubles:
-            return f" ({self._troubles[0].message})"
+        if self._issues:
+            return f" ({self._issues[0].message})"
         if self._init_log.container is not None:
             again = ", which says the same again and again" if self._init_log.repetition else ""
             return f" (init container {self._init_log.container}{again})"
@@ -287,7 +287,7 @@ def _find_unreadiness(pod: Json, events: list[Json]) -> tuple[Problem, ...]:
     return tuple(problem for name in running for problem in find_unreadiness(name, events))
 
 
-def _is_as_new(deployment: Json, applied: Json) -> bool:
+def _has_observed(deployment: Json, applied: Json) -> bool:
     """Tell whether what was observed is what was applied, or newer."""
     seen, wanted = deployment["metadata"], applied["metadata"]
     return bool(seen["uid"] == wanted["uid"] and seen.get("generation", 0) >= wanted.get("generation", 0))

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.cancellation import finish
+from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.errors import TargetError
 from ks_universal.targets.local.processes import unroot
 
@@ -110,4 +110,4 @@ async def _works(programs: Programs) -> bool:
     command = (*programs.command("postgres"), "--version")
     process = await asyncio.create_subprocess_exec(*command, stdout=quiet, stderr=quiet, cwd="/")
     # It ends at once by itself; left alone by a cancellation, it would outlive the event loop that is to hear of it.
-    return await finish(process.wait()) == 0
+    return await run_to_completion(process.wait()) == 0

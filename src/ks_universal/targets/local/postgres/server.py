@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.cancellation import finish
+from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.errors import TargetError
 from ks_universal.model.format.local import LocalPostgres
 from ks_universal.targets.local.postgres.binaries import Programs, choose_programs, find_nobody
@@ -157,7 +157,7 @@ class PostgresServer:
         try:
             status = await process.wait()
         except asyncio.CancelledError:
-            await finish(_end(process))
+            await run_to_completion(_end(process))
             raise
         if status != 0:
             raise self._failure("could not make its data folder")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ks_universal.engine.cancellation import finish
+from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.log_lines import MAX_LINE_BYTES, cut_line, decode_line
 from ks_universal.engine.masking import CUT
 from ks_universal.targets.local.processes.process_table import (
@@ -108,7 +108,7 @@ async def start(request: ProcessRequest, entry: Path, *, shell: str = RUN) -> Pr
     try:
         process = await asyncio.shield(spawning)
     except asyncio.CancelledError:
-        await finish(_undo(spawning))
+        await run_to_completion(_undo(spawning))
         raise
     # Not its arguments, in which values of Secrets may stand.
     _log.debug("started process %d: %s in %s", process.pid, request.argv[0], request.directory)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ks_universal.diagnosis import Diagnosis
-from ks_universal.engine.cancellation import finish
+from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import ContainerEnded, Emit, LogWritten, ProbePassed
 from ks_universal.targets.local.containers import ContainerRequest
 from ks_universal.targets.local.probes import find_probe, run_pre_stop
@@ -91,7 +91,7 @@ class SupervisedContainer:
             await asyncio.wait([end, probes], return_when=asyncio.FIRST_COMPLETED)
             probes.cancel()
             # Also what it has left behind, which may hold its output open.
-            await finish(self._end(process))
+            await run_to_completion(self._end(process))
             status = await end
             if status == NOT_STARTED and not self._entry.exists():
                 self.tail.append(f"(not started: {self._entry} could not be written; is the disk full?)")
@@ -99,7 +99,7 @@ class SupervisedContainer:
             return status
         finally:
             probes.cancel()
-            await finish(self._clear(process, pump))
+            await run_to_completion(self._clear(process, pump))
 
     async def _clear(self, process: Process, pump: asyncio.Task[None]) -> None:
         """Leave nothing of it: no process, no entry, no open pipe."""
@@ -124,7 +124,7 @@ class SupervisedContainer:
         """Return when the container is to be ended: it did not start up in time, or is not alive any more."""
         startup, readiness = find_probe(self.container, "startupProbe"), find_probe(self.container, "readinessProbe")
         try:
-            async with asyncio.timeout(startup.patience_s if startup else None):
+            async with asyncio.timeout(startup.grace_s if startup else None):
                 if startup:
                     await startup.await_success()
         except TimeoutError:

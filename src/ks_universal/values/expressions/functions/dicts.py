@@ -108,22 +108,22 @@ def _dig(*arguments: Any) -> Any:
     return found
 
 
-def _index(subject: Any, *places: Any) -> Any:
+def _index(ref: Any, *places: Any) -> Any:
     for place in places:
-        if isinstance(subject, Missing):
-            return subject
-        subject = _index_once(subject, place)
-    return subject
+        if isinstance(ref, Missing):
+            return ref
+        ref = _index_once(ref, place)
+    return ref
 
 
-def _index_once(subject: Any, place: Any) -> Any:
-    if isinstance(subject, dict):
-        return _get(subject, format_value(place))
-    if not isinstance(subject, list | str):
+def _index_once(ref: Any, place: Any) -> Any:
+    if isinstance(ref, dict):
+        return _get(ref, format_value(place))
+    if not isinstance(ref, list | str):
         raise ExpressionError("only a list, a map or a text has an index, in 'index'")
     if isinstance(place, bool) or not isinstance(place, int):
         raise ExpressionError("the index of a list is a number, in 'index'")
-    items = subject.encode() if isinstance(subject, str) else subject
+    items = ref.encode() if isinstance(ref, str) else ref
     if not 0 <= place < len(items):
         raise ExpressionError(f"there is no item {int(place)}: the list has {len(items)}, in 'index'")
     return items[place]

@@ -5,34 +5,34 @@ from collections.abc import Iterable
 import msgspec
 
 from ks_universal.diagnostics import Problem
-from ks_universal.resources.objects import Identity
+from ks_universal.resources.objects import ObjectRef
 from ks_universal.targets.kubernetes.api.clock import now_s
 
 
-class Trouble(msgspec.Struct, frozen=True):
+class PodIssue(msgspec.Struct, frozen=True):
     """What keeps an object from its work, and for how many seconds it may.
 
     `missing` is the object, without its namespace, that is not there and that somebody may make yet.
     """
 
     problem: Problem
-    patience_s: float = 0.0
-    missing: Identity | None = None
+    grace_s: float = 0.0
+    missing: ObjectRef | None = None
 
 
-class Patience:
+class GracePeriods:
     """Remembers since when each kind of trouble has been there."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
         self._ends_at: float | None = None
 
-    def judge(self, troubles: Iterable[Trouble]) -> Problem | None:
+    def find_expired(self, issues: Iterable[PodIssue]) -> Problem | None:
         """Take note of the troubles that are there now; return one that has lasted too long."""
         now = now_s()
-        present = {trouble.problem.code: trouble for trouble in troubles}
+        present = {issue.problem.code: issue for issue in issues}
         self._since = {code: self._since.get(code, now) for code in present}
-        ends = {code: self._since[code] + trouble.patience_s for code, trouble in present.items()}
+        ends = {code: self._since[code] + issue.grace_s for code, issue in present.items()}
         self._ends_at = min(ends.values(), default=None)
         return next((present[code].problem for code, end in ends.items() if end <= now), None)
 

@@ -31,7 +31,7 @@ def test_early_truth_an_unknown_host_is_given_up_much_sooner_than_a_database_tha
     waiting, unknown = find_vain_wait("wait-for-db", WAITING), find_vain_wait("wait-for-db", UNKNOWN)
     assert waiting is not None
     assert unknown is not None
-    assert unknown.patience_s * 5 < waiting.patience_s
+    assert unknown.grace_s * 5 < waiting.grace_s
     assert "init container wait-for-db waits in vain" in waiting.problem.message
     assert "check DB_HOST" in (unknown.problem.hint or "")
 
@@ -39,7 +39,7 @@ def test_early_truth_an_unknown_host_is_given_up_much_sooner_than_a_database_tha
 def test_early_truth_a_refused_password_is_given_up_soon_for_the_pod_will_have_no_other() -> None:
     refused = find_vain_wait("wait-for-db", ['waiting: FATAL:  password authentication failed for user "shop"'] * 9)
     assert refused is not None
-    assert refused.patience_s == 30
+    assert refused.grace_s == 30
     assert "check the Secret" in (refused.problem.hint or "")
 
 

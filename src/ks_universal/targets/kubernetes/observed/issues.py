@@ -11,14 +11,14 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
-from ks_universal.resources.objects import Identity
+from ks_universal.resources.objects import ObjectRef
 from ks_universal.targets.kubernetes.api.errors import POD_SECURITY_HINT, QUOTA_HINT, is_quota
-from ks_universal.targets.kubernetes.observed.patience import Trouble
+from ks_universal.targets.kubernetes.observed.grace import PodIssue
 from ks_universal.targets.kubernetes.observed.pod_setup import (
     MISSING_S,
     describe_missing_reference,
     describe_setup,
-    find_setup_troubles,
+    find_setup_issues,
     shorten,
 )
 from ks_universal.targets.kubernetes.observed.pods import ContainerEnd, ContainerState, condition, read_containers
@@ -47,16 +47,16 @@ LONGEST_BACK_OFF_S = 330.0
 """The kubelet's longest pause between two starts of a container, five minutes, and time for the start."""
 
 
-def find_trouble(pod: Json, events: Iterable[Json], before: Mapping[str, int] | None = None) -> Trouble | None:
+def find_issue(pod: Json, events: Iterable[Json], before: Mapping[str, int] | None = None) -> PodIssue | None:
     """Find what keeps a pod from its work; None when nothing is known to. The least patient one is returned.
 
     `before` are the restarts of its containers that are not to be judged: what they died of may be gone.
     """
     found = list(_find_all(pod, list(events), before or {}))
-    return min(found, key=lambda trouble: trouble.patience_s, default=None)
+    return min(found, key=lambda issue: issue.grace_s, default=None)
 
 
-def find_creation_trouble(events: Iterable[Json]) -> Trouble | None:
+def find_creation_issue(events: Iterable[Json]) -> PodIssue | None:
     """Find why a Job or ReplicaSet cannot make its pods, in the events about it: the API server refuses them."""
     latest = [event for event in events if event.get("reason") == "FailedCreate"][-1:]
     return next((_refused_pod(event.get("message", "")) for event in latest), None)
@@ -84,13 +84,13 @@ def describe_end(end: ContainerEnd, pod: Json) -> Problem | None:
     return None
 
 
-def _find_all(pod: Json, events: list[Json], before: Mapping[str, int]) -> Iterator[Trouble]:
+def _find_all(pod: Json, events: list[Json], before: Mapping[str, int]) -> Iterator[PodIssue]:
     for state in read_containers(pod):
         if state.state == "waiting" and not _is_tried_again(pod, state):
-            yield from _waiting_trouble(state, events, before.get(state.name, 0))
+            yield from _waiting_issue(state, events, before.get(state.name, 0))
     if condition(pod, "PodScheduled").get("reason") == "Unschedulable":
         yield from _unschedulable(pod, events)
-    yield from find_setup_troubles(pod, events)
+    yield from find_setup_issues(pod, events)
 
 
 def _is_tried_again(pod: Json, state: ContainerState) -> bool:
@@ -99,45 +99,45 @@ def _is_tried_again(pod: Json, state: ContainerState) -> bool:
     return counted and state.detail.get("reason") == "CrashLoopBackOff"
 
 
-def _waiting_trouble(state: ContainerState, events: list[Json], restarts_before: int) -> Iterator[Trouble]:
+def _waiting_issue(state: ContainerState, events: list[Json], restarts_before: int) -> Iterator[PodIssue]:
     reason, message = state.detail.get("reason", ""), state.detail.get("message", "")
     match str(reason):
         case "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable":
             yield _image(state.name, message, events)
         case "InvalidImageName" | "ErrImageNeverPull":
-            yield Trouble(Problem("kubernetes/image", f"container {state.name}: {reason}: {shorten(message)}"))
+            yield PodIssue(Problem("kubernetes/image", f"container {state.name}: {reason}: {shorten(message)}"))
         case "CreateContainerConfigError":
             yield _config_error(state.name, message)
         case "RunContainerError" if _NO_COMMAND.search(message):
-            yield Trouble(_no_command(state.name, message))
+            yield PodIssue(_no_command(state.name, message))
         case "CreateContainerError" | "RunContainerError":
             problem = Problem("kubernetes/container", f"container {state.name} cannot start: {shorten(message)}")
-            yield Trouble(problem, 30.0 if "deadline exceeded" in message else 0.0)
+            yield PodIssue(problem, 30.0 if "deadline exceeded" in message else 0.0)
         case "CrashLoopBackOff":
             yield _crash_loop(state, restarts_before)
         case _:
             return
 
 
-def _config_error(container: str, message: str) -> Trouble:
+def _config_error(container: str, message: str) -> PodIssue:
     text = f"container {container}: {shorten(message)}"
     if _PASSING_CONFIG_ERROR.search(message):
-        return msgspec.structs.replace(describe_missing_reference(text), patience_s=30.0)
+        return msgspec.structs.replace(describe_missing_reference(text), grace_s=30.0)
     if _REFERENCE.search(message):
         return describe_missing_reference(text)
-    return Trouble(Problem("kubernetes/container", f"container {container} cannot start: {shorten(message)}"))
+    return PodIssue(Problem("kubernetes/container", f"container {container} cannot start: {shorten(message)}"))
 
 
-def _image(container: str, message: str, events: list[Json]) -> Trouble:
+def _image(container: str, message: str, events: list[Json]) -> PodIssue:
     text = f"container {container}: its image cannot be pulled: {shorten(message)}"
     hint = "check the image's name and tag, and the pull secrets"
-    patience_s = 0.0 if _NO_SUCH_IMAGE.search(message) else 60.0
+    grace_s = 0.0 if _NO_SUCH_IMAGE.search(message) else 60.0
     found = (_ABSENT_PULL_SECRETS.match(event.get("message", "")) for event in events)
     absent = next((match[1] for match in found if match), None)
     if absent is None:
-        return Trouble(Problem("kubernetes/image", text, hint=hint), patience_s)
+        return PodIssue(Problem("kubernetes/image", text, hint=hint), grace_s)
     problem = Problem("kubernetes/image", f"{text}; its pull secret {absent} is not there", hint=hint)
-    return Trouble(problem, max(patience_s, MISSING_S), Identity("Secret", "", absent))
+    return PodIssue(problem, max(grace_s, MISSING_S), ObjectRef("Secret", "", absent))
 
 
 def _no_command(container: str, message: str) -> Problem:
@@ -145,20 +145,20 @@ def _no_command(container: str, message: str) -> Problem:
     return Problem("kubernetes/command", text, hint="check command and args; the image must contain the program")
 
 
-def _crash_loop(state: ContainerState, restarts_before: int) -> Trouble:
+def _crash_loop(state: ContainerState, restarts_before: int) -> PodIssue:
     code = state.last_end.get("exitCode")
     oom = ", killed for using too much memory" if state.last_end.get("reason") == "OOMKilled" else ""
     often = f"{state.restarts + 1} times, the last time with" if state.restarts else "once, with"
     message = f"container {state.name} ended {often} exit code {code}{oom}"
     hint = "raise resources.limits.memory, or use less of it" if oom else None
     if restarts_before:  # its next end tells whether it still does
-        patience_s = 0.0 if state.restarts > restarts_before else LONGEST_BACK_OFF_S
+        grace_s = 0.0 if state.restarts > restarts_before else LONGEST_BACK_OFF_S
     else:
-        patience_s = 0.0 if state.restarts >= 3 or oom else 60.0
-    return Trouble(Problem("kubernetes/crash-loop", message, hint=hint), patience_s)
+        grace_s = 0.0 if state.restarts >= 3 or oom else 60.0
+    return PodIssue(Problem("kubernetes/crash-loop", message, hint=hint), grace_s)
 
 
-def _unschedulable(pod: Json, events: list[Json]) -> Iterator[Trouble]:
+def _unschedulable(pod: Json, events: list[Json]) -> Iterator[PodIssue]:
     if pod["status"].get("nominatedNodeName") or any(event.get("reason") in _SCALING for event in events):
         return
     message = condition(pod, "PodScheduled").get("message", "")
@@ -170,21 +170,21 @@ def _unschedulable(pod: Json, events: list[Json]) -> Iterator[Trouble]:
     if _LASTING_SCHEDULING.search(message):
         hint = "create the PersistentVolumeClaim, or correct its name"
     problem = Problem("kubernetes/unschedulable", f"no node takes the pod: {shorten(message)}", hint=hint)
-    yield Trouble(problem, 2.0 if _LASTING_SCHEDULING.search(message) else 60.0 if _FULL.search(message) else 10.0)
+    yield PodIssue(problem, 2.0 if _LASTING_SCHEDULING.search(message) else 60.0 if _FULL.search(message) else 10.0)
 
 
-def _refused_pod(message: str) -> Trouble:
+def _refused_pod(message: str) -> PodIssue:
     text = shorten(message.removeprefix("(combined from similar events): ").removeprefix("Error creating: "))
     if "error looking up service account" in message:
-        return Trouble(Problem("kubernetes/service-account", f"its pod cannot be created: {text}"), 2.0)
+        return PodIssue(Problem("kubernetes/service-account", f"its pod cannot be created: {text}"), 2.0)
     if is_quota(message):
-        return Trouble(Problem("kubernetes/quota", f"its pod cannot be created: {text}", hint=QUOTA_HINT), 5.0)
+        return PodIssue(Problem("kubernetes/quota", f"its pod cannot be created: {text}", hint=QUOTA_HINT), 5.0)
     if "violates PodSecurity" in message:
         problem = Problem("kubernetes/pod-security", f"its pod cannot be created: {text}", hint=POD_SECURITY_HINT)
-        return Trouble(problem, 2.0)
+        return PodIssue(problem, 2.0)
     if "forbidden" in message or "denied the request" in message or "is invalid" in message:
-        return Trouble(Problem("kubernetes/admission", f"its pod cannot be created: {text}"), 2.0)
-    return Trouble(Problem("kubernetes/pod-creation", f"its pod cannot be created: {text}"), 60.0)
+        return PodIssue(Problem("kubernetes/admission", f"its pod cannot be created: {text}"), 2.0)
+    return PodIssue(Problem("kubernetes/pod-creation", f"its pod cannot be created: {text}"), 60.0)
 
 
 def _memory_limit(pod: Json, container: str) -> str:
@@ -215,7 +215,7 @@ def describe_wait(pod: Json, events: Iterable[Json] = ()) -> str:
         failure = describe_setup(pod, events)
         return f"container {waiting.name} to be created" + (f" ({failure})" if failure else "")
     if reason == "CreateContainerConfigError":
-        trouble = _config_error(waiting.name, waiting.detail.get("message", ""))
-        missing = trouble.missing
-        return trouble.problem.message if missing is None else f"{missing.kind} {missing.name}, which is not there yet"
+        issue = _config_error(waiting.name, waiting.detail.get("message", ""))
+        missing = issue.missing
+        return issue.problem.message if missing is None else f"{missing.kind} {missing.name}, which is not there yet"
     return f"container {waiting.name}: {reason}"

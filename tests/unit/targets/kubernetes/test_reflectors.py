@@ -11,9 +11,9 @@ from ks_universal.errors import TargetError
 from ks_universal.targets.kubernetes.api import watch
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
-from ks_universal.targets.kubernetes.api.errors import Refusal
+from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP
-from ks_universal.targets.kubernetes.api.watch import Mirror
+from ks_universal.targets.kubernetes.api.watch import Reflector
 from support.fake_api_server import FakeApiServer, Fault
 
 Json = dict[str, Any]
@@ -38,7 +38,7 @@ def versions(server: FakeApiServer) -> dict[str, str]:
     return {body["metadata"]["name"]: body["metadata"]["resourceVersion"] for body in found if body is not None}
 
 
-def copies(mirror: Mirror) -> dict[str, str]:
+def copies(mirror: Reflector) -> dict[str, str]:
     return {name: body["metadata"]["resourceVersion"] for name, body in mirror.objects.items()}
 
 
@@ -49,11 +49,11 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def mirrored(server: FakeApiServer, labels: str | None = None) -> AsyncIterator[tuple[Mirror, list[Json]]]:
+async def mirrored(server: FakeApiServer, labels: str | None = None) -> AsyncIterator[tuple[Reflector, list[Json]]]:
     """A mirror that follows, and what it has told of."""
     client = Client(connect(str(server.kubeconfig)), "ns")
     told: list[Json] = []
-    mirror = Mirror(client, CONFIG_MAP, told.append, labels=labels, fields=None)
+    mirror = Reflector(client, CONFIG_MAP, told.append, labels=labels, fields=None)
     await mirror.fill()
     task = asyncio.create_task(mirror.run())
     try:
@@ -173,14 +173,14 @@ def test_a_watch_without_the_right_to_it_ends(api_server: FakeApiServer, status:
 
     async def main() -> None:
         client = Client(connect(str(api_server.kubeconfig)), "ns")
-        mirror = Mirror(client, CONFIG_MAP, lambda _: None, labels=None, fields=None)
+        mirror = Reflector(client, CONFIG_MAP, lambda _: None, labels=None, fields=None)
         try:
             await mirror.fill()
             await mirror.run()
         finally:
             await client.close()
 
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         asyncio.run(asyncio.wait_for(main(), 20))
 
 

@@ -2,14 +2,14 @@ from typing import Any
 
 import pytest
 
-from ks_universal.resources.objects import Identity
-from ks_universal.targets.kubernetes.observed.pods import find_failure, has_succeeded, is_disrupted
-from ks_universal.targets.kubernetes.observed.troubles import (
+from ks_universal.resources.objects import ObjectRef
+from ks_universal.targets.kubernetes.observed.issues import (
     describe_end,
     describe_wait,
-    find_creation_trouble,
-    find_trouble,
+    find_creation_issue,
+    find_issue,
 )
+from ks_universal.targets.kubernetes.observed.pods import find_failure, has_succeeded, is_disrupted
 
 Json = dict[str, Any]
 
@@ -59,16 +59,16 @@ def runs(name: str = "main") -> Json:
         (waiting("CrashLoopBackOff", restartCount=3), "crash-loop", True),
     ],
 )
-def test_a_trouble_that_cannot_pass_has_no_patience(state: Json, code: str, lasts: bool) -> None:
-    trouble = find_trouble(pod(state), ())
-    assert trouble is not None
-    assert trouble.problem.code == f"kubernetes/{code}"
-    assert (trouble.patience_s == 0) is lasts
+def test_a_issue_that_cannot_pass_has_no_patience(state: Json, code: str, lasts: bool) -> None:
+    issue = find_issue(pod(state), ())
+    assert issue is not None
+    assert issue.problem.code == f"kubernetes/{code}"
+    assert (issue.grace_s == 0) is lasts
 
 
 @pytest.mark.parametrize("state", [waiting("ContainerCreating"), waiting("PodInitializing"), runs(), ended(0)])
-def test_what_goes_its_way_is_no_trouble(state: Json) -> None:
-    assert find_trouble(pod(state), ()) is None
+def test_what_goes_its_way_is_no_issue(state: Json) -> None:
+    assert find_issue(pod(state), ()) is None
 
 
 def unschedulable(message: str = "0/1 nodes", **status: Any) -> Json:
@@ -77,64 +77,64 @@ def unschedulable(message: str = "0/1 nodes", **status: Any) -> Json:
 
 
 def test_a_pod_without_a_node_is_given_up_after_some_seconds() -> None:
-    trouble = find_trouble(unschedulable(), ())
-    assert trouble is not None
-    assert trouble.problem.code == "kubernetes/unschedulable"
-    assert trouble.patience_s == 10
+    issue = find_issue(unschedulable(), ())
+    assert issue is not None
+    assert issue.problem.code == "kubernetes/unschedulable"
+    assert issue.grace_s == 10
 
 
 def test_a_place_among_other_pods_is_waited_for_longer() -> None:
-    trouble = find_trouble(unschedulable("0/1 nodes are available: 1 Too many pods."), ())
-    assert trouble is not None
-    assert trouble.patience_s == 60
+    issue = find_issue(unschedulable("0/1 nodes are available: 1 Too many pods."), ())
+    assert issue is not None
+    assert issue.grace_s == 60
 
 
 @pytest.mark.parametrize("reason", ["TriggeredScaleUp", "Nominated"])
 def test_a_pod_for_which_a_node_is_on_its_way_is_waited_for(reason: str) -> None:
-    assert find_trouble(unschedulable(), [{"reason": reason}]) is None
-    assert find_trouble(unschedulable(nominatedNodeName="other"), ()) is None
+    assert find_issue(unschedulable(), [{"reason": reason}]) is None
+    assert find_issue(unschedulable(nominatedNodeName="other"), ()) is None
 
 
 def test_a_pod_whose_claims_are_not_bound_is_told_to_look_at_storage() -> None:
     waits = unschedulable()
     waits["status"]["conditions"][0]["message"] = "0/1 nodes: pod has unbound immediate PersistentVolumeClaims"
-    trouble = find_trouble(waits, ())
-    assert trouble is not None
-    assert "StorageClass" in str(trouble.problem.hint)
+    issue = find_issue(waits, ())
+    assert issue is not None
+    assert "StorageClass" in str(issue.problem.hint)
 
 
 def test_a_pod_whose_claim_does_not_exist_is_told_to_create_it() -> None:
     waits = unschedulable()
     waits["status"]["conditions"][0]["message"] = '0/1 nodes: persistentvolumeclaim "data" not found.'
-    trouble = find_trouble(waits, ())
-    assert trouble is not None
-    assert trouble.problem.hint == "create the PersistentVolumeClaim, or correct its name"
+    issue = find_issue(waits, ())
+    assert issue is not None
+    assert issue.problem.hint == "create the PersistentVolumeClaim, or correct its name"
 
 
 @pytest.mark.parametrize(("restarts", "lasts"), [(7, False), (8, True)])
 def test_a_container_that_crashed_before_is_judged_by_its_next_end(restarts: int, *, lasts: bool) -> None:
-    trouble = find_trouble(pod(waiting("CrashLoopBackOff", restartCount=restarts)), (), {"main": 7})
-    assert trouble is not None
-    assert (trouble.patience_s == 0) is lasts
+    issue = find_issue(pod(waiting("CrashLoopBackOff", restartCount=restarts)), (), {"main": 7})
+    assert issue is not None
+    assert (issue.grace_s == 0) is lasts
 
 
 def test_a_crash_loop_for_want_of_memory_says_what_to_do() -> None:
     state = waiting(
         "CrashLoopBackOff", restartCount=1, lastState={"terminated": {"reason": "OOMKilled", "exitCode": 137}}
     )
-    trouble = find_trouble(pod(state), ())
-    assert trouble is not None
-    assert "resources.limits.memory" in str(trouble.problem.hint)
+    issue = find_issue(pod(state), ())
+    assert issue is not None
+    assert "resources.limits.memory" in str(issue.problem.hint)
 
 
-@pytest.mark.parametrize(("message", "patience_s"), [("manifest unknown", 30), ("dial tcp: i/o timeout", 60)])
-def test_an_image_whose_pull_secret_is_not_there_waits_for_that(message: str, patience_s: int) -> None:
+@pytest.mark.parametrize(("message", "grace_s"), [("manifest unknown", 30), ("dial tcp: i/o timeout", 60)])
+def test_an_image_whose_pull_secret_is_not_there_waits_for_that(message: str, grace_s: int) -> None:
     told = "Unable to retrieve some image pull secrets (regcred, other); attempting to pull the image may not succeed."
     events = [{"reason": "FailedToRetrieveImagePullSecret", "message": told}]
-    trouble = find_trouble(pod(waiting("ErrImagePull", message)), events)
-    assert trouble is not None
-    assert (trouble.patience_s, trouble.missing) == (patience_s, Identity("Secret", "", "regcred"))
-    assert trouble.problem.message.endswith("; its pull secret regcred is not there")
+    issue = find_issue(pod(waiting("ErrImagePull", message)), events)
+    assert issue is not None
+    assert (issue.grace_s, issue.missing) == (grace_s, ObjectRef("Secret", "", "regcred"))
+    assert issue.problem.message.endswith("; its pull secret regcred is not there")
 
 
 @pytest.mark.parametrize(
@@ -152,17 +152,17 @@ def test_an_image_whose_pull_secret_is_not_there_waits_for_that(message: str, pa
     ],
 )
 def test_a_refused_pod_is_named_by_who_refused_it(message: str, code: str) -> None:
-    trouble = find_creation_trouble([{"reason": "FailedCreate", "message": f"Error creating: {message}"}])
-    assert trouble is not None
-    assert trouble.problem.code == f"kubernetes/{code}"
-    assert message in trouble.problem.message
+    issue = find_creation_issue([{"reason": "FailedCreate", "message": f"Error creating: {message}"}])
+    assert issue is not None
+    assert issue.problem.code == f"kubernetes/{code}"
+    assert message in issue.problem.message
 
 
 def test_a_refusal_that_was_repeated_is_quoted_without_the_words_around_it() -> None:
     message = '(combined from similar events): Error creating: pods "a-x" is forbidden: exceeded quota: q'
-    trouble = find_creation_trouble([{"reason": "FailedCreate", "message": message}])
-    assert trouble is not None
-    assert trouble.problem.message == 'its pod cannot be created: pods "a-x" is forbidden: exceeded quota: q'
+    issue = find_creation_issue([{"reason": "FailedCreate", "message": message}])
+    assert issue is not None
+    assert issue.problem.message == 'its pod cannot be created: pods "a-x" is forbidden: exceeded quota: q'
 
 
 def test_an_end_by_memory_names_the_limit() -> None:
