@@ -145,7 +145,9 @@ class Kubelet:
         if "waiting" in state and time.monotonic() >= self._starts_at_s.get(key, 0.0):
             self.logs[key].append([Line(self._write_time(), line) for line in program.lines])
             begun = {"running": {"startedAt": self._store.stamp()}}
-            return {**before, **told, "restartCount": before["restartCount"], "ready": program.ready, "state": begun}
+            # Without a probe what runs is ready; with one, what ends at once never was.
+            ready = program.ready and (program.exit_code is None or "readinessProbe" not in container)
+            return {**before, **told, "restartCount": before["restartCount"], "ready": ready, "state": begun}
         if "running" in state and program.exit_code is not None:
             end = self._end(state, program.exit_code, program.reason)
             return self._restart(pod, container, {**before, "ready": False, "state": end})
@@ -218,7 +220,7 @@ class Kubelet:
 
     def _choose(self, pod: Json, container: str) -> Program:
         """Choose what the next run of a container does."""
-        owner = _name_owner(pod)
+        owner = name_owner(pod)
         first = pod["spec"]["containers"][0]["name"]
         key = owner if container == first and f"{owner}/{container}" not in self._programs else f"{owner}/{container}"
         init = [each["name"] for each in pod["spec"].get("initContainers", ()) if "restartPolicy" not in each]
@@ -244,7 +246,7 @@ def _has_ended(status: Json, exit_code: int) -> bool:
     return end is not None and end["exitCode"] == exit_code
 
 
-def _name_owner(pod: Json) -> str:
+def name_owner(pod: Json) -> str:
     """The Job or Deployment that a pod is of."""
     for reference in pod["metadata"].get("ownerReferences", ()):
         name = str(reference["name"])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from support.fake_api_server.controllers import Controllers
-from support.fake_api_server.kubelet import Kubelet, Line, is_finished, list_statuses
+from support.fake_api_server.kubelet import Kubelet, Line, is_finished, list_statuses, name_owner
 from support.fake_api_server.store import RESOURCES, Change, Json, Key, Match, Refused, Store, head_of
 
 _PATH = re.compile(
@@ -83,6 +83,7 @@ class FakeApiServer:
         self.failures: list[BaseException] = []
         self._controllers = Controllers(self.store)
         self._faults: list[Fault] = []
+        self._reactions: list[Callable[[], bool]] = []
         self._closing = False
         self._streams = 0
         self._http = _Server(self)
@@ -137,6 +138,16 @@ class FakeApiServer:
         with self.store.changed:
             self.store.delete(Key(plural, namespace, name))
 
+    def pods_of(self, owner: str) -> list[Json]:
+        """The pods of a Job or Deployment, oldest first."""
+        with self.store.changed:
+            return self.store.find("pods", match=lambda pod: name_owner(pod) == owner)
+
+    def react(self, act: Callable[[], bool]) -> None:
+        """Have `act` called after each change until it says that it has done what it is to do."""
+        with self.store.changed:
+            self._reactions.append(act)
+
     def fail(self, *faults: Fault) -> None:
         """Have the next requests that match fail."""
         with self.store.changed:
@@ -169,6 +180,7 @@ class FakeApiServer:
             while not self._closing:
                 with self.store.changed:
                     moved = self._controllers.look() | self.kubelet.look()
+                    self._reactions = [act for act in self._reactions if not act()]
                     if not moved:
                         self.store.changed.wait(0.05)  # deadlines pass without a change
         except BaseException as failure:  # noqa: BLE001 - raised at the end

@@ -85,6 +85,13 @@ def test_an_internal_error_is_tried_four_times(api_server: FakeApiServer, times:
     assert api_server.count("GET", PATH) == 4
 
 
+def test_internal_errors_count_by_themselves(api_server: FakeApiServer) -> None:
+    """A server that starts says 503 for a while, and then 500 until all of it is there."""
+    api_server.fail(Fault(PATH, times=6, status=503), Fault(PATH, times=3, status=500))
+    assert ask(api_server, read) == []
+    assert api_server.count("GET", PATH) == 10
+
+
 @pytest.mark.parametrize(
     ("status", "message"),
     [

@@ -246,7 +246,7 @@ class Client:
             headers={"Content-Type": "application/json", **(headers or {})},
         )
         fence = self._line.fence if fenced and method != "GET" else None
-        started, tries = now_s(), 0
+        started, tries, errors = now_s(), 0, 0
         while True:
             tries += 1
             try:
@@ -262,7 +262,8 @@ class Client:
                 self._line.has_answered = True
                 if response.status_code < 400:
                     return response
-                if not _is_retryable(response, tries) or now_s() - started > _PATIENCE_S:
+                errors += response.status_code == 500
+                if not _is_retryable(response, errors) or now_s() - started > _PATIENCE_S:
                     raise api_error(response.status_code, response.content, what or path)
                 pause_s, reason = max(_pause_s(tries), _retry_after_s(response)), f"HTTP {response.status_code}"
             _log.info("%s %s: %s; attempt %d follows in %.1f s", method, path, reason, tries + 1, pause_s)
@@ -381,9 +382,9 @@ def _is_page(response: httpx2.Response) -> bool:
     return response.status_code < 500 and response.status_code != 429 and (response.has_redirect_location or html)
 
 
-def _is_retryable(response: httpx2.Response, tries: int) -> bool:
+def _is_retryable(response: httpx2.Response, errors: int) -> bool:
     if response.status_code == 500:
-        return tries < _TRIES_AFTER_500 and not is_schema_error(response.content)
+        return errors < _TRIES_AFTER_500 and not is_schema_error(response.content)
     return response.status_code in {429, 502, 503, 504}
 
 
