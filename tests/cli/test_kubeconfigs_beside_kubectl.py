@@ -1,5 +1,6 @@
 """A kubeconfig means here what it means to kubectl: each row of the table in docs/commands.md."""
 
+import gc
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import sys
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,17 @@ from typing import Any
 import pytest
 import yaml
 
+from ks_universal.targets.kubernetes.api import client
+from support.shell import Invoke
+from support.unclosed import UNCLOSED
+
 Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 KUBECTL = ROOT / ".venv" / "tools" / "kubectl"
-pytestmark = pytest.mark.skipif(not KUBECTL.exists(), reason="no kubectl for this machine")
+pytestmark = [
+    pytest.mark.skipif(not KUBECTL.exists(), reason="no kubectl for this machine"),
+    pytest.mark.filterwarnings(UNCLOSED),
+]
 TOLD = ("authorization", "impersonate-")
 EMPTY = b'{"kind": "ConfigMapList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []}'
 
@@ -62,7 +71,7 @@ def serve() -> Iterator[Any]:
 
     def start(certificate: Path | None = None) -> Server:
         servers.append(Server(certificate))
-        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
         return servers[-1]
 
     yield start
@@ -74,8 +83,8 @@ def serve() -> Iterator[Any]:
 class Both:
     """Runs kubectl and this program with the same kubeconfig, and tells whether they do the same."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, ksu: Invoke) -> None:
+        self.folder, self.ksu = folder, ksu
         self.environment = {"HOME": str(folder), "PATH": os.environ["PATH"]}
 
     def write(self, name: str, cluster: Json, user: Json, **more: Any) -> None:
@@ -92,25 +101,37 @@ class Both:
 
     def run(self, *servers: Server, **environment: str) -> tuple[bool, bool]:
         """Give whether each has got its answer; those that did have told the servers the same."""
-        kubectl = [str(KUBECTL), "get", "--raw", "/api/v1/namespaces/default/configmaps", "--request-timeout=5s"]
-        ksu = [sys.executable, "-m", "ks_universal", "history", "shop"]
         env = {**self.environment, "KUBECONFIG": "config", **environment}
         told: list[list[Any]] = []
         reached = []
-        for command in (kubectl, ksu):
+        for ask in (self._ask_by_kubectl, self._ask_by_ksu):
             for server in servers:
                 server.asked.clear()
-            done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
-            assert "Traceback" not in done.stderr
-            reached.append("release/unknown" in done.stderr or done.returncode == 0)
+            reached.append(ask(env))
             told.append([server.asked[:1] for server in servers])
         assert told[0] == told[1]
         return reached[0], reached[1]
 
+    def _ask_by_kubectl(self, environment: dict[str, str]) -> bool:
+        command = [str(KUBECTL), "get", "--raw", "/api/v1/namespaces/default/configmaps", "--request-timeout=5s"]
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True).returncode == 0
+
+    def _ask_by_ksu(self, environment: dict[str, str]) -> bool:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in tuple(os.environ):
+                patch.delenv(name)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            patch.setattr(client, "_FIRST_PATIENCE_S", 0.5)
+            reached = "release/unknown" in self.ksu("history", "shop").err
+        if not reached:
+            gc.collect()  # what UNCLOSED is about comes up here, and in no other test
+        return reached
+
 
 @pytest.fixture
-def both(tmp_path: Path) -> Both:
-    return Both(tmp_path)
+def both(folder: Path, ksu: Invoke) -> Both:
+    return Both(folder, ksu)
 
 
 def at(server: Server, scheme: str = "http", host: str = "127.0.0.1") -> Json:
@@ -249,10 +270,10 @@ def test_a_socks_proxy_is_spoken_to(both: Both, serve: Any) -> None:
         greetings: list[bytes] = []
 
         def greet() -> None:
-            for _ in range(2):
-                connection, _address = listener.accept()
-                with connection:
-                    greetings.append(connection.recv(3)[:1])
+            with suppress(OSError):
+                while True:
+                    with listener.accept()[0] as connection:
+                        greetings.append(connection.recv(3)[:1])
 
         thread = threading.Thread(target=greet, daemon=True)
         thread.start()
@@ -265,7 +286,8 @@ def test_a_socks_proxy_is_spoken_to(both: Both, serve: Any) -> None:
 
 def make_certificate(folder: Path, name: str) -> Path:
     path = folder / "server.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
+    key = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+    command = [*key.split(), "-subj", f"/CN={name}"]
     files = ["-addext", f"subjectAltName=DNS:{name}", "-keyout", str(folder / "key"), "-out", str(folder / "ca")]
     subprocess.run([*command, *files], check=True, capture_output=True)
     path.write_text((folder / "key").read_text() + (folder / "ca").read_text())

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ks_universal.values.expressions import evaluate
 from ks_universal.values.expressions.context import Context
 from ks_universal.values.expressions.expand import Expanded, expand_text
 from ks_universal.values.expressions.functions import FUNCTIONS, patterns
@@ -268,30 +269,13 @@ def test_no_function_raises_whatever_it_is_given(name: str, arguments: list[str]
         ("{{ $x := list 1 }}{{ range 60 }}{{ $x = concat $x $x }}{{ end }}", "too large"),
         ("{{ $x := list 1 }}{{ range 60 }}{{ $x = list $x $x }}{{ end }}{{ toJson $x }}", "too large"),
         ("{{ $x := dict }}{{ $y := set $x `a` $x }}{{ $x }}", "too large"),
-        ("{{ $x := list }}{{ range 2000 }}{{ $x = list $x }}{{ end }}{{ $x }}", "too deep"),
-        ("{{ $x := repeat 900000 `a` }}{{ range 9000 }}{{ $y := replace `a` `b` $x }}{{ end }}", "too much work"),
-        ("{{ $x := until 90000 }}{{ range 9000 }}{{ $y := join `,` $x }}{{ end }}", "too much work"),
-        ("{{ range 9000 }}{{ $y := toYaml $.Values.app }}{{ end }}", "too much work"),
-        ("{{ $x := until 90000 }}{{ range 9000 }}{{ $y := sortAlpha $x }}{{ end }}", "too much work"),
-        ("{{ $x := repeat 90000 `a` }}{{ range 9000 }}{{ $y := sha256sum $x }}{{ end }}", "too much work"),
-        ("{{ $x := chunk 1 (until 90000) }}{{ range 9000 }}{{ $y := uniq $x }}{{ end }}", "too much work"),
-        ("{{ $x := until 90000 }}{{ range 9000 }}{{ $y := has -1 $x }}{{ end }}", "too much work"),
-        ("{{ $x := until 90000 }}{{ range 9000 }}{{ $y := without $x 1 2 3 }}{{ end }}", "too much work"),
-        (
-            "{{ $x := list (until 90000) }}{{ range 9000 }}{{ $y := deepEqual $x (list (until 90000)) }}{{ end }}",
-            "too much",
-        ),
-        ("{{ range 9000 }}{{ $y := tpl (print (repeat 90000 `a`) .) $ }}{{ end }}", "too much work"),
+        ("{{ $x := list }}{{ range 1200 }}{{ $x = list $x }}{{ end }}{{ $x }}", "too deep"),
         ("{{ $x := until 90000 }}{{ range $x }}{{ range $x }}{{ end }}{{ end }}", "too many steps"),
         ("{{ replace `a` (repeat 90000 `b`) (repeat 90000 `a`) }}", "a length between"),
         ("{{ join (repeat 90000 `b`) (until 90000) }}", "a length between"),
         ("{{ indent 90000 (repeat 90000 `\n`) }}", "a length between"),
         ("{{ printf `%.1000f` (chunk 1 (until 9000)) }}", "printf makes up to"),
         ("{{ printf `" + "%.1000f" * 1100 + "`" + " 1.5" * 1100 + " }}", "printf makes up to"),
-        *(
-            ("{{ $x := list (until 90000) }}{{ " + name + " `%v`" + " $x" * 120 + " }}", "too much work")
-            for name in ("printf", "html")
-        ),
         ("{{ semverCompare (repeat 90000 `a`) `1.0.0` }}", "no condition"),
         ("{{ durationRound (repeat 900000 `9`) }}", "no duration"),
         ("{{ toDate (repeat 40 `.000`) (print (repeat 20 `.1`) `x`) }}", "not as its example"),
@@ -305,6 +289,35 @@ def test_what_would_take_for_ever_or_all_memory_is_a_finding(expand: Expand, tex
     expanded = expand(text, VALUES)
     assert expanded.text is None
     assert [message in error.message for error in expanded.errors] == [True]
+
+
+WORK = (
+    "{{ $x := repeat 900000 `a` }}{{ range 9000 }}{{ $y := replace `a` `b` $x }}{{ end }}",
+    "{{ $x := until 90000 }}{{ range 9000 }}{{ $y := join `,` $x }}{{ end }}",
+    "{{ range 9000 }}{{ $y := toYaml $.Values.app }}{{ end }}",
+    "{{ $x := until 90000 }}{{ range 9000 }}{{ $y := sortAlpha $x }}{{ end }}",
+    "{{ $x := repeat 90000 `a` }}{{ range 9000 }}{{ $y := sha256sum $x }}{{ end }}",
+    "{{ $x := chunk 1 (until 90000) }}{{ range 9000 }}{{ $y := uniq $x }}{{ end }}",
+    "{{ $x := until 90000 }}{{ range 9000 }}{{ $y := has -1 $x }}{{ end }}",
+    "{{ $x := until 90000 }}{{ range 9000 }}{{ $y := without $x 1 2 3 }}{{ end }}",
+    "{{ $x := list (until 90000) }}{{ range 9000 }}{{ $y := deepEqual $x (list (until 90000)) }}{{ end }}",
+    "{{ range 9000 }}{{ $y := tpl (print (repeat 90000 `a`) .) $ }}{{ end }}",
+    *("{{ $x := list (until 90000) }}{{ " + name + " `%v`" + " $x" * 120 + " }}" for name in ("printf", "html")),
+)
+
+
+@pytest.mark.parametrize("text", WORK)
+def test_too_much_work_is_a_finding(expand: Expand, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(evaluate, "MAX_WORK", evaluate.MAX_WORK // 10)  # what is counted is counted sooner, too
+    expanded = expand(text, VALUES)
+    assert expanded.text is None
+    assert ["too much work" in error.message for error in expanded.errors] == [True]
+
+
+def test_much_work_is_no_finding_before_its_limit(expand: Expand) -> None:
+    text = "{{ $x := repeat 90000 `a` }}{{ range %s }}{{ $y := sha256sum $x }}{{ end }}done"
+    assert expand(text % 90, VALUES).text == "done"
+    assert ["too much work" in error.message for error in expand(text % 9000, VALUES).errors] == [True]
 
 
 @pytest.mark.parametrize(
