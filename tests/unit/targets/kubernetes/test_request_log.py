@@ -12,10 +12,12 @@ import pytest
 
 from ks_universal.errors import KsUniversalError
 from ks_universal.targets.kubernetes.api.client import Client
-from ks_universal.targets.kubernetes.api.connection import Connection
+from ks_universal.targets.kubernetes.api.connection import Connection, connect
 from ks_universal.targets.kubernetes.api.credentials import PluginAuth
 from ks_universal.targets.kubernetes.api.kinds import SECRET
 from ks_universal.targets.kubernetes.api.kubeconfig import Cluster, Exec
+from ks_universal.targets.kubernetes.api.logs import LogReader
+from support.fake_api_server import FakeApiServer, Fault, Program
 
 TOKEN, PASSWORD = "a-bearer-token", "correct-horse"
 BODY = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "db"}, "stringData": {"PASSWORD": PASSWORD}}
@@ -112,3 +114,31 @@ def test_a_request_that_ends_in_an_error_is_logged_with_its_status(logged: Calla
         apply(answer_in_turn(httpx2.Response(422, json=error)))
     (line,) = logged()
     assert re.fullmatch(r"DEBUG PATCH \S+/secrets/db\?fieldManager=ks-universal: 422 after \d+ ms", line)
+
+
+def test_a_log_that_breaks_off_is_logged_with_the_reason_and_without_its_lines(
+    logged: Callable[[], list[str]], api_server: FakeApiServer
+) -> None:
+    api_server.kubelet.run("pod", Program())
+    spec = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "app:1"}]}
+    api_server.put({"kind": "Pod", "metadata": {"name": "pod"}, "spec": spec})
+    api_server.await_that(lambda: len(api_server.kubelet.logs) > 0)
+    pod = api_server.get("pods", "pod")
+    assert pod is not None
+    api_server.kubelet.write(pod, "main", PASSWORD, PASSWORD)
+    api_server.fail(Fault("/log.*follow", cut=2))
+
+    async def main() -> None:
+        client = Client(connect(str(api_server.kubeconfig)), "ns")
+        try:
+            await LogReader(client, "pod", "main", lambda _: None).follow()
+        finally:
+            await client.close()
+
+    with pytest.raises(httpx2.TransportError):
+        asyncio.run(main())
+    broken = [line for line in logged() if " broke off: " in line]
+    assert [line.partition(" broke off")[0] for line in broken] == [
+        "INFO the log at /api/v1/namespaces/ns/pods/pod/log, container main,"
+    ]
+    assert PASSWORD not in "".join(logged())

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import re
 from collections import deque
 from collections.abc import Callable
@@ -13,8 +14,10 @@ from ks_universal.diagnosis import Diagnosis
 from ks_universal.engine.log_lines import MAX_LINE_BYTES, decode_line
 from ks_universal.errors import TargetError
 from ks_universal.targets.kubernetes.api.client import Client, Parameters
-from ks_universal.targets.kubernetes.api.errors import ApiError
+from ks_universal.targets.kubernetes.api.errors import ApiError, describe_silence
 from ks_universal.targets.kubernetes.api.kinds import POD
+
+_log = logging.getLogger(__name__)
 
 TAIL_LINES = 50
 """How many lines of a container are kept for the record."""
@@ -40,10 +43,18 @@ class LogReader:
         """Read until the stream ends. Raises ApiError, and httpx2.TransportError where the connection breaks."""
         parameters = {**self._parameters(), "follow": "true"}
         take = self._resume()
-        async with self._client.stream(self._path, parameters, longest=_LONGEST) as lines:
-            async for line in lines:
-                if line.endswith(b"\n"):  # else something in between has cut it, and the next reading brings it whole
-                    take(line[:-1])
+        try:
+            async with self._client.stream(self._path, parameters, longest=_LONGEST) as lines:
+                async for line in lines:
+                    if line.endswith(
+                        b"\n"
+                    ):  # else something in between has cut it, and the next reading brings it whole
+                        take(line[:-1])
+        except httpx2.TransportError as error:
+            _log.info(
+                "the log at %s, container %s, broke off: %s", self._path, self._container, describe_silence(error)
+            )
+            raise
 
     async def read(self) -> None:
         """Read what has been written by now. Raises TargetError."""
