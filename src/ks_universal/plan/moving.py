@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from ks_universal.json_types import Json
+from ks_universal.model.format.images import split_image
 from ks_universal.plan.records import Outcome, Revision, State
 from ks_universal.plan.release import pod_of
 from ks_universal.plan.steps import Migrate, RollOut, Step
@@ -62,4 +63,5 @@ def _list_done(revision: Revision) -> Iterator[str]:
 def _may_move(container: Json) -> bool:
     """Tell whether another image may stand under the name."""
     image: str = container["image"]
-    return "@" not in image and bool(container.get("imagePullPolicy", find_pull_policy(image)) == "Always")
+    _, _, digest = split_image(image)
+    return not digest and bool(container.get("imagePullPolicy", find_pull_policy(image)) == "Always")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ks_universal.json_types import Json
 from ks_universal.model.format.containers import Container, EnvFrom, EnvVar, Port
-from ks_universal.model.format.images import image_reference
+from ks_universal.model.format.images import image_reference, split_image
 from ks_universal.model.format.sections import SecretRef
 
 Groups = Mapping[str, Sequence[SecretRef]]
@@ -45,8 +45,8 @@ def build_process(name: str, container: Container, groups: Groups) -> Json:
 
 def find_pull_policy(image: str) -> str:
     """Give the `imagePullPolicy` of a container that names none, as the API server fills it in."""
-    _, colon, tag = image.rpartition("/")[2].partition(":")
-    return "IfNotPresent" if "@" in image or (colon and tag != "latest") else "Always"
+    _, tag, digest = split_image(image)
+    return "IfNotPresent" if digest or tag not in ("", "latest") else "Always"
 
 
 def add_passed_through(body: Json, fields: Json) -> Json:

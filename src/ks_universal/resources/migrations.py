@@ -7,8 +7,8 @@ import msgspec
 from ks_universal.json_types import Json
 from ks_universal.model.format.containers import Container
 from ks_universal.model.format.images import has_tag
-from ks_universal.model.format.migrations import DEFAULT_BACKOFF_LIMIT, Phase, Retry, Step, UndoStep
-from ks_universal.model.format.workloads import Deployment
+from ks_universal.model.format.migrations import DEFAULT_BACKOFF_LIMIT, Phase, Retry, Step, UndoStep, merge_env
+from ks_universal.model.format.workloads import NOT_FOR_JOB_PODS, Deployment, find_container
 from ks_universal.model.kubernetes.durations import parse_duration
 from ks_universal.model.kubernetes.names import job_name, undo_job_name
 from ks_universal.resources.accounts import find_account_name
@@ -38,7 +38,6 @@ POD_ONLY = frozenset(
 _NOT_FOR_JOBS = frozenset(
     ("lifecycle", "livenessProbe", "readinessProbe", "restartPolicy", "restartPolicyRules", "startupProbe")
 )
-_NOT_FOR_JOB_PODS = frozenset(("readinessGates", "restartPolicy", "topologySpreadConstraints"))
 
 
 class AppContext(msgspec.Struct, frozen=True):
@@ -73,7 +72,7 @@ def build_migration(ref: AppContext, step: Step) -> Migration:
 def build_job(ref: AppContext, step: Step, name: str) -> Json:
     """Build the Job that runs a step: pods never restart, a new one starts only when the old one is gone."""
     scope = ref.scope
-    container_name, written = find_container(ref.deployment, step)
+    container_name, written = _require_container(ref, step)
     container = _adapt(written, step)
     labels = _build_labels(ref, step, container.image_tag)
     pod_metadata: Json = {"labels": _hide_from_services(labels, step, ref.selectors)}
@@ -86,11 +85,10 @@ def build_job(ref: AppContext, step: Step, name: str) -> Json:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
-def find_container(deployment: Deployment, step: Step) -> tuple[str, Container]:
-    """Find the container that a step runs: the one it names, else `main`, else the only one."""
-    containers = deployment.containers
-    name = step.container or ("main" if "main" in containers else next(iter(containers)))
-    return name, containers[name]
+def _require_container(ref: AppContext, step: Step) -> tuple[str, Container]:
+    found = find_container(ref.deployment, step)
+    assert found is not None  # noqa: S101 - else the checks have found an error, and nothing is built
+    return found
 
 
 def _build_labels(ref: AppContext, step: Step, tag: str | None) -> dict[str, str]:
@@ -127,7 +125,7 @@ def _build_limits(step: Step, container_name: str) -> Json:
 
 def _collect_own(ref: AppContext, step: Step) -> Json:
     """Collect what the step says of itself that its Job would else have of the application, or not have at all."""
-    name, _ = find_container(ref.deployment, step)
+    name, _ = _require_container(ref, step)
     resources = {} if step.resources is None else {name: step.resources}
     for container in build_init_containers(step.init_containers or (), ref.groups):
         if "resources" in container:
@@ -166,7 +164,7 @@ def _build_pod(ref: AppContext, step: Step, name: str, container: Container) -> 
         affinity=deployment.affinity,
         node_selector=deployment.node_selector,
         restart_policy="Never",
-        passed_through=_without(deployment.pod_spec, _NOT_FOR_JOB_PODS),
+        passed_through=_without(deployment.pod_spec, NOT_FOR_JOB_PODS),
     )
     return build_pod_spec(scope, deployment, pod)
 
@@ -180,7 +178,6 @@ def _adapt(container: Container, step: Step) -> Container:
 
     The container's own `args` never run in a migration: they are what starts the server.
     """
-    env = {variable.name: variable for variable in (*container.env, *step.env)}
     mounts = {mount["mountPath"]: mount for mount in (*container.volume_mounts, *step.volume_mounts)}
     context = _without(step.security_context or {}, POD_ONLY)
     return msgspec.structs.replace(
@@ -189,7 +186,7 @@ def _adapt(container: Container, step: Step) -> Container:
         image_tag=_choose_tag(container, step),
         command=container.command if step.command is None else step.command,
         args=step.args,
-        env=tuple(env.values()),
+        env=merge_env(container.env, step.env),
         env_from=(*container.env_from, *step.env_from),
         volume_mounts=tuple(mounts.values()),
         resources=container.resources if step.resources is None else step.resources,

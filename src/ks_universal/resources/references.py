@@ -1,26 +1,18 @@
 """Which ConfigMaps, Secrets, accounts and claims a pod uses, and the same pod with other names for them.
 
-One table of places (the PodSpec of the Kubernetes API) serves all who ask: the digest on pod templates, the staged
-copies of a migration, the Helm hooks.
+It serves all who ask: the digest on pod templates, the staged copies of a migration, the Helm hooks.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ks_universal.json_types import Json
+from ks_universal.model.kubernetes.pod_sources import ENV_FROM_SOURCES, ENV_SOURCES, PROJECTED_SOURCES, VOLUME_SOURCES
 
 Reference = tuple[str, str]
 """Kind and name: `("Secret", "db-secrets")`."""
 
 _CONFIGURATION = frozenset(("ConfigMap", "Secret"))
-_ENV_SOURCES = (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret"))
-_ENV_FROM_SOURCES = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
-_VOLUME_SOURCES = (
-    ("configMap", "name", "ConfigMap"),
-    ("secret", "secretName", "Secret"),
-    ("persistentVolumeClaim", "claimName", "PersistentVolumeClaim"),
-)
-_PROJECTED_SOURCES = (("configMap", "ConfigMap"), ("secret", "Secret"))
 
 _Place = tuple[Json, str, str]
 """The map that holds a name, the key it stands under, and the kind that it names."""
@@ -85,17 +77,17 @@ def _environment_places(pod: Json) -> Iterator[_Place]:
         for variable in container.get("env", ()):
             source = variable.get("valueFrom")
             if source:
-                yield from _named(source, _ENV_SOURCES)
+                yield from _named(source, ENV_SOURCES)
         for group in container.get("envFrom", ()):
-            yield from _named(group, _ENV_FROM_SOURCES)
+            yield from _named(group, ENV_FROM_SOURCES)
 
 
 def _of(volume: Json) -> Iterator[_Place]:
-    for source, key, kind in _VOLUME_SOURCES:
+    for source, key, kind in VOLUME_SOURCES:
         if source in volume and key in volume[source]:
             yield volume[source], key, kind
     for projection in volume.get("projected", {}).get("sources", ()):
-        yield from _named(projection, _PROJECTED_SOURCES)
+        yield from _named(projection, PROJECTED_SOURCES)
 
 
 def _named(holder: Json, sources: tuple[tuple[str, str], ...]) -> Iterator[_Place]:

@@ -1,8 +1,6 @@
 import pytest
 
-from ks_universal.model.format.containers import Container
-from ks_universal.model.format.images import has_tag, image_reference, is_image, migration_image
-from ks_universal.model.format.migrations import Step
+from ks_universal.model.format.images import has_tag, image_reference, is_image, split_image
 
 
 def test_a_reference_is_image_and_tag() -> None:
@@ -23,8 +21,13 @@ def test_what_is_no_image(image: str) -> None:
     assert not is_image(image)
 
 
-def test_a_migration_with_an_image_of_its_own_does_not_take_the_tag_of_the_application() -> None:
-    container = Container(image="app", image_tag="1")
-    assert migration_image(container, Step()) == ("app", "1")
-    assert migration_image(container, Step(image_tag="2")) == ("app", "2")
-    assert migration_image(container, Step(image="flyway:10")) == ("flyway:10", None)
+@pytest.mark.parametrize(
+    ("image", "parts"),
+    [
+        ("a", ("a", "", "")),
+        ("host:5000/b/a", ("host:5000/b/a", "", "")),
+        ("host:5000/b/a:1@sha256:00", ("host:5000/b/a", "1", "sha256:00")),
+    ],
+)
+def test_a_reference_is_split(image: str, parts: tuple[str, str, str]) -> None:
+    assert split_image(image) == parts

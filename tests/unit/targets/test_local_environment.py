@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from ks_universal.model.kubernetes.expansion import expand
 from ks_universal.resources.objects import object_ref
-from ks_universal.targets.local.environment import Sources, build_environment, expand
+from ks_universal.targets.local.environment import Sources, build_environment
 
 Json = dict[str, Any]
 

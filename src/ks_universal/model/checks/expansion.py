@@ -15,10 +15,12 @@ from ks_universal.model.format.containers import Container, EnvFrom, EnvVar
 from ks_universal.model.format.migrations import Migrations, Step, effective_steps
 from ks_universal.model.format.sections import each_key
 from ks_universal.model.format.workloads import find_container
+from ks_universal.model.kubernetes.expansion import find_names
+from ks_universal.model.kubernetes.pod_sources import ENV_FROM_SOURCES
 from ks_universal.values.nodes import Path
 
 # A pattern in text is compiled when the first value needs it, not at each start.
-_REFERENCE = r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_]*)\)"
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _FROM_SERVICES = r"[A-Z0-9_]+_(SERVICE_HOST|SERVICE_PORT|PORT)(_[A-Z0-9_]+)?"
 
 
@@ -79,7 +81,7 @@ def _given(container: Container, sources: tuple[EnvFrom, ...], application: Appl
 
 
 def _config_name(source: EnvFrom) -> str:
-    references = (source.kubernetes.get(key, {}) for key in ("configMapRef", "secretRef"))
+    references = (source.kubernetes.get(key, {}) for key in dict(ENV_FROM_SOURCES))
     return source.config_name or next((r["name"] for r in references if "name" in r), "")
 
 
@@ -116,7 +118,5 @@ def _report_unknown(path: Path, name: str, known: set[str], report: Report) -> N
 
 
 def _references(text: str) -> Iterator[str]:
-    if "$(" in text:
-        for found in re.finditer(_REFERENCE, text):
-            if found.group(1) is not None:
-                yield found.group(1)
+    """Find what is meant as a variable: `$(date +%s)` is what a shell runs."""
+    return (name for name in find_names(text) if re.fullmatch(_NAME, name))

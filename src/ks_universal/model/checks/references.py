@@ -11,6 +11,12 @@ from ks_universal.model.checks.walk import each_container, each_settings, each_w
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.containers import EnvFrom, EnvVar
 from ks_universal.model.format.sections import ConfigType, SecretRef, each_key
+from ks_universal.model.kubernetes.pod_sources import (
+    ENV_FROM_SOURCES,
+    ENV_SOURCES,
+    PROJECTED_SOURCES,
+    VOLUME_SOURCES,
+)
 from ks_universal.values.nodes import Path
 
 KINDS = {ConfigType.CONFIG_MAP: "ConfigMap", ConfigType.SECRET: "Secret"}
@@ -53,11 +59,6 @@ def _check_outside(reference: Reference, application: Application, report: Repor
         near = report.suggest(reference.name, candidates) or ""
         hint = near if near.startswith("did") else "it must exist where the release runs"
         report.warn("references/unknown-config", reference.path, clause, hint)
-
-
-_SOURCES = (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret"))
-_ENV_FROM = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
-_VOLUMES = (("configMap", "name", "ConfigMap"), ("secret", "secretName", "Secret"))
 
 
 def check_references(application: Application, report: Report) -> None:
@@ -112,7 +113,7 @@ def _of_env(path: Path, env: Sequence[EnvVar | SecretRef]) -> Iterator[Reference
             continue
         if variable.secret_key_ref is not None and variable.value_from is None:
             yield _selected((*below, "secretKeyRef"), "Secret", variable.secret_key_ref)
-        for key, kind in _SOURCES:
+        for key, kind in ENV_SOURCES:
             source = (variable.value_from or {}).get(key)
             if source is not None:
                 yield _selected((*below, "valueFrom", key), kind, source)
@@ -127,7 +128,7 @@ def _of_env_from(path: Path, source: EnvFrom) -> Iterator[Reference]:
     if source.config_name is not None and source.type in ("configMap", "secret"):
         kind = "Secret" if source.type == "secret" else "ConfigMap"
         yield Reference((*path, "configName"), kind, source.config_name, bool(source.optional))
-    for key, kind in _ENV_FROM:
+    for key, kind in ENV_FROM_SOURCES:
         reference = source.kubernetes.get(key)
         if reference is not None:
             optional = reference.get("optional", False)
@@ -135,11 +136,11 @@ def _of_env_from(path: Path, source: EnvFrom) -> Iterator[Reference]:
 
 
 def _of_volume(path: Path, volume: Json) -> Iterator[Reference]:
-    for key, name_key, kind in _VOLUMES:
-        if key in volume:
+    for key, name_key, kind in VOLUME_SOURCES:
+        if key in volume and key != "persistentVolumeClaim":  # see each_claim
             yield from _of_files((*path, key), volume[key], name_key, kind)
     for index, projection in enumerate(volume.get("projected", {}).get("sources", ())):
-        for key, _, kind in _VOLUMES:
+        for key, kind in PROJECTED_SOURCES:
             if key in projection:
                 yield from _of_files((*path, "projected", "sources", index, key), projection[key], "name", kind)
 

@@ -6,13 +6,12 @@ Maps merge deep, but an empty one wins, and lists replace; `strategy` is taken w
 
 from collections.abc import Callable, Set
 
+from ks_universal.model.format.workloads import NOT_FOR_JOB_PODS
 from ks_universal.values.nodes import Mapping, Node, Scalar
 from ks_universal.values.scalars import is_null
 
 _FOR_CONTAINERS = ("probes", "lifecycle")
 _ONLY_FOR_JOBS = frozenset({"completions", "parallelism"})
-_NOT_FOR_JOBS = frozenset({"readinessGates", "restartPolicy", "topologySpreadConstraints"})
-"""Of the pods that serve; a Job's pods would not start with them, or would be kept from nodes for no reason."""
 _WHOLE = frozenset({"strategy"})
 _HANDLERS = frozenset({"exec", "grpc", "httpGet", "sleep", "tcpSocket"})
 """Of a probe or a lifecycle hook: Kubernetes takes exactly one, so an own one displaces an inherited one."""
@@ -32,7 +31,7 @@ def merge_general(tree: Mapping, list_job_keys: Callable[[], Set[str]]) -> Mappi
     entries = dict(tree.entries)
     _merge_section(entries, "deployments", lambda entry: _merge_deployment(entry, for_pod, for_containers))
     if "jobs" in entries or "cronJobs" in entries:
-        wanted = list_job_keys() - _NOT_FOR_JOBS
+        wanted = list_job_keys() - NOT_FOR_JOB_PODS
         for_jobs = _select(general, lambda key: key in wanted)
         for section in ("jobs", "cronJobs"):
             _merge_section(entries, section, lambda entry: inherit(for_jobs, entry))

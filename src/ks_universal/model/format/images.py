@@ -2,9 +2,6 @@
 
 import re
 
-from ks_universal.model.format.containers import Container
-from ks_universal.model.format.migrations import Step
-
 _TAG = re.compile(r"[\w][\w.-]{0,127}", re.ASCII)
 _DOMAIN = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::[0-9]+)?/)?"
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -18,16 +15,18 @@ def image_reference(image: str, tag: str | None) -> str:
     return f"{image}:{tag}" if tag else image
 
 
-def migration_image(container: Container, step: Step) -> tuple[str, str | None]:
-    """Give the image and tag of a step: an own image comes with its own tag only."""
-    if step.image is not None:
-        return step.image, step.image_tag
-    return container.image, container.image_tag if step.image_tag is None else step.image_tag
+def split_image(image: str) -> tuple[str, str, str]:
+    """Split a reference into repository, tag and digest, each "" where it is not there: a registry's port is no tag."""
+    named, _, digest = image.partition("@")
+    folders, slash, last = named.rpartition("/")
+    name, _, tag = last.partition(":")
+    return f"{folders}{slash}{name}", tag, digest
 
 
 def has_tag(image: str) -> bool:
     """Tell whether an image names its version itself, by a tag or a digest."""
-    return "@" in image or ":" in image.rpartition("/")[2]
+    _, tag, digest = split_image(image)
+    return bool(tag or digest)
 
 
 def is_tag(text: str) -> bool:

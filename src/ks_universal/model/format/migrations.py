@@ -147,8 +147,4 @@ def _inherit(general: dict[str, Any], step: Step) -> Step:
 
 def merge_env(general: tuple[EnvVar, ...], own: tuple[EnvVar, ...]) -> tuple[EnvVar, ...]:
     """Lay variables on others: one of the same name takes its place, new ones follow."""
-    if not own:
-        return general
-    merged = {variable.name: variable for variable in general}
-    merged.update((variable.name, variable) for variable in own)
-    return tuple(merged.values())
+    return tuple({variable.name: variable for variable in (*general, *own)}.values())

@@ -195,6 +195,10 @@ class General(Workload, frozen=True, kw_only=True):
     lifecycle: Annotated[Json, Kubernetes("Lifecycle")] | None = None
 
 
+NOT_FOR_JOB_PODS = frozenset({"readinessGates", "restartPolicy", "topologySpreadConstraints"})
+"""Of the pods that serve; a Job's pods would not start with them, or would be kept from nodes for no reason."""
+
+
 def find_container(deployment: Deployment, step: Step) -> tuple[str, Container] | None:
     """Find the container: the one that the step names, else `main`, else the only one; None if that is none."""
     containers = deployment.containers

@@ -9,8 +9,10 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
+from ks_universal.model.format.images import split_image
 from ks_universal.model.format.local import Local, LocalImage
-from ks_universal.targets.local.environment import Sources, build_environment, expand
+from ks_universal.model.kubernetes.expansion import expand
+from ks_universal.targets.local.environment import Sources, build_environment
 from ks_universal.targets.local.mounts import find_mount_problems
 from ks_universal.targets.local.processes.processes import ProcessRequest
 
@@ -86,10 +88,8 @@ def build_pod(template: Json, name: str, objects: Sources, machine: Machine) -> 
 
 def find_image(image: str, local: Local) -> LocalImage:
     """Return what stands for an image: the entry with its tag, else the one without, else this folder."""
-    untagged = image.partition("@")[0]
-    head, colon, tag = untagged.rpartition(":")
-    without_tag = head if colon and "/" not in tag else untagged
-    return local.images.get(image) or local.images.get(without_tag) or LocalImage()
+    repository, _, _ = split_image(image)
+    return local.images.get(image) or local.images.get(repository) or LocalImage()
 
 
 def _build_process(container: Json, sources: Sources, machine: Machine) -> tuple[ProcessRequest, list[Problem]]:

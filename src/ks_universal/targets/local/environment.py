@@ -10,10 +10,10 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
+from ks_universal.model.kubernetes.expansion import expand
 from ks_universal.model.kubernetes.names import read_quantity
+from ks_universal.model.kubernetes.pod_sources import ENV_FROM_SOURCES, ENV_SOURCES
 from ks_universal.resources.objects import ObjectRef
-
-_REFERENCE = re.compile(r"\$(\$|\(([^)]*)\))")
 
 
 class Sources(msgspec.Struct, frozen=True):
@@ -36,19 +36,6 @@ class Sources(msgspec.Struct, frozen=True):
             return dict(body.get("data") or {})
         decoded = {k: base64.b64decode(v).decode(errors="replace") for k, v in (body.get("data") or {}).items()}
         return decoded | (body.get("stringData") or {})
-
-
-def expand(text: str, known: Mapping[str, str]) -> str:
-    """Expand `$(NAME)` and `$$` as Kubernetes does: a name that is not known stays as it stands."""
-
-    def replace(match: re.Match[str]) -> str:
-        if match[1] == "$":
-            return "$"
-        return known.get(match[2], match[0])
-
-    # What comes after the last parenthesis closes nothing, and is not searched again for each that it opens.
-    start, closing, rest = text.rpartition(")")
-    return _REFERENCE.sub(replace, start + closing) + rest.replace("$$", "$")
 
 
 def build_environment(
@@ -80,9 +67,7 @@ def build_environment(
 
 
 def _read_all(source: Json, sources: Sources) -> tuple[dict[str, str], Problem | None]:
-    kind, reference = (
-        ("Secret", source["secretRef"]) if "secretRef" in source else ("ConfigMap", source["configMapRef"])
-    )
+    kind, reference = next((kind, source[key]) for key, kind in ENV_FROM_SOURCES if key in source)
     data = sources.data(kind, reference["name"])
     if data is None:
         return {}, None if reference.get("optional") else _missing_object(kind, reference["name"])
@@ -91,7 +76,7 @@ def _read_all(source: Json, sources: Sources) -> tuple[dict[str, str], Problem |
 
 
 def _read_one(origin: Json, container: Json, sources: Sources) -> tuple[str | None, Problem | None]:
-    for key, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
+    for key, kind in ENV_SOURCES:
         if key in origin:
             return _read_key(kind, origin[key], sources)
     if "fieldRef" in origin:
