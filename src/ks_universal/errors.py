@@ -4,9 +4,6 @@
     ├── InputError        the input is wrong, nothing was changed: show `problems`, exit 1
     ├── LockedError       another run of the release is at work: wait, or show `holder`, exit 5
     ├── StoppedError      somebody stopped the release while this run waited for it: nothing was started, exit 130
-    ├── MigrationFailed   a migration failed, the application is as it was: show `failure`, exit 3
-    ├── RolloutFailed     no migration failed, the new version did not come up: show `failure`, exit 4
-    ├── RolloutPaused     its own values pause the new version: leave out what needs it, exit 0
     └── TargetError       the outside world refused (connection, disk, permission): show `problem`; exit 1, or in the
                           middle of a run by what was at work
 
@@ -76,42 +73,6 @@ class LockLostError(LockedError):
 
     def __str__(self) -> str:
         return f"this run has lost the lock of release {self.release}: {self.holder}"
-
-
-class _StepError(KsUniversalError):
-    def __init__(self, step: str, causes: Sequence[Problem]) -> None:
-        """Keep the step's id and the causes, the one that tells most first."""
-        super().__init__(step, causes)
-        self.step = step
-        self.causes = tuple(causes)
-
-    def __str__(self) -> str:
-        return f"{self.step} failed: " + "; ".join(c.message for c in self.causes)
-
-
-class MigrationFailed(_StepError):  # noqa: N818 - named by what happened, as the report says it
-    """A migration step ended without success, after all its retries; the application is as it was."""
-
-
-class RolloutFailed(_StepError):  # noqa: N818 - see above
-    """An application did not become ready; `causes` also say what runs now. `is_gone`: nothing of it is there."""
-
-    def __init__(self, step: str, causes: Sequence[Problem], *, is_gone: bool = False) -> None:
-        """Keep the step's id, the causes, and whether the application is there."""
-        super().__init__(step, causes)
-        self.is_gone = is_gone
-
-
-class RolloutPaused(KsUniversalError):  # noqa: N818 - see above
-    """An application was applied, and does not roll out: its own values pause it."""
-
-    def __init__(self, step: str) -> None:
-        """Keep the step's id."""
-        super().__init__(step)
-        self.step = step
-
-    def __str__(self) -> str:
-        return f"{self.step} is paused by its values"
 
 
 class TargetError(KsUniversalError):

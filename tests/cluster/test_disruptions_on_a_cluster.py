@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ks_universal.engine.events import AttemptEnded
-from ks_universal.errors import MigrationFailed
+from ks_universal.engine.target import MigrationFailed
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.kinds import JOB, POD
 from support.cluster_database import NODE

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ks_universal.diagnostics import Problem
-from ks_universal.errors import InputError, MigrationFailed
+from ks_universal.engine.target import MigrationFailed
+from ks_universal.errors import InputError
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, JOB, NAMESPACE, POD, Kind

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, ObjectChanged, RunEnded, Waited
-from ks_universal.errors import MigrationFailed
+from ks_universal.engine.target import MigrationFailed
 from ks_universal.plan.records import Attempt, JobRecord, Outcome, StepRecord
 from ks_universal.plan.steps import Migrate
 from ks_universal.resources.objects import ObjectRef

@@ -9,7 +9,7 @@ import pytest
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import AttemptEnded, Waited
-from ks_universal.errors import MigrationFailed, RolloutFailed
+from ks_universal.engine.target import MigrationFailed, RolloutFailed
 from ks_universal.targets.kubernetes.api.kinds import POD, SECRET
 from ks_universal.targets.kubernetes.observed.pods import is_finished
 from support.cluster_release import Events, Json, api, config, migrate, release, roll_out, serve, sh

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from ks_universal.engine.events import LogWritten, ObjectChanged, Waited
-from ks_universal.errors import RolloutFailed
+from ks_universal.engine.target import RolloutFailed
 from ks_universal.plan.steps import AwaitOldPods, RollOut
 from ks_universal.resources.objects import object_ref
 from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, POD

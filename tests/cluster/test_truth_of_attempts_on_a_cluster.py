@@ -7,7 +7,7 @@ import pytest
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import AttemptEnded
-from ks_universal.errors import MigrationFailed, RolloutFailed
+from ks_universal.engine.target import MigrationFailed, RolloutFailed
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from support.cluster_release import Json, migrate, release, roll_out, sh

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, LockAwaited, LogWritten, ObjectChanged
-from ks_universal.engine.target import Target
-from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed
+from ks_universal.engine.target import MigrationFailed, Removal, RolloutFailed, Target
+from ks_universal.errors import LockedError
 from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.one_off_jobs import read_job_end, record_job
 from ks_universal.plan.records import JobState, Outcome, Revision, StepRecord
@@ -137,8 +137,8 @@ def test_an_applied_object_is_read_back_also_by_another_target(place: Place) -> 
 def test_a_deleted_object_is_gone_and_deleting_can_be_repeated(place: Place) -> None:
     async def work(target: Target, events: Events) -> None:
         await target.apply(config(place, "a"), events)
-        for _ in range(2):
-            await target.delete(Delete(id="delete ConfigMap/c", identity=object_ref(config(place, "a").body)), events)
+        step = Delete(id="delete ConfigMap/c", identity=object_ref(config(place, "a").body))
+        assert [await target.delete(step, events) for _ in range(2)] == [Removal.DELETED, Removal.NONE]
         assert object_ref(config(place, "a").body) not in (await target.read(rendered(place))).objects
 
     assert [event.change for event in run(place, work).of(ObjectChanged)] == ["created", "deleted"]
@@ -151,7 +151,8 @@ def test_an_object_that_asks_to_be_kept_stays_with_what_it_holds(place: Place) -
 
     async def work(target: Target, events: Events) -> None:
         await target.apply(kept, events)
-        await target.delete(Delete(id="delete ConfigMap/c", identity=object_ref(body)), events)
+        step = Delete(id="delete ConfigMap/c", identity=object_ref(body))
+        assert await target.delete(step, events) is Removal.KEPT
         assert (await target.read(rendered(place))).objects[object_ref(body)]["data"] == {"key": "a"}
 
     assert [event.change for event in run(place, work).of(ObjectChanged)] == ["created", "kept"]

@@ -8,8 +8,7 @@ import pytest
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, RunEnded
 from ks_universal.engine.run import run
-from ks_universal.engine.target import NO_IDS
-from ks_universal.errors import RolloutFailed
+from ks_universal.engine.target import NO_IDS, RolloutFailed
 from ks_universal.plan.records import Outcome
 from ks_universal.plan.steps import RollOut
 from ks_universal.testing.memory import MemoryTarget, World

@@ -8,8 +8,8 @@ import pytest
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, RunEnded, StepFailed
 from ks_universal.engine.run import run
-from ks_universal.engine.target import NO_IDS
-from ks_universal.errors import LockedError, LockLostError, RolloutFailed
+from ks_universal.engine.target import NO_IDS, RolloutFailed
+from ks_universal.errors import LockedError, LockLostError
 from ks_universal.plan.records import Revision
 from ks_universal.plan.steps import RollOut
 from ks_universal.testing.memory import MemoryTarget, World

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Event, Waited
-from ks_universal.errors import MigrationFailed
+from ks_universal.engine.target import MigrationFailed
 from ks_universal.model.format.migrations import Retry
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate

@@ -158,7 +158,7 @@ def test_a_migration_reaches_the_server_by_what_local_env_refers_to(tmp_path: Pa
         script = f"{connect}; print(connection.execute('SELECT current_database()').fetchone())"
         async with release(tmp_path, local=local) as (target, events):
             step = migrate(python(script))
-            assert await target.check(plan(step)) == ()
+            assert (await target.check(plan(step))).problems == ()
             return (await target.migrate(step, events.append))[0].log_tail
 
     assert asyncio.run(main()) == ("('shop',)",)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Event
-from ks_universal.errors import LockedError, MigrationFailed
+from ks_universal.engine.target import MigrationFailed
+from ks_universal.errors import LockedError
 from ks_universal.model.format.local import Local
 from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.records import Attempt, Outcome, Revision, StepRecord
@@ -107,7 +108,7 @@ def test_with_other_values_the_old_migration_is_stopped_first(tmp_path: Path) ->
     async def main() -> tuple[Attempt, ...]:
         async with release(tmp_path) as (target, events):
             step = migrate(sh("echo new"), digest="d2")
-            assert await target.check(plan(step)) == ()
+            assert (await target.check(plan(step))).problems == ()
             return await target.migrate(step, events.append)
 
     assert asyncio.run(main())[0].log_tail == ("new",)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ks_universal.engine.events import ContainerEnded, LogWritten, ObjectChanged, ProbePassed, Waited
-from ks_universal.errors import RolloutFailed
+from ks_universal.engine.target import RolloutFailed
 from ks_universal.plan.steps import Delete, RollOut
 from ks_universal.resources.objects import object_ref
 from ks_universal.targets.local.processes.process_table import group_is_alive
@@ -250,7 +250,7 @@ def test_a_port_that_is_taken_is_found_before_anything_starts(tmp_path: Path) ->
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
             async with release(tmp_path) as (target, _):
-                [problem] = await target.check(plan(server(port)))
+                [problem] = (await target.check(plan(server(port)))).problems
                 assert problem.code == "local/port-taken"
 
     asyncio.run(main())

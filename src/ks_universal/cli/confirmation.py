@@ -8,7 +8,6 @@ import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -17,13 +16,11 @@ from ks_universal.cli.show.event_view import JsonView, View
 from ks_universal.cli.show.plan_lines import format_plan
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.masking import Mask
+from ks_universal.engine.target import Preflight
 from ks_universal.errors import InputError
 from ks_universal.plan.records import State
 from ks_universal.plan.saved import FORMAT, Preview, build_preview
 from ks_universal.plan.steps import Plan
-
-if TYPE_CHECKING:
-    from ks_universal.targets.kubernetes.target import KubernetesTarget
 
 
 class Confirmation:
@@ -31,7 +28,6 @@ class Confirmation:
 
     def __init__(
         self,
-        target: "KubernetesTarget",
         view: View,
         *,
         migrate: str,
@@ -40,17 +36,17 @@ class Confirmation:
         saved: Preview | None = None,
     ) -> None:
         """With `yes`, with JSON and without a terminal nobody is asked."""
-        self._target = target
         self._view = view
         self._migrate = migrate
         self._force = force
         self._yes = yes
         self._saved = saved
 
-    async def __call__(self, plan: Plan, state: State, warnings: tuple[Problem, ...], mask: Mask) -> None:
+    async def __call__(self, plan: Plan, state: State, preflight: Preflight, mask: Mask) -> None:
         """Show the plan and ask. Raises InputError where it is not the saved one, or the answer is no."""
-        changes = self._target.changes
-        preview = build_preview(plan, state, changes, warnings, migrate=self._migrate, force=self._force)
+        preview = build_preview(
+            plan, state, preflight.changes, preflight.problems, migrate=self._migrate, force=self._force
+        )
         preview = mask.preview(preview)
         if self._saved is not None and self._saved.digest != preview.digest:
             raise InputError([_moved_on(self._saved, preview)])

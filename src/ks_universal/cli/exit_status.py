@@ -6,8 +6,6 @@ from ks_universal.errors import (
     KsUniversalError,
     LockedError,
     LockLostError,
-    MigrationFailed,
-    RolloutFailed,
     StoppedError,
     TargetError,
 )
@@ -18,8 +16,6 @@ LOCKED = 5
 INTERRUPTED = 130
 _LOCKED = "'ks-universal status' says what it does; wait for it; one that died holds a release for seconds only"
 _OF_ERROR: tuple[tuple[type[KsUniversalError], int], ...] = (
-    (MigrationFailed, 3),
-    (RolloutFailed, 4),
     (LockedError, LOCKED),
     (StoppedError, INTERRUPTED),
 )
@@ -48,8 +44,6 @@ def list_problems(error: KsUniversalError) -> tuple[Problem, ...]:
             return error.problems
         case TargetError():
             return (error.problem,)
-        case MigrationFailed() | RolloutFailed():
-            return error.causes
         case LockLostError():
             hint = "it has changed nothing since; 'ks-universal status' says what runs now"
             return (Problem("release/lock-lost", str(error), hint=hint),)

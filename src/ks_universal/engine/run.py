@@ -16,7 +16,6 @@ from ks_universal.engine.events import (
     AttemptEnded,
     Emit,
     Event,
-    ObjectChanged,
     RunEnded,
     RunStarted,
     StepFailed,
@@ -28,14 +27,11 @@ from ks_universal.engine.events import (
 from ks_universal.engine.masking import Mask, build_mask
 from ks_universal.engine.record import Record, shorten_log
 from ks_universal.engine.schedule import Schedule
-from ks_universal.engine.target import Target
+from ks_universal.engine.target import MigrationFailed, Preflight, Removal, RolloutFailed, RolloutPaused, Target
 from ks_universal.errors import (
     InputError,
     KsUniversalError,
     LockedError,
-    MigrationFailed,
-    RolloutFailed,
-    RolloutPaused,
     TargetError,
 )
 from ks_universal.model.format.migrations import Phase
@@ -57,8 +53,11 @@ Planner = Callable[[Rendered, State], Plan]
 class Approver(Protocol):
     """Takes a plan before anything of it is done."""
 
-    async def __call__(self, plan: Plan, state: State, warnings: tuple[Problem, ...], mask: Mask) -> None:
-        """Return to have it done; what is shown of it has to be masked. Raises InputError where it is not to be."""
+    async def __call__(self, plan: Plan, state: State, preflight: Preflight, mask: Mask) -> None:
+        """Return to have it done; what is shown of it has to be masked. Raises InputError where it is not to be.
+
+        The problems of `preflight` are all there are, those of the state and of the plan too, and masked already.
+        """
 
 
 class RunOptions(TypedDict, total=False):
@@ -113,37 +112,42 @@ async def run_planned(  # noqa: PLR0913 - see `run`
         plan = planner(rendered, state)
         log_plan(plan)
         mask = await asyncio.to_thread(build_mask, rendered, state, plan)  # the lock is renewed meanwhile
-        warnings = mask.problems((*state.problems, *plan.warnings, *await target.check(plan)))
-        if has_errors(warnings):
-            raise InputError(warnings)
+        preflight = await target.check(plan)
+        problems = mask.problems((*state.problems, *plan.warnings, *preflight.problems))
+        if has_errors(problems):
+            raise InputError(problems)
+        preflight = msgspec.structs.replace(preflight, problems=problems)
         if approve is not None:
-            await approve(plan, state, warnings, mask)
+            await approve(plan, state, preflight, mask)
         record = Record(plan, state, mask, by=by, now=datetime.now(UTC))
-        execution = _Execution(target, plan, record, mask, emit)
-        return await execution.run(warnings, began_s)
+        execution = _Execution(target, plan, preflight, record, mask, emit)
+        return await execution.run(began_s)
 
 
 class _Execution:
     """One run of a plan, under a lock that is held."""
 
-    def __init__(self, target: Target, plan: Plan, record: Record, mask: Mask, emit: Emit) -> None:
+    def __init__(
+        self, target: Target, plan: Plan, preflight: Preflight, record: Record, mask: Mask, emit: Emit
+    ) -> None:
         self._target = target
         self._plan = plan
+        self._preflight = preflight
         self._record = record
         self._mask = mask
         self._emit = mask.wrap(log_events(emit))
         self._schedule = Schedule(plan.steps)
-        self._unchanged = find_unchanged(plan, target.changes)
+        self._unchanged = find_unchanged(plan, preflight.changes)
         self._kinds = {step.id: type(step).__name__.lower() for step in plan.steps}
         self._saving = asyncio.Lock()
         self._places = asyncio.Semaphore(MIGRATIONS_AT_ONCE)
         self._asked = self._saved = 0
 
-    async def run(self, warnings: tuple[Problem, ...], began_s: float) -> Revision:
+    async def run(self, began_s: float) -> Revision:
         """Run all steps and close the record, however it ends."""
         await self._save()
         try:
-            self._emit_start(warnings)
+            self._emit_start()
             async with asyncio.TaskGroup() as group:
                 self._start_ready(group)
         except BaseException:
@@ -153,10 +157,10 @@ class _Execution:
             raise
         return await run_to_completion(self._close(self._record.outcome, began_s))
 
-    def _emit_start(self, warnings: tuple[Problem, ...]) -> None:
-        plan = self._plan
+    def _emit_start(self) -> None:
+        plan, warnings = self._plan, self._preflight.problems
         steps = tuple(step.id for step in plan.steps)
-        notes = (f"  {note}" for note in find_unnoticed(plan, self._target.changes))
+        notes = (f"  {note}" for note in find_unnoticed(plan, self._preflight.changes))
         lines = (*show_plan(plan), *notes)
         self._emit(RunStarted(release=plan.release, revision=plan.revision, steps=steps, plan=lines, warnings=warnings))
 
@@ -197,7 +201,8 @@ class _Execution:
             case Apply():
                 await self._target.apply(step, self._emit)
             case Delete():
-                await self._target.delete(step, self._emit_of_deletion)
+                if await self._target.delete(step, self._emit) is Removal.KEPT:
+                    self._record.keep(step.identity)
             case RollOut():
                 await self._target.roll_out(step, self._emit, self._record.find_image_ids(step))
             case AwaitOldPods():
@@ -222,11 +227,6 @@ class _Execution:
         masked = self._mask.job(state)
         attempts = tuple(map(shorten_log, masked.record.attempts))
         return msgspec.structs.replace(masked, record=msgspec.structs.replace(masked.record, attempts=attempts))
-
-    def _emit_of_deletion(self, event: Event) -> None:
-        if isinstance(event, ObjectChanged) and event.change == "kept":
-            self._record.keep(event.identity)
-        self._emit(event)
 
     def _emit_of_attempts(self, event: Event) -> None:
         if isinstance(event, AttemptEnded):

@@ -5,13 +5,17 @@ any moment the same call on the same input ends in the same state. On cancellati
 it started: `migrate` then really stops its Job (all processes or pods gone, log kept) before CancelledError goes on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
+import msgspec
+
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit
+from ks_universal.errors import KsUniversalError
 from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
@@ -20,10 +24,60 @@ from ks_universal.resources.objects import ObjectRef, Rendered
 NO_IDS: Mapping[str, str] = MappingProxyType({})
 
 
-class Target(Protocol):
-    """A place to run a release. `changes` is what `check` has found that the plan changes."""
+class Preflight(msgspec.Struct, frozen=True):
+    """What was found before anything starts: what becomes of the objects of a plan, and what is in its way."""
 
-    changes: tuple[ObjectChange, ...]
+    changes: tuple[ObjectChange, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+class Removal(StrEnum):
+    """What became of an object that left the release."""
+
+    DELETED = "deleted"
+    KEPT = "kept"
+    NONE = "none"
+    """There was none, or it is another's."""
+
+
+class _StepError(KsUniversalError):
+    def __init__(self, step: str, causes: Sequence[Problem]) -> None:
+        """Keep the step's id and the causes, the one that tells most first."""
+        super().__init__(step, causes)
+        self.step = step
+        self.causes = tuple(causes)
+
+    def __str__(self) -> str:
+        return f"{self.step} failed: " + "; ".join(c.message for c in self.causes)
+
+
+class MigrationFailed(_StepError):  # noqa: N818 - named by what happened, as the report says it
+    """A migration step ended without success, after all its retries; the application is as it was."""
+
+
+class RolloutFailed(_StepError):  # noqa: N818 - see above
+    """An application did not become ready; `causes` also say what runs now. `is_gone`: nothing of it is there."""
+
+    def __init__(self, step: str, causes: Sequence[Problem], *, is_gone: bool = False) -> None:
+        """Keep the step's id, the causes, and whether the application is there."""
+        super().__init__(step, causes)
+        self.is_gone = is_gone
+
+
+class RolloutPaused(KsUniversalError):  # noqa: N818 - see above
+    """An application was applied, and does not roll out: its own values pause it."""
+
+    def __init__(self, step: str) -> None:
+        """Keep the step's id."""
+        super().__init__(step)
+        self.step = step
+
+    def __str__(self) -> str:
+        return f"{self.step} is paused by its values"
+
+
+class Target(Protocol):
+    """A place to run a release."""
 
     def lock(self, emit: Emit, *, wait: bool) -> AbstractAsyncContextManager[None]:
         """Hold the release alone. Waits (LockAwaited says for whom) or, without `wait`, raises LockedError."""
@@ -31,8 +85,8 @@ class Target(Protocol):
     async def read(self, rendered: Rendered) -> State:
         """Read what the release owns and remembers, and which of the rendered objects exist."""
 
-    async def check(self, plan: Plan) -> tuple[Problem, ...]:
-        """Find, before anything starts, what cannot succeed here. Changes nothing."""
+    async def check(self, plan: Plan) -> Preflight:
+        """Find, before anything starts, what the plan changes, and what cannot succeed here. Changes nothing."""
 
     async def apply(self, step: Apply, emit: Emit) -> None:
         """Make the object exist as given; emits ObjectChanged. A RunJob's Job that is made anew begins to run."""
@@ -46,8 +100,8 @@ class Target(Protocol):
     async def read_jobs(self, jobs: Mapping[ObjectRef, JobRecord]) -> tuple[JobState, ...]:
         """Read how Jobs of the values are, which are recorded so: with attempts, their logs, and what they wait for."""
 
-    async def delete(self, step: Delete, emit: Emit) -> None:
-        """Remove the object, if it is there; returns when it is gone, or where it is `kept`.
+    async def delete(self, step: Delete, emit: Emit) -> Removal:
+        """Remove the object, if it is there; returns when it is gone, or where it is kept.
 
         Kept is what says so itself (`resources.keeping`), unless the step is to stop it, and where the target has it,
         what holds data. Emits ObjectChanged.

@@ -24,10 +24,10 @@ from ks_universal.engine.events import (
     Waited,
 )
 from ks_universal.engine.retries import find_retry_delay_s, gather_causes
-from ks_universal.engine.target import NO_IDS
-from ks_universal.errors import LockedError, MigrationFailed, RolloutFailed, RolloutPaused
+from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, Removal, RolloutFailed, RolloutPaused
+from ks_universal.errors import LockedError
 from ks_universal.json_types import Json
-from ks_universal.plan.changes import ObjectChange, compare_plan
+from ks_universal.plan.changes import compare_plan
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
 from ks_universal.resources.keeping import find_keeper
@@ -163,7 +163,6 @@ class MemoryTarget:
         self, world: World, *, name: str = "memory", switch: KillSwitch | None = None, retry_delay_s: float = 0.0
     ) -> None:
         """`name` is what others are told who wait for the lock."""
-        self.changes: tuple[ObjectChange, ...] = ()
         self._world = world
         self._name = name
         self._switch = switch or KillSwitch()
@@ -186,11 +185,10 @@ class MemoryTarget:
         revisions = tuple(revision for _, revision in sorted(self._world.revisions.items()))
         return State(revisions=revisions, objects={s: self._show(s, body) for s, body in self._world.objects.items()})
 
-    async def check(self, plan: Plan) -> tuple[Problem, ...]:
+    async def check(self, plan: Plan) -> Preflight:
         """Find what the world was told to find."""
         self._switch.pass_moment()
-        self.changes = compare_plan(plan, self._world.objects)
-        return self._world.problems
+        return Preflight(compare_plan(plan, self._world.objects), self._world.problems)
 
     async def apply(self, step: Apply, emit: Emit) -> None:
         """Make the object exist as given."""
@@ -216,15 +214,16 @@ class MemoryTarget:
         """Read what has become of Jobs of the values."""
         return tuple(self._read_job(ref, record) for ref, record in jobs.items())
 
-    async def delete(self, step: Delete, emit: Emit) -> None:
+    async def delete(self, step: Delete, emit: Emit) -> Removal:
         """Remove the object, if it is there."""
         self._switch.pass_moment()
         live = self._world.objects.get(step.identity)
-        if live is not None and find_keeper(live) and not step.is_stop:
-            emit(ObjectChanged(step=step.id, identity=step.identity, change="kept"))
-        else:
-            self._remove(step, emit)
+        is_kept = live is not None and find_keeper(live) and not step.is_stop
+        removal = Removal.KEPT if is_kept else self._remove(step)
+        if removal is not Removal.NONE:
+            emit(ObjectChanged(step=step.id, identity=step.identity, change=removal))
         self._switch.pass_moment()
+        return removal
 
     async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
         """Run the script of the step; see Target."""
@@ -357,12 +356,13 @@ class MemoryTarget:
         emit(ObjectChanged(step=step.id, identity=ref, change=change))
         return change != "unchanged"
 
-    def _remove(self, step: Delete, emit: Emit) -> None:
+    def _remove(self, step: Delete) -> Removal:
         self._world.stop(step.identity.name)
         self._world.one_offs.pop(step.identity, None)
-        if self._world.objects.pop(step.identity, None) is not None:
-            self._world.note("deleted", str(step.identity))
-            emit(ObjectChanged(step=step.id, identity=step.identity, change="deleted"))
+        if self._world.objects.pop(step.identity, None) is None:
+            return Removal.NONE
+        self._world.note("deleted", str(step.identity))
+        return Removal.DELETED
 
     def _open_job(self, step: Migrate, name: str) -> Job:
         """Take up the Job of the same digest whose outcome nobody knows yet, or begin a new one."""

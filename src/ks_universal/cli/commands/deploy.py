@@ -56,7 +56,7 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, **given
     view.show(values.problems)
 
     async def work(target: "KubernetesTarget") -> int:
-        agreement = Confirmation(target, view, migrate=migrate, force=force, yes=given["yes"], saved=saved)
+        agreement = Confirmation(view, migrate=migrate, force=force, yes=given["yes"], saved=saved)
         revision = await deploy(
             values,
             target,

@@ -44,7 +44,7 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, migrate
             migrate=migrate,
             wait_for_lock=given["wait_for_lock"],
             lock_wait_s=given["lock_wait_s"],
-            approve=Confirmation(target, view, migrate=migrate, force=False, yes=yes),
+            approve=Confirmation(view, migrate=migrate, force=False, yes=yes),
         )
         return exit_code_of_run(revision.outcome)
 

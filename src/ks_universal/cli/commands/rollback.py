@@ -40,7 +40,7 @@ def command(
             migrate_down=migrate_down,
             wait_for_lock=given["wait_for_lock"],
             lock_wait_s=given["lock_wait_s"],
-            approve=Confirmation(target, view, migrate="never", force=True, yes=yes),
+            approve=Confirmation(view, migrate="never", force=True, yes=yes),
         )
         return exit_code_of_run(done.outcome)
 

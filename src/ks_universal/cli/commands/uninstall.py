@@ -32,7 +32,7 @@ def command(name: str, cluster: Cluster, *, output: str, delete_data: bool, yes:
             by=name_user(),
             wait_for_lock=given["wait_for_lock"],
             lock_wait_s=given["lock_wait_s"],
-            approve=Confirmation(target, view, migrate="never", force=True, yes=yes),
+            approve=Confirmation(view, migrate="never", force=True, yes=yes),
         )
         return exit_code_of_run(done.outcome)
 

@@ -10,10 +10,9 @@ import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import Emit, ObjectChanged, Waited
-from ks_universal.engine.target import NO_IDS
-from ks_universal.errors import LockedError, MigrationFailed, RolloutPaused, TargetError
+from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, Removal, RolloutPaused
+from ks_universal.errors import LockedError, TargetError
 from ks_universal.json_types import Json
-from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Step
 from ks_universal.resources.keeping import CLAIM
@@ -75,7 +74,6 @@ class KubernetesTarget:
     def __init__(self, client: Client, release: str, options: Options) -> None:
         self.release = release
         self.namespace = client.namespace
-        self.changes: tuple[ObjectChange, ...] = ()
         self._client = client
         self._release = release
         self._owner = Owner(release, client.namespace)
@@ -129,11 +127,8 @@ class KubernetesTarget:
             secrets=self._secrets,
         )
 
-    async def check(self, plan: Plan) -> tuple[Problem, ...]:
-        """Try everything that would change on the API server, without effect; find what other owners have.
-
-        `changes` says afterwards what would.
-        """
+    async def check(self, plan: Plan) -> Preflight:
+        """Try everything that would change on the API server, without effect; find what other owners have."""
         live = {**self._live, **{object_ref(body): body for body in self._secrets}}
         situation = Situation(
             live=live,
@@ -144,10 +139,11 @@ class KubernetesTarget:
             scalers=self._scalers(),
         )
         trials = await try_plan(self._client, plan, situation)
-        self.changes = tuple(trial.change for trial in trials if trial.change is not None)
+        changes = tuple(trial.change for trial in trials if trial.change is not None)
         helm = warn_of_helm(self._live.values(), self._owner) if self._options.take_ownership else ()
         found = [problem for trial in trials for problem in (trial.warning, trial.problem) if problem is not None]
-        return tuple(dict.fromkeys((*await self._find_strangers(plan.revision), *helm, *found)))
+        strangers = await self._find_strangers(plan.revision)
+        return Preflight(changes, tuple(dict.fromkeys((*strangers, *helm, *found))))
 
     async def _find_strangers(self, number: int) -> list[Problem]:
         """Find what others have of the names of the release's lock and of a revision's record."""
@@ -185,11 +181,12 @@ class KubernetesTarget:
         found = {state.identity: state for states in await asyncio.gather(*looks) for state in states}
         return tuple(found[ref] for ref in jobs)
 
-    async def delete(self, step: Delete, emit: Emit) -> None:
+    async def delete(self, step: Delete, emit: Emit) -> Removal:
         """Remove the object if it is the release's, and not to be kept."""
-        change = await remove(self._client, step, self._owner, kept=self._kept, wait=self._wait(step, emit))
-        if change is not None:
-            emit(ObjectChanged(step=step.id, identity=step.identity, change=change))
+        removal = await remove(self._client, step, self._owner, kept=self._kept, wait=self._wait(step, emit))
+        if removal is not Removal.NONE:
+            emit(ObjectChanged(step=step.id, identity=step.identity, change=removal))
+        return removal
 
     async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
         """Run the migration's Job, or take up the one that runs it. A Job of another owner is never replaced."""

@@ -15,7 +15,7 @@ from ks_universal.diagnostics import Problem
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, LogWritten, Waited
 from ks_universal.engine.retries import find_retry_delay_s, find_stop, gather_causes
-from ks_universal.errors import MigrationFailed
+from ks_universal.engine.target import MigrationFailed
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from ks_universal.resources.objects import Migration

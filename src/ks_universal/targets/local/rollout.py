@@ -7,7 +7,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import Emit, ObjectChanged
-from ks_universal.errors import RolloutFailed
+from ks_universal.engine.target import RolloutFailed
 from ks_universal.json_types import Json
 from ks_universal.plan.steps import RollOut
 from ks_universal.resources.objects import ObjectRef, object_ref

@@ -13,11 +13,11 @@ import msgspec
 from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import Emit, ObjectChanged
-from ks_universal.engine.target import NO_IDS
-from ks_universal.errors import InputError, MigrationFailed, RolloutFailed, StoppedError
+from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, Removal, RolloutFailed
+from ks_universal.errors import InputError, StoppedError
 from ks_universal.json_types import Json
 from ks_universal.model.format.local import Local
-from ks_universal.plan.changes import ObjectChange, compare_plan
+from ks_universal.plan.changes import compare_plan
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
@@ -57,7 +57,6 @@ class LocalTarget:
         """
         self.release = release
         self.namespace = namespace
-        self.changes: tuple[ObjectChange, ...] = ()
         self._local = local
         self._directory = directory
         self._state = StateFolder(state)
@@ -108,15 +107,14 @@ class LocalTarget:
             raise InputError(self._unreadable)
         return State(revisions=revisions, objects=self._live_objects(), secrets=secrets)
 
-    async def check(self, plan: Plan) -> tuple[Problem, ...]:
+    async def check(self, plan: Plan) -> Preflight:
         """Find what a process of this machine cannot be given: mounts, keys, commands, ports, the wanted PostgreSQL."""
         live = self._live_objects()
         applied = [step.body for step in plan.steps if isinstance(step, Apply)]
         self._planned = {step.digest for step in plan.steps if isinstance(step, Migrate)}
         self._planned |= {digest for body in applied if (digest := find_job_digest(body)) is not None}
-        self.changes = compare_plan(plan, live)
         problems = find_problems(plan, live, self._machine(), self._applications.ports())
-        return tuple(dict.fromkeys((*self._unreadable, *problems)))
+        return Preflight(compare_plan(plan, live), tuple(dict.fromkeys((*self._unreadable, *problems))))
 
     async def apply(self, step: Apply, emit: Emit) -> None:
         """Remember the object; a Job runs. Services, accounts, policies and claims have no effect on processes."""
@@ -142,17 +140,19 @@ class LocalTarget:
         """Read how Jobs of the values are."""
         return self._jobs.read(jobs)
 
-    async def delete(self, step: Delete, emit: Emit) -> None:
+    async def delete(self, step: Delete, emit: Emit) -> Removal:
         """Forget the object, unless it asks to be kept; the processes of a Deployment or Job are gone on return."""
         await self._begin()
         live = self._live_objects().get(step.identity)
-        if live is not None and find_keeper(live):
-            emit(ObjectChanged(step=step.id, identity=step.identity, change="kept"))
-        elif live is not None:
+        if live is None:
+            return Removal.NONE
+        removal = Removal.KEPT if find_keeper(live) else Removal.DELETED
+        if removal is Removal.DELETED:
             await self._applications.remove(step.identity)
             await self._jobs.stop(step.identity)
             self._state.forget_object(step.identity)
-            emit(ObjectChanged(step=step.id, identity=step.identity, change="deleted"))
+        emit(ObjectChanged(step=step.id, identity=step.identity, change=removal))
+        return removal
 
     async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
         """Run the Job's containers, init containers first, with retries; see JobRun."""

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, StopFailed
-from ks_universal.errors import KsUniversalError, MigrationFailed, TargetError
+from ks_universal.engine.target import MigrationFailed
+from ks_universal.errors import KsUniversalError, TargetError
 from ks_universal.json_types import Json
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate

@@ -8,6 +8,7 @@ import httpx2
 import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
+from ks_universal.engine.target import Removal
 from ks_universal.errors import TargetError
 from ks_universal.json_types import Json
 from ks_universal.plan.changes import ObjectChange
@@ -56,18 +57,18 @@ def plan_removal(live: Json | None, step: Delete, owner: Owner, kept: Container[
     return ObjectChange(identity=step.identity, change="deleted")
 
 
-async def remove(client: Client, step: Delete, owner: Owner, *, kept: Container[str], wait: Wait) -> str | None:
+async def remove(client: Client, step: Delete, owner: Owner, *, kept: Container[str], wait: Wait) -> Removal:
     """Remove an object as `plan_removal` has it, and see it gone; gives what became of it. Raises TargetError."""
     client = client.within(step.identity.namespace or client.namespace)
     kind = await client.find_kind(step.identity.kind)
     live = None if kind is None else await client.get(kind, step.identity.name)
     change = plan_removal(live, step, owner, kept)
     if kind is None or live is None or change is None:
-        return None
+        return Removal.NONE
     if change.change == "deleted":
         await client.delete(kind, step.identity.name, uid=live["metadata"]["uid"], propagation="Foreground")
         await see_gone(client, kind, live, wait)
-    return change.change
+    return Removal(change.change)
 
 
 async def see_gone(client: Client, kind: Kind, live: Json, wait: Wait) -> None:

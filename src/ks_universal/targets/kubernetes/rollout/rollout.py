@@ -9,7 +9,7 @@ import msgspec
 from ks_universal.diagnosis import diagnose
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import Emit, LogWritten, Waited
-from ks_universal.errors import RolloutFailed, RolloutPaused
+from ks_universal.engine.target import RolloutFailed, RolloutPaused
 from ks_universal.json_types import Json
 from ks_universal.plan.steps import AwaitOldPods, RollOut
 from ks_universal.targets.kubernetes.api.client import Client
