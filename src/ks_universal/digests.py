@@ -6,10 +6,20 @@ The digests tell changed content from unchanged; none of them keeps a secret.
 from importlib import import_module
 from typing import Any
 
+import msgspec
+
 
 def sha256_hex(data: bytes) -> str:
     """Return the SHA-256 of `data` as 64 hexadecimal digits."""
     return str(_SHA256(data).hexdigest())
+
+
+def digest_json(value: Any, length: int) -> str:
+    """Digest anything that msgspec can write as JSON, whatever the order of keys, to so many hexadecimal digits.
+
+    Clusters keep such digests: one that comes out otherwise, if only longer, restarts pods or runs migrations again.
+    """
+    return sha256_hex(msgspec.json.encode(value, order="sorted"))[:length]
 
 
 def _find_sha256() -> Any:

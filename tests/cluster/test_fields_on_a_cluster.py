@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ks_universal.metadata_keys import APPLIED
 from ks_universal.plan.records import Outcome
-from ks_universal.targets.kubernetes.objects.ownership import APPLIED
 from support.cluster_release import new_namespace
 from support.deploying import deploy, kubectl
 

@@ -9,10 +9,10 @@ import pytest
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import ObjectChanged
 from ks_universal.errors import TargetError
+from ks_universal.metadata_keys import JOB_DIGEST
 from ks_universal.plan.one_off_jobs import read_job_end, record_job
 from ks_universal.plan.records import Outcome
 from ks_universal.plan.steps import RunJob
-from ks_universal.resources.metadata import JOB_DIGEST
 from ks_universal.resources.objects import ObjectRef
 from ks_universal.targets.local.attempts import JobFolder
 from ks_universal.targets.local.state import StateFolder

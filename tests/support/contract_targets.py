@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.target import Target
+from ks_universal.metadata_keys import JOB_DIGEST
 from ks_universal.model.format.local import Local
 from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.steps import AwaitOldPods, Migrate, RollOut, RunJob
-from ks_universal.resources.metadata import JOB_DIGEST
 from ks_universal.resources.objects import Migration, object_ref
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect

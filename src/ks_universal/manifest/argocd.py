@@ -1,10 +1,9 @@
 """The Argo CD flavour: one sync in waves, configuration before migrations before Deployments (docs/decisions/0011)."""
 
 from ks_universal.json_types import Json
-from ks_universal.manifest.annotations import annotate
 from ks_universal.manifest.waves import Waves, assign_waves
 from ks_universal.resources.keeping import is_to_outlive
-from ks_universal.resources.objects import Rendered, object_ref
+from ks_universal.resources.objects import Rendered, annotate, object_ref
 from ks_universal.resources.references import Reference, read_references
 
 _WAVE = "argocd.argoproj.io/sync-wave"

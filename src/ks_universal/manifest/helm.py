@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ks_universal.json_types import Json
-from ks_universal.manifest.annotations import annotate
 from ks_universal.manifest.waves import assign_waves, sort_by_wave
+from ks_universal.metadata_keys import JOB_DIGEST
 from ks_universal.model.format.migrations import Phase
 from ks_universal.model.format.workloads import JobWhen
 from ks_universal.resources.keeping import KEEP, KEPT_BY_HELM, is_to_outlive
-from ks_universal.resources.metadata import JOB_DIGEST
-from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
+from ks_universal.resources.objects import ObjectRef, Rendered, annotate, object_ref
 from ks_universal.resources.references import Reference, read_references, rename_references
 
 _HOOK = "helm.sh/hook"

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import APPLIED
 from ks_universal.plan.steps import Apply, Plan, RollOut, RunJob
 from ks_universal.resources.masking import MASK, mask_secrets
 from ks_universal.resources.objects import ObjectRef, object_ref
@@ -15,7 +16,7 @@ Path = tuple[str | int, ...]
 
 _MASKED_CHANGE = f"{MASK} (changed)"
 _BOOKKEEPING = frozenset(("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"))
-_BOOKKEEPING_ANNOTATIONS = frozenset(("ks-universal.io/applied", "deployment.kubernetes.io/revision"))
+_BOOKKEEPING_ANNOTATIONS = frozenset((APPLIED, "deployment.kubernetes.io/revision"))
 
 
 class Operation(StrEnum):

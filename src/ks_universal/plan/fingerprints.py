@@ -10,18 +10,16 @@ from typing import Any
 
 import msgspec
 
-from ks_universal.digests import sha256_hex
+from ks_universal.digests import digest_json
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import Retry, When
 from ks_universal.plan.release import App, Release, entries_of, pod_of
 from ks_universal.resources.objects import Migration, ObjectRef
 
-_LENGTH = 16
-
 
 def digest(value: Any) -> str:
-    """Digest anything that msgspec can write as JSON: 16 hexadecimal digits of its SHA-256."""
-    return sha256_hex(msgspec.json.encode(value, order="sorted"))[:_LENGTH]
+    """Digest what a plan is made of, for the record."""
+    return digest_json(value, 16)
 
 
 _SHORT = 4

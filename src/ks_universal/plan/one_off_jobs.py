@@ -11,11 +11,11 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import INSTANCE, JOB_DIGEST, SUCCEEDED
 from ks_universal.model.format.migrations import Phase
 from ks_universal.model.format.workloads import JobWhen
 from ks_universal.plan.records import JobRecord, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, Migrate, RunJob, SkippedJob
-from ks_universal.resources.metadata import INSTANCE, JOB_DIGEST, SUCCEEDED
 from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Resource, object_ref
 
 _BACKOFF_LIMIT = 6

@@ -1,8 +1,9 @@
 """Where the pods of a workload may run (section 22 of the values reference)."""
 
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import COMPONENT
 from ks_universal.model.format.workloads import Workload
-from ks_universal.resources.metadata import COMPONENT, build_selector
+from ks_universal.resources.metadata import build_selector
 
 _SPREAD = "topologySpreadConstraints"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"

@@ -30,7 +30,8 @@ def build_config(scope: Scope, name: str, config: Config) -> Json:
 def digest_configs(configs: dict[str, Config], references: tuple[Reference, ...]) -> str | None:
     """Digest the content of those referenced configs that are in these values; None where there are none.
 
-    `ascii` writes them alike in every version of Python; `repr` escapes what the version's Unicode table does not know.
+    Not by `digest_json`: the pods of every release carry this one. `ascii` writes alike in every version of Python;
+    `repr` escapes what the version's Unicode table does not know.
     """
     read = [(kind, name, _content(configs[name])) for kind, name in sorted(references) if _is(configs.get(name), kind)]
     return sha256_hex(ascii(read).encode())[:32] if read else None

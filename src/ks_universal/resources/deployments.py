@@ -1,6 +1,7 @@
 """`deployments`: the Deployment of an application (section 6 of the values reference)."""
 
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import CONFIG_DIGEST
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.containers import Container
 from ks_universal.model.format.workloads import Deployment, Restart
@@ -10,7 +11,6 @@ from ks_universal.resources.companions import is_scaled
 from ks_universal.resources.configs import digest_configs
 from ks_universal.resources.containers import add_passed_through, build_container, build_init_containers
 from ks_universal.resources.metadata import (
-    CONFIG_DIGEST,
     Scope,
     build_labels,
     build_metadata,

@@ -1,23 +1,15 @@
 """`jobs` and `cronJobs` (sections 10 and 11 of the values reference)."""
 
-import msgspec
-
-from ks_universal.digests import sha256_hex
+from ks_universal.digests import digest_json
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import JOB_DIGEST
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.workloads import CronJob, Job, JobSettings
 from ks_universal.resources.accounts import find_account_name
 from ks_universal.resources.affinity import spread_pods
 from ks_universal.resources.containers import build_container, build_init_containers
 from ks_universal.resources.deployments import find_version
-from ks_universal.resources.metadata import (
-    JOB_DIGEST,
-    Scope,
-    build_labels,
-    build_metadata,
-    build_version_label,
-    merge_annotations,
-)
+from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_version_label, merge_annotations
 from ks_universal.resources.pods import Pod, build_pod_spec
 
 _CHANGEABLE = frozenset(("activeDeadlineSeconds", "backoffLimit", "parallelism", "suspend", "ttlSecondsAfterFinished"))
@@ -78,4 +70,4 @@ def _build_pod(scope: Scope, name: str, job: JobSettings, application: Applicati
 
 def _digest(spec: Json) -> str:
     fixed = {key: value for key, value in spec.items() if key not in _CHANGEABLE}
-    return sha256_hex(msgspec.json.encode(fixed, order="sorted"))[:16]
+    return digest_json(fixed, 16)

@@ -1,10 +1,10 @@
 """What is to outlive its release: what asks for it, by Helm's annotation or by ours, and what holds data."""
 
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import RESOURCE_POLICY
 
 CLAIM = "PersistentVolumeClaim"
 KEPT_BY_HELM = "helm.sh/resource-policy"
-KEPT_BY_US = "ks-universal.io/resource-policy"
 KEEP = "keep"
 
 
@@ -12,7 +12,7 @@ def find_keeper(body: Json) -> str | None:
     """Find the annotation by which an object stays when its release would delete it; read as Helm reads it."""
     annotations = body["metadata"].get("annotations") or {}
     return next(
-        (name for name in (KEPT_BY_HELM, KEPT_BY_US) if annotations.get(name, "").strip().lower() == KEEP), None
+        (name for name in (KEPT_BY_HELM, RESOURCE_POLICY) if annotations.get(name, "").strip().lower() == KEEP), None
     )
 
 

@@ -5,18 +5,8 @@ import re
 import msgspec
 
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import COMPONENT, INSTANCE, MANAGED_BY, NAME, PROGRAM, VERSION
 from ks_universal.model.format.sections import Generic
-
-MANAGED_BY = "ks-universal"
-NAME = "app.kubernetes.io/name"
-INSTANCE = "app.kubernetes.io/instance"
-COMPONENT = "app.kubernetes.io/component"
-VERSION = "app.kubernetes.io/version"
-CONFIG_DIGEST = "ks-universal.io/config-digest"
-JOB_DIGEST = "ks-universal.io/job-digest"
-"""Of what a Job runs: its pods cannot be changed, so one with another digest replaces it."""
-SUCCEEDED = "ks-universal.io/succeeded"
-"""Of a Job whose work is done and which was stopped, for it would not have ended by itself; it will never say so."""
 
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?").fullmatch
 
@@ -42,7 +32,7 @@ def build_selector(name: str, release: str) -> dict[str, str]:
 def build_labels(scope: Scope, name: str, *layers: dict[str, str], component: str | None = None) -> dict[str, str]:
     """Build all labels: the built-in ones, which nothing overrides, then layers, the last the strongest."""
     built_in = {
-        "app.kubernetes.io/managed-by": MANAGED_BY,
+        MANAGED_BY: PROGRAM,
         NAME: name,
         INSTANCE: scope.release,
         COMPONENT: component or name,

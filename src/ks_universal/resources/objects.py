@@ -27,6 +27,12 @@ def object_ref(body: Json) -> ObjectRef:
     return ObjectRef(body["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
+def annotate(body: Json, annotations: dict[str, str]) -> Json:
+    """Copy an object with annotations added; they win over those that it has."""
+    metadata = body["metadata"]
+    return {**body, "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), **annotations}}}
+
+
 class OneOff(msgspec.Struct, frozen=True):
     """In which deploys a Job of the values runs, and whether a deploy waits for its end."""
 

@@ -1,16 +1,9 @@
 """Claims, quotas and network policies; also those that guard the pods of a migration."""
 
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import COMPONENT, INSTANCE, NAME
 from ks_universal.model.format.sections import Claim, NetworkPolicy, Quota
-from ks_universal.resources.metadata import (
-    COMPONENT,
-    INSTANCE,
-    NAME,
-    Scope,
-    build_labels,
-    build_metadata,
-    build_selector,
-)
+from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_selector
 
 
 def build_network_policy(scope: Scope, name: str, policy: NetworkPolicy) -> Json:

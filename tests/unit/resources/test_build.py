@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import CONFIG_DIGEST
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.containers import Container
 from ks_universal.model.format.workloads import Deployment
 from ks_universal.resources.build import build_objects
-from ks_universal.resources.metadata import CONFIG_DIGEST
 from ks_universal.resources.objects import Rendered, object_ref
 from ks_universal.resources.references import read_needs, read_references, rename_references
 

@@ -12,9 +12,9 @@ from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
 from ks_universal.manifest.flavors import Flavor, flavor_objects
 from ks_universal.manifest.yaml import write_yaml
+from ks_universal.metadata_keys import JOB_DIGEST
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
-from ks_universal.resources.metadata import JOB_DIGEST
 from ks_universal.resources.objects import Rendered
 from ks_universal.values.parse import parse_yaml
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ks_universal.metadata_keys import COMPONENT, INSTANCE, MANAGED_BY, NAME, VERSION
 from ks_universal.model.checks.report import Report
 from ks_universal.model.checks.walk import each_settings, each_workload
 from ks_universal.model.format.application import Application
@@ -9,7 +10,7 @@ from ks_universal.model.format.workloads import Deployment, PodSettings
 from ks_universal.model.kubernetes.names import is_label_value, is_qualified_name
 from ks_universal.values.nodes import Path
 
-BUILT_IN = frozenset(f"app.kubernetes.io/{name}" for name in ("component", "instance", "managed-by", "name", "version"))
+BUILT_IN = frozenset((COMPONENT, INSTANCE, MANAGED_BY, NAME, VERSION))
 _Place = tuple[Path, dict[str, str]]
 _SECTIONS = (
     ("configs", "configs"),

@@ -4,11 +4,12 @@ import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import INSTANCE
 from ks_universal.plan.records import JobState, Revision
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, POD, REPLICA_SET
 from ks_universal.targets.kubernetes.objects.field_owners import find_changers
-from ks_universal.targets.kubernetes.objects.ownership import INSTANCE, Owner, belongs_to
+from ks_universal.targets.kubernetes.objects.ownership import Owner, belongs_to
 from ks_universal.targets.kubernetes.objects.removal import describe_end, is_terminating
 from ks_universal.targets.kubernetes.observed.issues import find_issue
 from ks_universal.targets.kubernetes.observed.pauses import find_foreign_pause

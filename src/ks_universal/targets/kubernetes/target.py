@@ -13,6 +13,7 @@ from ks_universal.engine.events import Emit, ObjectChanged, Waited
 from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, Removal, RolloutPaused
 from ks_universal.errors import LockedError, TargetError
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import REVISION
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Step
 from ks_universal.resources.keeping import CLAIM
@@ -23,7 +24,6 @@ from ks_universal.targets.kubernetes.api.kinds import JOB, NAMESPACE, Kind
 from ks_universal.targets.kubernetes.migration.events import EventRecorder, KubernetesEvent
 from ks_universal.targets.kubernetes.migration.job_run import JobRun
 from ks_universal.targets.kubernetes.migration.job_states import await_end, read_job_states, without_logs
-from ks_universal.targets.kubernetes.migration.jobs import RUN
 from ks_universal.targets.kubernetes.migration.live_log import LiveLog, build_live_mask
 from ks_universal.targets.kubernetes.migration.one_off_jobs import is_done, remove_old_job
 from ks_universal.targets.kubernetes.objects.applying import apply_over, build_applied, read_crossings
@@ -193,7 +193,7 @@ class KubernetesTarget:
         job = step.migration.body
         self._refuse_foreign(self._live.get(object_ref(job)))
         client = self._client.of(job)
-        marks = {RUN: str(self._run), **home_of(job, self._owner)}
+        marks = {REVISION: str(self._run), **home_of(job, self._owner)}
         unrecorded, api_error = step.id not in self._recorded, self._refuse_foreign
         run = JobRun(client, self._observe(client), step, emit, marks=marks, is_unrecorded=unrecorded, refuse=api_error)
         self._announce(step, run, "MigrationStarted", f"began: {step.why}")

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +10,7 @@ from typing import Self
 import msgspec
 
 from ks_universal.diagnostics import Problem, has_errors
+from ks_universal.digests import digest_json
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import Emit, ObjectChanged
 from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, Removal, RolloutFailed
@@ -181,8 +181,7 @@ class LocalTarget:
         if has_errors(problems):
             raise RolloutFailed(step.id, problems)
         runs = [step.body["spec"]["template"], machine.local, machine.facts]
-        digest = hashlib.sha256(msgspec.json.encode(runs, order="sorted"))
-        await self._applications.roll_out(step, Version(step.body, pod, digest.hexdigest()), emit)
+        await self._applications.roll_out(step, Version(step.body, pod, digest_json(runs, 64)), emit)
 
     async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:
         """Nothing is left to wait for: `roll_out` starts a version when the one before is gone."""

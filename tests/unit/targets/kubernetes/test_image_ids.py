@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from ks_universal.metadata_keys import IMAGE_IDS
 from ks_universal.targets.kubernetes.objects.applying import build_applied
-from ks_universal.targets.kubernetes.objects.image_ids import IMAGE_IDS, find_moved, list_image_ids, read_note
+from ks_universal.targets.kubernetes.objects.image_ids import find_moved, list_image_ids, read_note
 from ks_universal.targets.kubernetes.objects.ownership import Owner, is_as_applied
 
 Json = dict[str, Any]

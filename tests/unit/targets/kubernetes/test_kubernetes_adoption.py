@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from ks_universal.metadata_keys import ADOPTED
 from ks_universal.targets.kubernetes.objects.ownership import Owner
-from ks_universal.targets.kubernetes.objects.takeover import ADOPTED, adopt
+from ks_universal.targets.kubernetes.objects.takeover import adopt
 
 Json = dict[str, Any]
 SHOP = Owner("shop", "home")

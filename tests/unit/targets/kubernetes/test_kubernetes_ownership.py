@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from ks_universal.metadata_keys import RELEASE_NAMESPACE
 from ks_universal.targets.kubernetes.objects import ownership
-from ks_universal.targets.kubernetes.objects.ownership import HOME, Owner, belongs_to, find_foreign, is_as_applied
+from ks_universal.targets.kubernetes.objects.ownership import Owner, belongs_to, find_foreign, is_as_applied
 
 Json = dict[str, Any]
 OURS = {"app.kubernetes.io/managed-by": "ks-universal", "app.kubernetes.io/instance": "shop"}
@@ -76,9 +77,9 @@ def elsewhere(body: Json) -> Json:
 
 def test_an_object_in_another_namespace_is_marked_with_its_releases_own() -> None:
     marked = mark(elsewhere(config(OURS)))
-    assert marked["metadata"]["annotations"][HOME] == "home"
+    assert marked["metadata"]["annotations"][RELEASE_NAMESPACE] == "home"
     assert belongs_to(marked, SHOP)
-    assert HOME not in mark(config(OURS))["metadata"]["annotations"]
+    assert RELEASE_NAMESPACE not in mark(config(OURS))["metadata"]["annotations"]
 
 
 def test_what_a_namesake_has_in_its_own_namespace_is_foreign() -> None:

@@ -9,6 +9,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import TargetError
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import APPLIED
 
 
 class ApiError(TargetError):
@@ -29,7 +30,7 @@ QUOTA_HINT = (
 )
 POD_SECURITY_HINT = "set the securityContext that the namespace's Pod Security level asks for"
 _FIELD_CONFLICT = "kubernetes/field-conflict"
-_OWN = ".ks-universal.io/applied"
+_OWN = f".{APPLIED}"
 """The end of the path of our own annotation, which whoever changes an object as a whole manages, too."""
 _SCALED = "an autoscaler sets it (kubectl get hpa): leave 'replicas' out, or remove the autoscaler"
 _NEXT_STEPS = {

@@ -9,8 +9,8 @@ import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import SUCCEEDED
 from ks_universal.plan.records import Attempt
-from ks_universal.resources.metadata import SUCCEEDED
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.kinds import JOB
 from ks_universal.targets.kubernetes.migration.jobs import may_run

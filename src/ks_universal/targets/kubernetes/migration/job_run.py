@@ -11,6 +11,7 @@ from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, StopF
 from ks_universal.engine.target import MigrationFailed
 from ks_universal.errors import KsUniversalError, TargetError
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import CAUSE, DIGEST, REVISION
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.api.client import Client
@@ -18,7 +19,7 @@ from ks_universal.targets.kubernetes.api.kinds import JOB
 from ks_universal.targets.kubernetes.migration.attempts import PodAttempt
 from ks_universal.targets.kubernetes.migration.injected import has_been_ended, read_attempts
 from ks_universal.targets.kubernetes.migration.job_watch import End, Ended, JobWatch, Stuck, await_change
-from ks_universal.targets.kubernetes.migration.jobs import DIGEST, RUN, make_job, may_run, remove_job, start_job
+from ks_universal.targets.kubernetes.migration.jobs import make_job, may_run, remove_job, start_job
 from ks_universal.targets.kubernetes.migration.periods import list_waits
 from ks_universal.targets.kubernetes.observed.observer import Observer, WorkloadKey
 from ks_universal.targets.kubernetes.observed.pods import condition, is_finished, read_containers
@@ -34,7 +35,7 @@ _GRACE_S = 60.0
 class JobRun:
     """One run of a migration step, as part of a revision's run.
 
-    `marks` are the annotations of the Job that it makes, RUN among them. A Job that has ended is taken up when
+    `marks` are the annotations of the Job that it makes, REVISION among them. A Job that has ended is taken up when
     `is_unrecorded`: it was made for this revision, and nobody has noted its end. `job` is the Job, once there is one.
     `refuse` raises TargetError for one that another has made: it may have come since the plan was checked.
     """
@@ -117,7 +118,7 @@ class JobRun:
         if "deletionTimestamp" in job["metadata"] or annotations.get(DIGEST) != self._step.digest:
             return False
         # What the record calls ended has ended, also where the Job's condition is a second late to say so.
-        return self._is_unrecorded and (may_run(job) or annotations.get(RUN) == self._marks[RUN])
+        return self._is_unrecorded and (may_run(job) or annotations.get(REVISION) == self._marks[REVISION])
 
     async def _await_no_pods(self) -> None:
         """Wait until no pod of any Job of this name runs: also not of one that was deleted behind our back."""
@@ -182,7 +183,7 @@ class JobRun:
     async def _end(self, cause: str) -> None:
         """End a Job; it stays for reading, as failed, and its controller removes the pods that have not ended."""
         patch = {
-            "metadata": {"annotations": {"ks-universal.io/cause": cause}},
+            "metadata": {"annotations": {CAUSE: cause}},
             "spec": {"activeDeadlineSeconds": 1, "suspend": False},
         }
         await self._client.patch(JOB, self._name, patch)

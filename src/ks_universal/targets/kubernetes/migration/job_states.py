@@ -9,6 +9,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, Event
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import INSTANCE
 from ks_universal.plan.one_off_jobs import as_migration, find_job_digest, read_job_end, record_job, tell_timeout
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome
 from ks_universal.plan.steps import RunJob
@@ -18,7 +19,6 @@ from ks_universal.targets.kubernetes.api.kinds import EVENT, JOB, POD
 from ks_universal.targets.kubernetes.migration.attempts import Attempts, PodAttempt
 from ks_universal.targets.kubernetes.migration.injected import describe_unending, has_been_ended, read_attempts
 from ks_universal.targets.kubernetes.migration.job_watch import End, Ended, JobWatch, Stuck
-from ks_universal.targets.kubernetes.objects.ownership import INSTANCE
 from ks_universal.targets.kubernetes.observed.issues import describe_wait, find_creation_issue, find_issue
 from ks_universal.targets.kubernetes.observed.observer import Observer
 from ks_universal.targets.kubernetes.observed.pods import condition, created, is_finished, owner

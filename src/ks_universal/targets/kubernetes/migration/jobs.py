@@ -1,18 +1,14 @@
 """Makes and removes a migration's Job: suspended first, then its staged copies, which it owns, then started."""
 
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import DIGEST
 from ks_universal.plan.steps import Migrate
+from ks_universal.resources.objects import annotate
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.kinds import JOB
 from ks_universal.targets.kubernetes.objects.own_objects import write_own
-from ks_universal.targets.kubernetes.objects.ownership import annotate
 from ks_universal.targets.kubernetes.observed.observer import Observer
 from ks_universal.targets.kubernetes.observed.pods import condition, is_finished, owner
-
-DIGEST = "ks-universal.io/digest"
-"""The annotation that says what a Job runs (the Job and its staged configuration)."""
-RUN = "ks-universal.io/revision"
-"""The annotation that says in which revision's run a Job was made."""
 
 
 def may_run(job: Json) -> bool:

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import msgspec
 
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import DIGEST
 from ks_universal.resources.objects import ObjectRef
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.clock import now_s
 from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, SECRET
-from ks_universal.targets.kubernetes.migration.jobs import DIGEST, may_run
+from ks_universal.targets.kubernetes.migration.jobs import may_run
 from ks_universal.targets.kubernetes.observed.grace import PodIssue
 from ks_universal.targets.kubernetes.observed.issues import find_issue
 from ks_universal.targets.kubernetes.observed.observer import Observer, WorkloadKey

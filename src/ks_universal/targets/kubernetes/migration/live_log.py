@@ -7,6 +7,7 @@ import httpx2
 
 from ks_universal.engine.masking import Mask
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import INSTANCE
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import POD, SECRET
@@ -14,7 +15,6 @@ from ks_universal.targets.kubernetes.api.logs import LogReader
 from ks_universal.targets.kubernetes.migration.injected import has_been_ended
 from ks_universal.targets.kubernetes.migration.jobs import may_run
 from ks_universal.targets.kubernetes.objects.live import read_secrets
-from ks_universal.targets.kubernetes.objects.ownership import INSTANCE
 from ks_universal.targets.kubernetes.observed.observer import Observer, WorkloadKey
 from ks_universal.targets.kubernetes.observed.pods import created, is_finished
 

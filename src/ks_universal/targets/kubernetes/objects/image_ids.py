@@ -9,12 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import IMAGE_IDS
 from ks_universal.plan.moving import list_serving
-from ks_universal.targets.kubernetes.objects.ownership import annotate
+from ks_universal.resources.objects import annotate
 from ks_universal.targets.kubernetes.observed.pods import is_finished, is_stopping, owner
-
-IMAGE_IDS = "ks-universal.io/image-ids"
-"""The annotation of a pod template: JSON, the images that have moved under their tag to the ids that its pods need."""
 
 
 def list_image_ids(pod: Json, containers: Iterable[Json]) -> Iterator[tuple[str, str]]:

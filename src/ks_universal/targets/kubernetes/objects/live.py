@@ -5,12 +5,12 @@ from collections import defaultdict
 from collections.abc import Container, Iterable
 
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import INSTANCE
 from ks_universal.plan.release import pod_of
 from ks_universal.resources.objects import WORKLOAD_KINDS, ObjectRef
 from ks_universal.resources.references import read_references
 from ks_universal.targets.kubernetes.api.client import Client, read_json
 from ks_universal.targets.kubernetes.api.kinds import SECRET, Kind
-from ks_universal.targets.kubernetes.objects.ownership import INSTANCE
 
 _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 

@@ -11,9 +11,6 @@ from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, SECRET, Kind
 from ks_universal.targets.kubernetes.objects.ownership import contains, name_maker
 
-RELEASE = "ks-universal.io/release"
-"""The label of what the program keeps for a release."""
-
 _KINDS = {kind.kind: kind for kind in (CONFIG_MAP, SECRET)}
 _INVALID = 422
 _CHANGED = frozenset((409, _INVALID))

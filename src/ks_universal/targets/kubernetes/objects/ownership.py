@@ -1,21 +1,12 @@
 """Whose an object is, and whether it is already as it should be. Pure functions of objects."""
 
-import hashlib
-
 import msgspec
 
 from ks_universal.diagnostics import Problem
+from ks_universal.digests import digest_json
 from ks_universal.json_types import Json
-
-MANAGED_BY = "app.kubernetes.io/managed-by"
-INSTANCE = "app.kubernetes.io/instance"
-PROGRAM = "ks-universal"
-APPLIED = "ks-universal.io/applied"
-"""The annotation with the digest of what was applied last: it tells of fields that left, the object does not."""
-
-
-HOME = "ks-universal.io/release-namespace"
-"""The annotation with the release's namespace, on its objects in others: a namesake there has the same labels."""
+from ks_universal.metadata_keys import APPLIED, INSTANCE, MANAGED_BY, PROGRAM, RELEASE_NAMESPACE
+from ks_universal.resources.objects import annotate
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -29,7 +20,7 @@ def belongs_to(live: Json, owner: Owner) -> bool:
     """Tell whether an object carries what this program gives to a release's objects."""
     metadata = live["metadata"]
     labels = metadata.get("labels") or {}
-    home = (metadata.get("annotations") or {}).get(HOME) or metadata.get("namespace") or owner.namespace
+    home = (metadata.get("annotations") or {}).get(RELEASE_NAMESPACE) or metadata.get("namespace") or owner.namespace
     return (labels.get(MANAGED_BY), labels.get(INSTANCE), home) == (PROGRAM, owner.release, owner.namespace)
 
 
@@ -54,13 +45,7 @@ def mark(body: Json, owner: Owner) -> Json:
 def home_of(body: Json, owner: Owner) -> dict[str, str]:
     """The annotation that an object in another namespace than its release's has; nothing for the others."""
     away = body["metadata"].get("namespace", owner.namespace) != owner.namespace
-    return {HOME: owner.namespace} if away else {}
-
-
-def annotate(body: Json, annotations: dict[str, str]) -> Json:
-    """Return an object with further annotations."""
-    metadata = body["metadata"]
-    return {**body, "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), **annotations}}}
+    return {RELEASE_NAMESPACE: owner.namespace} if away else {}
 
 
 def is_as_applied(live: Json | None, marked: Json) -> bool:
@@ -92,4 +77,4 @@ def name_maker(live: Json) -> str:
 
 def digest(body: Json) -> str:
     """The digest of an object or of a part of one; the order of keys does not count."""
-    return hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()[:32]
+    return digest_json(body, 32)

@@ -8,14 +8,12 @@ from collections.abc import Iterable
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
-from ks_universal.resources.metadata import CONFIG_DIGEST, VERSION
+from ks_universal.metadata_keys import ADOPTED, CONFIG_DIGEST, MANAGED_BY, VERSION
+from ks_universal.resources.objects import annotate
 from ks_universal.targets.kubernetes.api.client import FIELD_MANAGER, Client
 from ks_universal.targets.kubernetes.api.kinds import Kind
 from ks_universal.targets.kubernetes.objects.field_owners import Managers, correct_owners
-from ks_universal.targets.kubernetes.objects.ownership import MANAGED_BY, Owner, annotate, belongs_to, contains, digest
-
-ADOPTED = "ks-universal.io/adopted"
-"""The annotation with the digest of the pods that would have been applied; as long as it is so, the old ones stay."""
+from ks_universal.targets.kubernetes.objects.ownership import Owner, belongs_to, contains, digest
 
 _HELM_RELEASE = "meta.helm.sh/release-name"
 """The annotation that Helm writes on the objects of a release."""

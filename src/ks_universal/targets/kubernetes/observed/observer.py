@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import INSTANCE
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, EVENT, JOB, POD, REPLICA_SET
 from ks_universal.targets.kubernetes.api.watch import Reflector
@@ -26,7 +27,7 @@ class Observer:
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None
         self._starting = asyncio.Lock()
-        selector = f"app.kubernetes.io/instance={release}"
+        selector = f"{INSTANCE}={release}"
         self._jobs = Reflector(client, JOB, self._tell, labels=selector, fields=None)
         self._deployments = Reflector(client, DEPLOYMENT, self._tell, labels=selector, fields=None)
         self._replica_sets = Reflector(client, REPLICA_SET, self._tell, labels=selector, fields=None)

@@ -21,21 +21,18 @@ import msgspec
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.errors import TargetError
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import CONTENT, DIGEST, PARTS, RELEASE, REVISION
 from ks_universal.plan.records import FORMAT, Outcome, Revision, StepRecord
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, SECRET, Kind
-from ks_universal.targets.kubernetes.objects.own_objects import RELEASE, find_strangers, write_own
+from ks_universal.targets.kubernetes.objects.own_objects import find_strangers, write_own
 
-TYPE = "ks-universal.io/revision"
 PART_BYTES = 900 * 1024
 """What a Secret may hold is 1 MiB in all."""
 _LONGEST_BYTES = 256 << 20
 """Of a payload when it is unpacked."""
-
-_REVISION, _CONTENT = "ks-universal.io/revision", "ks-universal.io/content"
-_PARTS, _DIGEST = "ks-universal.io/parts", "ks-universal.io/digest"
 
 
 class Records:
@@ -72,7 +69,7 @@ class Records:
 
     async def read_manifests(self, number: int) -> Rendered | None:
         """Read what a revision was made of; None where its record is gone."""
-        selector = f"{self._selector('manifests')},{_REVISION}={number}"
+        selector = f"{self._selector('manifests')},{REVISION}={number}"
         for name, payload in _join(await self._list(SECRET, selector)).items():
             try:
                 return _decode(_unpack(payload), Rendered)
@@ -121,10 +118,12 @@ class Records:
         parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]
         for index in reversed(range(len(parts))):
             part = "" if index == 0 else f".{digest}.{index}"
-            annotations = {_PARTS: str(len(parts)), _DIGEST: digest}
+            annotations = {PARTS: str(len(parts)), DIGEST: digest}
             metadata = {**self._build_metadata(number, content, part), "annotations": annotations}
             data = {f"part{index}": base64.b64encode(parts[index]).decode()}
-            await self._put({"apiVersion": "v1", "kind": "Secret", "type": TYPE, "metadata": metadata, "data": data})
+            await self._put(
+                {"apiVersion": "v1", "kind": "Secret", "type": REVISION, "metadata": metadata, "data": data}
+            )
 
     async def _show(self, revision: Revision) -> None:
         """Write the ConfigMap: when the run begins, a migration begins or ends, and the run's outcome is known."""
@@ -181,7 +180,7 @@ class Records:
         wanted = ",".join(str(number) for number in sorted(numbers))
         if not wanted:
             return
-        await self._delete(f"{RELEASE}={self._release},{_REVISION} in ({wanted})")
+        await self._delete(f"{RELEASE}={self._release},{REVISION} in ({wanted})")
 
     async def _delete(self, selector: str) -> None:
         for kind in (SECRET, CONFIG_MAP):
@@ -190,19 +189,19 @@ class Records:
 
     async def _list(self, kind: Kind, selector: str) -> list[Json]:
         """List what is of the record. Copies that somebody has made under other names have its labels, too."""
-        fields = f"type={TYPE}" if kind is SECRET else None
+        fields = f"type={REVISION}" if kind is SECRET else None
         listing = await self._client.list(kind, labels=selector, fields=fields)
         return [item for item in listing.items if self._own_name.fullmatch(item["metadata"]["name"])]
 
     def _selector(self, content: str) -> str:
-        return f"{RELEASE}={self._release},{_CONTENT}={content}"
+        return f"{RELEASE}={self._release},{CONTENT}={content}"
 
     def _build_metadata(self, number: int, content: str, part: str = "") -> Json:
         """Give the name and the labels of an object of the record."""
         of_content = ".manifests" if content == "manifests" else ""
         return {
             "name": f"ks-universal.{self._release}.v{number}{of_content}{part}",
-            "labels": {RELEASE: self._release, _REVISION: str(number), _CONTENT: content},
+            "labels": {RELEASE: self._release, REVISION: str(number), CONTENT: content},
         }
 
 
@@ -301,5 +300,5 @@ def _read_parts(secret: Json) -> Iterator[tuple[int, str, int, bytes]]:
     annotations: Mapping[str, str] = secret["metadata"].get("annotations") or {}
     for key, text in (secret.get("data") or {}).items():
         with contextlib.suppress(KeyError, ValueError):
-            index, count = int(key.removeprefix("part")), int(annotations[_PARTS])
-            yield index, annotations[_DIGEST], count, base64.b64decode(text)
+            index, count = int(key.removeprefix("part")), int(annotations[PARTS])
+            yield index, annotations[DIGEST], count, base64.b64decode(text)

@@ -10,6 +10,7 @@ import contextlib
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.errors import KsUniversalError
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import INSTANCE, MANAGED_BY
 from ks_universal.plan.moving import list_serving
 from ks_universal.plan.release import pod_of
 from ks_universal.targets.kubernetes.api.client import Client
@@ -18,7 +19,7 @@ from ks_universal.targets.kubernetes.api.kinds import JOB
 from ks_universal.targets.kubernetes.migration.jobs import remove_job
 from ks_universal.targets.kubernetes.objects.image_ids import list_image_ids
 from ks_universal.targets.kubernetes.objects.own_objects import find_stranger
-from ks_universal.targets.kubernetes.objects.ownership import INSTANCE, MANAGED_BY, digest
+from ks_universal.targets.kubernetes.objects.ownership import digest
 from ks_universal.targets.kubernetes.observed.issues import find_issue
 from ks_universal.targets.kubernetes.observed.observer import Observer, WorkloadKey
 from ks_universal.targets.kubernetes.observed.pods import is_finished, owner
