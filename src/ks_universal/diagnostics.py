@@ -4,6 +4,7 @@ Knows nothing of where findings come from; everything else may import it.
 """
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -53,3 +54,20 @@ def sort_problems(problems: list[Problem]) -> tuple[Problem, ...]:
 def has_errors(problems: tuple[Problem, ...] | list[Problem]) -> bool:
     """Tell whether any of the findings stops the command."""
     return any(p.severity is Severity.ERROR for p in problems)
+
+
+def describe_problem(problem: Problem) -> dict[str, Any]:
+    """Give a finding for JSON: code, severity, message, where (file, line, column), hint; None where there is none."""
+    where = problem.where
+    return {
+        "code": problem.code,
+        "severity": problem.severity,
+        "message": _printable(problem.message),
+        "where": where and {"file": _printable(where.file), "line": where.line, "column": where.column},
+        "hint": problem.hint and _printable(problem.hint),
+    }
+
+
+def _printable(text: str) -> str:
+    """Escape what UTF-8 cannot hold: the bytes of a file name that is not text."""
+    return text.encode("utf-8", "backslashreplace").decode()

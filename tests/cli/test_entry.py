@@ -48,16 +48,6 @@ def test_every_command_and_option_is_documented(name: str) -> None:
     assert [option for option in options if f"`{option}" not in section + shared] == []
 
 
-def test_the_public_names_are_sorted_and_all_there() -> None:
-    assert list(ks_universal.__all__) == sorted(ks_universal.__all__)
-    assert [name for name in ks_universal.__all__ if getattr(ks_universal, name).__name__ != name] == []
-
-
-def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = ks_universal.nothing
-
-
 def test_template_imports_nothing_that_only_up_needs(tmp_path: Path) -> None:
     values = tmp_path / "values.yaml"
     values.write_text("deployments: {a: {containers: {main: {image: a, imageTag: v1}}}}")

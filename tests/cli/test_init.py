@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ks_universal.cli.starting_values import TOOLS
+from ks_universal.api.starting_values import STARTING_TOOLS
 from support.shell import Invoke
 
 
-@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("tool", STARTING_TOOLS)
 @pytest.mark.parametrize("options", [[], ["--name", "shop", "--image", "registry.example.com:5000/team/shop:1.10"]])
 def test_the_file_is_valid_and_comes_up_as_a_release(ksu: Invoke, tool: str, options: list[str]) -> None:
     assert ksu("init", "--tool", tool, *options).status == 0

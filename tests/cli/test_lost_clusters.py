@@ -11,9 +11,11 @@ import yaml
 from ks_universal.cli.cluster import Cluster, change_cluster
 from ks_universal.cli.show.event_view import JsonView
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.events import RunStarted, StepStarted
+from ks_universal.engine.events import RunStarted, StepKind, StepStarted
+from ks_universal.engine.progress import RunProgress, limiting
 from ks_universal.errors import TargetError
-from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
+from ks_universal.plan.records import Revision
+from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
 
 GONE = TargetError(Problem("kubernetes/unreachable", "the API server does not answer"))
 
@@ -28,18 +30,20 @@ def lose(folder: Path, *kinds: str, interrupted: bool = False) -> int:
     kubeconfig.write_text(yaml.safe_dump(config))
     view = JsonView()
 
-    async def work(_: KubernetesTarget) -> int:
-        if kinds:
-            view(RunStarted(release="shop", revision=1, steps=kinds))
-        for kind in kinds:
-            view(StepStarted(step=f"shop/{kind}", kind=kind))
-        if interrupted:
-            os.kill(os.getpid(), signal.SIGINT)
-            with pytest.raises(asyncio.CancelledError):
-                await asyncio.Event().wait()
-        raise GONE
+    async def work(_: KubernetesTarget) -> Revision:
+        progress = RunProgress(view)
+        async with limiting(progress, None):
+            if kinds:
+                progress(RunStarted(release="shop", revision=1, steps=kinds))
+            for kind in kinds:
+                progress(StepStarted(step=f"shop/{kind}", kind=StepKind(kind)))
+            if interrupted:
+                os.kill(os.getpid(), signal.SIGINT)
+                with pytest.raises(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+            raise GONE
 
-    return change_cluster(Cluster("ns", None, str(kubeconfig)), "shop", work, view=view, options=Options())
+    return change_cluster(Cluster("ns", None, str(kubeconfig)), "shop", work, view=view, options=ClusterOptions())
 
 
 @pytest.mark.parametrize(("kinds", "status"), [(["apply"], 1), (["rollout"], 4), (["rollout", "migrate"], 3)])

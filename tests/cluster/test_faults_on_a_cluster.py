@@ -15,7 +15,7 @@ import pytest
 from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
 
-from ks_universal.api.cluster import follow_migration, open_cluster, read_revisions
+from ks_universal.api.cluster import find_running, follow_logs, open_cluster
 from ks_universal.api.values import load, render
 from ks_universal.engine.events import AttemptStarted, Event, LogWritten, StopFailed
 from ks_universal.engine.run import run
@@ -26,7 +26,7 @@ from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import Connection
 from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, EVENT, SERVICE_ACCOUNT
 from ks_universal.targets.kubernetes.migration.events import EventRecorder, KubernetesEvent
-from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
+from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
 from support.cluster_release import LEASE_S, RELEASE, Events
 from support.deploying import deploy, get, write
 
@@ -235,7 +235,7 @@ def deploy_over(connection: Connection, namespace: str, folder: Path) -> tuple[R
     events = Events()
 
     async def main() -> Revision:
-        target = KubernetesTarget(Client(connection, namespace), RELEASE, Options(lease_s=LEASE_S * 4))
+        target = KubernetesTarget(Client(connection, namespace), RELEASE, ClusterOptions(lease_s=LEASE_S * 4))
         rendered = render(load([write(folder, VALUES)]), RELEASE, namespace)
         try:
             return await run(rendered, target, events.append, by="tests")
@@ -274,7 +274,7 @@ def test_real_stop_what_cannot_be_stopped_is_not_said_to_be_and_the_next_run_tak
     events = Events()
 
     async def main() -> None:
-        target = KubernetesTarget(Client(connection, namespace), RELEASE, Options(lease_s=LEASE_S))
+        target = KubernetesTarget(Client(connection, namespace), RELEASE, ClusterOptions(lease_s=LEASE_S))
 
         def interrupt(event: Event) -> None:
             events.append(event)
@@ -305,7 +305,7 @@ def test_cut_connections_take_no_line_from_who_follows_a_migration(
 
     async def main() -> None:
         connection, faulty = connect_through(Faulty, kubeconfig)
-        onlooker = KubernetesTarget(Client(connection, namespace), RELEASE, Options())
+        onlooker = KubernetesTarget(Client(connection, namespace), RELEASE, ClusterOptions())
         deployer = open_cluster(RELEASE, namespace=namespace, kubeconfig=kubeconfig)
         speaking = asyncio.Event()
 
@@ -317,8 +317,7 @@ def test_cut_connections_take_no_line_from_who_follows_a_migration(
         async with asyncio.TaskGroup() as group:
             deploying = group.create_task(run(rendered, deployer, notice, by="tests"))
             await speaking.wait()
-            latest = (await read_revisions(onlooker))[-1]
-            await follow_migration(onlooker, latest.steps[0], lines.append)
+            await follow_logs(onlooker, await find_running(onlooker), lambda _, line: lines.append(line))
             await deploying
         assert faulty.faults["cut"]
         await asyncio.gather(onlooker.close(), deployer.close())

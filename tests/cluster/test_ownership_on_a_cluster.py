@@ -13,7 +13,7 @@ from ks_universal.resources.objects import Rendered
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, DEPLOYMENT, LEASE
-from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
+from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
 from support.cluster_release import RELEASE, Events, Json, api, release
 from support.deploying import deploy, get, kubectl, write
 
@@ -191,7 +191,7 @@ def deploy_with_role(namespace: str, kubeconfig: str, folder: Path, without: str
     events = Events()
 
     async def main() -> Revision:
-        target = KubernetesTarget(Client(connect(str(limited)), namespace), RELEASE, Options())
+        target = KubernetesTarget(Client(connect(str(limited)), namespace), RELEASE, ClusterOptions())
         try:
             return await run(rendered, target, events.append, by="deployer")
         finally:

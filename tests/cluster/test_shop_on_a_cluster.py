@@ -12,7 +12,7 @@ from ks_universal.plan.records import Outcome, Revision
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
 from ks_universal.targets.kubernetes.api.kinds import POD
-from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
+from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
 from ks_universal.values.overrides import Override
 from support.cluster_database import HOST, admin
 from support.cluster_release import LEASE_S, RELEASE, Events
@@ -36,7 +36,7 @@ def deploy(namespace: str, port: int, *files: str, sets: tuple[str, ...] = ()) -
     events = Events()
 
     async def main() -> Revision:
-        target = KubernetesTarget(Client(connect(), namespace), RELEASE, Options(lease_s=LEASE_S))
+        target = KubernetesTarget(Client(connect(), namespace), RELEASE, ClusterOptions(lease_s=LEASE_S))
         try:
             return await run(rendered, target, events.append, by="tests")
         finally:

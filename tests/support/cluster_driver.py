@@ -15,7 +15,7 @@ from ks_universal.engine.run import run
 from ks_universal.errors import KsUniversalError
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
-from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
+from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
 
 
 def show(event: Event) -> None:
@@ -29,7 +29,7 @@ async def deploy(namespace: str, values: str, lease_s: int) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, task.cancel)
     rendered = render(load([values]), "shop", namespace)
-    target = KubernetesTarget(Client(connect(), namespace), "shop", Options(lease_s=lease_s))
+    target = KubernetesTarget(Client(connect(), namespace), "shop", ClusterOptions(lease_s=lease_s))
     try:
         await run(rendered, target, show, by="tests")
     finally:

@@ -14,7 +14,7 @@ from ks_universal.resources.objects import Migration
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
 from ks_universal.targets.kubernetes.api.kinds import NAMESPACE, SERVICE_ACCOUNT
-from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
+from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
 
 Json = dict[str, Any]
 E = TypeVar("E", bound=Event)
@@ -157,7 +157,7 @@ def new_namespace(kubeconfig: str | None = None) -> Iterator[str]:
 async def release(namespace: str, **options: Any) -> AsyncIterator[tuple[KubernetesTarget, Events]]:
     """A target on the namespace, and the list that its events are to be appended to."""
     client = Client(connect(), namespace)
-    target = KubernetesTarget(client, RELEASE, Options(**{"lease_s": LEASE_S, **options}))
+    target = KubernetesTarget(client, RELEASE, ClusterOptions(**{"lease_s": LEASE_S, **options}))
     try:
         yield target, Events()
     finally:

@@ -14,7 +14,7 @@ from ks_universal.plan.steps import AwaitOldPods, Migrate, RollOut, RunJob
 from ks_universal.resources.objects import Migration, object_ref
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
-from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
+from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
 from ks_universal.targets.local import LocalTarget
 from ks_universal.testing.memory import MemoryTarget, Try, World
 from support.fake_api_server import FakeApiServer, Program
@@ -96,7 +96,7 @@ class Cluster:
         self.namespace = namespace
 
     def open(self) -> Target:
-        return KubernetesTarget(Client(connect(), self.namespace), "demo", Options(lease_s=3))
+        return KubernetesTarget(Client(connect(), self.namespace), "demo", ClusterOptions(lease_s=3))
 
     def script(self, *codes: int | None) -> Json:
         ends = " ".join("x" if code is None else str(code) for code in codes)
@@ -126,7 +126,7 @@ class FakeCluster:
 
     def open(self) -> Target:
         connection = connect(str(self._server.kubeconfig))
-        return KubernetesTarget(Client(connection, self.namespace), "demo", Options(lease_s=3))
+        return KubernetesTarget(Client(connection, self.namespace), "demo", ClusterOptions(lease_s=3))
 
     def script(self, *codes: int | None) -> Json:
         runs = [Program((f"try {number}",), code) for number, code in enumerate(codes, start=1)]

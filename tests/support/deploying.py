@@ -15,7 +15,7 @@ from ks_universal.plan.records import Revision
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
 from ks_universal.targets.kubernetes.api.kinds import Kind
-from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
+from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
 from support.cluster_release import LEASE_S, RELEASE, Events, api
 
 Json = dict[str, Any]
@@ -49,7 +49,9 @@ def deploy(
             disturb(event)
 
     async def main() -> Revision:
-        target = KubernetesTarget(Client(connect(), namespace), RELEASE, Options(**{"lease_s": LEASE_S, **options}))
+        target = KubernetesTarget(
+            Client(connect(), namespace), RELEASE, ClusterOptions(**{"lease_s": LEASE_S, **options})
+        )
         try:
             return await run(rendered, target, emit, by="tests", migrate=migrate, force=force)
         finally:

@@ -1,29 +1,37 @@
 """A release on a cluster: each function joins the packages below it, and decides nothing itself."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Unpack
+from typing import NamedTuple, TypedDict, Unpack
 
+import msgspec
+
+from ks_universal.api.plans import compare_plans
 from ks_universal.api.values import Values, check_for_run, check_namespace, check_release, render
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.event_log import log_plan
 from ks_universal.engine.events import Emit
-from ks_universal.engine.masking import build_mask
-from ks_universal.engine.run import RunOptions, run_planned
+from ks_universal.engine.masking import Mask, build_mask
+from ks_universal.engine.progress import RunProgress, limiting
+from ks_universal.engine.run import Approver, Planner, run_planned
 from ks_universal.errors import InputError
+from ks_universal.json_types import Json
 from ks_universal.plan.build import MigratePolicy, build_plan
 from ks_universal.plan.migrations_only import keep_migrations
 from ks_universal.plan.one_off_jobs import list_jobs
-from ks_universal.plan.records import JobRecord, JobState, Outcome, Revision, StepRecord, mark_abandoned
+from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State, StepRecord, mark_abandoned
 from ks_universal.plan.saved import Preview, build_preview
+from ks_universal.plan.steps import Plan
 from ks_universal.plan.undo import name_migration_job
 from ks_universal.resources.objects import ObjectRef, Rendered
+from ks_universal.targets.accounts import name_user
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
 from ks_universal.targets.kubernetes.record.lease import Holder
 from ks_universal.targets.kubernetes.rollback import load_rollback
 from ks_universal.targets.kubernetes.status import ReleaseState
-from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
+from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
 
 
 def open_cluster(
@@ -32,7 +40,7 @@ def open_cluster(
     namespace: str | None = None,
     context: str | None = None,
     kubeconfig: str | None = None,
-    options: Options | None = None,
+    options: ClusterOptions | None = None,
 ) -> KubernetesTarget:
     """Give a namespace of a cluster as a target for the release; nothing is asked of the cluster yet.
 
@@ -43,7 +51,26 @@ def open_cluster(
     if namespace is not None:
         check_namespace(namespace)
     connection = connect(kubeconfig, context)
-    return KubernetesTarget(Client(connection, namespace or connection.namespace), release, options or Options())
+    return KubernetesTarget(Client(connection, namespace or connection.namespace), release, options or ClusterOptions())
+
+
+Approve = Callable[[Preview], Awaitable[None]]
+"""Is shown what a run is about to do, without any Secret's value; raises InputError where it is not to be done."""
+
+
+class RunOptions(TypedDict, total=False):
+    """What callers may say of a run.
+
+    `by` is who runs it (default: `name_user()`); `wait_for_lock` and `lock_wait_s` whether and how long to wait while
+    another run holds the release (default: for good); `timeout_s` when to stop it. `approve` is asked under the lock,
+    before anything of the release changes.
+    """
+
+    by: str
+    wait_for_lock: bool
+    lock_wait_s: float | None
+    timeout_s: float | None
+    approve: Approve | None
 
 
 async def deploy(
@@ -53,21 +80,20 @@ async def deploy(
     *,
     migrate: MigratePolicy | str = "auto",
     force: bool = False,
+    plan: Preview | None = None,
     **options: Unpack[RunOptions],
 ) -> Revision:
     """Bring the target's release to these values, and return the record of that run.
 
-    A failure is in the record and in the events, and leaves the version before as it was. `options` are those of
-    `engine.run.run_planned`; `approve` is asked under the lock, before anything of the release changes. Raises as
-    `render` and `run_planned` do.
+    A failure is in the record and in the events, and leaves the version before as it was. With `plan`, which
+    `read_plan` gives, exactly that plan is carried out, or nothing: it says `migrate` and `force`, too.
+
+    Raises InputError (nothing was changed), LockedError (another holds the release, or the lock was lost),
+    TimedOutError, and TargetError, whose `exit_status` is that of what it has cut short.
     """
-    return await run_planned(
-        _render_for_run(values, target),
-        target,
-        emit,
-        partial(build_plan, migrate=MigratePolicy(migrate), force=force),
-        **options,
-    )
+    policy, force = (MigratePolicy(migrate), force) if plan is None else (plan.migrate, plan.force)
+    planner = partial(build_plan, migrate=policy, force=force)
+    return await _run(_render_for_run(values, target), target, emit, planner, _Asked(policy, force, plan), **options)
 
 
 async def preview(
@@ -97,15 +123,16 @@ async def migrate(
     migrate: MigratePolicy | str = "auto",
     **options: Unpack[RunOptions],
 ) -> Revision:
-    """Run the migrations that `deploy` would run before the new version, and what these need; nothing else changes."""
+    """Run the migrations that `deploy` would run before the new version, and what these need; nothing else changes.
+
+    Raises as `deploy` does.
+    """
     policy = MigratePolicy(migrate)
-    return await run_planned(
-        _render_for_run(values, target),
-        target,
-        emit,
-        lambda rendered, state: keep_migrations(build_plan(rendered, state, migrate=policy), state),
-        **options,
-    )
+
+    def planner(rendered: Rendered, state: State) -> Plan:
+        return keep_migrations(build_plan(rendered, state, migrate=policy), state)
+
+    return await _run(_render_for_run(values, target), target, emit, planner, _Asked(policy), **options)
 
 
 async def rollback(
@@ -120,18 +147,12 @@ async def rollback(
 
     With `migrate_down` the `rollback` steps of later migrations run first, latest first, each with the image and the
     configuration of its own revision; migrations that stay are a warning. Raises InputError where there is no such
-    revision in the record.
+    revision in the record, and as `deploy` does.
     """
     if not await target.read_revisions():
         raise InputError([_no_record(target)])
     way = await load_rollback(target, revision, migrate_down=migrate_down)
-    return await run_planned(
-        way.rendered,
-        target,
-        emit,
-        way.plan,
-        **options,
-    )
+    return await _run(way.rendered, target, emit, way.plan, _NO_CHOICE, **options)
 
 
 async def uninstall(
@@ -141,15 +162,101 @@ async def uninstall(
 ) -> Revision:
     """Remove everything of a release: what its record lists and its labels confirm, then the record itself.
 
-    PersistentVolumeClaims stay unless the target's options say otherwise. Raises InputError where there is no record.
+    PersistentVolumeClaims stay unless the target's options say otherwise. Raises InputError where there is no record,
+    and as `deploy` does.
     """
     if not await target.read_revisions() and not target.record_problems:
         raise InputError([_no_record(target)])
     nothing = Rendered(target.release, target.namespace, (), ())
-    revision = await run_planned(nothing, target, emit, build_plan, **options)
+    revision = await _run(nothing, target, emit, build_plan, _NO_CHOICE, **options)
     if revision.outcome is Outcome.SUCCEEDED:
         await target.forget(revision, emit)
     return revision
+
+
+class _Asked(NamedTuple):
+    """What a run was asked to do with migrations, and the saved plan that it is to carry out."""
+
+    migrate: MigratePolicy
+    force: bool = False
+    plan: Preview | None = None
+
+
+_NO_CHOICE = _Asked(MigratePolicy.NEVER, force=True)
+"""A rollback, and an uninstall, run no migrations of the values."""
+
+
+async def _run(  # noqa: PLR0913 - those of `RunOptions`, each with its default
+    rendered: Rendered,
+    target: KubernetesTarget,
+    emit: Emit,
+    planner: Planner,
+    asked: _Asked,
+    *,
+    by: str | None = None,
+    wait_for_lock: bool = True,
+    lock_wait_s: float | None = None,
+    timeout_s: float | None = None,
+    approve: Approve | None = None,
+) -> Revision:
+    """Run a plan as the caller wants it."""
+    progress = RunProgress(emit)
+    async with limiting(progress, timeout_s):
+        return await run_planned(
+            rendered,
+            target,
+            progress,
+            planner,
+            by=by or name_user(),
+            wait_for_lock=wait_for_lock,
+            lock_wait_s=lock_wait_s,
+            approve=_show(target, asked, approve),
+        )
+
+
+def _show(target: KubernetesTarget, asked: _Asked, approve: Approve | None) -> Approver:
+    """Have a plan shown to `approve`, after it was compared with the saved one."""
+
+    async def show(plan: Plan, state: State, warnings: tuple[Problem, ...], mask: Mask) -> None:
+        preview = build_preview(plan, state, target.changes, warnings, migrate=asked.migrate.value, force=asked.force)
+        preview = mask.preview(preview)
+        if asked.plan is not None:
+            compare_plans(asked.plan, preview)
+        if approve is not None:
+            await approve(preview)
+
+    return show
+
+
+async def unlock(target: KubernetesTarget, *, force: bool = False) -> Holder | None:
+    """Free a release of a run that died; return who held it. Raises LockedError while it may live, unless `force`."""
+    return await target.break_lock(force=force)
+
+
+async def build_roles(
+    values: Values, target: KubernetesTarget, *, service_account: str = "ks-universal"
+) -> tuple[Json, ...]:
+    """Build the smallest Roles with which a deploy of these values works, each followed by its RoleBinding.
+
+    One in each namespace that the release has objects in. `service_account` is who gets them: `name`, in the release's
+    namespace, or `namespace:name`. Raises InputError as `render` does.
+    """
+    roles = await target.build_roles(render(values, target.release, target.namespace))
+    namespace, _, account = service_account.rpartition(":")
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace or target.namespace}
+    return tuple(item for role in roles for item in (role, _bind(role, subject)))
+
+
+def _bind(role: Json, subject: dict[str, str]) -> Json:
+    metadata = role["metadata"]
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": metadata["name"]}
+    return {
+        "apiVersion": role["apiVersion"],
+        "kind": "RoleBinding",
+        "metadata": metadata,
+        "roleRef": reference,
+        "subjects": [subject],
+    }
 
 
 async def read_revisions(target: KubernetesTarget, number: int | None = None) -> tuple[Revision, ...]:
@@ -168,7 +275,82 @@ async def read_revisions(target: KubernetesTarget, number: int | None = None) ->
     return chosen
 
 
-async def follow_migration(target: KubernetesTarget, step: StepRecord, take: Callable[[str], None]) -> bool:
+class StepLog(msgspec.Struct, frozen=True, kw_only=True):
+    """What attempts of a migration step, or of a Job of the values, said last, in the run of a revision."""
+
+    id: str
+    revision: int
+    attempts: tuple[Attempt, ...]
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """The migrations and the Jobs of the values that run now; see `follow_logs`."""
+
+    steps: tuple[StepRecord, ...]
+    jobs: tuple[ObjectRef, ...]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """What the lines of each are named by."""
+        return (*(step.id for step in self.steps), *map(str, self.jobs))
+
+
+class Logs(msgspec.Struct, frozen=True, kw_only=True):
+    """What has ended, and the ids of what runs, of a release whose last run is `revision`."""
+
+    revision: int
+    ended: tuple[StepLog, ...]
+    running: tuple[str, ...]
+
+
+async def read_logs(target: KubernetesTarget, step: str | None = None, attempt: int | None = None) -> Logs:
+    """Read the last lines of the migrations and Jobs that ran last, from the record and else from the pods.
+
+    `step` is the id, the name or the application of migrations, or a Job; `attempt` one try. The pods of Jobs need the
+    right to read Secrets, whose values are masked; without it there is a line that says so. Raises InputError where
+    there is nothing to show.
+    """
+    revisions = await read_revisions(target)
+    running = _list_running(revisions[-1], step)
+    jobs = await _read_job_logs(target, _select_jobs(revisions[-1], step))
+    revision, tried = _find_last(revisions, step)
+    steps = [StepLog(id=each.id, revision=revision, attempts=_choose(each, attempt)) for each in tried]
+    ended = [
+        StepLog(id=str(job.identity), revision=job.record.revision, attempts=_choose(job, attempt))
+        for job in jobs
+        if job.record.attempts
+    ]
+    if not steps and not ended:
+        raise InputError([_find_nothing(revisions, step)])
+    found = Running(steps=running, jobs=tuple(job.identity for job in jobs if _runs(job)))
+    return Logs(revision=revisions[-1].number, ended=(*steps, *ended), running=found.ids)
+
+
+async def find_running(target: KubernetesTarget, step: str | None = None) -> Running:
+    """Find the migrations and Jobs that run now; `step` as in `read_logs`. Raises InputError for no record."""
+    latest = (await read_revisions(target))[-1]
+    jobs = _select_jobs(latest, step)
+    states = await target.read_jobs(jobs, with_logs=False) if jobs else ()
+    return Running(steps=_list_running(latest, step), jobs=tuple(job.identity for job in states if _runs(job)))
+
+
+async def follow_logs(target: KubernetesTarget, running: Running, take: Callable[[str, str], None]) -> None:
+    """Give each line of what runs to `take`, after the id of its step or Job, until all have ended."""
+    await asyncio.gather(
+        *(_follow_migration(target, step, partial(take, step.id)) for step in running.steps),
+        *(target.follow_log(job, partial(take, str(job))) for job in running.jobs),
+    )
+
+
+def _list_running(revision: Revision, step: str | None) -> tuple[StepRecord, ...]:
+    return tuple(record for record in _select((revision,), step) if record.outcome is Outcome.RUNNING)
+
+
+def _runs(job: JobState) -> bool:
+    return job.is_there and job.record.outcome is Outcome.RUNNING
+
+
+async def _follow_migration(target: KubernetesTarget, step: StepRecord, take: Callable[[str], None]) -> bool:
     """Give the log of a migration that runs now, line by line, until it has ended; False where its Job is gone."""
     name = name_migration_job(step)
     known = (ref for revision in await target.read_revisions() for ref in revision.objects)
@@ -176,7 +358,7 @@ async def follow_migration(target: KubernetesTarget, step: StepRecord, take: Cal
     return await target.follow_log(jobs[-1] if jobs else ObjectRef("Job", target.namespace, name), take)
 
 
-async def read_job_logs(target: KubernetesTarget, jobs: Mapping[ObjectRef, JobRecord]) -> tuple[JobState, ...]:
+async def _read_job_logs(target: KubernetesTarget, jobs: Mapping[ObjectRef, JobRecord]) -> tuple[JobState, ...]:
     """Read what attempts of Jobs of the values said last: from the record where it has their end, else from their pods.
 
     The latter needs the right to read Secrets, whose values are masked; without it there is a line that says so.
@@ -231,3 +413,38 @@ def _render_for_run(values: Values, target: KubernetesTarget) -> Rendered:
         hint = f"'ks-universal uninstall {target.release}' removes a release"
         raise InputError([Problem("request/nothing", "these values make no object; nothing was changed", hint=hint)])
     return rendered
+
+
+def _find_last(revisions: Sequence[Revision], step: str | None) -> tuple[int, list[StepRecord]]:
+    """Find the number of the last run that tried any of the migrations that are wanted, and those that it tried."""
+    for revision in reversed(revisions):
+        tried = [record for record in _select((revision,), step) if record.attempts]
+        if tried:
+            return revision.number, tried
+    return revisions[-1].number, []
+
+
+def _find_nothing(revisions: Sequence[Revision], step: str | None) -> Problem:
+    if step is None:
+        return Problem("release/no-logs", "no migration or job of this release has ended yet; see also -f")
+    records = [record.id for revision in revisions for record in revision.steps]
+    known = dict.fromkeys((*records, *(str(job) for job in list_jobs(revisions[-1]))))
+    hint = f"there are: {', '.join(known)}" if known else "there are none"
+    return Problem("release/no-logs", f"no migration step or job {step} has ended, or its pods are gone", hint=hint)
+
+
+def _select(revisions: Sequence[Revision], step: str | None) -> list[StepRecord]:
+    records = (record for revision in revisions for record in revision.steps)
+    return [record for record in records if step in (None, record.id, record.step, record.application)]
+
+
+def _select_jobs(revision: Revision, step: str | None) -> dict[ObjectRef, JobRecord]:
+    return {job: record for job, record in list_jobs(revision).items() if step in (None, job.name, str(job))}
+
+
+def _choose(ran: StepRecord | JobState, number: int | None) -> tuple[Attempt, ...]:
+    name, attempts = (ran.id, ran.attempts) if isinstance(ran, StepRecord) else (str(ran.identity), ran.record.attempts)
+    chosen = tuple(attempt for attempt in attempts if number in (None, attempt.number))
+    if not chosen:
+        raise InputError([Problem("release/no-logs", f"{name} had {len(attempts)} attempt(s)")])
+    return chosen

@@ -1,36 +1,60 @@
 """A release on this machine: processes, and an embedded PostgreSQL."""
 
+import tempfile
 from pathlib import Path
 
 from ks_universal.api.values import Values, check_release, render, require_application
+from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import Emit
 from ks_universal.engine.run import run
 from ks_universal.plan.records import Revision
 from ks_universal.plan.selection import MigratePolicy
+from ks_universal.targets.accounts import name_user
 from ks_universal.targets.local import LocalTarget
 from ks_universal.targets.local.down import stop_release
+from ks_universal.targets.local.state import FREE_THE_DISK, make_common, make_private, refuse_link, telling_of_disk
+
+STATE = Path(".ks-universal")
+"""Where releases of this machine keep their state by default, each in a folder of its own."""
+
+_POSTGRES_CHANGED = Problem(
+    "local/postgres-changed",
+    "'local.postgres' has changed, but the embedded PostgreSQL runs on as it was started",
+    hint="end 'ks-universal up' and start it again",
+    severity=Severity.WARNING,
+)
 
 
-def open_local(  # noqa: PLR0913 - the last four have a default or are places
+def open_local(  # noqa: PLR0913 - the last five have a default
     values: Values,
     release: str,
     namespace: str = "",
     *,
-    directory: Path,
-    state: Path,
+    directory: Path = Path(),
+    state: Path | None = None,
     retry_delay_s: float = 1.0,
     fresh: bool = False,
 ) -> LocalTarget:
     """Give this machine as a target for the release; nothing is touched before the first run.
 
-    `directory` is where the relative paths of `local.images` start, `state` the release's folder. `fresh` forgets what
+    `directory` is where the relative paths of `local.images` start, `state` the release's folder (default: the one of
+    its name in `.ks-universal`). `fresh` forgets what
     is recorded there, and wipes the data of the embedded PostgreSQL, when the first run begins. Close it at the end:
     that stops what runs. Raises InputError as `render` does.
     """
     local = require_application(values, release, namespace).local
+    if state is None:
+        state = make_common(STATE) / release
     return LocalTarget(
         release, namespace, local, directory=directory, state=state, retry_delay_s=retry_delay_s, fresh=fresh
     )
+
+
+def check_for_target(values: Values, target: LocalTarget) -> tuple[Problem, ...]:
+    """Find what a target cannot take over from new values while it runs: a warning each."""
+    if values.application is None or values.application.local.postgres == target.postgres:
+        return ()
+    return (_POSTGRES_CHANGED,)
 
 
 async def up(  # noqa: PLR0913 - the words after `by` are the user's, each with its default
@@ -38,7 +62,7 @@ async def up(  # noqa: PLR0913 - the words after `by` are the user's, each with 
     target: LocalTarget,
     emit: Emit,
     *,
-    by: str,
+    by: str | None = None,
     migrate: MigratePolicy | str = "auto",
     wait_for_lock: bool = True,
     force: bool = False,
@@ -46,18 +70,41 @@ async def up(  # noqa: PLR0913 - the words after `by` are the user's, each with 
     """Bring the target's release to these values, and return the record of that run; what came up runs on.
 
     A failure is in the record and in the events, and leaves the version before as it was. To be called again with each
-    new version, on the same target. Raises as `render` and `engine.run.run` do.
+    new version, on the same target. `by` says who runs it (default: `name_user()`). Raises as `render` does,
+    LockedError, and TargetError.
     """
     rendered = render(values, target.release, target.namespace)
     target.configure(require_application(values, target.release, target.namespace).local)
     policy = MigratePolicy(migrate)
-    return await run(rendered, target, emit, by=by, migrate=policy, wait_for_lock=wait_for_lock, force=force)
+    return await run(
+        rendered, target, emit, by=by or name_user(), migrate=policy, wait_for_lock=wait_for_lock, force=force
+    )
 
 
-async def down(release: str, emit: Emit, *, state: Path) -> bool:
+async def down(release: str, emit: Emit, *, state: Path | None = None) -> bool:
     """Stop a release that runs on this machine; returns, when nothing of it is left, whether anything ran.
 
-    `emit` hears whom it waits for. Raises InputError for a name that no release can have.
+    `state` as for `open_local`; `emit` hears whom it waits for. Raises InputError for a name that no release can have.
     """
     check_release(release)
+    if state is None:
+        refuse_link(STATE)
+        state = STATE / release
     return await stop_release(release, emit, state)
+
+
+def make_output_folder(release: str) -> Path:
+    """Make a new folder in the release's state, for the output of a program that runs it in the background.
+
+    Raises InputError for a name that no release can have, TargetError where the folder cannot be made.
+    """
+    check_release(release)
+    make_common(STATE)
+    state = make_private(STATE / release)
+    with telling_of_disk(state):
+        return Path(tempfile.mkdtemp(prefix="up-", dir=state))
+
+
+def tell_full_disk(folder: Path) -> Problem:
+    """Say that a run could not write its output to a folder."""
+    return Problem("local/disk", f"{folder}: what the run said could not be written there", hint=FREE_THE_DISK)

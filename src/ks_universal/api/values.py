@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ks_universal import __version__
-from ks_universal.diagnostics import Problem, Severity, has_errors, sort_problems
+from ks_universal.diagnostics import Position, Problem, Severity, has_errors, sort_problems
 from ks_universal.errors import InputError
 from ks_universal.manifest.flavors import Flavor, flavor_objects
 from ks_universal.manifest.select import select_objects, write_json
@@ -19,7 +19,7 @@ from ks_universal.resources.build import build_objects
 from ks_universal.resources.objects import Rendered
 from ks_universal.values.load import load_values
 from ks_universal.values.nodes import Mapping
-from ks_universal.values.overrides import Override
+from ks_universal.values.overrides import Override, parse_override
 
 if TYPE_CHECKING:
     from ks_universal.resources.checks.pod_security import Policy
@@ -178,3 +178,43 @@ def check_name(what: str, name: str, longest: int) -> tuple[Problem, ...]:
         hint = "lower-case letters, digits and '-', with a letter or digit at both ends"
         return (Problem("request/name", f"{name!r} cannot be the name of a {what}", hint=hint),)
     return ()
+
+
+class ConvertedValues(msgspec.Struct, frozen=True):
+    """The values of a Helm release as a values file of this program, and a warning for each key that differs."""
+
+    text: str
+    notes: tuple[Problem, ...]
+
+
+def convert(files: Sequence[str], *, stdin: Callable[[], str] | None = None) -> ConvertedValues:
+    """Convert the values of a release of the Helm chart. Raises InputError where they cannot be read; see `load`."""
+    from ks_universal.chart.convert import convert_values
+    from ks_universal.chart.write import write_tree
+
+    loaded = load_values(files, stdin=stdin)
+    if has_errors(loaded.problems):
+        raise InputError(loaded.problems)
+    converted = convert_values(loaded.tree)
+    return ConvertedValues(write_tree(converted.tree), converted.notes)
+
+
+def build_values_schema(*, partial: bool = False) -> dict[str, Any]:
+    """Build a JSON Schema of values files; `partial`: of one that is laid over others, in which nothing is required."""
+    from ks_universal.model.reference.schema import build_partial_schema, build_schema
+
+    return build_partial_schema() if partial else build_schema()
+
+
+def list_value_files(files: Sequence[str], overrides: Sequence[Override]) -> tuple[str, ...]:
+    """List the files that `load` reads, those of `--set-file` included. Raises InputError for no override."""
+    named: list[str] = []
+
+    def note(file: str, where: Position) -> str:  # noqa: ARG001 - as `load` reads
+        named.append(file)
+        return ""
+
+    for override in overrides:
+        if override.flag == "--set-file":
+            parse_override(override, note)
+    return (*files, *named)

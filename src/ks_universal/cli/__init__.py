@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, TextIO
 
+INTERRUPTED = 130
+"""The exit status of whoever was interrupted: 128 and the number of SIGINT."""
+
 
 def main() -> NoReturn:
     """Run the command of this process and leave with its exit status."""

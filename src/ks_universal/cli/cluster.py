@@ -4,21 +4,19 @@ import asyncio
 import functools
 import gc
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 import msgspec
 
-from ks_universal.cli.exit_status import INTERRUPTED, exit_code_for, exit_code_of_run, list_problems
+from ks_universal import KsUniversalError, RunProgress, TargetError, TimedOutError, parse_duration
+from ks_universal.cli import INTERRUPTED
 from ks_universal.cli.interruption import Interruption
 from ks_universal.cli.show.event_view import JsonView, TextView, View
 from ks_universal.cli.show.report import RunReport
-from ks_universal.diagnostics import Problem
-from ks_universal.errors import KsUniversalError, LockedError, TargetError
-from ks_universal.model.kubernetes.durations import parse_duration
 
 if TYPE_CHECKING:
-    from ks_universal.targets.kubernetes.target import KubernetesTarget, Options
+    from ks_universal import ClusterOptions, KubernetesTarget, Revision
 
 
 class Cluster(msgspec.Struct, frozen=True):
@@ -28,9 +26,9 @@ class Cluster(msgspec.Struct, frozen=True):
     context: str | None
     kubeconfig: str | None
 
-    def open(self, release: str, options: "Options | None" = None) -> "KubernetesTarget":
+    def open(self, release: str, options: "ClusterOptions | None" = None) -> "KubernetesTarget":
         """Give the target; see `open_cluster`."""
-        from ks_universal.api.cluster import open_cluster
+        from ks_universal import open_cluster
 
         return open_cluster(
             release, namespace=self.namespace, context=self.context, kubeconfig=self.kubeconfig, options=options
@@ -40,7 +38,7 @@ class Cluster(msgspec.Struct, frozen=True):
         """Give the namespace that the release will be in: what expressions read before there is a target."""
         if self.namespace is not None:
             return self.namespace
-        from ks_universal.targets.kubernetes.api.connection import find_namespace
+        from ks_universal import find_namespace
 
         return find_namespace(self.kubeconfig, self.context)
 
@@ -70,8 +68,8 @@ def takes_cluster(function: Callable[..., Any], *, or_file: bool = False) -> Cal
         except KsUniversalError as error:
             if given["output"] != "json":
                 raise
-            open_view("json").show(list_problems(error))
-            return exit_code_for(error)
+            open_view("json").show(error.problems)
+            return error.exit_status
 
     options = (
         click.option("-n", "--namespace", help="The namespace; without it the context's."),
@@ -106,7 +104,7 @@ class Duration(click.ParamType[float]):
 Work = Callable[["KubernetesTarget"], Awaitable[int]]
 
 
-def read_from_cluster(cluster: Cluster, release: str, work: Work, options: "Options | None" = None) -> int:
+def read_from_cluster(cluster: Cluster, release: str, work: Work, options: "ClusterOptions | None" = None) -> int:
     """Do what changes nothing, and return its exit status; Ctrl-C ends it at once."""
 
     async def main() -> int:
@@ -122,19 +120,20 @@ def read_from_cluster(cluster: Cluster, release: str, work: Work, options: "Opti
         return INTERRUPTED
 
 
-def change_cluster(
-    cluster: Cluster, release: str, work: Work, *, view: View, options: "Options", timeout_s: float | None = None
-) -> int:
+Change = Callable[["KubernetesTarget"], Awaitable["Revision"]]
+
+
+def change_cluster(cluster: Cluster, release: str, change: Change, *, view: View, options: "ClusterOptions") -> int:
     """Do what changes the release, and return its exit status.
 
-    At the first signal, or when the time is over, it is cancelled: what runs is really stopped before this returns.
+    At the first signal it is cancelled: what runs is really stopped before this returns.
     """
     gc.enable()  # this may run for hours
 
     async def main() -> int:
         target = cluster.open(release, options)
         try:
-            return await _run_interruptibly(work(target), view, timeout_s)
+            return await _run_interruptibly(change(target), view)
         finally:
             await target.close()
 
@@ -144,8 +143,8 @@ def change_cluster(
         view.close()
 
 
-async def _run_interruptibly(work: Awaitable[int], view: View, timeout_s: float | None) -> int:
-    task = asyncio.ensure_future(_limit(work, view, timeout_s))
+async def _run_interruptibly(run: Awaitable["Revision"], view: View) -> int:
+    task = asyncio.ensure_future(run)
     interruption = Interruption(
         view.say,
         stops="stops this run; what serves on the cluster serves on",
@@ -153,36 +152,23 @@ async def _run_interruptibly(work: Awaitable[int], view: View, timeout_s: float 
     )
     with interruption.cancelling(task):
         await asyncio.wait([task])
+    progress = view.report.progress
     if task.cancelled():
-        view.say(_say_stopped(view.report))
+        view.say(_say_stopped(progress))
         return INTERRUPTED
     error = task.exception()
-    if not isinstance(error, TargetError) or not view.report.has_begun:
-        return task.result()
-    view.show(list_problems(error))
-    return INTERRUPTED if interruption.requested else exit_code_of_run(view.report.stopped)
+    if not isinstance(error, TargetError | TimedOutError) or not progress.has_begun:
+        return task.result().outcome.exit_status
+    view.show(error.problems)
+    return INTERRUPTED if interruption.requested else error.exit_status
 
 
-def _say_stopped(report: RunReport) -> str:
-    if not report.has_begun:
+def _say_stopped(progress: RunProgress) -> str:
+    if not progress.has_begun:
         return "is stopped before anything had begun"
-    if report.may_run_on:
+    if progress.unstopped:
         return "is stopped, but not all of its migrations: see above"
     return "is stopped: no pod of its migrations runs any more"
-
-
-async def _limit(work: Awaitable[int], view: View, timeout_s: float | None) -> int:
-    """Do the work in the given time; the exit status of one that is not done by then is that of what it was at."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await work
-    except TimeoutError:
-        if not view.report.has_begun and view.report.awaited is not None:
-            raise LockedError(view.report.awaited.release, view.report.awaited.holder) from None
-        message = f"it did not end within the {timeout_s:g} s of --timeout, and was stopped"
-        hint = "run it again with more time: what has succeeded is not done again"
-        view.show([Problem("run/timeout", message, hint=hint)])
-        return exit_code_of_run(view.report.stopped)
 
 
 def open_view(output: str, succeeded: str = "is up") -> View:
@@ -190,8 +176,22 @@ def open_view(output: str, succeeded: str = "is up") -> View:
     return JsonView() if output == "json" else TextView(RunReport(succeeded, goes_on=True))
 
 
+class Limits(TypedDict):
+    """How long a run may wait for the lock, and take."""
+
+    timeout_s: float | None
+    lock_wait_s: float | None
+    wait_for_lock: bool
+
+
 def takes_run(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `--yes`, `--timeout`, `--wait-lock`, `--no-wait-lock` and `--take-ownership`."""
+    """Give a command `--timeout`, `--wait-lock` and `--no-wait-lock` (as `limits`), `--yes` and `--take-ownership`."""
+
+    @functools.wraps(function)
+    def wrapper(timeout_s: float | None, lock_wait_s: float | None, *, wait_for_lock: bool, **given: Any) -> Any:
+        limits = Limits(timeout_s=timeout_s, lock_wait_s=lock_wait_s, wait_for_lock=wait_for_lock)
+        return function(limits=limits, **given)
+
     options = (
         click.option("--yes", is_flag=True, help="Don't ask; without a terminal nothing is asked in any case."),
         click.option(
@@ -218,4 +218,4 @@ def takes_run(function: Callable[..., Any]) -> Callable[..., Any]:
             "--take-ownership", is_flag=True, help="Take objects and fields over that others have made or manage."
         ),
     )
-    return functools.reduce(lambda command, option: option(command), reversed(options), function)
+    return functools.reduce(lambda command, option: option(command), reversed(options), wrapper)

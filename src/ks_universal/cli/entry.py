@@ -5,11 +5,10 @@ from importlib import import_module
 
 import click
 
-from ks_universal import __version__
+from ks_universal import InputError, KsUniversalError, Problem, __version__
+from ks_universal.cli import INTERRUPTED
 from ks_universal.cli.log_options import add_options
 from ks_universal.cli.show.console import show_problems
-from ks_universal.diagnostics import Problem
-from ks_universal.errors import InputError, KsUniversalError
 
 COMMANDS = (
     "convert",
@@ -31,7 +30,6 @@ COMMANDS = (
     "up",
     "validate",
 )
-INTERRUPTED = 130
 
 
 class _LazyGroup(click.Group):
@@ -75,7 +73,5 @@ def _too_large(error: MemoryError | RecursionError) -> Problem:
 
 
 def _show(error: KsUniversalError) -> int:
-    from ks_universal.cli.exit_status import exit_code_for, list_problems
-
-    show_problems(list_problems(error))
-    return exit_code_for(error)
+    show_problems(error.problems)
+    return error.exit_status

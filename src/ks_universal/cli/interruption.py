@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "the terminal was closed"}
@@ -26,7 +27,7 @@ class Interruption:
         self._waits = waits
 
     @contextmanager
-    def cancelling(self, task: "asyncio.Task[int]") -> Iterator[None]:
+    def cancelling(self, task: "asyncio.Task[Any]") -> Iterator[None]:
         """Cancel the task on the first signal that comes within the block."""
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
@@ -37,7 +38,7 @@ class Interruption:
             for number in _SIGNALS:
                 loop.remove_signal_handler(number)
 
-    def _take(self, number: signal.Signals, task: "asyncio.Task[int]") -> None:
+    def _take(self, number: signal.Signals, task: "asyncio.Task[Any]") -> None:
         if self.requested:
             self._say(f"is stopping: {self._waits}")
             return

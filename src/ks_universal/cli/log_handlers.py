@@ -13,12 +13,8 @@ from typing import IO
 
 import click
 
-from ks_universal import __version__
-from ks_universal.cli.exit_status import list_problems
+from ks_universal import InputError, KsUniversalError, Problem, __version__, remove_controls
 from ks_universal.cli.show.console import say
-from ks_universal.controls import remove_controls
-from ks_universal.diagnostics import Problem
-from ks_universal.errors import InputError, KsUniversalError
 
 _log = logging.getLogger(__name__)
 _OURS = logging.getLogger("ks_universal")
@@ -47,7 +43,7 @@ def write_log(file: str, command: str) -> Iterator[None]:
         try:
             yield
         except KsUniversalError as error:
-            for problem in list_problems(error):
+            for problem in error.problems:
                 _log.error("%s", problem)
             raise
         except (click.ClickException, click.Abort, click.exceptions.Exit):

@@ -8,11 +8,20 @@ from typing import Any
 import click
 import msgspec
 
-from ks_universal.api.values import Values, check_for_run, check_for_version, check_pod_security, load
-from ks_universal.diagnostics import Position, Problem, has_errors
-from ks_universal.errors import InputError
-from ks_universal.resources.objects import Rendered
-from ks_universal.values.overrides import LAYERS, Override, parse_override
+from ks_universal import (
+    OVERRIDE_FLAGS,
+    InputError,
+    Override,
+    Problem,
+    Rendered,
+    Values,
+    check_for_run,
+    check_for_version,
+    check_pod_security,
+    has_errors,
+    list_value_files,
+    load,
+)
 
 _HELP = {
     "--set": "Set a value: a.b[0].c=1,d=text (Helm's syntax).",
@@ -30,7 +39,7 @@ class Source(msgspec.Struct, frozen=True):
     overrides: tuple[Override, ...]
 
     def load(self, release: str | None = None, namespace: str = "", *, keep_tree: bool = False) -> Values:
-        """Read and check the values; expressions read the name and the namespace. See `api.values.load`."""
+        """Read and check the values; expressions read the name and the namespace. See `load`."""
         named = {} if release is None else {"release": release}
         return load(self.files, self.overrides, stdin=read_stdin, namespace=namespace, keep_tree=keep_tree, **named)
 
@@ -45,16 +54,7 @@ class Source(msgspec.Struct, frozen=True):
 
     def list_files(self) -> tuple[str, ...]:
         """List the files that `load` reads, those of `--set-file` included."""
-        named: list[str] = []
-
-        def note(file: str, where: Position) -> str:  # noqa: ARG001 - as `load` reads
-            named.append(file)
-            return ""
-
-        for override in self.overrides:
-            if override.flag == "--set-file":
-                parse_override(override, note)
-        return (*self.files, *named)
+        return list_value_files(self.files, self.overrides)
 
     def list_arguments(self) -> tuple[str, ...]:
         """Give the options that name this source again."""
@@ -74,7 +74,7 @@ def takes_values(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def wrapper(files: tuple[str, ...], **given: Any) -> Any:
-        overrides = [Override(flag, text) for flag in LAYERS for text in given.pop(_parameter(flag))]
+        overrides = [Override(flag, text) for flag in OVERRIDE_FLAGS for text in given.pop(_parameter(flag))]
         if not files and not overrides:
             raise click.UsageError("There are no values. Give a file: -f values.yaml")
         return function(source=Source(files, tuple(overrides)), **given)

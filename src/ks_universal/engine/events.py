@@ -3,6 +3,7 @@
 Events carry no Secret's value: log lines are masked before they become events.
 """
 
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
@@ -10,6 +11,17 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.plan.records import Attempt, JobState, Outcome
 from ks_universal.resources.objects import ObjectRef
+
+
+class StepKind(StrEnum):
+    """What a step does. RUN_JOB runs a Job of the values, AWAIT_OLD_PODS waits until a rollout's old pods are gone."""
+
+    APPLY = "apply"
+    RUN_JOB = "runjob"
+    MIGRATE = "migrate"
+    ROLL_OUT = "rollout"
+    AWAIT_OLD_PODS = "awaitoldpods"
+    DELETE = "delete"
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
@@ -38,13 +50,10 @@ class RunStarted(_Event, frozen=True, kw_only=True):
 
 
 class StepStarted(_Event, frozen=True, kw_only=True):
-    """All that the step needs has succeeded; it begins.
-
-    `kind`: `apply`, `runjob`, `migrate`, `rollout`, `awaitoldpods` or `delete`.
-    """
+    """All that the step needs has succeeded; it begins."""
 
     step: str
-    kind: str
+    kind: StepKind
 
 
 class Waited(_Event, frozen=True, kw_only=True):
@@ -126,13 +135,13 @@ class StepFailed(_Event, frozen=True, kw_only=True):
 
 
 class StepSkipped(_Event, frozen=True, kw_only=True):
-    """The step, of this kind as in StepStarted, did not start: `because` (a step's id) failed or is paused.
+    """The step did not start: `because` (a step's id) failed or is paused.
 
     `unchanged`: it would have changed nothing.
     """
 
     step: str
-    kind: str
+    kind: StepKind
     because: str
     unchanged: bool = False
 

@@ -15,7 +15,7 @@ from ks_universal.resources.objects import ObjectRef
 class Outcome(StrEnum):
     """How a step or a run ended; RUNNING also stands in the record of a run that was killed.
 
-    PENDING is a step that has not begun. DID_NOT_END is what readers are told of a killed run; see `mark_abandoned`.
+    PENDING is a step that has not begun. ABANDONED is what readers are told of a killed run; see `mark_abandoned`.
     """
 
     PENDING = "pending"
@@ -27,6 +27,19 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"
     SKIPPED = "skipped"
     ABANDONED = "did-not-end"
+
+    @property
+    def exit_status(self) -> int:
+        """The exit status of a command whose run ended so."""
+        return _EXIT_STATUS.get(self, 1)
+
+
+_EXIT_STATUS = {
+    Outcome.SUCCEEDED: 0,
+    Outcome.MIGRATION_FAILED: 3,
+    Outcome.ROLLOUT_FAILED: 4,
+    Outcome.INTERRUPTED: 130,
+}
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

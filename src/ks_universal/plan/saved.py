@@ -1,8 +1,10 @@
 """A plan as it was shown: printable, saved as JSON, and recognized again when it is to be carried out."""
 
+from typing import Any
+
 import msgspec
 
-from ks_universal.diagnostics import Problem
+from ks_universal.diagnostics import Problem, describe_problem
 from ks_universal.json_types import Json
 from ks_universal.plan.changes import ObjectChange, strip
 from ks_universal.plan.fingerprints import digest
@@ -69,6 +71,11 @@ def build_preview(
         problems=problems,
         digest=digest_situation(plan, state),
     )
+
+
+def describe_plan(preview: Preview) -> dict[str, Any]:
+    """Give a plan for JSON, and for a file that `deploy --plan` reads; its findings as they are everywhere."""
+    return {**msgspec.to_builtins(preview), "problems": [describe_problem(problem) for problem in preview.problems]}
 
 
 def digest_situation(plan: Plan, state: State) -> str:

@@ -1,1 +1,5 @@
 """A release in memory: for the tests of programs that use this one."""
+
+from ks_universal.testing.memory import MemoryTarget, World
+
+__all__ = ["MemoryTarget", "World"]

@@ -9,7 +9,7 @@ from ks_universal.diagnostics import Position, Problem
 from ks_universal.values.assign import assign
 from ks_universal.values.merge import merge
 from ks_universal.values.nodes import Mapping, Written
-from ks_universal.values.overrides import LAYERS, Override, parse_override
+from ks_universal.values.overrides import OVERRIDE_FLAGS, Override, parse_override
 from ks_universal.values.parse import parse_yaml
 
 # Far beyond any values file: keeps `-f /dev/zero` from filling the memory.
@@ -36,7 +36,7 @@ def load_values(
         layer, found = parse_yaml(reader.read(file), file)
         tree = merge(tree, layer) if number else layer
         problems.extend(found)
-    for override in sorted(overrides, key=lambda o: LAYERS.index(o.flag)):
+    for override in sorted(overrides, key=lambda o: OVERRIDE_FLAGS.index(o.flag)):
         assignments, found = parse_override(override, reader.read)
         problems.extend(found)
         for assignment in assignments:

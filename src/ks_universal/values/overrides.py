@@ -14,7 +14,7 @@ from ks_universal.values.nodes import Node, Path, Scalar, Sequence, Written, pos
 from ks_universal.values.scalars import resolve
 
 # In the order in which Helm lays them on top of each other; the last one wins.
-LAYERS = ("--set-json", "--set", "--set-string", "--set-file", "--set-literal")
+OVERRIDE_FLAGS = ("--set-json", "--set", "--set-string", "--set-file", "--set-literal")
 MAX_INDEX = 65536
 MAX_PARTS = 60
 _INT64 = range(-(2**63), 2**63)
@@ -26,7 +26,7 @@ _KEY = re.compile(r"[^=,{\s\"']*")
 
 
 class Override(msgspec.Struct, frozen=True):
-    """One flag of the command line: `flag` is one of LAYERS, `text` what follows it."""
+    """One flag of the command line: `flag` is one of OVERRIDE_FLAGS, `text` what follows it."""
 
     flag: str
     text: str

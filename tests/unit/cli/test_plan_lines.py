@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from ks_universal.cli.show.event_view import JsonView, TextView
-from ks_universal.cli.show.plan_lines import describe_plan, format_plan
+from ks_universal.cli.show.plan_lines import format_plan
 from ks_universal.diagnostics import Position, Problem, Severity
 from ks_universal.engine.events import RunStarted
 from ks_universal.plan.build import build_plan
 from ks_universal.plan.changes import ObjectChange
 from ks_universal.plan.records import State
-from ks_universal.plan.saved import Preview, build_preview
+from ks_universal.plan.saved import Preview, build_preview, describe_plan
 from ks_universal.resources.objects import ObjectRef
 from support.releases import app, release
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ks_universal.api.cluster import StepLog
 from ks_universal.cli.commands.status import format_state
 from ks_universal.cli.show.record_lines import format_history, format_log, format_revision
 from ks_universal.model.format.migrations import Phase
@@ -63,8 +64,8 @@ def test_history_shows_what_was_killed() -> None:
 
 
 def test_a_log_says_of_which_run_it_is() -> None:
-    shown = revision(Outcome.RUNNING)
-    assert list(format_log(shown, shown.steps[0], shown.steps[0].attempts)) == [
+    (record,) = revision(Outcome.RUNNING).steps[:1]
+    assert list(format_log(StepLog(id=record.id, revision=2, attempts=record.attempts))) == [
         "revision 2, web/migrations/schema, attempt 1: exit code 0 after 1.0 s",
         "  | migrated",
     ]
@@ -95,6 +96,5 @@ def test_status_says_first_whether_anybody_is_at_work(
 
 def test_log_of_an_attempt_begins_with_the_line_that_tells_where_its_end_does_not_have_it() -> None:
     failed = Attempt(number=1, started=AT, duration_s=1.0, exit_code=1, excerpt=("no table",), log_tail=("a", "b"))
-    record = step("schema", Outcome.MIGRATION_FAILED, failed)
-    _, *lines = format_log(revision(Outcome.MIGRATION_FAILED), record, record.attempts)
+    _, *lines = format_log(StepLog(id="web/migrations/schema", revision=2, attempts=(failed,)))
     assert lines == ["  | no table", "  ...", "  | a", "  | b"]

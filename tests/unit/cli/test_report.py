@@ -14,6 +14,7 @@ from ks_universal.engine.events import (
     RunEnded,
     RunStarted,
     StepFailed,
+    StepKind,
     StepPaused,
     StepSkipped,
     StepStarted,
@@ -56,9 +57,9 @@ def test_it_says_how_many_old_pods_are_still_stopping() -> None:
 )
 def test_what_is_paused_is_not_up(runs: dict[str, int | None], head: str, rest: list[str]) -> None:
     report = RunReport()
-    report.take(StepStarted(step="web/rollout", kind="rollout"))
+    report.take(StepStarted(step="web/rollout", kind=StepKind("rollout")))
     report.take(StepPaused(step="web/rollout"))
-    report.take(StepSkipped(step="web/migrations/contract", kind="migrate", because="web/rollout"))
+    report.take(StepSkipped(step="web/migrations/contract", kind=StepKind("migrate"), because="web/rollout"))
     lines = list(report.lines(ended(Outcome.SUCCEEDED, runs)))
     assert lines[0] == f"shop, revision 2: {head} (after 3.2 s)"
     assert "not started: web/migrations/contract" in lines
@@ -94,24 +95,24 @@ def test_what_is_to_be_known_of_a_migration_that_succeeded_is_said() -> None:
 
 def test_a_run_that_ended_while_it_waited_for_old_pods_was_a_rollout_whose_new_version_serves() -> None:
     report = RunReport(goes_on=True)
-    report.take(StepStarted(step="shop/old-pods", kind="awaitoldpods"))
+    report.take(StepStarted(step="shop/old-pods", kind=StepKind("awaitoldpods")))
     lines = list(report.lines(ended(Outcome.INTERRUPTED, {"shop": 2})))
-    assert report.stopped is Outcome.ROLLOUT_FAILED
+    assert report.progress.outcome_if_stopped is Outcome.ROLLOUT_FAILED
     assert "no longer watched: shop/old-pods" in lines
     assert lines[-1] == "shop: revision 2 serves on"
 
 
 def test_that_nobody_waited_for_old_pods_is_not_told() -> None:
     report = RunReport()
-    report.take(StepSkipped(step="shop/migrations/contract", kind="migrate", because=STEP))
-    report.take(StepSkipped(step="shop/old-pods", kind="awaitoldpods", because=STEP))
+    report.take(StepSkipped(step="shop/migrations/contract", kind=StepKind("migrate"), because=STEP))
+    report.take(StepSkipped(step="shop/old-pods", kind=StepKind("awaitoldpods"), because=STEP))
     assert "not started: shop/migrations/contract" in list(report.lines(ended(Outcome.MIGRATION_FAILED, {"shop": 1})))
 
 
 def test_old_pods_are_told_of_where_they_are_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
     view = TextView()
     for step in ("idle/old-pods", "slow/old-pods"):
-        view(StepStarted(step=step, kind="awaitoldpods"))
+        view(StepStarted(step=step, kind=StepKind("awaitoldpods")))
     view(Waited(step="slow/old-pods", waits_for="1 old pod to end"))
     for step in ("idle/old-pods", "slow/old-pods"):
         view(StepSucceeded(step=step, duration_s=0.0))
@@ -199,7 +200,7 @@ def test_what_does_not_run_is_said() -> None:
 def test_migrations_that_did_not_run_are_not_said_to_have_succeeded(kind: str, verdict: str) -> None:
     report = RunReport()
     report.take(StepFailed(step="database/rollout", causes=(CAUSE,), outcome=Outcome.ROLLOUT_FAILED))
-    report.take(StepSkipped(step="next", kind=kind, because="database/rollout"))
+    report.take(StepSkipped(step="next", kind=StepKind(kind), because="database/rollout"))
     assert next(report.lines(ended(Outcome.ROLLOUT_FAILED, {}))) == f"shop, revision 2: {verdict} (after 3.2 s)"
 
 
@@ -217,7 +218,7 @@ def test_only_migrations_that_this_run_has_run_are_said_to_have_succeeded(
 ) -> None:
     report = RunReport()
     for kind in kinds:
-        report.take(StepStarted(step=kind, kind=kind))
+        report.take(StepStarted(step=kind, kind=StepKind(kind)))
         if kind != failed:
             report.take(StepSucceeded(step=kind, duration_s=0.1))
     report.take(StepFailed(step=failed, causes=(CAUSE,), outcome=Outcome.ROLLOUT_FAILED))
@@ -245,10 +246,10 @@ def test_an_attempt_that_was_ended_from_outside_is_not_the_first_failure() -> No
 
 def stopped_run(*kinds: str) -> RunReport:
     report = RunReport(goes_on=True)
-    report.take(StepStarted(step="ConfigMap/settings", kind="apply"))
+    report.take(StepStarted(step="ConfigMap/settings", kind=StepKind("apply")))
     report.take(StepSucceeded(step="ConfigMap/settings", duration_s=0.1))
     for kind in kinds:
-        report.take(StepStarted(step=f"shop/{kind}", kind=kind))
+        report.take(StepStarted(step=f"shop/{kind}", kind=StepKind(kind)))
     return report
 
 
@@ -307,7 +308,7 @@ def test_what_could_not_be_stopped_is_not_said_to_be() -> None:
     ],
 )
 def test_what_a_stop_means_is_said_by_what_was_at_work(kinds: list[str], outcome: Outcome) -> None:
-    assert stopped_run(*kinds).stopped is outcome
+    assert stopped_run(*kinds).progress.outcome_if_stopped is outcome
 
 
 def test_a_new_run_forgets_the_failures_of_the_one_before() -> None:
@@ -377,7 +378,7 @@ def test_jobs_of_one_that_failed_and_nobody_waited_for_it_says_why() -> None:
 
 def test_jobs_of_one_that_failed_the_run_it_says_why_once_and_that_the_version_is_up() -> None:
     report = RunReport()
-    report.take(StepStarted(step="Job/seed", kind="runjob"))
+    report.take(StepStarted(step="Job/seed", kind=StepKind("runjob")))
     report.take(AttemptEnded(step="Job/seed", attempt=attempt(1, 7, EXIT)))
     report.take(StepFailed(step="Job/seed", causes=(EXIT,), outcome=Outcome.ROLLOUT_FAILED))
     lines = told_of(job(Outcome.FAILED, attempt(1, 7, EXIT)), Outcome.ROLLOUT_FAILED, report)
@@ -387,14 +388,14 @@ def test_jobs_of_one_that_failed_the_run_it_says_why_once_and_that_the_version_i
 
 def test_jobs_one_that_a_run_waited_for_when_it_was_stopped_goes_on() -> None:
     report = RunReport(goes_on=True)
-    report.take(StepStarted(step="Job/seed", kind="runjob"))
+    report.take(StepStarted(step="Job/seed", kind=StepKind("runjob")))
     lines = told_of(job(Outcome.RUNNING), Outcome.INTERRUPTED, report)
-    assert report.stopped is Outcome.ROLLOUT_FAILED
+    assert report.progress.outcome_if_stopped is Outcome.ROLLOUT_FAILED
     assert "no longer watched: Job/seed" in lines
 
 
 def test_stand_still_what_would_not_have_changed_is_not_said_to_be_not_started() -> None:
     report = failed_run()
-    report.take(StepSkipped(step="Service/a", kind="apply", because=STEP, unchanged=True))
-    report.take(StepSkipped(step="Service/b", kind="apply", because=STEP))
+    report.take(StepSkipped(step="Service/a", kind=StepKind("apply"), because=STEP, unchanged=True))
+    report.take(StepSkipped(step="Service/b", kind=StepKind("apply"), because=STEP))
     assert "not started: Service/b" in list(report.lines(ended(Outcome.MIGRATION_FAILED, {})))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ks_universal.diagnostics import Position, Problem
 from ks_universal.values.load import load_values
 from ks_universal.values.nodes import Mapping, Node, Scalar, locate
-from ks_universal.values.overrides import LAYERS, Override
+from ks_universal.values.overrides import OVERRIDE_FLAGS, Override
 
 ToPlain = Callable[[Node], object]
 
@@ -235,7 +235,7 @@ def test_what_stands_in_the_way_is_shown_with_its_place(base: str) -> None:
 EXPRESSIONS = st.text(st.sampled_from(list('ab.=,[]{}\\01-"x ntrue:\x00\udc80é')), max_size=30)
 
 
-@given(st.sampled_from([flag for flag in LAYERS if flag != "--set-file"]), st.one_of(EXPRESSIONS, st.text()))
+@given(st.sampled_from([flag for flag in OVERRIDE_FLAGS if flag != "--set-file"]), st.one_of(EXPRESSIONS, st.text()))
 @example("--set-json", 'a="\\')
 @example("--set", "a=\\")
 @settings(deadline=None, max_examples=500)

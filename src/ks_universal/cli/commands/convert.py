@@ -2,13 +2,9 @@
 
 import click
 
-from ks_universal.chart.convert import convert_values
-from ks_universal.chart.write import write_tree
+from ks_universal import convert
 from ks_universal.cli.options import read_stdin
 from ks_universal.cli.show.console import show_problems, write_result
-from ks_universal.diagnostics import has_errors
-from ks_universal.errors import InputError
-from ks_universal.values.load import load_values
 
 
 @click.command()
@@ -26,9 +22,6 @@ def command(files: tuple[str, ...]) -> None:
 
     The result goes to standard output, without comments; what differs, and why, to standard error.
     """
-    loaded = load_values(files, stdin=read_stdin)
-    if has_errors(loaded.problems):
-        raise InputError(loaded.problems)
-    converted = convert_values(loaded.tree)
+    converted = convert(files, stdin=read_stdin)
     show_problems(converted.notes)
-    write_result(write_tree(converted.tree))
+    write_result(converted.text)

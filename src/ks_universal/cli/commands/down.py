@@ -11,15 +11,12 @@ def command(name: str) -> None:
     """Stop the release NAME, which 'ks-universal up' runs from this folder; its data stays."""
     import asyncio
 
-    from ks_universal.api.local import down
-    from ks_universal.cli.local.foreground import STATE
+    from ks_universal import down
     from ks_universal.cli.show.event_view import TextView
-    from ks_universal.targets.local.state import refuse_link
 
-    refuse_link(STATE)
     view = TextView()
     try:
-        ran = asyncio.run(down(name, view, state=STATE / name))
+        ran = asyncio.run(down(name, view))
     except KeyboardInterrupt:
         raise click.Abort from None
     finally:

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from ks_universal import Revision, list_jobs
 from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
 from ks_universal.cli.show.console import show_problems, write_result
 from ks_universal.cli.show.job_lines import format_recorded_job
 from ks_universal.cli.show.record_lines import format_history, format_revision
-from ks_universal.plan.one_off_jobs import list_jobs
-from ks_universal.plan.records import Revision
 
 if TYPE_CHECKING:
-    from ks_universal.targets.kubernetes.target import KubernetesTarget
+    from ks_universal import KubernetesTarget
 
 
 @click.command()
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--show", type=click.IntRange(min=1), metavar="REVISION", help="All that is known of one run.")
 def command(name: str, cluster: Cluster, *, output: str, show: int | None) -> int:
     """List the runs of the release NAME, the oldest first: when, by whom, how they ended, which migrations ran."""
-    from ks_universal.api.cluster import read_revisions
+    from ks_universal import read_revisions
 
     async def work(target: "KubernetesTarget") -> int:
         revisions = await read_revisions(target, show)

@@ -7,12 +7,11 @@ import click
 import msgspec
 
 from ks_universal.cli.cluster import FORMATS, Cluster, open_view, read_from_cluster, takes_cluster
-from ks_universal.cli.confirmation import write_privately
 from ks_universal.cli.options import Source, takes_values
 from ks_universal.cli.show.console import write_result
 
 if TYPE_CHECKING:
-    from ks_universal.targets.kubernetes.target import KubernetesTarget
+    from ks_universal import KubernetesTarget
 
 
 @click.command()
@@ -43,24 +42,22 @@ def command(  # noqa: PLR0913 - one for each option
     take_ownership: bool,
 ) -> int:
     """Show what 'deploy' would do to the release NAME: nothing is changed. Exits 1 where something is in the way."""
-    from ks_universal.api import cluster as api
-    from ks_universal.cli.show.plan_lines import describe_plan, format_plan
-    from ks_universal.diagnostics import has_errors
-    from ks_universal.targets.kubernetes.target import Options
+    from ks_universal import ClusterOptions, describe_plan, has_errors, preview, write_plan
+    from ks_universal.cli.show.plan_lines import format_plan
 
     values = source.load_valid(name, cluster.find_namespace())
     if output not in FORMATS:
         plan_file, output = output, "text"
 
     async def work(target: "KubernetesTarget") -> int:
-        preview = await api.preview(values, target, migrate=migrate, force=force)
-        failed = has_errors(preview.problems)
+        planned = await preview(values, target, migrate=migrate, force=force)
+        failed = has_errors(planned.problems)
         if plan_file and not failed:
-            write_privately(plan_file, msgspec.json.encode(describe_plan(preview)))
+            write_plan(planned, plan_file)
         if output == "json":
-            write_result(msgspec.json.format(msgspec.json.encode(describe_plan(preview))).decode() + "\n")
+            write_result(msgspec.json.format(msgspec.json.encode(describe_plan(planned))).decode() + "\n")
         else:
-            open_view(output).show_plan(preview, format_plan(preview))
+            open_view(output).show_plan(planned, format_plan(planned))
         return int(failed)
 
-    return read_from_cluster(cluster, name, work, Options(take_ownership=take_ownership))
+    return read_from_cluster(cluster, name, work, ClusterOptions(take_ownership=take_ownership))

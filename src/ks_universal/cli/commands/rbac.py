@@ -1,6 +1,6 @@
 """`ks-universal rbac`: the smallest Role with which a deploy of these values works."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -10,7 +10,7 @@ from ks_universal.cli.options import Source, takes_values
 from ks_universal.cli.show.console import write_result
 
 if TYPE_CHECKING:
-    from ks_universal.targets.kubernetes.target import KubernetesTarget
+    from ks_universal import KubernetesTarget
 
 
 @click.command()
@@ -29,16 +29,12 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, service
 
     Where objects of the release are in other namespaces, there is a Role in each of them.
     """
-    from ks_universal.api.values import render
-    from ks_universal.manifest.yaml import write_yaml
+    from ks_universal import build_roles, write_yaml
 
     values = source.load_valid(name, cluster.find_namespace())
 
     async def work(target: "KubernetesTarget") -> int:
-        roles = await target.build_roles(render(values, name, target.namespace))
-        namespace, _, account = service_account.rpartition(":")
-        subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace or target.namespace}
-        objects = tuple(item for role in roles for item in (role, _bind(role, subject)))
+        objects = await build_roles(values, target, service_account=service_account)
         if output == "json":
             listing = {"apiVersion": "v1", "kind": "List", "items": objects}
             write_result(msgspec.json.format(msgspec.json.encode(listing)).decode() + "\n")
@@ -47,15 +43,3 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, service
         return 0
 
     return read_from_cluster(cluster, name, work)
-
-
-def _bind(role: dict[str, Any], subject: dict[str, str]) -> dict[str, Any]:
-    metadata = role["metadata"]
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": metadata["name"]}
-    return {
-        "apiVersion": role["apiVersion"],
-        "kind": "RoleBinding",
-        "metadata": metadata,
-        "roleRef": reference,
-        "subjects": [subject],
-    }

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from ks_universal import Outcome
 from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
 from ks_universal.cli.show.console import show_problems, write_result
 from ks_universal.cli.show.event_lines import format_stopping
 from ks_universal.cli.show.job_lines import format_job, list_problem_lines
 from ks_universal.cli.show.record_lines import format_revision
-from ks_universal.plan.records import Outcome
 
 if TYPE_CHECKING:
-    from ks_universal.targets.kubernetes.status import ReleaseState, Workload
-    from ks_universal.targets.kubernetes.target import KubernetesTarget
+    from ks_universal import KubernetesTarget, ReleaseState, Workload
 
 
 @click.command()
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 @takes_cluster
 def command(name: str, cluster: Cluster, *, output: str) -> int:
     """Say what runs of the release NAME, how its last run ended and why; a read-only role is enough."""
-    from ks_universal.api.cluster import read_status
+    from ks_universal import read_status
 
     async def work(target: "KubernetesTarget") -> int:
         state = await read_status(target)

@@ -2,12 +2,9 @@
 
 import click
 
-from ks_universal.api.values import check_flavor, render, template
+from ks_universal import Flavor, InputError, check_flavor, has_errors, render, sort_problems, template
 from ks_universal.cli.options import CheckObjects, Source, checks_objects, takes_values
 from ks_universal.cli.show.console import show_problems, write_result
-from ks_universal.diagnostics import has_errors, sort_problems
-from ks_universal.errors import InputError
-from ks_universal.manifest.flavors import Flavor
 
 
 @click.command()

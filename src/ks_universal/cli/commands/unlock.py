@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from ks_universal import LockedError, Problem
 from ks_universal.cli.cluster import Cluster, open_view, read_from_cluster, takes_cluster
-from ks_universal.cli.exit_status import LOCKED
 from ks_universal.cli.show.console import say, write_result
-from ks_universal.diagnostics import Problem
-from ks_universal.errors import LockedError
 
 if TYPE_CHECKING:
-    from ks_universal.targets.kubernetes.target import KubernetesTarget
+    from ks_universal import KubernetesTarget
 
 
 @click.command()
@@ -21,14 +19,15 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Break the lock of a holder that may still be at work.")
 def command(name: str, cluster: Cluster, *, output: str, force: bool) -> int:
     """Free the release NAME of a run that died. Exits 5, and says whose it is, while that run may be at work."""
+    from ks_universal import unlock
 
     async def work(target: "KubernetesTarget") -> int:
         try:
-            holder = await target.break_lock(force=force)
+            holder = await unlock(target, force=force)
         except LockedError as error:
             hint = "'ks-universal status' says what it does; --force breaks the lock, and that run writes nothing more"
             open_view(output).show([Problem("release/locked", str(error), hint=hint)])
-            return LOCKED
+            return error.exit_status
         if output == "json":
             write_result(msgspec.json.encode({"release": name, "broken": holder}).decode() + "\n")
         elif holder is None:

@@ -50,11 +50,10 @@ def command(source: Source, *, until_ready: bool, output: str, **given: Any) -> 
     from ks_universal.cli.local.background import run_in_background
     from ks_universal.cli.local.foreground import Request, run_in_foreground
     from ks_universal.cli.show.event_view import JsonView, TextView
-    from ks_universal.targets.accounts import name_user
 
     gc.enable()  # this may run for days
     _refuse_contradictions(source, given)
-    request = Request(source=source, by=name_user(), **given)
+    request = Request(source=source, **given)
     view = JsonView() if output == "json" else TextView()
     try:
         return asyncio.run((run_in_background if until_ready else run_in_foreground)(request, view))

@@ -3,10 +3,9 @@
 import click
 import msgspec
 
-from ks_universal.api.values import render
+from ks_universal import Problem, describe_problem, has_errors, render, sort_problems
 from ks_universal.cli.options import CheckObjects, Source, checks_objects, takes_values
-from ks_universal.cli.show.console import count_problems, describe_problem, say, show_problems, write_result
-from ks_universal.diagnostics import Problem, has_errors, sort_problems
+from ks_universal.cli.show.console import count_problems, say, show_problems, write_result
 
 _RELEASE = "release-name"
 """What the objects are named for that are only looked at."""

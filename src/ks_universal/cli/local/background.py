@@ -6,36 +6,27 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
-from ks_universal.api.values import check_release
-from ks_universal.cli.exit_status import INTERRUPTED, REFUSED, exit_code_of_run
+from ks_universal import Event, FileWatch, Problem, RunEnded, Severity, make_output_folder, tell_full_disk, watching
+from ks_universal.cli import INTERRUPTED
 from ks_universal.cli.interruption import Interruption
 from ks_universal.cli.local.detached import join_arguments
-from ks_universal.cli.local.file_watch import FileWatch, watching
-from ks_universal.cli.local.foreground import STATE, Request
+from ks_universal.cli.local.foreground import REFUSED, Request
 from ks_universal.cli.log_options import list_given
 from ks_universal.cli.show.event_view import View
-from ks_universal.diagnostics import Problem, Severity
-from ks_universal.engine.events import Event, RunEnded
-from ks_universal.targets.local.state import FREE_THE_DISK, make_common, make_private, telling_of_disk
 
 _Process = subprocess.Popen[bytes]
 
 
 async def run_in_background(request: Request, view: View) -> int:
     """Start the release; returns 0 when all is ready, and else the exit status when nothing of it is left."""
-    check_release(request.name)
-    make_common(STATE)
-    state = make_private(request.state)
-    with telling_of_disk(state):
-        folder = Path(tempfile.mkdtemp(prefix="up-", dir=state))
-        (folder / "events").touch()
+    folder = make_output_folder(request.name)
+    (folder / "events").touch()
     async with watching([str(folder / "events")]) as watch:
         process = _start(request, folder)
         follower = _Follower(process, folder, watch, view, refused_for_good=request.watch)
@@ -134,15 +125,14 @@ class _Follower:
             return REFUSED if self._refused_for_good and problem.severity is Severity.ERROR else None
         event: Event = msgspec.json.decode(line, type=Event)
         self._view(event)
-        return exit_code_of_run(event.outcome) if isinstance(event, RunEnded) else None
+        return event.outcome.exit_status if isinstance(event, RunEnded) else None
 
     def _fail(self) -> int:
         """It has ended before its first run had: what it said of that is all there is."""
         said = (self._folder / "errors").read_text()
         sys.stderr.write(said)
         if self._rest or not (said or self._has_shown):
-            message = f"{self._folder}: what the run said could not be written there"
-            self._view.show([Problem("local/disk", message, hint=FREE_THE_DISK)])
+            self._view.show([tell_full_disk(self._folder)])
         return self._process.returncode or REFUSED
 
 

@@ -7,49 +7,44 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ks_universal.api.local import open_local, up
-from ks_universal.api.values import Values
-from ks_universal.cli.exit_status import INTERRUPTED, REFUSED, exit_code_for, exit_code_of_run, list_problems
+from ks_universal import (
+    FileWatch,
+    InputError,
+    KsUniversalError,
+    Stamps,
+    TargetError,
+    Values,
+    check_for_target,
+    has_errors,
+    open_local,
+    up,
+    watching,
+)
+from ks_universal.cli import INTERRUPTED
 from ks_universal.cli.interruption import Interruption
-from ks_universal.cli.local.file_watch import FileWatch, Stamps, watching
 from ks_universal.cli.options import Source
 from ks_universal.cli.show.event_view import View
-from ks_universal.diagnostics import Problem, Severity, has_errors
-from ks_universal.errors import InputError, KsUniversalError, TargetError
-from ks_universal.model.format.local import LocalPostgres
-from ks_universal.targets.local.state import make_common
 
 if TYPE_CHECKING:
-    from ks_universal.targets.local import LocalTarget
+    from ks_universal import LocalTarget
 
-STATE = Path(".ks-universal")
 _SETTLED_S = 0.1
-_POSTGRES_CHANGED = Problem(
-    "local/postgres-changed",
-    "'local.postgres' has changed, but the embedded PostgreSQL runs on as it was started",
-    hint="end 'ks-universal up' and start it again",
-    severity=Severity.WARNING,
-)
+REFUSED = 1
+"""The exit status where the values, or this machine, do not allow what was asked for."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asks of `up`; `by` says who that is."""
+    """What the user asks of `up`."""
 
     name: str
     source: Source
     namespace: str
-    by: str
     watch: bool
     retry_delay_s: float
     fresh: bool
     migrate: str
     force: bool
     wait_for_lock: bool
-
-    @property
-    def state(self) -> Path:
-        """The folder of the release."""
-        return STATE / self.name
 
     @property
     def directory(self) -> Path:
@@ -80,8 +75,8 @@ async def _serve(request: Request, view: View) -> int:
             stack.push_async_callback(foreground.close)
             return await foreground.serve(watch)
     except KsUniversalError as error:
-        view.show(list_problems(error))
-        return exit_code_for(error)
+        view.show(error.problems)
+        return error.exit_status
 
 
 class _Foreground:
@@ -92,7 +87,6 @@ class _Foreground:
         self._view = view
         self._target: LocalTarget | None = None
         self._values: Values | None = None
-        self._postgres: LocalPostgres | None = None
         self._status = REFUSED
 
     async def serve(self, watch: FileWatch | None) -> int:
@@ -142,42 +136,32 @@ class _Foreground:
             values,
             target,
             self._view,
-            by=request.by,
             migrate=request.migrate,
             wait_for_lock=request.wait_for_lock,
             force=request.force,
         )
-        return exit_code_of_run(revision.outcome)
+        return revision.outcome.exit_status
 
     def _open(self, values: Values) -> "LocalTarget":
         if self._target is None:
             self._target = self._open_target(values)
-            self._postgres = _find_postgres(values)
-        elif self._postgres != _find_postgres(values):
-            self._view.show([_POSTGRES_CHANGED])
+        self._view.show(check_for_target(values, self._target))
         return self._target
 
     def _open_target(self, values: Values) -> "LocalTarget":
         request = self._request
-        target = open_local(
+        return open_local(
             values,
             request.name,
             request.namespace,
             directory=request.directory,
-            state=request.state,
             retry_delay_s=request.retry_delay_s,
             fresh=request.fresh,
         )
-        make_common(STATE)
-        return target
 
     def _refuse(self, error: KsUniversalError) -> None:
         """Show what is wrong with a version; without --watch, or where no version could be right, it is the end."""
-        problems = list_problems(error)
+        problems = error.problems
         if not self._request.watch or any(problem.code == "request/name" for problem in problems):
             raise error
         self._view.show(problems)
-
-
-def _find_postgres(values: Values) -> LocalPostgres | None:
-    return values.application.local.postgres if values.application else None

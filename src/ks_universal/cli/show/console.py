@@ -5,12 +5,10 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
-from ks_universal.controls import keep_colours
-from ks_universal.diagnostics import Problem, Severity
+from ks_universal import Problem, Severity, keep_colours
 
 MAX_SHOWN = 100
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
@@ -70,23 +68,6 @@ def format_problem(problem: Problem, *, colour: bool) -> str:
     label = f"{problem.severity}[{problem.code}]"
     styled = click.style(label, fg=_COLOURS[problem.severity], bold=True)
     return styled + str(problem).removeprefix(label)
-
-
-def describe_problem(problem: Problem) -> dict[str, Any]:
-    """Give a finding for JSON: code, severity, message, where (file, line, column), hint; None where there is none."""
-    where = problem.where
-    return {
-        "code": problem.code,
-        "severity": problem.severity,
-        "message": _printable(problem.message),
-        "where": where and {"file": _printable(where.file), "line": where.line, "column": where.column},
-        "hint": problem.hint and _printable(problem.hint),
-    }
-
-
-def _printable(text: str) -> str:
-    """Escape what UTF-8 cannot hold: the bytes of a file name that is not text."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def wants_colour(terminal: bool) -> bool:

@@ -5,9 +5,26 @@ from typing import assert_never
 
 import msgspec
 
-from ks_universal.engine import events
-from ks_universal.engine.events import Event
-from ks_universal.plan.records import Attempt
+from ks_universal import (
+    Attempt,
+    AttemptEnded,
+    AttemptStarted,
+    ContainerEnded,
+    Event,
+    LockAwaited,
+    LogWritten,
+    ObjectChanged,
+    ProbePassed,
+    RunEnded,
+    RunStarted,
+    StepFailed,
+    StepPaused,
+    StepSkipped,
+    StepStarted,
+    StepSucceeded,
+    StopFailed,
+    Waited,
+)
 
 PROGRAM = "ks-universal"
 
@@ -23,37 +40,37 @@ class Line(msgspec.Struct, frozen=True):
 def format_event(event: Event) -> Line | None:  # noqa: C901 - one case an event
     """Say an event in one line; None for what the plan, the report or the live line says."""
     match event:
-        case events.LockAwaited():
+        case LockAwaited():
             hint = f"; {event.hint}" if event.hint else ""
             return Line(PROGRAM, f"waits for {event.holder}, who works on {event.release}{hint}", "yellow")
-        case events.RunStarted():
+        case RunStarted():
             return None
-        case events.StepStarted():
+        case StepStarted():
             return None
-        case events.Waited():
+        case Waited():
             return Line(event.step, f"waits for {event.waits_for}", "dim")
-        case events.ObjectChanged():
+        case ObjectChanged():
             return _format_change(event)
-        case events.AttemptStarted():
+        case AttemptStarted():
             return Line(event.step, f"attempt {event.number} {'taken up' if event.resumed else 'started'}", "dim")
-        case events.AttemptEnded():
+        case AttemptEnded():
             return None if event.attempt.exit_code == 0 else Line(event.step, _format_attempt_end(event), "red")
-        case events.LogWritten():
+        case LogWritten():
             return Line(event.source, event.line)
-        case events.ProbePassed():
+        case ProbePassed():
             return Line(event.source, "ready", "green")
-        case events.ContainerEnded():
+        case ContainerEnded():
             return Line(event.source, _format_container_end(event), "yellow")
-        case events.StepSucceeded():
+        case StepSucceeded():
             stopping = f"; {format_stopping(event.stopping)}" if event.stopping else ""
             return Line(event.step, f"done in {format_duration(event.duration_s)}{stopping}", "green")
-        case events.StepPaused():
+        case StepPaused():
             return Line(event.step, "is applied, and paused: it does not roll out", "yellow")
-        case events.StepFailed():
+        case StepFailed():
             return Line(event.step, "failed", "bold red")
-        case events.StopFailed():
+        case StopFailed():
             return Line(event.step, "could not be stopped", "bold red")
-        case events.StepSkipped() | events.RunEnded():
+        case StepSkipped() | RunEnded():
             return None
     assert_never(event)
 
@@ -85,7 +102,7 @@ def format_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}Z"
 
 
-def _format_change(event: events.ObjectChanged) -> Line | None:
+def _format_change(event: ObjectChanged) -> Line | None:
     """Say that an object changed; what becomes of a Deployment is said by the rollout's end, but for one that stays."""
     if event.moved:
         return Line(event.step, f"restarts its pods for what {' and '.join(event.moved)} is now", "yellow")
@@ -94,11 +111,11 @@ def _format_change(event: events.ObjectChanged) -> Line | None:
     return Line(PROGRAM, f"{event.identity} {event.change}", "dim")
 
 
-def _format_attempt_end(event: events.AttemptEnded) -> str:
+def _format_attempt_end(event: AttemptEnded) -> str:
     retry = "" if event.retry_in_s is None else f"; the next one in {format_duration(event.retry_in_s)}"
     return format_attempt(event.attempt, event.attempt.reason) + retry
 
 
-def _format_container_end(event: events.ContainerEnded) -> str:
+def _format_container_end(event: ContainerEnded) -> str:
     again = "" if event.restart_in_s is None else f"; started again in {format_duration(event.restart_in_s)}"
     return f"ended with exit code {event.exit_code}{again}"

@@ -9,29 +9,31 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from ks_universal.cli.show.console import describe_problem, discard_output, say, show_problems
-from ks_universal.cli.show.event_lines import PROGRAM, Line, format_event
-from ks_universal.cli.show.folding import RepetitionFold, TracebackFold
-from ks_universal.cli.show.plan_lines import describe_plan
-from ks_universal.cli.show.report import RunReport
-from ks_universal.controls import keep_colours
-from ks_universal.diagnostics import Problem
-from ks_universal.engine.events import (
+from ks_universal import (
     AttemptStarted,
     Event,
     LogWritten,
     ObjectChanged,
+    Outcome,
+    Preview,
+    Problem,
     RunEnded,
     RunStarted,
     StepFailed,
+    StepKind,
     StepPaused,
     StepSkipped,
     StepStarted,
     StepSucceeded,
     Waited,
+    describe_plan,
+    describe_problem,
+    keep_colours,
 )
-from ks_universal.plan.records import Outcome
-from ks_universal.plan.saved import Preview
+from ks_universal.cli.show.console import discard_output, say, show_problems
+from ks_universal.cli.show.event_lines import PROGRAM, Line, format_event
+from ks_universal.cli.show.folding import RepetitionFold, TracebackFold
+from ks_universal.cli.show.report import RunReport
 
 _COLOURS = ("cyan", "magenta", "blue", "yellow", "green", "bright_cyan", "bright_magenta", "bright_blue")
 _PLAN_STYLES = {"+ ": "green", "~ ": "yellow", "- ": "red", "> ": "cyan", ". ": "dim"}
@@ -130,7 +132,7 @@ class TextView:
         """Tell whether the live line says it, or what was said of the step says that it is done."""
         if isinstance(event, ObjectChanged) and event.identity.kind != "Deployment":
             self._applied.add(event.step)
-        if isinstance(event, StepStarted) and event.kind == "awaitoldpods":  # mostly there are none
+        if isinstance(event, StepStarted) and event.kind is StepKind.AWAIT_OLD_PODS:  # mostly there are none
             self._applied.add(event.step)
         if isinstance(event, AttemptStarted | Waited):  # there is more to the step
             self._applied.discard(event.step)

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
+from ks_universal import JobRecord, JobState, ObjectRef, Outcome, tell_end_of_gone
 from ks_universal.cli.show.event_lines import format_time
-from ks_universal.plan.one_off_jobs import tell_end_of_gone
-from ks_universal.plan.records import JobRecord, JobState, Outcome
-from ks_universal.resources.objects import ObjectRef
 
 
 def format_job(job: JobState) -> str:

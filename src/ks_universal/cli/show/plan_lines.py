@@ -6,9 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ks_universal.cli.show.console import describe_problem
-from ks_universal.plan.changes import FieldChange, ObjectChange, Operation
-from ks_universal.plan.saved import PlannedRun, Preview
+from ks_universal import FieldChange, ObjectChange, Operation, PlannedRun, Preview
 
 _SIGNS = {"created": "+", "changed": "~", "deleted": "-", "kept": "="}
 _FIELD_SIGNS = {Operation.ADD: "+", Operation.REMOVE: "-", Operation.REPLACE: "~"}
@@ -28,11 +26,6 @@ def format_plan(preview: Preview) -> Iterator[str]:
         yield f"  . {skipped.application}/migrations{step} does not run: {skipped.why}"
     yield from (f"  . {skipped.id} does not run: {skipped.why}" for skipped in preview.skipped_jobs)
     yield count_changes(preview)
-
-
-def describe_plan(preview: Preview) -> dict[str, Any]:
-    """Give a plan for JSON, and for a file that `deploy --plan` reads; its findings as they are everywhere."""
-    return {**msgspec.to_builtins(preview), "problems": [describe_problem(problem) for problem in preview.problems]}
 
 
 def count_changes(preview: Preview) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
+from ks_universal import Revision, StepLog, StepRecord
 from ks_universal.cli.show.event_lines import format_attempt, format_duration, format_time
 from ks_universal.cli.show.folding import fold_tracebacks, shows
-from ks_universal.plan.records import Attempt, JobState, Revision, StepRecord
 
 
 def format_history(revisions: Iterable[Revision]) -> Iterator[str]:
@@ -35,23 +35,14 @@ def format_revision(revision: Revision) -> Iterator[str]:
         yield f"  {application}: {runs}"
 
 
-def format_log(revision: Revision, step: StepRecord, attempts: Iterable[Attempt]) -> Iterator[str]:
-    """Give what attempts of a migration said last, under a line that says of which run each was and how it ended."""
-    return _log_lines(revision.number, step.id, attempts)
-
-
-def format_job_log(job: JobState, attempts: Iterable[Attempt]) -> Iterator[str]:
-    """Give what attempts of a Job of the values said last, in the same way."""
-    return _log_lines(job.record.revision, str(job.identity), attempts)
-
-
-def _log_lines(revision: int, step: str, attempts: Iterable[Attempt]) -> Iterator[str]:
-    for attempt in attempts:
-        yield f"revision {revision}, {step}, {format_attempt(attempt, attempt.reason)}"
+def format_log(log: StepLog) -> Iterator[str]:
+    """Give what attempts said last, under a line that says of which run each was and how it ended."""
+    for attempt in log.attempts:
+        yield f"revision {log.revision}, {log.id}, {format_attempt(attempt, attempt.reason)}"
         for name, lines in attempt.sidecar_tails.items():
             yield f"  sidecar {name}:"
             yield from (f"  | {line}" for line in fold_tracebacks(lines))
-            yield f"  {step}:"
+            yield f"  {log.id}:"
         last = fold_tracebacks(attempt.log_tail)
         if not shows(last, attempt.excerpt):
             yield from (f"  | {line}" for line in fold_tracebacks(attempt.excerpt))

@@ -3,25 +3,27 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
+from ks_universal import (
+    GO_ON,
+    Attempt,
+    AttemptEnded,
+    Event,
+    JobState,
+    Outcome,
+    Problem,
+    RunEnded,
+    RunProgress,
+    RunStarted,
+    StepFailed,
+    StepKind,
+    StepPaused,
+    StepSkipped,
+    StepSucceeded,
+    find_permanent_cause,
+)
 from ks_universal.cli.show.event_lines import format_attempt, format_duration, format_stopping
 from ks_universal.cli.show.folding import fold_tracebacks, shows
 from ks_universal.cli.show.job_lines import format_job
-from ks_universal.diagnostics import Problem
-from ks_universal.engine.events import (
-    AttemptEnded,
-    Event,
-    LockAwaited,
-    RunEnded,
-    RunStarted,
-    StepFailed,
-    StepPaused,
-    StepSkipped,
-    StepStarted,
-    StepSucceeded,
-    StopFailed,
-)
-from ks_universal.engine.retries import find_permanent_cause
-from ks_universal.plan.records import Attempt, JobState, Outcome
 
 _VERDICTS = {
     Outcome.RUNNING: "has not ended",
@@ -35,11 +37,9 @@ _VERDICTS = {
 _TAIL_LINES = 12
 _EXIT_CODE, _SERVING = "process/exit-code", "kubernetes/serving"
 _TIMEOUTS = frozenset(("jobs/timeout", "migrations/timeout"))
-_ON_THEIR_OWN = frozenset(("rollout", "awaitoldpods", "runjob"))
-"""Kinds of steps with which a cluster goes on without this program."""
 _FAILED_BESIDE = {
-    "runjob": "the new version is up, but a job failed",
-    "awaitoldpods": "the new version is up, but pods of the version before do not end",
+    StepKind.RUN_JOB: "the new version is up, but a job failed",
+    StepKind.AWAIT_OLD_PODS: "the new version is up, but pods of the version before do not end",
 }
 """What it means that only steps of these kinds have failed."""
 _MAY_GO_ON = (
@@ -57,59 +57,35 @@ class RunReport:
         self._verdicts = {**_VERDICTS, Outcome.SUCCEEDED: succeeded}
         self._attempts: dict[str, list[Attempt]] = {}
         self._failures: list[StepFailed] = []
-        self._failed_kinds: set[str] = set()
+        self._failed_kinds: set[StepKind | None] = set()
         self._skipped: list[StepSkipped] = []
         self._paused: set[str] = set()
         self._has_migrated = False
-        self._at_work: dict[str, str] = {}
-        self._may_run: dict[str, Problem] = {}
-        self.awaited: LockAwaited | None = None
-        self.has_begun = False
-
-    @property
-    def may_run_on(self) -> bool:
-        """Tell whether something that ought to have been stopped may run on."""
-        return bool(self._may_run)
-
-    @property
-    def stopped(self) -> Outcome:
-        """What it means that the run was stopped where it was: by what was at work, a migration before all else."""
-        kinds = set(self._at_work.values())
-        if "migrate" in kinds:
-            return Outcome.MIGRATION_FAILED
-        return Outcome.FAILED if _ON_THEIR_OWN.isdisjoint(kinds) else Outcome.ROLLOUT_FAILED
+        self.progress = RunProgress()
 
     def take(self, event: Event) -> None:
         """Remember what the report will tell."""
+        kind = self.progress.running.get(event.step) if isinstance(event, StepSucceeded | StepFailed) else None
+        self.progress(event)
         match event:
-            case LockAwaited():
-                self.awaited = event
             case RunStarted():
-                self.has_begun = True
                 self._attempts.clear()
                 self._failures.clear()
                 self._failed_kinds.clear()
                 self._skipped.clear()
                 self._paused.clear()
                 self._has_migrated = False
-                self._at_work.clear()
-                self._may_run.clear()
-            case StepStarted():
-                self._at_work[event.step] = event.kind
             case StepSucceeded():
-                self._has_migrated |= self._at_work.pop(event.step, None) == "migrate"
+                self._has_migrated |= kind is StepKind.MIGRATE
             case AttemptEnded():
                 self._attempts.setdefault(event.step, []).append(event.attempt)
             case StepPaused():
-                self._at_work.pop(event.step, None)
                 self._paused.add(_name_application(event.step))
             case StepFailed():
-                self._failed_kinds.add(self._at_work.pop(event.step, ""))
+                self._failed_kinds.add(kind)
                 self._failures.append(event)
             case StepSkipped(unchanged=False):
                 self._skipped.append(event)
-            case StopFailed():
-                self._may_run[event.step] = event.cause
             case _:
                 pass
 
@@ -120,13 +96,13 @@ class RunReport:
         for failure in self._failures:
             yield ""
             yield from self._failure_lines(failure)
-        for step in self._at_work:
+        for step in self.progress.running:
             yield ""
             yield from self._stopped_lines(step)
         for step, attempts in self._attempts.items():
             warnings = [cause for attempt in attempts if attempt.exit_code == 0 for cause in attempt.causes]
             yield from ("", f"{step} succeeded, but:", *_problem_lines(warnings)) if warnings else ()
-        if skipped := [event.step for event in self._skipped if event.kind != "awaitoldpods"]:
+        if skipped := [event.step for event in self._skipped if event.kind is not StepKind.AWAIT_OLD_PODS]:
             yield ""
             yield f"not started: {', '.join(skipped)}"
         if end.jobs:
@@ -151,8 +127,10 @@ class RunReport:
 
     def _judge_rollout(self) -> str:
         is_up = bool(self._failed_kinds) and self._failed_kinds <= _FAILED_BESIDE.keys()
-        verdict = _FAILED_BESIDE[min(self._failed_kinds)] if is_up else self._verdicts[Outcome.ROLLOUT_FAILED]
-        if any(skipped.kind == "migrate" for skipped in self._skipped):
+        verdict = (
+            _FAILED_BESIDE[min(filter(None, self._failed_kinds))] if is_up else self._verdicts[Outcome.ROLLOUT_FAILED]
+        )
+        if any(skipped.kind is StepKind.MIGRATE for skipped in self._skipped):
             return f"{verdict}; migrations that come after it did not run"
         return f"the migrations succeeded, but {verdict}" if self._has_migrated and not is_up else verdict
 
@@ -176,12 +154,12 @@ class RunReport:
     def _stopped_lines(self, step: str) -> Iterator[str]:
         """Say what became of a step that the run's end has cut short, or with which the cluster goes on."""
         attempts = self._attempts.get(step, [])
-        if self._goes_on and self._at_work[step] in _ON_THEIR_OWN:
+        if self._goes_on and self.progress.running[step] in GO_ON:
             yield f"no longer watched: {step}"
             yield _GOES_ON
-        elif step in self._may_run:
+        elif step in self.progress.unstopped:
             yield f"NOT stopped: {step}"
-            yield from _problem_lines([self._may_run[step]])
+            yield from _problem_lines([self.progress.unstopped[step]])
             yield from _attempt_lines(attempts)
         else:
             yield f"stopped: {step}"
@@ -190,7 +168,7 @@ class RunReport:
                 yield _MAY_GO_ON
 
     def _is_on_its_way(self, step: str) -> bool:
-        return self._goes_on and self._at_work[step] == "rollout"
+        return self._goes_on and self.progress.running[step] is StepKind.ROLL_OUT
 
     def _job_lines(self, jobs: Iterable[JobState]) -> Iterator[str]:
         """Say how the Jobs of the values are; of those that failed and that nobody has waited for also why."""
@@ -210,7 +188,7 @@ class RunReport:
             for cause in failure.causes
             if cause.code == _SERVING
         }
-        on_its_way = {_name_application(step) for step in self._at_work if self._is_on_its_way(step)}
+        on_its_way = {_name_application(step) for step in self.progress.running if self._is_on_its_way(step)}
         for application, revision in end.runs.items():
             now = "nothing of it runs" if revision is None else f"revision {revision} serves on"
             if application in self._paused:

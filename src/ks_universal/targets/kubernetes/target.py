@@ -55,7 +55,7 @@ from ks_universal.targets.kubernetes.status import Workload, read_workloads
 _ENDED = frozenset((Outcome.SUCCEEDED, Outcome.MIGRATION_FAILED))
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
+class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How to deploy. `lease_s`: how long a lock outlives a holder that died; a whole number of seconds."""
 
     take_ownership: bool = False
@@ -71,7 +71,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 class KubernetesTarget:
     """A release in a namespace of a cluster, and its objects in others. Implements `engine.target.Target`."""
 
-    def __init__(self, client: Client, release: str, options: Options) -> None:
+    def __init__(self, client: Client, release: str, options: ClusterOptions) -> None:
         self.release = release
         self.namespace = client.namespace
         self._client = client

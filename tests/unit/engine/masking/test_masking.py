@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from ks_universal.cli.show.plan_lines import describe_plan, format_plan
+from ks_universal.cli.show.plan_lines import format_plan
 from ks_universal.diagnostics import Problem
-from ks_universal.engine.events import AttemptEnded, Event, LogWritten, StepFailed, StepStarted, Waited
+from ks_universal.engine.events import AttemptEnded, Event, LogWritten, StepFailed, StepKind, StepStarted, Waited
 from ks_universal.engine.masking import Mask, build_mask
 from ks_universal.json_types import Json
 from ks_universal.plan.changes import compare_objects
 from ks_universal.plan.records import Attempt, Outcome, State
-from ks_universal.plan.saved import build_preview
+from ks_universal.plan.saved import build_preview, describe_plan
 from ks_universal.plan.steps import Plan
 from ks_universal.resources.objects import ObjectRef, Rendered, Resource
 
@@ -113,7 +113,7 @@ def test_events_that_carry_words_of_others_are_masked(event: Event) -> None:
 
 
 def test_other_events_stay_as_they_are() -> None:
-    event = StepStarted(step="hunter22", kind="apply")
+    event = StepStarted(step="hunter22", kind=StepKind("apply"))
     assert Mask([secret(key="hunter22")]).event(event) is event
 
 

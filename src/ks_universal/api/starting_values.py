@@ -2,6 +2,9 @@
 
 import msgspec
 
+from ks_universal.api.values import load
+from ks_universal.errors import InputError
+
 
 class _Migration(msgspec.Struct, frozen=True):
     """How a tool migrates: the keys of `migrations`, and what it needs in `configs` and beside `migrations`."""
@@ -94,7 +97,7 @@ _MIGRATIONS = {
         args: [db:rollback]
 """),
 }
-TOOLS = tuple(_MIGRATIONS)
+STARTING_TOOLS = tuple(_MIGRATIONS)
 _CONFIGS = """\
 # An application whose database is migrated before a new version of it runs.
 # What can be written where: ks-universal explain deployments.*.migrations
@@ -157,10 +160,16 @@ _CONTAINERS = """\
 
 
 def write_starting_values(tool: str, name: str, image: str) -> str:
-    """Write values for an application called `name`, which `tool` (one of `TOOLS`) migrates."""
+    """Write values for an application called `name`, which `tool` (one of `STARTING_TOOLS`) migrates.
+
+    Raises InputError for a name or an image that values cannot have.
+    """
     migration = _MIGRATIONS[tool]
     parts = (_CONFIGS, migration.configs, _DEPLOYMENT, migration.keys, _CONTAINERS, migration.volumes)
-    return "".join(parts).replace("my-app", name).replace("image: IMAGE", _write_image(image))
+    text = "".join(parts).replace("my-app", name).replace("image: IMAGE", _write_image(image))
+    if problems := load(["-"], stdin=lambda: text).problems:
+        raise InputError(problems)
+    return text
 
 
 def _write_image(image: str) -> str:

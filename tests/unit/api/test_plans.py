@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from ks_universal.cli.confirmation import write_privately
+from ks_universal.api.plans import write_privately
 from ks_universal.errors import InputError
 
 
