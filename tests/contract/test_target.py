@@ -12,7 +12,7 @@ from ks_universal.engine.target import MigrationFailed, Removal, RolloutFailed, 
 from ks_universal.errors import LockedError
 from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.one_off_jobs import read_job_end, record_job
-from ks_universal.plan.records import JobState, Outcome, Revision, StepRecord
+from ks_universal.plan.records import FORMAT, JobState, Outcome, Revision, StepRecord
 from ks_universal.plan.steps import Apply, Delete, Migrate, RunJob
 from ks_universal.resources.objects import Rendered, Resource, object_ref
 from ks_universal.targets.kubernetes.objects.ownership import contains
@@ -72,7 +72,15 @@ def revision(number: int, step: Migrate | None = None, outcome: Outcome = Outcom
         if step is not None
     ]
     started = datetime(2026, 1, 1, tzinfo=UTC)
-    return Revision(number=number, release="demo", namespace="ns", by="x", started=started, steps=tuple(records))
+    return Revision(
+        number=number,
+        format=FORMAT,
+        release="demo",
+        namespace="ns",
+        by="x",
+        started=started,
+        steps=tuple(records),
+    )
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -23,7 +23,6 @@ from ks_universal.plan.one_off_jobs import list_jobs
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State, StepRecord, mark_abandoned
 from ks_universal.plan.saved import Preview, build_preview
 from ks_universal.plan.steps import Plan
-from ks_universal.plan.undo import name_migration_job
 from ks_universal.resources.objects import ObjectRef, Rendered
 from ks_universal.targets.accounts import name_user
 from ks_universal.targets.kubernetes.api.client import Client
@@ -352,10 +351,9 @@ def _runs(job: JobState) -> bool:
 
 async def _follow_migration(target: KubernetesTarget, step: StepRecord, take: Callable[[str], None]) -> bool:
     """Give the log of a migration that runs now, line by line, until it has ended; False where its Job is gone."""
-    name = name_migration_job(step)
     known = (ref for revision in await target.read_revisions() for ref in revision.objects)
-    jobs = [ref for ref in known if (ref.kind, ref.name) == ("Job", name)]
-    return await target.follow_log(jobs[-1] if jobs else ObjectRef("Job", target.namespace, name), take)
+    jobs = [ref for ref in known if (ref.kind, ref.name) == ("Job", step.job)]
+    return await target.follow_log(jobs[-1] if jobs else ObjectRef("Job", target.namespace, step.job), take)
 
 
 async def _read_job_logs(target: KubernetesTarget, jobs: Mapping[ObjectRef, JobRecord]) -> tuple[JobState, ...]:

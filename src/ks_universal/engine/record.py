@@ -25,7 +25,6 @@ from ks_universal.plan.records import (
     StepRecord,
 )
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, RunJob, Step
-from ks_universal.plan.undo import name_migration_job
 from ks_universal.resources.objects import ObjectRef, object_ref
 
 
@@ -245,7 +244,7 @@ class Record:
     def _note_stop(self, job: str) -> None:
         """Note that what a killed run had left at work is stopped."""
         for record in self._steps.values():
-            if record.outcome is Outcome.RUNNING and name_migration_job(record) == job:
+            if record.outcome is Outcome.RUNNING and record.job == job:
                 self._turn(record.id, Outcome.INTERRUPTED)
 
     def _turn(self, step: str, outcome: Outcome) -> None:
@@ -308,6 +307,8 @@ def _record_step(step: Migrate, mask: Mask, before: StepRecord | None) -> StepRe
         id=step.id,
         application=migration.application,
         step=migration.step,
+        job=object_ref(migration.body).name,
+        undoes=step.undoes,
         phase=migration.phase,
         digest=step.digest,
         image=container["image"],

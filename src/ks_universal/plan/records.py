@@ -1,5 +1,6 @@
 """What a target remembers of a release: the runs (revisions) and the objects that are live."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +10,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import Phase
+from ks_universal.model.kubernetes.names import job_name
 from ks_universal.resources.objects import ObjectRef
 
 
@@ -65,11 +67,14 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a migration step in a run."""
+    """What became of a migration step in a run. `id` is that of the plan, for people; `job` is the name of its Job."""
 
     id: str
     application: str
     step: str | None
+    job: str = ""
+    undoes: int | None = None
+    """The revision whose migration (of this `application`, of this `step`) it undoes; None: it migrates."""
     phase: Phase
     digest: str
     image: str
@@ -170,8 +175,23 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """True: a run of `ks-universal migrate`, after which nothing of its values serves: nothing to go back to."""
 
 
-FORMAT = 3
-"""Of the records that this version writes; it reads those of lower formats, too."""
+FORMAT = 4
+"""Of the records that this version writes; it reads those of lower formats, too: see `upgrade`."""
+
+
+def upgrade(revision: Revision) -> Revision:
+    """Give a record as it was read with what an older version did not write: before format 4 ids told some of it."""
+    if revision.format >= 4:
+        return revision
+    return msgspec.structs.replace(revision, steps=tuple(map(_read_id, revision.steps)))
+
+
+def _read_id(record: StepRecord) -> StepRecord:
+    """Read `my-app/undo/my-app-migrations-undo/2`; any other step migrates."""
+    found = re.fullmatch(r"[^/]+/undo/([^/]+)/(\d+)", record.id)
+    if found is None:
+        return msgspec.structs.replace(record, job=job_name(record.application, record.step))
+    return msgspec.structs.replace(record, job=found[1], undoes=int(found[2]))
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,12 +53,14 @@ class Migrate(_Step, frozen=True, kw_only=True):
     """Run a migration's Job to its end. `staged` are copies of configuration that the Job owns and reads.
 
     `digest` says what runs (Job and staged content): a running Job with the same digest is taken up, another is stopped
-    first. `why` is one clause for people: `image changed`, `first deploy`.
+    first. `why` is one clause for people: `image changed`, `first deploy`. `undoes`: the revision whose migration it
+    undoes; None: it migrates.
     """
 
     migration: Migration
     digest: str
     why: str
+    undoes: int | None = None
     staged: tuple[Json, ...] = ()
 
 

@@ -7,16 +7,12 @@ import msgspec
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import Phase
-from ks_universal.model.kubernetes.names import job_name
 from ks_universal.plan.fingerprints import digest
 from ks_universal.plan.records import Outcome, Revision, StepRecord
 from ks_universal.plan.release import Release
 from ks_universal.plan.selection import build_migrate
 from ks_universal.plan.steps import Migrate
 from ks_universal.resources.objects import Migration, ObjectRef, Rendered
-
-_UNDO = "/undo/"
-"""In the ids of steps that undo: `my-app/undo/my-app-migrations-undo/2`, the number being the revision's."""
 
 _Applied = tuple[str, str, tuple[str, ...]]
 _Place = tuple[int, str, str | None]
@@ -33,16 +29,9 @@ class AppliedMigration(msgspec.Struct, frozen=True):
     undo: dict[str, bool] = {}
 
 
-def name_migration_job(record: StepRecord) -> str:
-    """Name the Job of a step in a record, whether it migrates or undoes."""
-    if _UNDO in record.id:
-        return record.id.split("/")[-2]
-    return job_name(record.application, record.step)
-
-
 def list_undo_jobs(revision: Revision) -> tuple[ObjectRef, ...]:
     """List the Jobs of a run that undo: they stay for reading until another one takes the place of the run."""
-    names = {name_migration_job(record) for record in revision.steps if _UNDO in record.id}
+    names = {record.job for record in revision.steps if record.undoes is not None}
     return tuple(ref for ref in revision.objects if ref.kind == "Job" and ref.name in names)
 
 
@@ -83,13 +72,14 @@ def build_undo(passed: Iterable[AppliedMigration], rendered: Mapping[int, Render
     steps: dict[str, list[Migrate]] = {}
     for one in passed:
         for migration in _list_undo(one, rendered):
-            name = f"{migration.application}{_UNDO}{migration.body['metadata']['name']}/{one.revision}"
+            name = f"{migration.application}/undo/{migration.body['metadata']['name']}/{one.revision}"
             if one.undo.get(name):
                 continue
             release = Release(rendered[one.revision])
             step = build_migrate(migration, release, f"undoes {one.record.id} of revision {one.revision}")
             # One command on one image may undo several revisions: the end of one Job is not that of the other.
-            step = msgspec.structs.replace(step, id=name, digest=digest([step.digest, one.revision]))
+            its_digest = digest([step.digest, one.revision])
+            step = msgspec.structs.replace(step, id=name, undoes=one.revision, digest=its_digest)
             steps.setdefault(migration.application, []).append(step)
     return steps
 
@@ -134,14 +124,14 @@ def _follow(
     undone: dict[_Applied, tuple[AppliedMigration, int]] = {}
     for revision in revisions:
         undo = _list_undo_records(revision)
-        migrating = {r.application for r in revision.steps if _UNDO not in r.id and r.has_begun}
+        migrating = {r.application for r in revision.steps if r.undoes is None and r.has_begun}
         for what, one in tuple(applied.items()):
             known = {} if one.record.application in migrating else one.undo | undo.get(_place(one), {})
             applied[what] = msgspec.structs.replace(one, undo=known)
             if known and all(known.values()):
                 undone[what] = applied.pop(what), revision.number
         for record in revision.steps:
-            if record.outcome is Outcome.SUCCEEDED and _UNDO not in record.id:
+            if record.outcome is Outcome.SUCCEEDED and record.undoes is None:
                 what = (record.id, record.image, record.command)
                 undone.pop(what, None)
                 applied.setdefault(what, AppliedMigration(revision.number, record))
@@ -152,8 +142,8 @@ def _list_undo_records(revision: Revision) -> dict[_Place, dict[str, bool]]:
     """List the steps of a run that undo, by what they undo, and whether each has succeeded."""
     found: dict[_Place, dict[str, bool]] = {}
     for record in revision.steps:
-        if _UNDO in record.id:
-            place = (int(record.id.rpartition("/")[2]), record.application, record.step)
+        if record.undoes is not None:
+            place = (record.undoes, record.application, record.step)
             found.setdefault(place, {})[record.id] = record.outcome is Outcome.SUCCEEDED
     return found
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.records import Outcome, Revision
 from ks_universal.plan.steps import Migrate
-from ks_universal.plan.undo import name_migration_job
 from ks_universal.resources.objects import ObjectRef, object_ref
 
 
@@ -30,7 +29,7 @@ def _find_running(revisions: Sequence[Revision]) -> Iterator[ObjectRef]:
             return
         jobs = {ref.name: ref for ref in revision.objects if ref.kind == "Job"}
         for step in reversed(revision.steps):  # one Job undoes a migration of several revisions, the latest first
-            ref = jobs.get(name_migration_job(step))
+            ref = jobs.get(step.job)
             if ref is None or ref in known or not step.has_begun:
                 continue
             known.add(ref)

@@ -4,12 +4,13 @@ import msgspec
 
 from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.records import Outcome, Revision, StepRecord
-from ks_universal.plan.undo import find_earlier, find_undone, list_applied_since, name_migration_job
+from ks_universal.plan.undo import find_earlier, find_undone, list_applied_since
 
 
-def step(args: str, id_: str = "app/migrations", outcome: Outcome = Outcome.SUCCEEDED) -> StepRecord:
+def step(args: str, outcome: Outcome = Outcome.SUCCEEDED, *, undoes: int | None = None) -> StepRecord:
     return StepRecord(
-        id=id_,
+        id="app/migrations" if undoes is None else f"undo {undoes}",
+        undoes=undoes,
         application="app",
         step=None,
         phase=Phase.PRE,
@@ -52,13 +53,13 @@ def test_one_that_ran_again_unchanged_is_undone_once_or_not_at_all() -> None:
 
 
 def test_what_was_undone_is_not_undone_again_until_it_is_applied_again() -> None:
-    undo = step("undo", "app/undo/app-migrations-undo/2")
+    undo = step("undo", undoes=2)
     assert passed(1, step("one"), step("two"), undo) == []
     assert passed(1, step("one"), step("two"), undo, step("two")) == [(4, "two")]
 
 
 def test_what_failed_to_be_undone_is_still_there() -> None:
-    undo = step("undo", "app/undo/app-migrations-undo/2", Outcome.MIGRATION_FAILED)
+    undo = step("undo", Outcome.MIGRATION_FAILED, undoes=2)
     assert passed(1, step("one"), step("two"), undo) == [(2, "two")]
 
 
@@ -89,12 +90,7 @@ def test_runs_that_only_migrated_are_nothing_to_go_back_to() -> None:
 
 
 def test_migrations_of_a_revision_that_were_undone_after_it_are_found_until_they_are_applied_again() -> None:
-    undo = step("undo", "app/undo/app-migrations-undo/2")
+    undo = step("undo", undoes=2)
     runs = revisions(step("one"), step("two"), undo, step("two"))
     assert [one.record.command for one in find_undone(runs[:3], 2)] == [("two",)]
     assert find_undone(runs[:3], 1) == find_undone(runs[:3], 3) == find_undone(runs, 2) == ()
-
-
-def test_the_job_of_a_step_is_known_from_its_record() -> None:
-    assert name_migration_job(step("one")) == "app-migrations"
-    assert name_migration_job(step("one", "app/undo/app-migrations-undo/2")) == "app-migrations-undo"

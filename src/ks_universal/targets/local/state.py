@@ -25,7 +25,7 @@ import msgspec
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.errors import TargetError
 from ks_universal.json_types import Json
-from ks_universal.plan.records import Revision
+from ks_universal.plan.records import Revision, upgrade
 from ks_universal.resources.objects import ObjectRef, object_ref
 
 T = TypeVar("T")
@@ -144,7 +144,7 @@ class StateFolder:
         problems = [revision for revision in read if isinstance(revision, Problem)]
         if read and isinstance(read[-1], Problem):
             problems[-1] = msgspec.structs.replace(read[-1], severity=Severity.ERROR, hint=_LATEST_HINT)
-        return tuple(revision for revision in read if isinstance(revision, Revision)), tuple(problems)
+        return tuple(upgrade(revision) for revision in read if isinstance(revision, Revision)), tuple(problems)
 
     def stop_waiting(self) -> None:
         """Have all programs that wait for the release give up: see `last_stop`."""

@@ -10,7 +10,7 @@ import pytest
 
 from ks_universal.errors import TargetError
 from ks_universal.model.format.migrations import Phase
-from ks_universal.plan.records import Attempt, Outcome, Revision, StepRecord
+from ks_universal.plan.records import FORMAT, Attempt, Outcome, Revision, StepRecord
 from ks_universal.resources.objects import Rendered, Resource
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
@@ -42,7 +42,14 @@ def revision(number: int = 1, *, megabytes: float = 0, outcome: Outcome = Outcom
         attempts=(attempt,),
     )
     return Revision(
-        number=number, release="shop", namespace="ns", by="tests", started=BEGAN, outcome=outcome, steps=(step,)
+        format=FORMAT,
+        number=number,
+        release="shop",
+        namespace="ns",
+        by="tests",
+        started=BEGAN,
+        outcome=outcome,
+        steps=(step,),
     )
 
 

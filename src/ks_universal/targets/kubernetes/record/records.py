@@ -22,7 +22,7 @@ from ks_universal.diagnostics import Problem, Severity
 from ks_universal.errors import TargetError
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import CONTENT, DIGEST, PARTS, RELEASE, REVISION
-from ks_universal.plan.records import FORMAT, Outcome, Revision, StepRecord
+from ks_universal.plan.records import FORMAT, Outcome, Revision, StepRecord, upgrade
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.errors import ApiError
@@ -262,7 +262,7 @@ def _decode_revision(content: bytes | str) -> Revision:
     written = _decode(content, _Format).format
     if written > FORMAT:
         raise _Unreadable(f"a newer version of ks-universal has written it (format {written}, here {FORMAT})")
-    return _decode(content, Revision)
+    return upgrade(_decode(content, Revision))
 
 
 def _read_copy(config: Json) -> Revision | Problem:
