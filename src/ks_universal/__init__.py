@@ -1,6 +1,6 @@
 """Takes an application and its database safely from one version to the next on Kubernetes.
 
-What the command line does, a program does with these functions:
+What the command line does, a program does with these functions; docs/python.md has examples:
 
     import ks_universal
 
@@ -15,120 +15,315 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ks_universal.api.cluster import (
+        Approve,
+        Logs,
+        Running,
+        RunOptions,
+        StepLog,
+        build_roles,
         deploy,
+        find_running,
+        follow_logs,
         migrate,
         open_cluster,
         preview,
+        read_logs,
         read_revisions,
         read_status,
         rollback,
         uninstall,
+        unlock,
     )
-    from ks_universal.api.explain import explain_code
-    from ks_universal.api.local import down, open_local, up
+    from ks_universal.api.explain import KeyExplanation, explain_code, explain_key, is_code
+    from ks_universal.api.file_watch import FileWatch, Stamps, watching
+    from ks_universal.api.local import check_for_target, down, make_output_folder, open_local, tell_full_disk, up
+    from ks_universal.api.plans import read_plan, write_plan
+    from ks_universal.api.starting_values import STARTING_TOOLS, write_starting_values
     from ks_universal.api.values import (
+        ConvertedValues,
         Values,
+        build_values_schema,
+        check_flavor,
         check_for_run,
         check_for_version,
         check_pod_security,
+        convert,
+        list_value_files,
         load,
         render,
         template,
         validate,
     )
-    from ks_universal.diagnostics import Position, Problem, Severity
+    from ks_universal.controls import keep_colours, remove_controls
+    from ks_universal.diagnostics import Position, Problem, Severity, describe_problem, has_errors, sort_problems
+    from ks_universal.engine.events import (
+        AttemptEnded,
+        AttemptStarted,
+        ContainerEnded,
+        Emit,
+        Event,
+        LockAwaited,
+        LogWritten,
+        ObjectChanged,
+        ProbePassed,
+        RunEnded,
+        RunStarted,
+        StepFailed,
+        StepKind,
+        StepPaused,
+        StepSkipped,
+        StepStarted,
+        StepSucceeded,
+        StopFailed,
+        Waited,
+    )
+    from ks_universal.engine.progress import GO_ON, RunProgress
+    from ks_universal.engine.retries import find_permanent_cause
+    from ks_universal.engine.run import run
+    from ks_universal.engine.target import Preflight, Removal, Target
     from ks_universal.errors import (
         InputError,
         KsUniversalError,
         LockedError,
+        LockLostError,
+        StoppedError,
         TargetError,
+        TimedOutError,
     )
     from ks_universal.finding_codes import FindingCode
+    from ks_universal.json_types import Json
     from ks_universal.manifest.flavors import Flavor
-    from ks_universal.resources.objects import Rendered
-    from ks_universal.values.overrides import Override
+    from ks_universal.manifest.yaml import write_yaml
+    from ks_universal.model.format.application import Application
+    from ks_universal.model.format.local import Local, LocalPostgres
+    from ks_universal.model.format.migrations import Phase, Retry, When
+    from ks_universal.model.format.workloads import JobWhen
+    from ks_universal.model.kubernetes.durations import parse_duration
+    from ks_universal.plan.changes import FieldChange, ObjectChange, Operation
+    from ks_universal.plan.one_off_jobs import list_jobs, tell_end_of_gone
+    from ks_universal.plan.records import Attempt, Failure, JobRecord, JobState, Outcome, Revision, State, StepRecord
+    from ks_universal.plan.saved import PlannedRun, Preview, describe_plan
+    from ks_universal.plan.selection import MigratePolicy
+    from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Skipped, SkippedJob
+    from ks_universal.resources.checks.pod_security import Policy
+    from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Rendered, Resource
+    from ks_universal.targets.accounts import name_user
+    from ks_universal.targets.kubernetes.api.connection import find_namespace
+    from ks_universal.targets.kubernetes.record.lease import Holder
+    from ks_universal.targets.kubernetes.status import ReleaseState, Workload
+    from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
+    from ks_universal.targets.local import LocalTarget
+    from ks_universal.values.overrides import OVERRIDE_FLAGS, Override
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "GO_ON",
+    "OVERRIDE_FLAGS",
+    "STARTING_TOOLS",
+    "Application",
+    "Apply",
+    "Approve",
+    "Attempt",
+    "AttemptEnded",
+    "AttemptStarted",
+    "AwaitOldPods",
+    "ClusterOptions",
+    "ContainerEnded",
+    "ConvertedValues",
+    "Delete",
+    "Emit",
+    "Event",
+    "Failure",
+    "FieldChange",
+    "FileWatch",
     "FindingCode",
     "Flavor",
+    "Holder",
     "InputError",
+    "JobRecord",
+    "JobState",
+    "JobWhen",
+    "Json",
+    "KeyExplanation",
     "KsUniversalError",
+    "KubernetesTarget",
+    "Local",
+    "LocalPostgres",
+    "LocalTarget",
+    "LockAwaited",
+    "LockLostError",
     "LockedError",
+    "LogWritten",
+    "Logs",
+    "Migrate",
+    "MigratePolicy",
+    "Migration",
+    "ObjectChange",
+    "ObjectChanged",
+    "ObjectRef",
+    "OneOff",
+    "Operation",
+    "Outcome",
     "Override",
+    "Phase",
+    "Plan",
+    "PlannedRun",
+    "Policy",
     "Position",
+    "Preflight",
+    "Preview",
+    "ProbePassed",
     "Problem",
+    "ReleaseState",
+    "Removal",
     "Rendered",
+    "Resource",
+    "Retry",
+    "Revision",
+    "RollOut",
+    "RunEnded",
+    "RunJob",
+    "RunOptions",
+    "RunProgress",
+    "RunStarted",
+    "Running",
     "Severity",
+    "Skipped",
+    "SkippedJob",
+    "Stamps",
+    "State",
+    "StepFailed",
+    "StepKind",
+    "StepLog",
+    "StepPaused",
+    "StepRecord",
+    "StepSkipped",
+    "StepStarted",
+    "StepSucceeded",
+    "StopFailed",
+    "StoppedError",
+    "Target",
     "TargetError",
+    "TimedOutError",
     "Values",
+    "Waited",
+    "When",
+    "Workload",
+    "build_roles",
+    "build_values_schema",
+    "check_flavor",
     "check_for_run",
+    "check_for_target",
     "check_for_version",
     "check_pod_security",
+    "convert",
     "deploy",
+    "describe_plan",
+    "describe_problem",
     "down",
     "explain_code",
+    "explain_key",
+    "find_namespace",
+    "find_permanent_cause",
+    "find_running",
+    "follow_logs",
+    "has_errors",
+    "is_code",
+    "keep_colours",
+    "list_jobs",
+    "list_value_files",
     "load",
+    "make_output_folder",
     "migrate",
+    "name_user",
     "open_cluster",
     "open_local",
+    "parse_duration",
     "preview",
+    "read_logs",
+    "read_plan",
     "read_revisions",
     "read_status",
+    "remove_controls",
     "render",
     "rollback",
+    "run",
+    "sort_problems",
+    "tell_end_of_gone",
+    "tell_full_disk",
     "template",
     "uninstall",
+    "unlock",
     "up",
     "validate",
+    "watching",
+    "write_plan",
+    "write_starting_values",
+    "write_yaml",
 ]
 
 _HOMES = {
     "ks_universal.api.cluster": (
-        "deploy",
-        "migrate",
-        "open_cluster",
-        "preview",
-        "read_revisions",
-        "read_status",
-        "rollback",
-        "uninstall",
+        "Approve Logs RunOptions Running StepLog build_roles deploy find_running follow_logs migrate "
+        "open_cluster preview read_logs read_revisions read_status rollback uninstall unlock"
     ),
-    "ks_universal.api.explain": ("explain_code",),
-    "ks_universal.api.local": (
-        "down",
-        "open_local",
-        "up",
-    ),
+    "ks_universal.api.explain": "KeyExplanation explain_code explain_key is_code",
+    "ks_universal.api.file_watch": "FileWatch Stamps watching",
+    "ks_universal.api.local": "check_for_target down make_output_folder open_local tell_full_disk up",
+    "ks_universal.api.plans": "read_plan write_plan",
+    "ks_universal.api.starting_values": "STARTING_TOOLS write_starting_values",
     "ks_universal.api.values": (
-        "Values",
-        "check_for_run",
-        "check_for_version",
-        "check_pod_security",
-        "load",
-        "render",
-        "template",
-        "validate",
+        "ConvertedValues Values build_values_schema check_flavor check_for_run check_for_version "
+        "check_pod_security convert list_value_files load render template validate"
     ),
-    "ks_universal.diagnostics": ("Position", "Problem", "Severity"),
+    "ks_universal.controls": "keep_colours remove_controls",
+    "ks_universal.diagnostics": "Position Problem Severity describe_problem has_errors sort_problems",
+    "ks_universal.engine.events": (
+        "AttemptEnded AttemptStarted ContainerEnded Emit Event LockAwaited LogWritten ObjectChanged "
+        "ProbePassed RunEnded RunStarted StepFailed StepKind StepPaused StepSkipped StepStarted StepSucceeded "
+        "StopFailed Waited"
+    ),
+    "ks_universal.engine.progress": "GO_ON RunProgress",
+    "ks_universal.engine.retries": "find_permanent_cause",
+    "ks_universal.engine.run": "run",
+    "ks_universal.engine.target": "Preflight Removal Target",
     "ks_universal.errors": (
-        "InputError",
-        "KsUniversalError",
-        "LockedError",
-        "TargetError",
+        "InputError KsUniversalError LockLostError LockedError StoppedError TargetError TimedOutError"
     ),
-    "ks_universal.finding_codes": ("FindingCode",),
-    "ks_universal.manifest.flavors": ("Flavor",),
-    "ks_universal.resources.objects": ("Rendered",),
-    "ks_universal.values.overrides": ("Override",),
+    "ks_universal.finding_codes": "FindingCode",
+    "ks_universal.json_types": "Json",
+    "ks_universal.manifest.flavors": "Flavor",
+    "ks_universal.manifest.yaml": "write_yaml",
+    "ks_universal.model.format.application": "Application",
+    "ks_universal.model.format.local": "Local LocalPostgres",
+    "ks_universal.model.format.migrations": "Phase Retry When",
+    "ks_universal.model.format.workloads": "JobWhen",
+    "ks_universal.model.kubernetes.durations": "parse_duration",
+    "ks_universal.plan.changes": "FieldChange ObjectChange Operation",
+    "ks_universal.plan.one_off_jobs": "list_jobs tell_end_of_gone",
+    "ks_universal.plan.records": "Attempt Failure JobRecord JobState Outcome Revision State StepRecord",
+    "ks_universal.plan.saved": "PlannedRun Preview describe_plan",
+    "ks_universal.plan.selection": "MigratePolicy",
+    "ks_universal.plan.steps": "Apply AwaitOldPods Delete Migrate Plan RollOut RunJob Skipped SkippedJob",
+    "ks_universal.resources.checks.pod_security": "Policy",
+    "ks_universal.resources.objects": "Migration ObjectRef OneOff Rendered Resource",
+    "ks_universal.targets.accounts": "name_user",
+    "ks_universal.targets.kubernetes.api.connection": "find_namespace",
+    "ks_universal.targets.kubernetes.record.lease": "Holder",
+    "ks_universal.targets.kubernetes.status": "ReleaseState Workload",
+    "ks_universal.targets.kubernetes.target": "ClusterOptions KubernetesTarget",
+    "ks_universal.targets.local": "LocalTarget",
+    "ks_universal.values.overrides": "OVERRIDE_FLAGS Override",
 }
+"""Where the names are; a test holds it, `__all__` and the imports for type checkers equal."""
 
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     for module, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(module), name)
+        if name in names.split():
+            found = globals()[name] = getattr(import_module(module), name)
+            return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

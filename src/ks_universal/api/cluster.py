@@ -15,6 +15,7 @@ from ks_universal.engine.events import Emit
 from ks_universal.engine.masking import Mask, build_mask
 from ks_universal.engine.progress import RunProgress, limiting
 from ks_universal.engine.run import Approver, Planner, run_planned
+from ks_universal.engine.target import Preflight
 from ks_universal.errors import InputError
 from ks_universal.json_types import Json
 from ks_universal.plan.build import MigratePolicy, build_plan
@@ -209,15 +210,17 @@ async def _run(  # noqa: PLR0913 - those of `RunOptions`, each with its default
             by=by or name_user(),
             wait_for_lock=wait_for_lock,
             lock_wait_s=lock_wait_s,
-            approve=_show(target, asked, approve),
+            approve=_show(asked, approve),
         )
 
 
-def _show(target: KubernetesTarget, asked: _Asked, approve: Approve | None) -> Approver:
+def _show(asked: _Asked, approve: Approve | None) -> Approver:
     """Have a plan shown to `approve`, after it was compared with the saved one."""
 
-    async def show(plan: Plan, state: State, warnings: tuple[Problem, ...], mask: Mask) -> None:
-        preview = build_preview(plan, state, target.changes, warnings, migrate=asked.migrate.value, force=asked.force)
+    async def show(plan: Plan, state: State, preflight: Preflight, mask: Mask) -> None:
+        preview = build_preview(
+            plan, state, preflight.changes, preflight.problems, migrate=asked.migrate.value, force=asked.force
+        )
         preview = mask.preview(preview)
         if asked.plan is not None:
             compare_plans(asked.plan, preview)

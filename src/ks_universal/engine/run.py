@@ -19,6 +19,7 @@ from ks_universal.engine.events import (
     RunEnded,
     RunStarted,
     StepFailed,
+    StepKind,
     StepPaused,
     StepSkipped,
     StepStarted,
@@ -138,7 +139,7 @@ class _Execution:
         self._emit = mask.wrap(log_events(emit))
         self._schedule = Schedule(plan.steps)
         self._unchanged = find_unchanged(plan, preflight.changes)
-        self._kinds = {step.id: type(step).__name__.lower() for step in plan.steps}
+        self._kinds = {step.id: StepKind(type(step).__name__.lower()) for step in plan.steps}
         self._saving = asyncio.Lock()
         self._places = asyncio.Semaphore(MIGRATIONS_AT_ONCE)
         self._asked = self._saved = 0
@@ -236,7 +237,7 @@ class _Execution:
         self._emit(event)
 
     async def _fail(self, step: Step, error: KsUniversalError) -> None:
-        failure = Failure(step=step.id, outcome=_name_outcome(error), causes=self._mask.problems(_find_causes(error)))
+        failure = Failure(step=step.id, outcome=_name_outcome(error), causes=self._mask.problems(error.problems))
         self._record.fail(failure)
         if isinstance(error, RolloutFailed) and error.is_gone:
             self._record.lose(step)
@@ -358,13 +359,3 @@ def _name_outcome(error: KsUniversalError) -> Outcome:
             return Outcome.ROLLOUT_FAILED
         case _:
             return Outcome.FAILED
-
-
-def _find_causes(error: KsUniversalError) -> tuple[Problem, ...]:
-    match error:
-        case MigrationFailed() | RolloutFailed():
-            return error.causes
-        case TargetError():
-            return (error.problem,)
-        case _:
-            return (Problem("run/failed", str(error)),)

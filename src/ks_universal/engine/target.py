@@ -47,6 +47,11 @@ class _StepError(KsUniversalError):
         self.step = step
         self.causes = tuple(causes)
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The causes."""
+        return self.causes
+
     def __str__(self) -> str:
         return f"{self.step} failed: " + "; ".join(c.message for c in self.causes)
 

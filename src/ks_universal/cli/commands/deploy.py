@@ -4,12 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ks_universal.cli.cluster import Cluster, change_cluster, open_view, takes_cluster, takes_run
+from ks_universal.cli.cluster import Cluster, Limits, change_cluster, open_view, takes_cluster, takes_run
 from ks_universal.cli.options import Source, takes_values
-from ks_universal.targets.accounts import name_user
 
 if TYPE_CHECKING:
-    from ks_universal.targets.kubernetes.target import KubernetesTarget
+    from ks_universal import KubernetesTarget, Revision
 
 
 @click.command()
@@ -39,41 +38,34 @@ if TYPE_CHECKING:
     help="How many revisions the record keeps.",
 )
 @takes_run
-def command(name: str, source: Source, cluster: Cluster, *, output: str, **given: Any) -> int:
+def command(name: str, source: Source, cluster: Cluster, *, output: str, limits: Limits, **given: Any) -> int:
     """Deploy the release NAME to a cluster: the migrations first, then the applications, each watched to its end."""
-    from ks_universal.api.cluster import deploy
-    from ks_universal.cli.confirmation import Confirmation, load_plan
-    from ks_universal.cli.exit_status import exit_code_of_run
-    from ks_universal.targets.kubernetes.target import Options
+    from ks_universal import ClusterOptions, deploy, read_plan
+    from ks_universal.cli.confirmation import Confirmation
 
-    saved = load_plan(given["plan_file"], name) if given["plan_file"] else None
+    saved = read_plan(given["plan_file"], name) if given["plan_file"] else None
     if saved and (given["migrate"] or given["force"]):
         raise click.UsageError("--plan says already which migrations run; leave --migrate and --force out.")
-    migrate = saved.migrate if saved else given["migrate"] or "auto"
-    force = saved.force if saved else given["force"]
     values = source.load_valid(name, cluster.find_namespace())
     view = open_view(output)
     view.show(values.problems)
 
-    async def work(target: "KubernetesTarget") -> int:
-        agreement = Confirmation(view, migrate=migrate, force=force, yes=given["yes"], saved=saved)
-        revision = await deploy(
+    async def change(target: "KubernetesTarget") -> "Revision":
+        return await deploy(
             values,
             target,
             view,
-            by=name_user(),
-            migrate=migrate,
-            force=force,
-            wait_for_lock=given["wait_for_lock"],
-            lock_wait_s=given["lock_wait_s"],
-            approve=agreement,
+            migrate=given["migrate"] or "auto",
+            force=given["force"],
+            plan=saved,
+            approve=Confirmation(view, ask=not given["yes"] and saved is None),
+            **limits,
         )
-        return exit_code_of_run(revision.outcome)
 
-    options = Options(
+    options = ClusterOptions(
         take_ownership=given["take_ownership"],
         create_namespace=given["create_namespace"],
         await_rollout=not given["no_rollout_wait"],
         history_max=given["history_max"],
     )
-    return change_cluster(cluster, name, work, view=view, options=options, timeout_s=given["timeout_s"])
+    return change_cluster(cluster, name, change, view=view, options=options)

@@ -1,14 +1,13 @@
 """`ks-universal uninstall`: removes a release from a cluster."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from ks_universal.cli.cluster import Cluster, change_cluster, open_view, takes_cluster, takes_run
-from ks_universal.targets.accounts import name_user
+from ks_universal.cli.cluster import Cluster, Limits, change_cluster, open_view, takes_cluster, takes_run
 
 if TYPE_CHECKING:
-    from ks_universal.targets.kubernetes.target import KubernetesTarget
+    from ks_universal import KubernetesTarget, Revision
 
 
 @click.command()
@@ -16,25 +15,24 @@ if TYPE_CHECKING:
 @takes_cluster
 @click.option("--delete-data", is_flag=True, help="Remove the PersistentVolumeClaims, too, and what they hold.")
 @takes_run
-def command(name: str, cluster: Cluster, *, output: str, delete_data: bool, yes: bool, **given: Any) -> int:
+def command(  # noqa: PLR0913 - one for each option
+    name: str,
+    cluster: Cluster,
+    *,
+    output: str,
+    limits: Limits,
+    delete_data: bool,
+    yes: bool,
+    take_ownership: bool,
+) -> int:
     """Remove everything of the release NAME, and nothing else; its data stays without --delete-data."""
-    from ks_universal.api import cluster as api
+    from ks_universal import ClusterOptions, uninstall
     from ks_universal.cli.confirmation import Confirmation
-    from ks_universal.cli.exit_status import exit_code_of_run
-    from ks_universal.targets.kubernetes.target import Options
 
     view = open_view(output, "is removed")
 
-    async def work(target: "KubernetesTarget") -> int:
-        done = await api.uninstall(
-            target,
-            view,
-            by=name_user(),
-            wait_for_lock=given["wait_for_lock"],
-            lock_wait_s=given["lock_wait_s"],
-            approve=Confirmation(view, migrate="never", force=True, yes=yes),
-        )
-        return exit_code_of_run(done.outcome)
+    async def change(target: "KubernetesTarget") -> "Revision":
+        return await uninstall(target, view, approve=Confirmation(view, ask=not yes), **limits)
 
-    options = Options(delete_data=delete_data, take_ownership=given["take_ownership"])
-    return change_cluster(cluster, name, work, view=view, options=options, timeout_s=given["timeout_s"])
+    options = ClusterOptions(delete_data=delete_data, take_ownership=take_ownership)
+    return change_cluster(cluster, name, change, view=view, options=options)

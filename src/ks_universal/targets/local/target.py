@@ -16,7 +16,7 @@ from ks_universal.engine.events import Emit, ObjectChanged
 from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, Removal, RolloutFailed
 from ks_universal.errors import InputError, StoppedError
 from ks_universal.json_types import Json
-from ks_universal.model.format.local import Local
+from ks_universal.model.format.local import Local, LocalPostgres
 from ks_universal.plan.changes import compare_plan
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Revision, State
@@ -70,6 +70,11 @@ class LocalTarget:
         self._begun = False
         self._planned: set[str] | None = None
         self._unreadable: tuple[Problem, ...] = ()
+
+    @property
+    def postgres(self) -> LocalPostgres | None:
+        """The embedded PostgreSQL as it was asked for at first: it runs on so until the target is closed."""
+        return self._local.postgres
 
     def configure(self, local: Local) -> None:
         """Take a changed `local` section for the versions to come; PostgreSQL stays as it was started."""
