@@ -11,7 +11,7 @@ NEWEST := .venv/newest
 # Many tests wait for processes and servers: two for each of CI's two cores.
 WORKERS := -n 4 --dist worksteal
 
-.PHONY: demo test test-lowest test-newest test-cluster check fmt bench clean
+.PHONY: demo test test-lowest test-newest coverage test-cluster check fmt bench clean
 
 demo: $(READY)  ## the example application: migrated, running, and a second version whose migration fails
 	@$(BIN)/python examples/shop/demo.py
@@ -39,6 +39,12 @@ test-newest: $(READY)  ## the quick tests, and those of what is written, on the 
 	$(BIN)/uv venv --quiet --clear --python "$$newest" $(NEWEST) && \
 	$(BIN)/uv pip install --quiet --python $(NEWEST)/bin/python --editable '.[dev]' && \
 	env -u KUBECONFIG $(NEWEST)/bin/pytest $(WORKERS) $(QUICK) tests/unit tests/golden
+
+COVERED := tests/unit/targets tests/contract tests/cli/test_on_an_api_server.py
+
+# By itself, since a tracer makes each test slower; its floor is in pyproject.toml.
+coverage: $(READY)  ## how much of the target of a cluster is tested without one, against a floor
+	env -u KUBECONFIG $(BIN)/pytest $(WORKERS) --cov $(COVERED)
 
 # Beside three others on two cores a test's patience can run out: what fails then is shown, and has to succeed by itself.
 test-cluster: $(READY)  ## the tests on a real cluster: that of KUBECONFIG, else a node of this machine (Linux, root, Go)
