@@ -313,7 +313,7 @@ def test_a_migration_that_takes_too_long_is_ended(deploy: Deploy, api_server: Fa
     failed = deploy("backoffLimit: 0", "backoffLimit: 0\n      timeout: 1s")
     assert failed.status == 3
     assert "did not end within its timeout of 1 s" in failed.out
-    stopped = deploy(options=("--timeout", "1s"))
+    stopped = deploy(options=("--timeout", "5s"))
     assert stopped.status == 3
     assert not [name for name in api_server.names("pods") if name.startswith("app-migrations")]
 

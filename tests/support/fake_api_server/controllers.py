@@ -16,6 +16,10 @@ class Controllers:
     """The controllers of Jobs, Deployments and garbage."""
 
     def __init__(self, store: Store) -> None:
+        self.injected: list[Json] = []
+        """Containers that an admission webhook puts into each pod."""
+        self.refusal = ""
+        """Why no pod may be made, as an Event has it; empty where they may."""
         self._store = store
         self._progress: dict[str, tuple[object, datetime]] = {}
         """By a Deployment's uid: how far it was last seen to be, and since when."""
@@ -93,8 +97,7 @@ class Controllers:
                 store.delete(key_of(pod))
                 return True
         if not told and not active and status["succeeded"] < spec["completions"]:
-            self._make_pod(job, f"{job['metadata']['name']}-{store.number()}")
-            return True
+            return self._make_pod(job, f"{job['metadata']['name']}-{store.number()}") or moved
         return moved
 
     def _find_end(self, job: Json, status: Json, pods: list[Json]) -> Json | None:
@@ -221,18 +224,32 @@ class Controllers:
         pods = [p for p in store.owned("pods", replica_set) if not is_finished(p)]
         pods = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
         if len(pods) < wanted:
-            self._make_pod(replica_set, f"{replica_set['metadata']['name']}-{store.number()}")
-            return True
+            return self._make_pod(replica_set, f"{replica_set['metadata']['name']}-{store.number()}")
         for pod in pods[wanted:]:
             store.delete(key_of(pod))
             return True
         ready = sum(is_ready(pod) for pod in pods)
         return store.set_status(replica_set, {"replicas": len(pods), "readyReplicas": ready})
 
-    def _make_pod(self, owner: Json, name: str) -> None:
+    def _make_pod(self, owner: Json, name: str) -> bool:
         template, namespace = owner["spec"]["template"], owner["metadata"]["namespace"]
+        if self.refusal:
+            return self._tell_refusal(owner)
         metadata = {**template.get("metadata", {}), "name": name, "ownerReferences": [_refer_to(owner)]}
-        self._store.create("pods", namespace, {"metadata": metadata, "spec": template["spec"]}, "controllers")
+        spec = {**template["spec"], "containers": [*template["spec"]["containers"], *self.injected]}
+        self._store.create("pods", namespace, {"metadata": metadata, "spec": spec}, "controllers")
+        return True
+
+    def _tell_refusal(self, owner: Json) -> bool:
+        """Write an Event about a pod that was refused: one for all tries."""
+        about = {"kind": owner["kind"], "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"]}
+        if self._store.find("events", match=lambda event: event["involvedObject"] == about):
+            return False
+        body = {"metadata": {"generateName": f"{about['name']}."}, "involvedObject": about, "count": 1}
+        said = {"reason": "FailedCreate", "message": f"Error creating: {self.refusal}", "type": "Warning"}
+        times = {"firstTimestamp": self._store.stamp(), "lastTimestamp": self._store.stamp()}
+        self._store.create("events", owner["metadata"]["namespace"], {**body, **said, **times}, "controllers")
+        return True
 
 
 def _refer_to(owner: Json) -> Json:

@@ -7,7 +7,7 @@ not: pull images, and probe.
 import time
 from collections import defaultdict
 from datetime import UTC, datetime, tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from support.fake_api_server.store import Json, Store, key_of
 
@@ -51,6 +51,10 @@ class Kubelet:
         """That of the node: the times of logs are in it (cri-client, logs.go, and containerd's own logger)."""
         self.logs: dict[tuple[str, str], list[list[Line]]] = defaultdict(list)
         """By the pod's uid and the container: the lines of each of its runs."""
+        self.images: dict[str, str] = {}
+        """The ids of images that have moved under their tags."""
+        self.default: Program | None = None
+        """What a container runs of which nobody has said anything."""
         self._store = store
         self._programs: dict[str, tuple[Program, ...]] = {}
         self._runs: dict[str, int] = defaultdict(int)
@@ -78,9 +82,13 @@ class Kubelet:
 
     def end(self, pod: Json, container: str, exit_code: int) -> None:
         """Have a container end that runs."""
+        self.change(pod, container, exit_code=exit_code)
+
+    def change(self, pod: Json, container: str, **fields: Any) -> None:
+        """Change what a container does in its present run: fields of its Program."""
         with self._store.changed:
             key = pod["metadata"]["uid"], container
-            self._current[key] = self._current[key]._replace(exit_code=exit_code)
+            self._current[key] = self._current[key]._replace(**fields)
             self._store.changed.notify_all()
 
     def kill(self, pod: Json) -> None:
@@ -135,7 +143,8 @@ class Kubelet:
     def _run_container(self, pod: Json, container: Json, before: Json | None) -> Json:
         """Give what becomes of a container in one step."""
         name, key = container["name"], (pod["metadata"]["uid"], container["name"])
-        told = {"name": name, "image": container["image"], "imageID": f"sha256:{container['image']}", "restartCount": 0}
+        image_id = self.images.get(container["image"], f"sha256:{container['image']}")
+        told = {"name": name, "image": container["image"], "imageID": image_id, "restartCount": 0}
         if before is None:
             self._current[key] = self._choose(pod, name)
             return {**told, "imageID": "", "ready": False, "state": {"waiting": {"reason": "ContainerCreating"}}}
@@ -225,7 +234,7 @@ class Kubelet:
         key = owner if container == first and f"{owner}/{container}" not in self._programs else f"{owner}/{container}"
         init = [each["name"] for each in pod["spec"].get("initContainers", ()) if "restartPolicy" not in each]
         ends = container in init or pod["spec"]["restartPolicy"] != "Always"
-        programs = self._programs.get(key) or (Program(exit_code=0 if ends else None),)
+        programs = self._programs.get(key) or (self.default or Program(exit_code=0 if ends else None),)
         self._runs[key] += 1
         return programs[min(self._runs[key], len(programs)) - 1]
 

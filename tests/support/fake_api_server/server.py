@@ -81,7 +81,7 @@ class FakeApiServer:
         self.kubelet = Kubelet(self.store)
         self.requests: list[Request] = []
         self.failures: list[BaseException] = []
-        self._controllers = Controllers(self.store)
+        self.controllers = Controllers(self.store)
         self._faults: list[Fault] = []
         self._reactions: list[Callable[[], bool]] = []
         self._closing = False
@@ -179,7 +179,7 @@ class FakeApiServer:
         try:
             while not self._closing:
                 with self.store.changed:
-                    moved = self._controllers.look() | self.kubelet.look()
+                    moved = self.controllers.look() | self.kubelet.look()
                     self._reactions = [act for act in self._reactions if not act()]
                     if not moved:
                         self.store.changed.wait(0.05)  # deadlines pass without a change

@@ -81,4 +81,4 @@ def test_a_pod_that_vanishes_ends_its_attempt_before_the_next_begins(
     events = take_in(api_server, [[running], [second]], retries=1, stopped=stopped)
     told = [event for event in events if not isinstance(event, LogWritten)]
     assert [type(event) for event in told] == [AttemptStarted, AttemptEnded] * 2
-    assert [event.attempt.reason for event in events.of(AttemptEnded)] == [stopped, None]
+    assert [event.attempt.reason for event in events.of(AttemptEnded)] == [stopped or "disrupted", None]

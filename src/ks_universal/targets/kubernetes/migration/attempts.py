@@ -58,6 +58,8 @@ class PodAttempt:
         self.number = number
         self.pod = pod
         self.ended: Attempt | None = None
+        self.is_gone = False
+        """Whether the pod was removed before it was seen to end: somebody did that, and it says nothing of its work."""
         self._client = client
         self._step = step
         self._emit = emit
@@ -99,6 +101,11 @@ class PodAttempt:
     def fails_beside_its_work(self) -> bool:
         """Whether the work has succeeded, and the pod does not, by what was injected."""
         return fails_beside_its_work(self.pod, self._injected)
+
+    @property
+    def is_disrupted(self) -> bool:
+        """Whether it was ended from outside."""
+        return self.is_gone or is_disrupted(self.pod)
 
     @property
     def is_over(self) -> bool:
@@ -158,7 +165,7 @@ class PodAttempt:
         failure = find_failure(self.pod)
         succeeded = has_succeeded(self.pod)
         exit_code = 0 if succeeded else None if failure is None else failure.exit_code
-        disrupted = is_disrupted(self.pod) and not succeeded
+        disrupted = self.is_disrupted and not succeeded
         timed_out = reason == TIMEOUT
         crashes = () if succeeded else find_crashes(self.pod)
         causes = () if succeeded else self._causes(issue, timed_out=timed_out, told_to_stop=disrupted)
@@ -273,14 +280,14 @@ class Attempts:
     @property
     def was_interrupted(self) -> bool:
         """Whether the last attempt was told to stop from outside, so that its end says nothing about its work."""
-        return self.last is not None and is_disrupted(self.last.pod)
+        return self.last is not None and self.last.is_disrupted
 
     @property
     def is_hopeless(self) -> bool:
         """Whether an attempt has failed with what no retry can mend, and its Job's controller would still try."""
         if self.retries_left < 0:
             return False
-        failed = (a.ended for a in self._by_uid.values() if not has_succeeded(a.pod) and not is_disrupted(a.pod))
+        failed = (a.ended for a in self._by_uid.values() if not has_succeeded(a.pod) and not a.is_disrupted)
         fatal = self._step.migration.fatal_exit_codes  # of these the controller knows
         return any(e.exit_code not in fatal and find_stop(self._step.migration, e) for e in failed if e is not None)
 
@@ -297,6 +304,7 @@ class Attempts:
         present = {pod["metadata"]["uid"] for pod in pods}
         for uid, attempt in self._by_uid.items():
             if attempt.ended is None and uid not in present:
+                attempt.is_gone = True
                 await self._end(attempt, stopped)
         for pod in pods:
             uid = pod["metadata"]["uid"]
@@ -330,7 +338,7 @@ class Attempts:
         ended = attempt.ended
         if ended is None or ended.exit_code == 0:
             return None
-        if is_disrupted(attempt.pod):
+        if attempt.is_disrupted:
             return 0.0
         if self.retries_left < 0 or find_stop(self._step.migration, ended) is not None:
             return None
@@ -339,7 +347,7 @@ class Attempts:
 
     def _count_failures(self) -> int:
         ended = [attempt for attempt in self._by_uid.values() if attempt.ended is not None]
-        return sum(not has_succeeded(attempt.pod) and not is_disrupted(attempt.pod) for attempt in ended)
+        return sum(not has_succeeded(attempt.pod) and not attempt.is_disrupted for attempt in ended)
 
 
 class _TakeLine:
