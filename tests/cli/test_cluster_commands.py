@@ -92,7 +92,7 @@ def test_a_duration_that_is_none_is_wrong_usage(ksu: Invoke, write: Write) -> No
     write(VALUES)
     result = ksu("deploy", "shop", "-f", "values.yaml", "--timeout", "soon")
     assert result.status == 2
-    assert "'soon' is no duration" in result.err
+    assert "'soon' is not a duration" in result.err
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_what_answers_and_is_no_api_server_is_a_finding(
         result = ksu(name, "shop", "--kubeconfig", "config")
         server.shutdown()
     assert result.status == 1
-    assert f"what answers is no API server: it sent a page, or the way to one (HTTP {page[0]})" in result.err
+    assert f"not a Kubernetes API server: it answered with an HTML page or a redirect (HTTP {page[0]})" in result.err
 
 
 @pytest.mark.parametrize("answer", [b"not json!", b"[]", b"{}", b"null", b"\xff", None], ids=str)
@@ -245,7 +245,7 @@ def test_what_answers_with_junk_or_without_an_end_is_a_finding(
         result = ksu(name, "shop", "--kubeconfig", "config")
         server.shutdown()
     assert result.status == 1
-    assert "what answers is no API server: it sent " in result.err
+    assert "not a Kubernetes API server: it answered with " in result.err
 
 
 @pytest.mark.parametrize(("arguments", "status"), [("schema", 0), ("status shop --kubeconfig gone -o json", 1)])

@@ -161,7 +161,7 @@ def test_real_stop_a_cancelled_migration_has_no_job_and_no_pod_when_it_returns(n
     assert pods == []
     assert job is None
     assert attempts(events)[0].log_tail[0] == "at work"
-    assert events.of(Waited)[-1].waits_for == "its pod to end, which is told to stop"
+    assert events.of(Waited)[-1].waits_for == "its pod to terminate"
 
 
 def test_a_timeout_ends_the_migration_and_says_what_it_waited_for(namespace: str) -> None:
@@ -171,7 +171,7 @@ def test_a_timeout_ends_the_migration_and_says_what_it_waited_for(namespace: str
     (ended,) = events.of(AttemptEnded)
     assert (ended.attempt.reason, ended.retry_in_s) == ("timeout", None)
     timeout = next(cause for cause in failure.causes if cause.code == "migrations/timeout")
-    assert "init container wait-for-db waited in vain, last saying: waiting for db" in timeout.message
+    assert "init container wait-for-db did not finish, last saying: waiting for db" in timeout.message
     assert any(event.waits_for == "init container wait-for-db" for event in events.of(Waited))
 
 

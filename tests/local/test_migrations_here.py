@@ -147,7 +147,7 @@ def test_an_init_container_that_waits_in_vain_is_named_with_its_last_words(tmp_p
     assert [e.waits_for for e in events.of(Waited)] == ["init container db-ready: waiting for db"]
     assert isinstance(failure, MigrationFailed)
     assert failure.causes[0].code == "migrations/timeout"
-    assert "init container db-ready waited in vain, last saying: waiting for db" in failure.causes[0].message
+    assert "init container db-ready did not finish, last saying: waiting for db" in failure.causes[0].message
 
 
 def test_a_timeout_really_stops_the_migration_and_is_not_retried(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ class Duration(click.ParamType[float]):
         """Parse the text; an error of usage where it is none."""
         seconds = value if isinstance(value, float) else parse_duration(str(value))
         if seconds is None:
-            self.fail(f"{value!r} is no duration; write 300 (seconds), 90s, 10m or 1h30m", param, ctx)
+            self.fail(f"{value!r} is not a duration; write 300 (seconds), 90s, 10m or 1h30m", param, ctx)
         return float(seconds)
 
 

@@ -68,7 +68,9 @@ def _dependencies_behind_helms_hooks(release: _Release) -> Iterator[Problem]:
     for job, migration in release.list_migrations(Phase.PRE):
         for other in _list_there(migration.depends_on, release):
             message = f"Helm runs {job} before it makes Deployment/{other}, on which it depends"
-            hint = f"the first install waits in vain: make {other} a release of its own, or use 'ks-universal deploy'"
+            hint = (
+                f"the first install never gets ready: make {other} a release of its own, or use 'ks-universal deploy'"
+            )
             yield _warn("flavor/depends-on", message, hint)
     for name, resource in release.deployments.items():
         for other in _list_there(resource.depends_on, release):

@@ -79,11 +79,11 @@ def test_a_log_says_of_which_run_it_is() -> None:
             Outcome.ABANDONED, Holder("bob", "now", 0.0), False,
             [
                 "locked by bob since now, who is dead: the next run does not wait for it",
-                "the last run was killed; what it calls running may be at work still",
+                "the last run was killed; what it calls running may still run",
                 "  the same command again takes that up and goes on; another one stops it first",
             ],
         ),
-        (Outcome.RUNNING, None, True, ["whether it is still at work your role may not see: that is in the Lease"]),
+        (Outcome.RUNNING, None, True, ["cannot tell whether it still runs: your role may not read Leases"]),
         (Outcome.SUCCEEDED, None, True, []),
     ],
 )  # fmt: skip

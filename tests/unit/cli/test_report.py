@@ -264,7 +264,7 @@ def test_what_was_stopped_is_named_with_its_last_words() -> None:
         "  attempt 1: did not end by itself after 0.8 s (stopped)",
         "  last lines of attempt 1:",
         "    | line of attempt 1",
-        "  it is gone; a statement that it had sent may still be at work in its database (pg_stat_activity shows it)",
+        "  it is gone; a statement that it had sent may still be running in its database (pg_stat_activity shows it)",
         "",
         "shop: revision 1 serves on",
     ]

@@ -42,9 +42,9 @@ def format_state(state: "ReleaseState") -> Iterator[str]:
         dead = ", who is dead: the next run does not wait for it" if state.lock.left_s == 0 else ""
         yield f"locked by {state.lock}{dead}"
     if state.latest.outcome is Outcome.RUNNING and state.lock_hidden:
-        yield "whether it is still at work your role may not see: that is in the Lease"
+        yield "cannot tell whether it still runs: your role may not read Leases"
     if state.latest.outcome is Outcome.ABANDONED:
-        yield "the last run was killed; what it calls running may be at work still"
+        yield "the last run was killed; what it calls running may still run"
         yield "  the same command again takes that up and goes on; another one stops it first"
     yield from format_revision(state.latest)
     for job in state.jobs:

@@ -43,7 +43,7 @@ _FAILED_BESIDE = {
 }
 """What it means that only steps of these kinds have failed."""
 _MAY_GO_ON = (
-    "  it is gone; a statement that it had sent may still be at work in its database (pg_stat_activity shows it)"
+    "  it is gone; a statement that it had sent may still be running in its database (pg_stat_activity shows it)"
 )
 _GOES_ON = "  the cluster goes on with it; 'ks-universal status' shows how far it is, 'rollback' goes back"
 

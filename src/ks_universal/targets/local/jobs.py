@@ -161,7 +161,7 @@ class JobRun:
     def _timed_out(self, watch: "_Watch | None" = None) -> Problem:
         message = f"it did not end within its timeout of {self._step.migration.timeout_s:g} s"
         if watch and watch.init:
-            message += f": init container {watch.init} waited in vain" + (
+            message += f": init container {watch.init} did not finish" + (
                 f", last saying: {watch.last}" if watch.last else ""
             )
         return Problem(_TIMED_OUT, message, hint="raise 'timeout', or see in its log what it waited for")

@@ -226,4 +226,4 @@ def test_a_wait_is_told_in_a_clause() -> None:
     assert describe_wait(pod(runs())) == "container main to end"
     told = pod(runs())
     told["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:30Z", "deletionGracePeriodSeconds": 30}
-    assert describe_wait(told) == "its pod to end, which was told to stop and has 30 s"
+    assert describe_wait(told) == "its pod to terminate (grace period 30 s)"

@@ -128,14 +128,14 @@ def test_a_page_is_no_answer_of_an_api_server(api_server: FakeApiServer, status:
     with pytest.raises(TargetError) as caught:
         ask(api_server, read)
     assert caught.value.problem.code == "kubernetes/unreachable"
-    assert "no API server" in caught.value.problem.message
+    assert "not a Kubernetes API server" in caught.value.problem.message
     assert api_server.count("GET", PATH) == 1
 
 
 @pytest.mark.parametrize("body", [b"ok", b"[]", b"{}", b'{"metadata": null}', b""])
 def test_an_answer_that_is_no_object_is_none_of_an_api_server(api_server: FakeApiServer, body: bytes) -> None:
     api_server.fail(Fault(PATH, status=200, body=body))
-    with pytest.raises(TargetError, match="no API server"):
+    with pytest.raises(TargetError, match="not a Kubernetes API server"):
         ask(api_server, read)
 
 

@@ -32,7 +32,7 @@ def test_early_truth_an_unknown_host_is_given_up_much_sooner_than_a_database_tha
     assert waiting is not None
     assert unknown is not None
     assert unknown.grace_s * 5 < waiting.grace_s
-    assert "init container wait-for-db waits in vain" in waiting.problem.message
+    assert "init container wait-for-db does not finish" in waiting.problem.message
     assert "check DB_HOST" in (unknown.problem.hint or "")
 
 

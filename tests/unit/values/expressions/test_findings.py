@@ -277,7 +277,7 @@ def test_no_function_raises_whatever_it_is_given(name: str, arguments: list[str]
         ("{{ printf `%.1000f` (chunk 1 (until 9000)) }}", "printf makes up to"),
         ("{{ printf `" + "%.1000f" * 1100 + "`" + " 1.5" * 1100 + " }}", "printf makes up to"),
         ("{{ semverCompare (repeat 90000 `a`) `1.0.0` }}", "no condition"),
-        ("{{ durationRound (repeat 900000 `9`) }}", "no duration"),
+        ("{{ durationRound (repeat 900000 `9`) }}", "not a duration"),
         ("{{ toDate (repeat 40 `.000`) (print (repeat 20 `.1`) `x`) }}", "not as its example"),
         ('{{ dig (list "a") "x" (dict) }}', "keys that are texts"),
         ("{{ semver `" + "9" * 4301 + ".0.0` }}", "no version"),

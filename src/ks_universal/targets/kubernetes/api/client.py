@@ -235,7 +235,7 @@ class Client:
 
         Raises:
             ApiError: the server refused, or did not stop answering 429 or 5xx.
-            TargetError: it did not answer within a minute, or what answers is no API server.
+            TargetError: it did not answer within a minute, or what answers is not an API server.
             LockedError: the lock is lost.
         """
         request = self._line.http.build_request(

@@ -120,9 +120,9 @@ def unreachable(error: Exception, what: str, proxy: str | None = None) -> Target
     return TargetError(Problem(code, f"{what}: {message}", hint=_NEXT_STEPS[code]))
 
 
-def not_an_api_server(code: int, what: str, sent: str = "a page, or the way to one") -> TargetError:
+def not_an_api_server(code: int, what: str, sent: str = "an HTML page or a redirect") -> TargetError:
     """The finding for an answer that no API server gives: a login page, say, or that of a proxy."""
-    message = f"{what}: what answers is no API server: it sent {sent} (HTTP {code})"
+    message = f"{what}: not a Kubernetes API server: it answered with {sent} (HTTP {code})"
     return TargetError(Problem("kubernetes/unreachable", message, hint=_NEXT_STEPS["kubernetes/unreachable"]))
 
 

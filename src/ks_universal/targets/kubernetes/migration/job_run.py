@@ -100,7 +100,7 @@ class JobRun:
         if job is not None:
             self._refuse(job)
             _log.info("%s: Job/%s was for something else or has ended; it is replaced", self._step.id, self._name)
-            self._watch.say("the pods of the Job that ran before to be gone")
+            self._watch.say("the previous Job's pods to terminate")
             await remove_job(self._client, self._observer, job)
         await self._await_no_pods()
         return await make_job(self._client, self._step, self._marks)
@@ -124,7 +124,7 @@ class JobRun:
         """Wait until no pod of any Job of this name runs: also not of one that was deleted behind our back."""
         with self._observer.follow(self._topic) as changed:
             while any(not is_finished(pod) for pod in self._observer.pods(self._topic)):
-                self._watch.say("the pods of the Job that ran before to be gone")
+                self._watch.say("the previous Job's pods to terminate")
                 await await_change(changed, None)
                 self._observer.check()
 
@@ -209,7 +209,7 @@ class JobRun:
         """Delete the Job and see its pods gone; their logs are kept in the attempts."""
         job = await self._client.get(JOB, self._name)
         if job is not None:
-            self._watch.say("its pod to end, which is told to stop")
+            self._watch.say("its pod to terminate")
             await remove_job(self._client, self._observer, job)
         await self._attempts.end(reason="stopped")
 
@@ -249,6 +249,6 @@ def _describe_waits(job: Json | None, attempt: PodAttempt) -> str:
     for state in read_containers(attempt.pod):
         if state.kind == "init" and not (state.state == "terminated" and state.detail.get("exitCode") == 0):
             last = attempt.last_lines()[-1:]
-            return f": init container {state.name} waited in vain" + (f", last saying: {last[0]}" if last else "")
+            return f": init container {state.name} did not finish" + (f", last saying: {last[0]}" if last else "")
     waits = [f"{seconds:.0f} s {what}" for what, seconds in list_waits(job or {}, attempt.pod, datetime.now(UTC))]
     return f", of which {' and '.join(waits)}" if waits else ""

@@ -198,9 +198,7 @@ def describe_wait(pod: Json, events: Iterable[Json] = ()) -> str:
     """Say in a clause what a pod that has not ended waits for, or `` when it works."""
     states = read_containers(pod)
     if "deletionTimestamp" in pod["metadata"]:
-        return (
-            f"its pod to end, which was told to stop and has {pod['metadata'].get('deletionGracePeriodSeconds', 0)} s"
-        )
+        return f"its pod to terminate (grace period {pod['metadata'].get('deletionGracePeriodSeconds', 0)} s)"
     if not pod["spec"].get("nodeName"):
         return "a node for its pod"
     for state in states:

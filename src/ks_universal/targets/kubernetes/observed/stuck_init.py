@@ -37,7 +37,7 @@ def find_vain_wait(container: str, lines: Iterable[str]) -> PodIssue | None:
         return None
     lasting = next((cause for cause in diagnose(lines[-_LINES:]) if cause.code in _LASTING), None)
     grace_s = _SHORT_PATIENCE_S if lasting else _PATIENCE_S
-    message = f"init container {container} waits in vain: for {grace_s:g} s it has said again and again: {said}"
+    message = f"init container {container} does not finish: for {grace_s:g} s it has kept repeating: {said}"
     hint = (
         lasting.hint
         if lasting

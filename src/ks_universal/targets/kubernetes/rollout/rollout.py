@@ -278,7 +278,7 @@ class Rollout:
         said = self._init_log.repetition
         if said is None:
             return ()
-        message = f"init container {self._init_log.container} waits in vain: it says again and again: {said}"
+        message = f"init container {self._init_log.container} does not finish: it keeps repeating: {said}"
         return (Problem("rollout/waits-in-vain", message, hint="see whether what it waits for is there"),)
 
 

@@ -77,7 +77,7 @@ def _duration_round(duration: Any) -> str:
 
 def _read_duration(text: str) -> float:
     if len(text) > _LONGEST or not _WHOLE_DURATION.fullmatch(text):
-        raise ExpressionError("this is no duration", hint="such as 300s, 1h30m or -1.5h")
+        raise ExpressionError("this is not a duration", hint="such as 300s, 1h30m or -1.5h")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
     return -seconds if text.startswith("-") else seconds
 
