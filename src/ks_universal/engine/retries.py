@@ -12,6 +12,7 @@ from ks_universal.resources.objects import Migration
 LONGEST_DELAY_S = 360.0
 """Six minutes: the longest pause of Kubernetes' Job controller."""
 
+TIMEOUT = "migrations/timeout"
 _CANNOT_RUN = {126: "a command that may not be executed", 127: "a command that is not there"}
 """The exit codes of shells that say that nothing was run."""
 _ENDINGS = frozenset(("process/exit-code", "process/not-executable", "process/not-found"))
@@ -52,6 +53,12 @@ def find_permanent_cause(attempt: Attempt) -> str | None:
     if told:
         return told[0] if LASTING.issuperset(told) else None
     return _CANNOT_RUN.get(attempt.exit_code or 0)
+
+
+def tell_timeout(migration: Migration, clause: str = "") -> Problem:
+    """Say that a migration did not end in time; `clause` goes on with what the time went into."""
+    message = f"it did not end within its timeout of {migration.timeout_s or 0:g} s{clause}"
+    return Problem(TIMEOUT, message, hint="raise 'timeout', or see in its log what it waited for")
 
 
 def gather_causes(attempts: Iterable[Attempt]) -> tuple[Problem, ...]:

@@ -23,7 +23,7 @@ from ks_universal.engine.events import (
     ObjectChanged,
     Waited,
 )
-from ks_universal.engine.retries import find_retry_delay_s, gather_causes
+from ks_universal.engine.retries import find_retry_delay_s, gather_causes, tell_timeout
 from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, Removal, RolloutFailed, RolloutPaused
 from ks_universal.errors import LockedError
 from ks_universal.json_types import Json
@@ -410,8 +410,7 @@ class MemoryTarget:
             exit_code = script.exit_code
             causes = _explain(script, diagnosis)
         except TimeoutError:
-            message = f"it did not end within its timeout of {step.migration.timeout_s:g} s"
-            causes = (Problem("migrations/timeout", message),)
+            causes = (tell_timeout(step.migration),)
         attempt = Attempt(
             number=number,
             started=started,

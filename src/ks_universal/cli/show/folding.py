@@ -11,7 +11,11 @@ _FIRST_COUNT = 8
 
 
 class RepetitionFold:
-    """Takes the lines of one source as they come, and gives those to show."""
+    """Takes the lines of one source as they come, and gives those to show.
+
+    A line with another number is another line here: a counter that moves is shown. To tell that an init container waits
+    in vain is another question, for which numbers count for nothing (targets/kubernetes/observed/stuck_init.py).
+    """
 
     def __init__(self) -> None:
         self._recent: deque[str] = deque(maxlen=_LINES)

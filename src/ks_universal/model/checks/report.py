@@ -3,11 +3,8 @@
 from collections.abc import Iterable, Set
 
 from ks_universal.diagnostics import Position, Problem, Severity
-from ks_universal.model.conversion.findings import name_place, nearest
+from ks_universal.model.conversion.findings import Suggestions, name_place, nearest
 from ks_universal.values.nodes import Mapping, Path, find, locate
-
-_MAX_SUGGESTIONS = 100
-"""Each takes a millisecond, and a thousand applications may all name a Secret that only the cluster has."""
 
 
 class Report:
@@ -18,7 +15,7 @@ class Report:
         self.namespace = namespace
         self.problems: list[Problem] = []
         self._broken = broken
-        self._suggestions = 0
+        self._suggestions = Suggestions()
         self._above_broken = {path[:end] for path in broken for end in range(1, len(path))}
         self._seen: set[tuple[str, Position, str]] = set()
 
@@ -54,8 +51,7 @@ class Report:
 
     def suggest(self, name: str, known: Iterable[str]) -> str | None:
         """Make the hint for a name that is not among the known ones; the hundred-and-first gets none."""
-        self._suggestions += 1
-        if self._suggestions > _MAX_SUGGESTIONS:
+        if not self._suggestions.take():
             return None
         names = list(dict.fromkeys(known))
         near = nearest(name, names)

@@ -47,15 +47,18 @@ def converter_of_field(definition: str, field: str) -> Convert:
     choices = choices_of(definition).get(field)
     if choices is None:
         return converter_of(kind)
-    return convert_list(_one_of(choices)) if kind.startswith("[]") else _one_of(choices)
+    convert = one_of({choice: choice for choice in choices})
+    return convert_list(convert) if kind.startswith("[]") else convert
 
 
-def _one_of(choices: tuple[str, ...]) -> Convert:
+def one_of(choices: dict[str, Any]) -> Convert:
+    """Make the converter of a text that is one of a few: it gives what they stand for."""
+
     def convert(node: Node, trail: Trail, findings: Findings) -> Any:
         value = scalars.convert_text(node, trail, findings)
         if value is UNSET or value in choices:
-            return value
-        findings.unknown_value(trail, node, value, choices)
+            return choices.get(value, UNSET)
+        findings.unknown_value(trail, node, value, tuple(choices))
         return UNSET
 
     return convert
@@ -67,7 +70,7 @@ def convert_list(convert: Convert) -> Convert:
 
     def convert_items(node: Node, trail: Trail, findings: Findings) -> Any:
         if type(node) is not Sequence:
-            return _refuse(node, trail, findings, "a list", hint_for_list(text=text))
+            return refuse(node, trail, findings, "a list", hint_for_list(text=text))
         items = []
         for index, item in enumerate(node.items):
             value = convert(item, (trail, index), findings)
@@ -85,7 +88,7 @@ def convert_map(convert: Convert) -> Convert:
 
     def convert_entries(node: Node, trail: Trail, findings: Findings) -> Any:
         if type(node) is not Mapping:
-            return _refuse(node, trail, findings, "a map")
+            return refuse(node, trail, findings, "a map")
         values = {}
         for key, child in node.entries.items():
             value = convert(child, (trail, key), findings)
@@ -108,7 +111,7 @@ class _Definition:
     def convert(self, node: Node, trail: Trail, findings: Findings) -> Any:
         """Give the object as JSON."""
         if type(node) is not Mapping:
-            return _refuse(node, trail, findings, "a map")
+            return refuse(node, trail, findings, "a map")
         values = {}
         converters = self._converters
         for key, child in node.entries.items():
@@ -121,7 +124,7 @@ class _Definition:
                 values[key] = value
         for field in self._required:
             if field not in values:
-                _report_missing(field, node, trail, findings)
+                report_missing(field, node, trail, findings)
         return values
 
     def _prepare(self, key: str) -> Convert | None:
@@ -131,7 +134,8 @@ class _Definition:
         return self._converters[key]
 
 
-def _report_missing(field: str, node: Mapping, trail: Trail, findings: Findings) -> None:
+def report_missing(field: str, node: Mapping, trail: Trail, findings: Findings) -> None:
+    """Report a key that has to be there; one without a value is a finding of another kind."""
     written = node.entries.get(field)
     if written is None:
         findings.missing_key(trail, node, field)
@@ -139,7 +143,8 @@ def _report_missing(field: str, node: Mapping, trail: Trail, findings: Findings)
         findings.empty((trail, field), written, "it cannot be left out")
 
 
-def _refuse(node: Node, trail: Trail, findings: Findings, expected: str, hint: str | None = None) -> Any:
+def refuse(node: Node, trail: Trail, findings: Findings, expected: str, hint: str | None = None) -> Any:
+    """Report a value of another kind than the place takes; null is none, and has no finding here."""
     if not is_null(node):
         findings.wrong_type(trail, node, expected, hint)
     return UNSET

@@ -11,7 +11,6 @@ from ks_universal.values.nodes import Mapping, Mark, Node, Path, Sequence, forma
 Trail = tuple["Trail", str | int] | None
 """A path while walking down, the innermost part outside: cheap to extend, unrolled only for a finding."""
 
-_MAX_SUGGESTIONS = 100
 _MAX_CANDIDATES = 120
 """More than any place has keys. More are narrowed down first: a thousand releases that name a Secret of the cluster
 must not take seconds."""
@@ -31,13 +30,29 @@ def name_place(path: Path) -> str:
     return format_path(path) if path else "the top level"
 
 
+class Suggestions:
+    """Finds the names that were probably meant, for the first hundred findings.
+
+    Each search takes a millisecond: a hostile file must not make ten thousand, nor a thousand applications that all
+    name a Secret which only the cluster has.
+    """
+
+    def __init__(self) -> None:
+        self._left = 100
+
+    def take(self) -> bool:
+        """Take one of those that are left; False: there is none."""
+        self._left -= 1
+        return self._left >= 0
+
+
 class Findings:
     """The findings of one walk. `broken` are the paths at which nothing usable was found."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.broken: set[Path] = set()
-        self._suggestions = 0
+        self._suggestions = Suggestions()
 
     def unknown_key(self, trail: Trail, key: str, node: Node, known: Iterable[str], place: str | None = None) -> None:
         """A key that nothing reads; `place` says where it belongs."""
@@ -89,9 +104,7 @@ class Findings:
         self.problems.append(Problem(code, f"{name_place(path)} {clause}", where, hint, Severity.ERROR))
 
     def _nearest(self, key: str, known: list[str]) -> str | None:
-        # Each search takes a millisecond: a hostile file must not make ten thousand of them.
-        self._suggestions += 1
-        return nearest(key, known) if self._suggestions <= _MAX_SUGGESTIONS else None
+        return nearest(key, known) if self._suggestions.take() else None
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

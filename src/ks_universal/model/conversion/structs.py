@@ -12,7 +12,14 @@ import msgspec
 from msgspec import UNSET
 
 from ks_universal.model.conversion import scalars
-from ks_universal.model.conversion.definitions import convert_list, converter_of, converter_of_field
+from ks_universal.model.conversion.definitions import (
+    convert_list,
+    converter_of,
+    converter_of_field,
+    one_of,
+    refuse,
+    report_missing,
+)
 from ks_universal.model.conversion.findings import Findings, Trail, hint_for_empty
 from ks_universal.model.conversion.scalars import Convert
 from ks_universal.model.format.types import AlsoBool, AsYaml, Format, Inline, Kubernetes
@@ -68,7 +75,7 @@ def converter_for(annotation: Any) -> Convert:
     if origin is dict:
         return _map_of(converter_for(get_args(annotation)[1]))
     if issubclass(annotation, StrEnum):
-        return _one_of(annotation)
+        return one_of({member.value: member for member in annotation})
     return _Struct.of(annotation).convert
 
 
@@ -82,20 +89,6 @@ def _annotated(annotation: Any) -> Convert:
         if isinstance(extra, AlsoBool):
             return _also_bool(converter_for(kind), {True: kind(extra.true), False: kind(extra.false)})
     return converter_for(kind)
-
-
-def _one_of(enum: type[StrEnum]) -> Convert:
-    names = {member.value: member for member in enum}
-    choices = tuple(names)
-
-    def convert(node: Node, trail: Trail, findings: Findings) -> Any:
-        value = scalars.convert_text(node, trail, findings)
-        if value is UNSET or value in names:
-            return names.get(value, UNSET)
-        findings.unknown_value(trail, node, value, choices)
-        return UNSET
-
-    return convert
 
 
 def _also_bool(convert: Convert, meanings: dict[bool, StrEnum]) -> Convert:
@@ -132,7 +125,7 @@ def _map_of(convert: Convert) -> Convert:
 
     def convert_entries(node: Node, trail: Trail, findings: Findings) -> Any:
         if type(node) is not Mapping:
-            return _refuse(node, trail, findings, "a map", _hint_for_list(node))
+            return refuse(node, trail, findings, "a map", _hint_for_list(node))
         values = {}
         for key, child in node.entries.items():
             value = convert(child, (trail, key), findings)
@@ -170,7 +163,7 @@ class _Struct:
     def convert(self, node: Node, trail: Trail, findings: Findings) -> Any:
         """Give the struct; UNSET if the node is no map."""
         if type(node) is not Mapping:
-            return _refuse(node, trail, findings, "a map")
+            return refuse(node, trail, findings, "a map")
         values: dict[str, Any] = {}
         if not self._keys:
             self._compile()
@@ -190,7 +183,7 @@ class _Struct:
         for field, (key, fallback) in self._required.items():
             if field not in values:
                 values[field] = fallback
-                _report_missing(key, node, trail, findings)
+                report_missing(key, node, trail, findings)
         return self._struct(**values)
 
     def list_keys(self) -> frozenset[str]:
@@ -233,17 +226,3 @@ def _empty_value(annotation: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return next(iter(annotation))
     return (get_origin(annotation) or annotation)()
-
-
-def _report_missing(key: str, node: Mapping, trail: Trail, findings: Findings) -> None:
-    written = node.entries.get(key)
-    if written is None:
-        findings.missing_key(trail, node, key)
-    elif is_null(written):
-        findings.empty((trail, key), written, "it cannot be left out")
-
-
-def _refuse(node: Node, trail: Trail, findings: Findings, expected: str, hint: str | None = None) -> Any:
-    if not is_null(node):
-        findings.wrong_type(trail, node, expected, hint)
-    return UNSET

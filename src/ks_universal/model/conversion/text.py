@@ -1,9 +1,13 @@
 """Nodes as JSON values, and as the text that stands for them where the format wants text (`AsYaml`)."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ks_universal.values.nodes import Mapping, Node, Scalar, Sequence
 from ks_universal.values.scalars import resolve
+
+YAML_TAG = "tag:yaml.org,2002:"
+YAML_TEXT = f"{YAML_TAG}str"
 
 
 def to_json(node: Node) -> Any:
@@ -31,33 +35,26 @@ def scalar_text(scalar: Scalar) -> str:
 
 def to_yaml(node: Node) -> str:
     """Write a list or map as YAML, its scalars with the characters they had, without a final newline."""
+    return write_yaml(node, lambda scalar: None if scalar.plain else (YAML_TEXT, None)).rstrip("\n")
+
+
+def write_yaml(node: Node, describe: Callable[[Scalar], tuple[str, str | None] | None]) -> str:
+    """Write a tree as YAML. `describe` gives a scalar's tag and style; None: it is written without quotes."""
     import yaml
-
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.serialize(_compose(node), Dumper=dumper, allow_unicode=True, width=2**20)
-    return text.rstrip("\n")
-
-
-def _compose(node: Node) -> Any:
     from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-    if isinstance(node, Mapping):
-        pairs = [(_scalar(ScalarNode, key, plain=False), _compose(child)) for key, child in node.entries.items()]
-        return MappingNode("tag:yaml.org,2002:map", pairs, flow_style=not pairs)
-    if isinstance(node, Sequence):
-        return SequenceNode("tag:yaml.org,2002:seq", [_compose(item) for item in node.items], flow_style=not node.items)
-    return _scalar(ScalarNode, node.text, plain=node.plain)
+    resolver: Any = yaml.SafeLoader("")
 
+    def compose(node: Node) -> Any:
+        if isinstance(node, Mapping):
+            pairs = [(ScalarNode(YAML_TEXT, key), compose(child)) for key, child in node.entries.items()]
+            return MappingNode(f"{YAML_TAG}map", pairs, flow_style=not pairs)
+        if isinstance(node, Sequence):
+            return SequenceNode(f"{YAML_TAG}seq", [compose(item) for item in node.items], flow_style=not node.items)
+        # The serializer leaves the quotes out where the tag is the one that is read off the plain text.
+        tag, style = describe(node) or (resolver.resolve(ScalarNode, node.text, (True, False)), None)
+        return ScalarNode(tag, node.text, style=style)
 
-def _scalar(kind: Any, text: str, *, plain: bool) -> Any:
-    return kind(_plain_tag(text) if plain else "tag:yaml.org,2002:str", text)
-
-
-def _plain_tag(text: str) -> str:
-    """Find the tag with which the serializer writes a text without quotes."""
-    from yaml import SafeLoader
-    from yaml.nodes import ScalarNode
-
-    resolver: Any = SafeLoader("")
-    tag: str = resolver.resolve(ScalarNode, text, (True, False))
-    return tag
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.serialize(compose(node), Dumper=dumper, allow_unicode=True, width=2**20)
+    return text

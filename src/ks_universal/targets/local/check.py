@@ -1,8 +1,5 @@
 """What cannot succeed on this machine, found before anything starts."""
 
-import contextlib
-import errno
-import socket
 from collections.abc import Iterator
 
 from ks_universal.diagnostics import Problem, Severity
@@ -13,6 +10,7 @@ from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import ObjectRef, object_ref
 from ks_universal.targets.local.containers import Machine, PodRequest, build_pod
 from ks_universal.targets.local.environment import Sources
+from ks_universal.targets.local.ports import EVERYWHERE, LOOPBACK, is_port_taken
 from ks_universal.targets.local.postgres.binaries import find_version_problem
 from ks_universal.targets.local.rollout import container_ports
 
@@ -96,20 +94,7 @@ def _find_port_problems(step: RollOut, request: PodRequest, taken: dict[int, str
             yield Problem(
                 "local/port-taken", message, hint="give one of them another port with another values file (-f)"
             )
-        elif port not in own and is_port_taken(port):
+        elif port not in own and is_port_taken(port, LOOPBACK, EVERYWHERE):
             hint = f"see who has it: lsof -i :{port}"
             yield Problem("local/port-taken", f"{name} wants port {port}, which another process has", hint=hint)
         taken[port] = name
-
-
-def is_port_taken(port: int) -> bool:
-    """Tell whether somebody listens on a TCP port of this machine, on all its addresses or on the loopback one."""
-    for host in ("127.0.0.1", "0.0.0.0"):  # noqa: S104 - asked for, not listened on
-        with contextlib.closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as refusal:
-                if refusal.errno == errno.EADDRINUSE:
-                    return True
-    return False

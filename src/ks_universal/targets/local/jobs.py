@@ -14,7 +14,7 @@ from ks_universal.diagnosis import Diagnosis
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, LogWritten, Waited
-from ks_universal.engine.retries import find_retry_delay_s, find_stop, gather_causes
+from ks_universal.engine.retries import TIMEOUT, find_retry_delay_s, find_stop, gather_causes, tell_timeout
 from ks_universal.engine.target import MigrationFailed
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
@@ -28,7 +28,6 @@ from ks_universal.targets.local.processes.exit_codes import explain_exit
 _Begin = Callable[[ContainerRequest], Awaitable[None]]
 LOG_TAIL_LINES = 50
 _QUIET_S = 1.0
-_TIMED_OUT = "migrations/timeout"
 
 
 class JobRun:
@@ -60,7 +59,7 @@ class JobRun:
 
     def _give_up(self, attempts: list[Attempt], *, out_of_time: bool) -> MigrationFailed:
         causes = gather_causes(attempts)
-        if out_of_time and all(cause.code != _TIMED_OUT for cause in causes):
+        if out_of_time and all(cause.code != TIMEOUT for cause in causes):
             causes = (*causes, self._timed_out())
         return MigrationFailed(self._step.id, causes)
 
@@ -159,12 +158,9 @@ class JobRun:
         return None if timeout_s is None else self._run.started + timeout_s - time.time()
 
     def _timed_out(self, watch: "_Watch | None" = None) -> Problem:
-        message = f"it did not end within its timeout of {self._step.migration.timeout_s:g} s"
-        if watch and watch.init:
-            message += f": init container {watch.init} did not finish" + (
-                f", last saying: {watch.last}" if watch.last else ""
-            )
-        return Problem(_TIMED_OUT, message, hint="raise 'timeout', or see in its log what it waited for")
+        last = f", last saying: {watch.last}" if watch and watch.last else ""
+        waiting = f": init container {watch.init} did not finish{last}" if watch and watch.init else ""
+        return tell_timeout(self._step.migration, waiting)
 
 
 def _explain_stop(migration: Migration, attempt: Attempt) -> Attempt:

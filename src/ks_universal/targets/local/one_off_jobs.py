@@ -9,6 +9,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import AttemptEnded, Emit, Event, ObjectChanged
+from ks_universal.engine.retries import TIMEOUT
 from ks_universal.engine.target import MigrationFailed
 from ks_universal.json_types import Json
 from ks_universal.plan.one_off_jobs import as_migration, find_job_digest, read_job_end, tell_timeout
@@ -145,4 +146,4 @@ def _end(body: Json, outcome: Outcome) -> Json:
 
 
 def _name_timeout(cause: Problem, job: Json) -> Problem:
-    return tell_timeout(job) if cause.code == "migrations/timeout" else cause
+    return tell_timeout(job) if cause.code == TIMEOUT else cause

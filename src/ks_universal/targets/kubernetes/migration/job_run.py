@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, Emit, StopFailed
+from ks_universal.engine.retries import tell_timeout
 from ks_universal.engine.target import MigrationFailed
 from ks_universal.errors import KsUniversalError, TargetError
 from ks_universal.json_types import Json
@@ -227,11 +228,9 @@ class JobRun:
         return (Problem("kubernetes/job-failed", f"Job/{self._name} failed: {failed.get('message', '')}"),)
 
     def _timed_out(self) -> Problem:
-        timeout_s = self._step.migration.timeout_s or 0
         last = self._attempts.last
         waiting = "" if last is None else _describe_waits(self._observer.job(self._name), last)
-        message = f"it did not end within its timeout of {timeout_s:g} s{waiting}"
-        return Problem("migrations/timeout", message, hint="raise 'timeout', or see in its log what it waited for")
+        return tell_timeout(self._step.migration, waiting)
 
     def _may_run_on(self, error: KsUniversalError) -> Problem:
         """Say why it could not be stopped; whoever has taken the lock over has taken the Job over, too."""

@@ -19,6 +19,7 @@ from ks_universal.diagnostics import Problem
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.errors import TargetError
 from ks_universal.model.format.local import LocalPostgres
+from ks_universal.targets.local.ports import LOOPBACK, is_port_taken
 from ks_universal.targets.local.postgres.binaries import Programs, choose_programs, find_nobody
 from ks_universal.targets.local.postgres.setup import SUPERUSER, ServerAddress, create_database, is_same_server
 from ks_universal.targets.local.processes.process_table import read_start
@@ -27,7 +28,6 @@ from ks_universal.targets.local.state import make_private, telling_of_disk, writ
 
 _log = logging.getLogger(__name__)
 
-_HOST = "127.0.0.1"
 _START_S = 60.0
 _PORTS_TRIED = 3
 _STOP_S = 20.0
@@ -58,12 +58,12 @@ class PostgresServer:
         user, password, database = self._settings.user, self._settings.password, self._settings.database
         port = str(self.read_port())
         return {
-            "LOCAL_POSTGRES_HOST": _HOST,
+            "LOCAL_POSTGRES_HOST": LOOPBACK,
             "LOCAL_POSTGRES_PORT": port,
             "LOCAL_POSTGRES_USER": user,
             "LOCAL_POSTGRES_PASSWORD": password,
             "LOCAL_POSTGRES_DATABASE": database,
-            "LOCAL_POSTGRES_URL": f"postgresql://{user}:{password}@{_HOST}:{port}/{database}",
+            "LOCAL_POSTGRES_URL": f"postgresql://{user}:{password}@{LOOPBACK}:{port}/{database}",
         }
 
     def as_secret(self) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class PostgresServer:
         except (OSError, ValueError):
             message = f"the password of the embedded PostgreSQL cannot be read from {file}"
             raise TargetError(Problem("local/postgres", message, hint="begin anew: up --fresh")) from None
-        return ServerAddress(host=_HOST, port=self.read_port(), password=password, data=str(self._data))
+        return ServerAddress(host=LOOPBACK, port=self.read_port(), password=password, data=str(self._data))
 
     async def _is_up(self) -> bool:
         """Tell whether our server runs: a process of its id that serves our data, and not a stranger on its port."""
@@ -170,7 +170,7 @@ class PostgresServer:
             port = self._choose_port()
             if await self._is_launched(programs, port):
                 return
-            if self._settings.port or not _is_taken(port):
+            if self._settings.port or not is_port_taken(port, LOOPBACK):
                 break
         raise self._failure("did not start")
 
@@ -178,7 +178,7 @@ class PostgresServer:
         """Start the server on a port; False when it ended instead of becoming ready."""
         write_durably(self._folder / "port", str(port).encode())
         options = (
-            f"listen_addresses={_HOST}",
+            f"listen_addresses={LOOPBACK}",
             "unix_socket_directories=",
             "max_connections=200",
             "client_connection_check_interval=1s",  # what a stopped migration had asked for ends with it
@@ -198,12 +198,12 @@ class PostgresServer:
 
     def _choose_port(self) -> int:
         """Keep to the port of the last run where it is free: connection strings that people noted stay right."""
-        if not _is_taken(self.read_port()):
+        if not is_port_taken(self.read_port(), LOOPBACK):
             return self.read_port()
         if self._settings.port:
             raise self._failure(f"cannot have port {self._settings.port}, which is in use")
         with socket.socket() as probe:
-            probe.bind((_HOST, 0))
+            probe.bind((LOOPBACK, 0))
             return int(probe.getsockname()[1])
 
     def _failure(self, what: str) -> TargetError:
@@ -226,16 +226,6 @@ async def _spawn(programs: Programs, name: str, *words: str, log: Path) -> async
         )  # fmt: skip
     finally:
         os.close(descriptor)
-
-
-def _is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except OSError:
-            return True
-    return False
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
