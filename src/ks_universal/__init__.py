@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from ks_universal.engine.progress import GO_ON, RunProgress
     from ks_universal.engine.retries import find_permanent_cause
     from ks_universal.engine.run import run
-    from ks_universal.engine.target import Preflight, Removal, Target
+    from ks_universal.engine.target import Preflight, Target
     from ks_universal.errors import (
         InputError,
         KsUniversalError,
@@ -99,7 +99,7 @@ if TYPE_CHECKING:
     from ks_universal.model.format.migrations import Phase, Retry, When
     from ks_universal.model.format.workloads import JobWhen
     from ks_universal.model.kubernetes.durations import parse_duration
-    from ks_universal.plan.changes import FieldChange, ObjectChange, Operation
+    from ks_universal.plan.changes import Change, FieldChange, ObjectChange, Operation
     from ks_universal.plan.one_off_jobs import list_jobs, tell_end_of_gone
     from ks_universal.plan.records import Attempt, Failure, JobRecord, JobState, Outcome, Revision, State, StepRecord
     from ks_universal.plan.saved import PlannedRun, Preview, describe_plan
@@ -128,6 +128,7 @@ __all__ = [
     "AttemptEnded",
     "AttemptStarted",
     "AwaitOldPods",
+    "Change",
     "ClusterOptions",
     "ContainerEnded",
     "ConvertedValues",
@@ -176,7 +177,6 @@ __all__ = [
     "ProbePassed",
     "Problem",
     "ReleaseState",
-    "Removal",
     "Rendered",
     "Resource",
     "Retry",
@@ -287,7 +287,7 @@ _HOMES = {
     "ks_universal.engine.progress": "GO_ON RunProgress",
     "ks_universal.engine.retries": "find_permanent_cause",
     "ks_universal.engine.run": "run",
-    "ks_universal.engine.target": "Preflight Removal Target",
+    "ks_universal.engine.target": "Preflight Target",
     "ks_universal.errors": (
         "InputError KsUniversalError LockLostError LockedError StoppedError TargetError TimedOutError"
     ),
@@ -300,7 +300,7 @@ _HOMES = {
     "ks_universal.model.format.migrations": "Phase Retry When",
     "ks_universal.model.format.workloads": "JobWhen",
     "ks_universal.model.kubernetes.durations": "parse_duration",
-    "ks_universal.plan.changes": "FieldChange ObjectChange Operation",
+    "ks_universal.plan.changes": "Change FieldChange ObjectChange Operation",
     "ks_universal.plan.one_off_jobs": "list_jobs tell_end_of_gone",
     "ks_universal.plan.records": "Attempt Failure JobRecord JobState Outcome Revision State StepRecord",
     "ks_universal.plan.saved": "PlannedRun Preview describe_plan",

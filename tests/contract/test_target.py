@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, LockAwaited, LogWritten, ObjectChanged
-from ks_universal.engine.target import MigrationFailed, Removal, RolloutFailed, Target
+from ks_universal.engine.target import MigrationFailed, RolloutFailed, Target
 from ks_universal.errors import LockedError
 from ks_universal.model.format.migrations import Phase
+from ks_universal.plan.changes import Change
 from ks_universal.plan.one_off_jobs import read_job_end, record_job
 from ks_universal.plan.records import FORMAT, JobState, Outcome, Revision, StepRecord
 from ks_universal.plan.steps import Apply, Delete, Migrate, RunJob
@@ -146,7 +147,7 @@ def test_a_deleted_object_is_gone_and_deleting_can_be_repeated(place: Place) -> 
     async def work(target: Target, events: Events) -> None:
         await target.apply(config(place, "a"), events)
         step = Delete(id="delete ConfigMap/c", identity=object_ref(config(place, "a").body))
-        assert [await target.delete(step, events) for _ in range(2)] == [Removal.DELETED, Removal.NONE]
+        assert [await target.delete(step, events) for _ in range(2)] == [Change.DELETED, None]
         assert object_ref(config(place, "a").body) not in (await target.read(rendered(place))).objects
 
     assert [event.change for event in run(place, work).of(ObjectChanged)] == ["created", "deleted"]
@@ -160,7 +161,7 @@ def test_an_object_that_asks_to_be_kept_stays_with_what_it_holds(place: Place) -
     async def work(target: Target, events: Events) -> None:
         await target.apply(kept, events)
         step = Delete(id="delete ConfigMap/c", identity=object_ref(body))
-        assert await target.delete(step, events) is Removal.KEPT
+        assert await target.delete(step, events) is Change.KEPT
         assert (await target.read(rendered(place))).objects[object_ref(body)]["data"] == {"key": "a"}
 
     assert [event.change for event in run(place, work).of(ObjectChanged)] == ["created", "kept"]

@@ -10,8 +10,8 @@ import pytest
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, StepStarted
 from ks_universal.engine.run import Planner, run_planned
-from ks_universal.engine.target import Removal
 from ks_universal.plan.build import MigratePolicy, build_plan
+from ks_universal.plan.changes import Change
 from ks_universal.plan.records import Outcome, Revision, State, mark_abandoned
 from ks_universal.plan.steps import Delete
 from ks_universal.resources.objects import Rendered
@@ -189,7 +189,7 @@ def test_what_a_killed_rollback_has_left_is_stopped_also_when_the_next_one_that_
 class Slow(MemoryTarget):
     """Does not come to an end with deleting."""
 
-    async def delete(self, step: Delete, emit: Emit) -> Removal:
+    async def delete(self, step: Delete, emit: Emit) -> Change | None:
         await asyncio.Event().wait()
         return await super().delete(step, emit)
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from ks_universal.diagnostics import Problem
+from ks_universal.plan.changes import Change
 from ks_universal.plan.records import Attempt, JobState, Outcome
 from ks_universal.resources.objects import ObjectRef
 
@@ -24,11 +25,12 @@ class StepKind(StrEnum):
     DELETE = "delete"
 
 
-class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+# Each tag is written out: it is the `type` in JSON, which programs read, and stays when a class is renamed.
+class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pass
 
 
-class LockAwaited(_Event, frozen=True, kw_only=True):
+class LockAwaited(_Event, frozen=True, kw_only=True, tag="LockAwaited"):
     """Another run holds the release; `holder` says who, `hint` what to do where waiting may be in vain."""
 
     release: str
@@ -36,7 +38,7 @@ class LockAwaited(_Event, frozen=True, kw_only=True):
     hint: str = ""
 
 
-class RunStarted(_Event, frozen=True, kw_only=True):
+class RunStarted(_Event, frozen=True, kw_only=True, tag="RunStarted"):
     """The lock is held and the steps begin; `plan` says what they do and why, in lines for people.
 
     `warnings` are what the plan and the target's check found.
@@ -49,33 +51,33 @@ class RunStarted(_Event, frozen=True, kw_only=True):
     warnings: tuple[Problem, ...] = ()
 
 
-class StepStarted(_Event, frozen=True, kw_only=True):
+class StepStarted(_Event, frozen=True, kw_only=True, tag="StepStarted"):
     """All that the step needs has succeeded; it begins."""
 
     step: str
     kind: StepKind
 
 
-class Waited(_Event, frozen=True, kw_only=True):
+class Waited(_Event, frozen=True, kw_only=True, tag="Waited"):
     """The step waits; `waits_for` is what for, in a clause. Said once whenever the reason changes."""
 
     step: str
     waits_for: str
 
 
-class ObjectChanged(_Event, frozen=True, kw_only=True):
-    """An object was `created`, `changed`, `deleted`, found `unchanged`, or `kept` (it left the values, and stays).
+class ObjectChanged(_Event, frozen=True, kw_only=True, tag="ObjectChanged"):
+    """An object is now as the step has it, or was so already.
 
     `moved`: images that have moved under their tag, for which its pods are replaced.
     """
 
     step: str
     identity: ObjectRef
-    change: str
+    change: Change
     moved: tuple[str, ...] = ()
 
 
-class AttemptStarted(_Event, frozen=True, kw_only=True):
+class AttemptStarted(_Event, frozen=True, kw_only=True, tag="AttemptStarted"):
     """A try of a migration or Job began; `resumed` when it was found running and taken up."""
 
     step: str
@@ -83,7 +85,7 @@ class AttemptStarted(_Event, frozen=True, kw_only=True):
     resumed: bool = False
 
 
-class AttemptEnded(_Event, frozen=True, kw_only=True):
+class AttemptEnded(_Event, frozen=True, kw_only=True, tag="AttemptEnded"):
     """A try of a migration or Job ended; `retry_in_s` when another follows."""
 
     step: str
@@ -91,20 +93,20 @@ class AttemptEnded(_Event, frozen=True, kw_only=True):
     retry_in_s: float | None = None
 
 
-class LogWritten(_Event, frozen=True, kw_only=True):
+class LogWritten(_Event, frozen=True, kw_only=True, tag="LogWritten"):
     """A line of a container's output; `source` is `app`, `app/container` or a step's id."""
 
     source: str
     line: str
 
 
-class ProbePassed(_Event, frozen=True, kw_only=True):
+class ProbePassed(_Event, frozen=True, kw_only=True, tag="ProbePassed"):
     """A container became ready."""
 
     source: str
 
 
-class ContainerEnded(_Event, frozen=True, kw_only=True):
+class ContainerEnded(_Event, frozen=True, kw_only=True, tag="ContainerEnded"):
     """A container of an application ended; it is started again after `restart_in_s`, or not at all (None)."""
 
     source: str
@@ -112,7 +114,7 @@ class ContainerEnded(_Event, frozen=True, kw_only=True):
     restart_in_s: float | None = None
 
 
-class StepSucceeded(_Event, frozen=True, kw_only=True):
+class StepSucceeded(_Event, frozen=True, kw_only=True, tag="StepSucceeded"):
     """The step is done. `stopping`: how many old pods are still stopping, after a rollout."""
 
     step: str
@@ -120,13 +122,13 @@ class StepSucceeded(_Event, frozen=True, kw_only=True):
     stopping: int = 0
 
 
-class StepPaused(_Event, frozen=True, kw_only=True):
+class StepPaused(_Event, frozen=True, kw_only=True, tag="StepPaused"):
     """The rollout was applied and goes no further: the values pause it, and the version before serves on."""
 
     step: str
 
 
-class StepFailed(_Event, frozen=True, kw_only=True):
+class StepFailed(_Event, frozen=True, kw_only=True, tag="StepFailed"):
     """The step ended without success; `causes`, the one that tells most first."""
 
     step: str
@@ -134,7 +136,7 @@ class StepFailed(_Event, frozen=True, kw_only=True):
     outcome: Outcome
 
 
-class StepSkipped(_Event, frozen=True, kw_only=True):
+class StepSkipped(_Event, frozen=True, kw_only=True, tag="StepSkipped"):
     """The step did not start: `because` (a step's id) failed or is paused.
 
     `unchanged`: it would have changed nothing.
@@ -146,14 +148,14 @@ class StepSkipped(_Event, frozen=True, kw_only=True):
     unchanged: bool = False
 
 
-class StopFailed(_Event, frozen=True, kw_only=True):
+class StopFailed(_Event, frozen=True, kw_only=True, tag="StopFailed"):
     """The run ends before its time, and what the step had at work may run on; `cause` says why."""
 
     step: str
     cause: Problem
 
 
-class RunEnded(_Event, frozen=True, kw_only=True):
+class RunEnded(_Event, frozen=True, kw_only=True, tag="RunEnded"):
     """The run is over; its lock is given back next. `runs`: application to the revision that runs now (None: none).
 
     `stopping`: application to how many of its old pods are still stopping, where there are any. `unwritten`: why the

@@ -28,7 +28,7 @@ from ks_universal.engine.events import (
 from ks_universal.engine.masking import Mask, build_mask
 from ks_universal.engine.record import Record, shorten_log
 from ks_universal.engine.schedule import Schedule
-from ks_universal.engine.target import MigrationFailed, Preflight, Removal, RolloutFailed, RolloutPaused, Target
+from ks_universal.engine.target import MigrationFailed, Preflight, RolloutFailed, RolloutPaused, Target
 from ks_universal.errors import (
     InputError,
     KsUniversalError,
@@ -37,7 +37,7 @@ from ks_universal.errors import (
 )
 from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.build import MigratePolicy, build_plan
-from ks_universal.plan.changes import find_unchanged
+from ks_universal.plan.changes import Change, find_unchanged
 from ks_universal.plan.records import Failure, JobState, Outcome, Revision, State
 from ks_universal.plan.show import show_plan
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Step
@@ -202,7 +202,7 @@ class _Execution:
             case Apply():
                 await self._target.apply(step, self._emit)
             case Delete():
-                if await self._target.delete(step, self._emit) is Removal.KEPT:
+                if await self._target.delete(step, self._emit) is Change.KEPT:
                     self._record.keep(step.identity)
             case RollOut():
                 await self._target.roll_out(step, self._emit, self._record.find_image_ids(step))

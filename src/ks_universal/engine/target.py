@@ -7,7 +7,6 @@ it started: `migrate` then really stops its Job (all processes or pods gone, log
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
@@ -16,7 +15,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit
 from ks_universal.errors import KsUniversalError
-from ks_universal.plan.changes import ObjectChange
+from ks_universal.plan.changes import Change, ObjectChange
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
 from ks_universal.resources.objects import ObjectRef, Rendered
@@ -29,15 +28,6 @@ class Preflight(msgspec.Struct, frozen=True):
 
     changes: tuple[ObjectChange, ...] = ()
     problems: tuple[Problem, ...] = ()
-
-
-class Removal(StrEnum):
-    """What became of an object that left the release."""
-
-    DELETED = "deleted"
-    KEPT = "kept"
-    NONE = "none"
-    """There was none, or it is another's."""
 
 
 class _StepError(KsUniversalError):
@@ -105,7 +95,7 @@ class Target(Protocol):
     async def read_jobs(self, jobs: Mapping[ObjectRef, JobRecord]) -> tuple[JobState, ...]:
         """Read how Jobs of the values are, which are recorded so: with attempts, their logs, and what they wait for."""
 
-    async def delete(self, step: Delete, emit: Emit) -> Removal:
+    async def delete(self, step: Delete, emit: Emit) -> Change | None:
         """Remove the object, if it is there; returns when it is gone, or where it is kept.
 
         Kept is what says so itself (`resources.keeping`), unless the step is to stop it, and where the target has it,

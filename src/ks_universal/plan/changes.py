@@ -27,6 +27,23 @@ class Operation(StrEnum):
     REPLACE = "replace"
 
 
+class Change(StrEnum):
+    """What becomes of an object. KEPT: it left the values, and stays."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    DELETED = "deleted"
+    KEPT = "kept"
+
+
+def name_change(before: Json | None, *, same: bool) -> Change:
+    """Name what applying an object does to the one `before`, which it leaves the `same` or not; None: there is none."""
+    if before is None:
+        return Change.CREATED
+    return Change.UNCHANGED if same else Change.CHANGED
+
+
 class FieldChange(NamedTuple):
     """A change of one field; `old` is None for an added one, `new` for a removed one."""
 
@@ -37,14 +54,14 @@ class FieldChange(NamedTuple):
 
 
 class ObjectChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of an object: `created`, `changed` (then `fields` say what), `deleted`, `kept` or `unchanged`.
+    """What becomes of an object; where it is CHANGED, `fields` say what.
 
     `refused`: it was to become so, and the target refuses that; nobody knows the fields then. `kept_by`: the annotation
     by which it is kept; empty for a claim that is kept because it holds data.
     """
 
     identity: ObjectRef
-    change: str
+    change: Change
     fields: tuple[FieldChange, ...] = ()
     refused: bool = False
     kept_by: str = ""
@@ -58,7 +75,7 @@ def compare_plan(plan: Plan, live: Mapping[ObjectRef, Json]) -> tuple[ObjectChan
 
 def find_unchanged(plan: Plan, changes: Iterable[ObjectChange]) -> frozenset[str]:
     """Find the steps that make nothing else of their object than it is. `changes` are those of the plan's objects."""
-    same = {change.identity for change in changes if change.change == "unchanged"}
+    same = {change.identity for change in changes if change.change is Change.UNCHANGED}
     steps = (step for step in plan.steps if isinstance(step, Apply | RollOut))
     return frozenset(step.id for step in steps if object_ref(step.body) in same)
 
@@ -66,14 +83,14 @@ def find_unchanged(plan: Plan, changes: Iterable[ObjectChange]) -> frozenset[str
 def compare_objects(ref: ObjectRef, old: Json | None, new: Json) -> ObjectChange:
     """Compare an object as it is (None: there is none) with what it is going to be; Secrets are masked first."""
     if old is None:
-        return ObjectChange(identity=ref, change="created")
+        return ObjectChange(identity=ref, change=Change.CREATED)
     fields = tuple(diff(*mask_pair(strip(old), strip(new))))
-    return ObjectChange(identity=ref, change="changed" if fields else "unchanged", fields=fields)
+    return ObjectChange(identity=ref, change=name_change(old, same=not fields), fields=fields)
 
 
 def _compare_step(step: Apply | RollOut, live: Json | None) -> ObjectChange:
     if isinstance(step, RunJob) and step.again:
-        return ObjectChange(identity=object_ref(step.body), change="changed")
+        return ObjectChange(identity=object_ref(step.body), change=Change.CHANGED)
     return compare_objects(object_ref(step.body), live, step.body)
 
 

@@ -11,7 +11,8 @@ from ks_universal.resources.masking import mask_secrets
 from ks_universal.resources.objects import Migration, ObjectRef
 
 
-class _Step(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+# Each tag is written out: a saved plan is compared by a digest of its steps, which stays when a class is renamed.
+class _Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`id` is unique in a plan and shown to people; `needs` are ids of steps that must have succeeded before."""
 
     id: str
@@ -32,13 +33,13 @@ def _mask(field: str, value: Any) -> Any:
     return tuple(map(mask_secrets, value)) if field == "staged" else value
 
 
-class Apply(_Step, frozen=True, kw_only=True):
+class Apply(_Step, frozen=True, kw_only=True, tag="Apply"):
     """Make the object exist as given."""
 
     body: Json
 
 
-class RunJob(Apply, frozen=True, kw_only=True):
+class RunJob(Apply, frozen=True, kw_only=True, tag="RunJob"):
     """Have a Job of the values run, by applying it, and wait for its end where `awaits_end`.
 
     With `again` the one that is there has failed, and another takes its place. `why` is one clause for people.
@@ -49,7 +50,7 @@ class RunJob(Apply, frozen=True, kw_only=True):
     awaits_end: bool = False
 
 
-class Migrate(_Step, frozen=True, kw_only=True):
+class Migrate(_Step, frozen=True, kw_only=True, tag="Migrate"):
     """Run a migration's Job to its end. `staged` are copies of configuration that the Job owns and reads.
 
     `digest` says what runs (Job and staged content): a running Job with the same digest is taken up, another is stopped
@@ -64,7 +65,7 @@ class Migrate(_Step, frozen=True, kw_only=True):
     staged: tuple[Json, ...] = ()
 
 
-class RollOut(_Step, frozen=True, kw_only=True):
+class RollOut(_Step, frozen=True, kw_only=True, tag="RollOut"):
     """Apply a Deployment and wait until its new version serves: its pods are ready, the old ones are told to stop.
 
     `moving`: images that the live pods have, and that may have moved under their tag; see `plan.moving`.
@@ -74,13 +75,13 @@ class RollOut(_Step, frozen=True, kw_only=True):
     moving: tuple[str, ...] = ()
 
 
-class AwaitOldPods(_Step, frozen=True, kw_only=True):
+class AwaitOldPods(_Step, frozen=True, kw_only=True, tag="AwaitOldPods"):
     """Wait until the last pod of the versions before is gone. `identity` is the Deployment, which is rolled out."""
 
     identity: ObjectRef
 
 
-class Delete(_Step, frozen=True, kw_only=True):
+class Delete(_Step, frozen=True, kw_only=True, tag="Delete"):
     """Remove an object that left the values.
 
     `is_stop`: it is a Job that may be at work, and is to be stopped, whatever else speaks for keeping it.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from ks_universal.json_types import Json
-from ks_universal.plan.changes import ObjectChange
+from ks_universal.plan.changes import Change, ObjectChange
 from ks_universal.plan.release import pod_of
 from ks_universal.plan.steps import Plan, RollOut
 from ks_universal.resources.objects import ObjectRef, object_ref
@@ -31,7 +31,7 @@ def _keeps_pods(step: RollOut, known: Mapping[ObjectRef, ObjectChange]) -> bool:
     if change is None or change.refused or step.body["spec"].get("replicas") == 0:
         return False
     is_kept = all(field.path[:2] != ("spec", "template") for field in change.fields)
-    return change.change in ("changed", "unchanged") and is_kept
+    return change.change in (Change.CHANGED, Change.UNCHANGED) and is_kept
 
 
 def _find_changed(deployment: Json, known: Mapping[ObjectRef, ObjectChange]) -> Iterator[Reference]:
@@ -39,7 +39,7 @@ def _find_changed(deployment: Json, known: Mapping[ObjectRef, ObjectChange]) -> 
     namespace = object_ref(deployment).namespace
     for (kind, name), keys in read_content(pod_of(deployment)).items():
         change = known.get(ObjectRef(kind, namespace, name))
-        if change is not None and change.change == "changed" and _touches(change, keys):
+        if change is not None and change.change is Change.CHANGED and _touches(change, keys):
             yield kind, name
 
 

@@ -24,10 +24,10 @@ from ks_universal.engine.events import (
     Waited,
 )
 from ks_universal.engine.retries import find_retry_delay_s, gather_causes, tell_timeout
-from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, Removal, RolloutFailed, RolloutPaused
+from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, RolloutFailed, RolloutPaused
 from ks_universal.errors import LockedError
 from ks_universal.json_types import Json
-from ks_universal.plan.changes import compare_plan
+from ks_universal.plan.changes import Change, compare_plan, name_change
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
 from ks_universal.resources.keeping import find_keeper
@@ -73,7 +73,7 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
     image_ids: dict[str, str] = {}
 
 
-class Change(msgspec.Struct, frozen=True):
+class Effect(msgspec.Struct, frozen=True):
     """Something that happened in the world: `what` (`applied`, `deleted`, `attempt-started` …) to what."""
 
     what: str
@@ -112,7 +112,7 @@ class World:
         self.revisions: dict[int, Revision] = {}
         self.jobs: dict[str, Job] = {}
         self.one_offs: dict[ObjectRef, OneOffRun] = {}
-        self.history: list[Change] = []
+        self.history: list[Effect] = []
         self.most_at_once: Counter[str] = Counter()
         self.scripts: dict[str, tuple[Try, ...]] = {}
         self.rollouts: dict[str, Pause] = {}
@@ -125,7 +125,7 @@ class World:
 
     def note(self, what: str, ref: str) -> None:
         """Put a change into the history."""
-        self.history.append(Change(what, ref))
+        self.history.append(Effect(what, ref))
 
     def count(self, what: str) -> Counter[str]:
         """Count the changes of one kind by their subjects."""
@@ -214,13 +214,13 @@ class MemoryTarget:
         """Read what has become of Jobs of the values."""
         return tuple(self._read_job(ref, record) for ref, record in jobs.items())
 
-    async def delete(self, step: Delete, emit: Emit) -> Removal:
+    async def delete(self, step: Delete, emit: Emit) -> Change | None:
         """Remove the object, if it is there."""
         self._switch.pass_moment()
         live = self._world.objects.get(step.identity)
         is_kept = live is not None and find_keeper(live) and not step.is_stop
-        removal = Removal.KEPT if is_kept else self._remove(step)
-        if removal is not Removal.NONE:
+        removal = Change.KEPT if is_kept else self._remove(step)
+        if removal is not None:
             emit(ObjectChanged(step=step.id, identity=step.identity, change=removal))
         self._switch.pass_moment()
         return removal
@@ -349,20 +349,20 @@ class MemoryTarget:
         """Put an object into the world; tells whether it is another one than before."""
         ref = object_ref(step.body)
         before = self._world.objects.get(ref)
-        change = "created" if before is None else "unchanged" if before == step.body else "changed"
-        if change != "unchanged":
+        change = name_change(before, same=before == step.body)
+        if change is not Change.UNCHANGED:
             self._world.objects[ref] = step.body
             self._world.note("applied", str(ref))
         emit(ObjectChanged(step=step.id, identity=ref, change=change))
-        return change != "unchanged"
+        return change is not Change.UNCHANGED
 
-    def _remove(self, step: Delete) -> Removal:
+    def _remove(self, step: Delete) -> Change | None:
         self._world.stop(step.identity.name)
         self._world.one_offs.pop(step.identity, None)
         if self._world.objects.pop(step.identity, None) is None:
-            return Removal.NONE
+            return None
         self._world.note("deleted", str(step.identity))
-        return Removal.DELETED
+        return Change.DELETED
 
     def _open_job(self, step: Migrate, name: str) -> Job:
         """Take up the Job of the same digest whose outcome nobody knows yet, or begin a new one."""

@@ -10,7 +10,7 @@ from ks_universal.cli.show.plan_lines import format_plan
 from ks_universal.diagnostics import Position, Problem, Severity
 from ks_universal.engine.events import RunStarted
 from ks_universal.plan.build import build_plan
-from ks_universal.plan.changes import ObjectChange
+from ks_universal.plan.changes import Change, ObjectChange
 from ks_universal.plan.records import State
 from ks_universal.plan.saved import Preview, build_preview, describe_plan
 from ks_universal.resources.objects import ObjectRef
@@ -66,8 +66,8 @@ def test_a_configuration_that_restarts_nothing_is_a_line_of_the_plan_and_a_note_
 def test_what_the_server_refuses_is_listed_and_counted_as_what_it_was_to_be() -> None:
     new, old = (ObjectRef("ConfigMap", "ns", name) for name in ("new", "old"))
     refused = (
-        ObjectChange(identity=new, change="created", refused=True),
-        ObjectChange(identity=old, change="changed", refused=True),
+        ObjectChange(identity=new, change=Change.CREATED, refused=True),
+        ObjectChange(identity=old, change=Change.CHANGED, refused=True),
     )
     lines = list(format_plan(msgspec.structs.replace(build(), changes=refused)))
     assert lines[1:3] == ["  + ConfigMap/new (refused)", "  ~ ConfigMap/old (refused)"]

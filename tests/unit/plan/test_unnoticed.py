@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from ks_universal.plan.build import build_plan
-from ks_universal.plan.changes import ObjectChange, compare_plan
+from ks_universal.plan.changes import Change, ObjectChange, compare_plan
 from ks_universal.plan.records import State
 from ks_universal.plan.unnoticed import find_unnoticed
 from ks_universal.resources.objects import Rendered, object_ref
@@ -86,7 +86,7 @@ def test_nothing_is_said_where_nobody_knows_what_becomes_of_the_pods() -> None:
     live = {object_ref(resource.body): resource.body for resource in before.objects}
     plan = build_plan(after, State(objects=live))
     refused = [
-        ObjectChange(identity=each.identity, change="changed", refused=True)
+        ObjectChange(identity=each.identity, change=Change.CHANGED, refused=True)
         if each.identity.kind == "Deployment"
         else each
         for each in compare_plan(plan, live)

@@ -9,6 +9,7 @@ from ks_universal import (
     Attempt,
     AttemptEnded,
     AttemptStarted,
+    Change,
     ContainerEnded,
     Event,
     LockAwaited,
@@ -106,7 +107,7 @@ def _format_change(event: ObjectChanged) -> Line | None:
     """Say that an object changed; what becomes of a Deployment is said by the rollout's end, but for one that stays."""
     if event.moved:
         return Line(event.step, f"restarts its pods for what {' and '.join(event.moved)} is now", "yellow")
-    if event.change == "unchanged" or (event.identity.kind == "Deployment" and event.change != "kept"):
+    if event.change is Change.UNCHANGED or (event.identity.kind == "Deployment" and event.change is not Change.KEPT):
         return None
     return Line(PROGRAM, f"{event.identity} {event.change}", "dim")
 

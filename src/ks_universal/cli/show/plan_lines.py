@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from ks_universal import FieldChange, ObjectChange, Operation, PlannedRun, Preview
+from ks_universal import Change, FieldChange, ObjectChange, Operation, PlannedRun, Preview
 
-_SIGNS = {"created": "+", "changed": "~", "deleted": "-", "kept": "="}
+_SIGNS = {Change.CREATED: "+", Change.CHANGED: "~", Change.DELETED: "-", Change.KEPT: "="}
 _FIELD_SIGNS = {Operation.ADD: "+", Operation.REMOVE: "-", Operation.REPLACE: "~"}
 _LONGEST_VALUE = 200
 
@@ -31,12 +31,19 @@ def format_plan(preview: Preview) -> Iterator[str]:
 def count_changes(preview: Preview) -> str:
     """Count what a plan does: `2 to create, 1 to change, 0 to delete, 3 unchanged; 1 migration and 1 job to run`."""
     counts = Counter(change.change for change in preview.changes)
-    verbs = {"created": "to create", "changed": "to change", "deleted": "to delete", "kept": "to keep"}
-    parts = [f"{counts[change]} {verb}" for change, verb in verbs.items() if counts[change] or change != "kept"]
+    verbs = {
+        Change.CREATED: "to create",
+        Change.CHANGED: "to change",
+        Change.DELETED: "to delete",
+        Change.KEPT: "to keep",
+    }
+    parts = [
+        f"{counts[change]} {verb}" for change, verb in verbs.items() if counts[change] or change is not Change.KEPT
+    ]
     runs = _count(len(preview.migrations), "migration")
     if preview.jobs:
         runs += f" and {_count(len(preview.jobs), 'job')}"
-    return f"{', '.join(parts)}, {counts['unchanged']} unchanged; {runs} to run"
+    return f"{', '.join(parts)}, {counts[Change.UNCHANGED]} unchanged; {runs} to run"
 
 
 def _count(number: int, what: str) -> str:
@@ -44,7 +51,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _change_lines(change: ObjectChange, home: str) -> Iterator[str]:
-    if change.change == "unchanged":
+    if change.change is Change.UNCHANGED:
         return
     place = "" if change.identity.namespace in ("", home) else f" in {change.identity.namespace}"
     yield f"  {_SIGNS[change.change]} {change.identity}{place}{_note(change)}"
@@ -54,7 +61,7 @@ def _change_lines(change: ObjectChange, home: str) -> Iterator[str]:
 def _note(change: ObjectChange) -> str:
     if change.refused:
         return " (refused)"
-    if change.change != "kept":
+    if change.change is not Change.KEPT:
         return ""
     by_annotation = f" (its annotation {change.kept_by} says so)"
     return by_annotation if change.kept_by else " (its data stays; 'uninstall --delete-data' removes it)"

@@ -10,10 +10,11 @@ import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import Emit, ObjectChanged, Waited
-from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, Removal, RolloutPaused
+from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, RolloutPaused
 from ks_universal.errors import LockedError, TargetError
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import REVISION
+from ks_universal.plan.changes import Change, name_change
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Step
 from ks_universal.resources.keeping import CLAIM
@@ -103,7 +104,7 @@ class KubernetesTarget:
         if self._options.create_namespace and await create_namespace(self._client):
             # Before the plan is shown, for the lock lives in it: whoever then declines has to know that it is there.
             ref = ObjectRef("Namespace", "", self.namespace)
-            emit(ObjectChanged(step=str(ref), identity=ref, change="created"))
+            emit(ObjectChanged(step=str(ref), identity=ref, change=Change.CREATED))
         lease = Lease(self._client, self._release, duration_s=self._options.lease_s)
         async with lease.hold(emit, wait=wait):
             yield
@@ -181,10 +182,10 @@ class KubernetesTarget:
         found = {state.identity: state for states in await asyncio.gather(*looks) for state in states}
         return tuple(found[ref] for ref in jobs)
 
-    async def delete(self, step: Delete, emit: Emit) -> Removal:
+    async def delete(self, step: Delete, emit: Emit) -> Change | None:
         """Remove the object if it is the release's, and not to be kept."""
         removal = await remove(self._client, step, self._owner, kept=self._kept, wait=self._wait(step, emit))
-        if removal is not Removal.NONE:
+        if removal is not None:
             emit(ObjectChanged(step=step.id, identity=step.identity, change=removal))
         return removal
 
@@ -354,7 +355,7 @@ class KubernetesTarget:
         body = build_applied(live, step.body, self._owner, moved=moved)
         again = isinstance(step, RunJob) and step.again
         if live is not None and (is_as_applied(live, body) or is_done(live, body)) and not again:
-            emit(ObjectChanged(step=step.id, identity=key, change="unchanged"))
+            emit(ObjectChanged(step=step.id, identity=key, change=Change.UNCHANGED))
             return live
         foreign = self._refuse_foreign(live)
         kind = await self._kind(key.kind, body["apiVersion"])
@@ -435,8 +436,6 @@ def _list_bodies(rendered: Rendered) -> list[Json]:
     return [*(resource.body for resource in rendered.objects), *(migration.body for migration in rendered.migrations)]
 
 
-def _name_change(live: Json | None, applied: Json) -> str:
-    if live is None:
-        return "created"
-    same = live["metadata"]["resourceVersion"] == applied["metadata"]["resourceVersion"]
-    return "unchanged" if same else "changed"
+def _name_change(live: Json | None, applied: Json) -> Change:
+    version = applied["metadata"]["resourceVersion"]
+    return name_change(live, same=live is not None and live["metadata"]["resourceVersion"] == version)

@@ -12,6 +12,7 @@ from ks_universal.engine.events import AttemptEnded, Emit, Event, ObjectChanged
 from ks_universal.engine.retries import TIMEOUT
 from ks_universal.engine.target import MigrationFailed
 from ks_universal.json_types import Json
+from ks_universal.plan.changes import name_change
 from ks_universal.plan.one_off_jobs import as_migration, find_job_digest, read_job_end, tell_timeout
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome
 from ks_universal.plan.steps import Apply, RunJob
@@ -67,7 +68,7 @@ class OneOffJobs:
         wanted = step.body | status
         if wanted != before:
             self._state.write_object(wanted)
-        change = "created" if before is None else "unchanged" if stays and wanted == before else "changed"
+        change = name_change(before, same=stays and wanted == before)
         emit(ObjectChanged(step=step.id, identity=ref, change=change))
         if pod is not None and not stays:
             await self._begin(step, pod, emit, anew=has_run)

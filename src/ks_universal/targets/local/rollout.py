@@ -9,6 +9,7 @@ from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import Emit, ObjectChanged
 from ks_universal.engine.target import RolloutFailed
 from ks_universal.json_types import Json
+from ks_universal.plan.changes import name_change
 from ks_universal.plan.steps import RollOut
 from ks_universal.resources.objects import ObjectRef, object_ref
 from ks_universal.targets.local.containers import PodRequest
@@ -61,7 +62,7 @@ class Applications:
         old = self._versions.get(ref)
         if old is not None and (old.digest, old.is_off) == (version.digest, version.is_off):
             self._versions[ref] = msgspec.structs.replace(old, body=version.body)
-            change = "unchanged" if old.body == version.body else "changed"
+            change = name_change(old.body, same=old.body == version.body)
             emit(ObjectChanged(step=step.id, identity=ref, change=change))
             return
         await self.remove(ref)
@@ -71,7 +72,9 @@ class Applications:
             runs_now = await self._bring_back(step, old, emit)
             is_gone = ref not in self._versions
             raise RolloutFailed(step.id, (*failure.causes, runs_now), is_gone=is_gone) from None
-        emit(ObjectChanged(step=step.id, identity=ref, change="created" if old is None else "changed"))
+        emit(
+            ObjectChanged(step=step.id, identity=ref, change=name_change(None if old is None else old.body, same=False))
+        )
 
     async def remove(self, ref: ObjectRef) -> None:
         """Stop an application; returns when none of its processes is left."""

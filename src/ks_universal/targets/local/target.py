@@ -13,11 +13,11 @@ from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.digests import digest_json
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import Emit, ObjectChanged
-from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, Removal, RolloutFailed
+from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, RolloutFailed
 from ks_universal.errors import InputError, StoppedError
 from ks_universal.json_types import Json
 from ks_universal.model.format.local import Local, LocalPostgres
-from ks_universal.plan.changes import compare_plan
+from ks_universal.plan.changes import Change, compare_plan, name_change
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
@@ -132,8 +132,7 @@ class LocalTarget:
         before = self._state.read_object(ref)
         if before != step.body:
             self._state.write_object(step.body)
-        change = "created" if before is None else "unchanged" if before == step.body else "changed"
-        emit(ObjectChanged(step=step.id, identity=ref, change=change))
+        emit(ObjectChanged(step=step.id, identity=ref, change=name_change(before, same=before == step.body)))
 
     async def await_job(self, step: RunJob, record: JobRecord, emit: Emit) -> JobState:  # noqa: ARG002 - `apply` has one
         """Wait for the Job's end; who is cancelled leaves it running, until `close`."""
@@ -145,14 +144,14 @@ class LocalTarget:
         """Read how Jobs of the values are."""
         return self._jobs.read(jobs)
 
-    async def delete(self, step: Delete, emit: Emit) -> Removal:
+    async def delete(self, step: Delete, emit: Emit) -> Change | None:
         """Forget the object, unless it asks to be kept; the processes of a Deployment or Job are gone on return."""
         await self._begin()
         live = self._live_objects().get(step.identity)
         if live is None:
-            return Removal.NONE
-        removal = Removal.KEPT if find_keeper(live) else Removal.DELETED
-        if removal is Removal.DELETED:
+            return None
+        removal = Change.KEPT if find_keeper(live) else Change.DELETED
+        if removal is Change.DELETED:
             await self._applications.remove(step.identity)
             await self._jobs.stop(step.identity)
             self._state.forget_object(step.identity)

@@ -8,10 +8,9 @@ import httpx2
 import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
-from ks_universal.engine.target import Removal
 from ks_universal.errors import TargetError
 from ks_universal.json_types import Json
-from ks_universal.plan.changes import ObjectChange
+from ks_universal.plan.changes import Change, ObjectChange
 from ks_universal.plan.steps import Delete
 from ks_universal.resources.keeping import CLAIM, find_keeper
 from ks_universal.resources.objects import WORKLOAD_KINDS, read_template
@@ -50,25 +49,25 @@ def plan_removal(live: Json | None, step: Delete, owner: Owner, kept: Container[
     if live is None or not belongs_to(live, owner):
         return None
     if step.is_stop or is_terminating(live):
-        return ObjectChange(identity=step.identity, change="deleted")
+        return ObjectChange(identity=step.identity, change=Change.DELETED)
     keeper = find_keeper(live)
     if keeper is not None or step.identity.kind in kept:
-        return ObjectChange(identity=step.identity, change="kept", kept_by=keeper or "")
-    return ObjectChange(identity=step.identity, change="deleted")
+        return ObjectChange(identity=step.identity, change=Change.KEPT, kept_by=keeper or "")
+    return ObjectChange(identity=step.identity, change=Change.DELETED)
 
 
-async def remove(client: Client, step: Delete, owner: Owner, *, kept: Container[str], wait: Wait) -> Removal:
+async def remove(client: Client, step: Delete, owner: Owner, *, kept: Container[str], wait: Wait) -> Change | None:
     """Remove an object as `plan_removal` has it, and see it gone; gives what became of it. Raises TargetError."""
     client = client.within(step.identity.namespace or client.namespace)
     kind = await client.find_kind(step.identity.kind)
     live = None if kind is None else await client.get(kind, step.identity.name)
     change = plan_removal(live, step, owner, kept)
     if kind is None or live is None or change is None:
-        return Removal.NONE
-    if change.change == "deleted":
+        return None
+    if change.change is Change.DELETED:
         await client.delete(kind, step.identity.name, uid=live["metadata"]["uid"], propagation="Foreground")
         await see_gone(client, kind, live, wait)
-    return Removal(change.change)
+    return change.change
 
 
 async def see_gone(client: Client, kind: Kind, live: Json, wait: Wait) -> None:

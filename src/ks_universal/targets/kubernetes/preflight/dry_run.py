@@ -8,7 +8,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
-from ks_universal.plan.changes import ObjectChange, compare_objects
+from ks_universal.plan.changes import Change, ObjectChange, compare_objects, name_change
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Step
 from ks_universal.resources.keeping import CLAIM
@@ -66,7 +66,7 @@ async def try_plan(client: Client, plan: Plan, situation: Situation) -> tuple[Tr
     known = [step for step in plan.steps if _name_kind(step) not in unknown]
     trials = await asyncio.gather(*(_try_step(client, step, situation) for step in known))
     changes = [trial.change for trial in trials if trial.change is not None]
-    leaving = [change.identity for change in changes if change.change == "deleted"]
+    leaving = [change.identity for change in changes if change.change is Change.DELETED]
     missing = await find_missing(client, plan, _list_starting(known, trials), situation.live, leaving)
     ending = _find_ending(known, situation.terminating)
     return (*(Trial(problem=problem) for problem in (*unknown.values(), *missing, *ending)), *trials)
@@ -88,7 +88,7 @@ def _read_body(step: Apply | Migrate | RollOut) -> Json:
 def _list_starting(steps: Iterable[Step], trials: Iterable[Trial]) -> Iterator[Json]:
     """List the workloads that start pods: those of what does not change have started."""
     for step, trial in zip(steps, trials, strict=True):
-        changes = trial.change is not None and trial.change.change != "unchanged"
+        changes = trial.change is not None and trial.change.change is not Change.UNCHANGED
         if trial.problem is None and isinstance(step, Migrate):
             yield step.migration.body
         elif (
@@ -130,9 +130,9 @@ async def _try_step(client: Client, step: Step, situation: Situation) -> Trial:
     if trial.problem is not None or trial.change is None:
         return trial
     runs_again = isinstance(step, RunJob) and step.again
-    changes = runs_again or trial.change.change != "unchanged"
+    changes = runs_again or trial.change.change is not Change.UNCHANGED
     if runs_again:
-        trial = Trial(ObjectChange(identity=object_ref(body), change="changed"))
+        trial = Trial(ObjectChange(identity=object_ref(body), change=Change.CHANGED))
     pause = find_pause(None if is_new else existing, body, changes=changes)
     refused = await _try_pod(client, body) if changes else None
     return msgspec.structs.replace(trial, problem=refused or pause)
@@ -142,19 +142,19 @@ async def _try_anew(client: Client, marked: Json) -> Trial:
     """Try an object that is to be made when the one of its name is gone; what cannot change of that is no hindrance."""
     tried = await _try(client, marked, force=True)
     problem = tried if isinstance(tried, Problem) and not is_lasting(tried) else None
-    change = ObjectChange(identity=object_ref(marked), change="created", refused=problem is not None)
+    change = ObjectChange(identity=object_ref(marked), change=Change.CREATED, refused=problem is not None)
     return Trial(change, problem)
 
 
 async def _try_change(client: Client, marked: Json, existing: Json | None, situation: Situation) -> Trial:
     ref = object_ref(marked)
     if is_as_applied(existing, marked) or is_done(existing, marked):
-        return Trial(ObjectChange(identity=ref, change="unchanged"))
+        return Trial(ObjectChange(identity=ref, change=Change.UNCHANGED))
     if existing is not None and is_replaced(existing, marked):
         tried = await _try_renamed(client, marked, find_job_digest(marked) or "", force=situation.force)
         if not isinstance(tried, Problem):
             return Trial(compare_objects(ref, without_identity(existing), without_identity(tried)))
-        return Trial(ObjectChange(identity=ref, change="changed", refused=True), tried)
+        return Trial(ObjectChange(identity=ref, change=Change.CHANGED, refused=True), tried)
     crossings = await read_crossings(client, existing, marked, situation.scalers)
     conflict = None if situation.force or existing is None else find_conflict(existing, crossings)
     soft = soften(existing, marked, crossings)
@@ -164,7 +164,7 @@ async def _try_change(client: Client, marked: Json, existing: Json | None, situa
         # What others have set is shown as it would be changed: that is what --take-ownership is about.
         tried = await _try(client, soft, force=True)
     if isinstance(tried, Problem):
-        was_to_be = "created" if existing is None else "changed"
+        was_to_be = name_change(existing, same=False)
         return Trial(ObjectChange(identity=ref, change=was_to_be, refused=True), problem)
     change = compare_objects(ref, existing, harden(tried, marked, crossings))
     return Trial(change, problem, warning=_warn_of_fewer_pods(marked, change))
