@@ -1,6 +1,7 @@
 """Releases for tests of the plan and the engine: values as data, rendered; and runs of them in memory."""
 
 import asyncio
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -121,12 +122,19 @@ def kill(world: World, rendered: Rendered, at: int, planner: Planner = build_pla
 def list_stopped(stop: Callable[[World, int], bool], make: Callable[[], World]) -> list[tuple[int, World]]:
     """Make worlds in which a run is stopped, one for each of its moments, until `stop` tells that there is no more."""
     worlds: list[tuple[int, World]] = []
+    made = make()
     for at in range(1, 1000):
-        world = make()
+        world = _copy(made)
         if not stop(world, at):
             return worlds
         worlds.append((at, world))
     raise AssertionError("it never ends")
+
+
+def _copy(world: World) -> World:
+    """Copy a world, but for what nobody changes."""
+    kept = (*world.objects.values(), *world.revisions.values(), *world.history)
+    return copy.deepcopy(world, {id(each): each for each in kept})
 
 
 def interrupt(world: World, rendered: Rendered, at: int, planner: Planner = build_plan) -> bool:

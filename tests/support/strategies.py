@@ -152,6 +152,8 @@ local:
     my-app: {{directory: app, command: [python], env: {{DEBUG: "1"}}}}
 """
 
+_GOOD_JSON = json.dumps(yaml.safe_load(GOOD))
+
 WEIRD = [
     "~",
     "null",
@@ -215,7 +217,7 @@ def write(value: Any) -> str:
 
 def good_values() -> dict[str, Any]:
     """Give a fresh copy of values that use most of the format and have no finding."""
-    values: dict[str, Any] = yaml.safe_load(GOOD)
+    values: dict[str, Any] = json.loads(_GOOD_JSON)
     return values
 
 
