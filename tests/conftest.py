@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from support.fake_api_server import FakeApiServer
 
+settings.register_profile("few", settings(), max_examples=20)
 FETCHED_HELM = Path(__file__).parents[1] / ".venv" / "tools" / "helm"
 
 

@@ -10,10 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ks_universal.cli import run
+from support.examples import examples
 from support.strategies import SECRET, broken_values
 
 EXAMPLES = settings(
-    max_examples=60, deadline=timedelta(seconds=10), suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=examples(60),
+    deadline=timedelta(seconds=10),
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
 )
 
 

@@ -1,10 +1,13 @@
 """Values in, manifests out, read as a diff; rewritten with `pytest tests/golden --update-goldens`."""
 
 import os
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import kubernetes_validate
 import pytest
+from kubernetes_validate import utils
 
 from ks_universal.diagnostics import has_errors
 from ks_universal.json_types import Json
@@ -90,6 +93,14 @@ def test_what_undoes_migrations_is_as_expected(name: str, update_goldens: bool) 
     assert text == expected.read_text()
 
 
+@pytest.fixture(scope="module")
+def read_schemas_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "schema_contents", cache(utils.schema_contents))
+        yield
+
+
+@pytest.mark.usefixtures("read_schemas_once")
 @pytest.mark.parametrize("flavor", Flavor)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_object_passes_strict_validation(case: Path, flavor: Flavor) -> None:

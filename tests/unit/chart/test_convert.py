@@ -12,6 +12,7 @@ from ks_universal.chart.write import write_tree
 from ks_universal.model.parse import parse_application
 from ks_universal.values.nodes import Mapping, Scalar, Written
 from ks_universal.values.parse import parse_yaml
+from support.examples import examples
 from support.strategies import SECRET, broken_values
 
 CASES = yaml.safe_load((Path(__file__).parents[2] / "data" / "chart_differences.yaml").read_text())
@@ -94,7 +95,7 @@ def test_a_text_is_read_back_as_it_was(text: str) -> None:
     assert (scalar.text, scalar.plain) == (text, False)
 
 
-@settings(max_examples=150, deadline=timedelta(seconds=5), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=timedelta(seconds=5), suppress_health_check=[HealthCheck.too_slow])
 @given(broken_values())
 def test_whatever_is_written_nothing_is_raised_and_no_secret_said(text: str) -> None:
     converted = convert_values(parse_yaml(text, "values.yaml")[0])

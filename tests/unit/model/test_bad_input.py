@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.model.parse import parse_application
 from ks_universal.values.parse import parse_yaml
+from support.examples import examples
 from support.strategies import SECRET, broken_values, good_values, write
 
 UNREADABLE = [
@@ -49,7 +50,12 @@ def test_written_bad_input_ends_in_findings_that_have_a_place_and_keep_secrets(t
     check(find_problems(text))
 
 
-@settings(max_examples=200, deadline=timedelta(seconds=10), derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=examples(200),
+    deadline=timedelta(seconds=10),
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
 @given(broken_values())
 def test_damaged_values_end_in_findings_that_have_a_place_and_keep_secrets(text: str) -> None:
     check(find_problems(text))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from ks_universal.plan.fingerprints import fingerprint, is_same, name_changes
 from ks_universal.plan.release import Release
 from ks_universal.resources.objects import Rendered
+from support.examples import examples
 from support.releases import Json, app, config, render_values, secret
 
 CONFIGS = {"settings": config(A="1", B="1"), "db": secret(PASSWORD="correct-horse"), "unread": config(A="1")}
@@ -277,7 +278,7 @@ NAMES = st.sampled_from(["A", "B", "C", "D", "E"])
 DATA = st.dictionaries(NAMES, st.sampled_from(["correct-horse", "battery-staple"]), min_size=1)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(before=DATA, after=DATA)
 def test_no_leaks_what_changed_in_a_secret_is_named_by_its_keys_alone(
     before: dict[str, str], after: dict[str, str]

@@ -15,6 +15,7 @@ from ks_universal.diagnostics import Position, Problem
 from ks_universal.values.load import load_values
 from ks_universal.values.nodes import Mapping, Node, Scalar, locate
 from ks_universal.values.overrides import OVERRIDE_FLAGS, Override
+from support.examples import examples
 
 ToPlain = Callable[[Node], object]
 
@@ -238,7 +239,7 @@ EXPRESSIONS = st.text(st.sampled_from(list('ab.=,[]{}\\01-"x ntrue:\x00\udc80é'
 @given(st.sampled_from([flag for flag in OVERRIDE_FLAGS if flag != "--set-file"]), st.one_of(EXPRESSIONS, st.text()))
 @example("--set-json", 'a="\\')
 @example("--set", "a=\\")
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=examples(500))
 def test_no_expression_raises(flag: str, text: str) -> None:
     loaded = load_values([], [Override(flag, text)])
     assert isinstance(loaded.tree, Mapping)

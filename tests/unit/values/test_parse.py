@@ -9,6 +9,7 @@ from ks_universal.diagnostics import Position, Problem
 from ks_universal.values import parse
 from ks_universal.values.nodes import Mapping, Node, Scalar, locate
 from ks_universal.values.parse import MAX_DEPTH, parse_yaml
+from support.examples import examples
 
 ToPlain = Callable[[Node], object]
 
@@ -271,7 +272,7 @@ TREES = st.recursive(
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=5), TREES, max_size=4), st.booleans())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_trees_read_as_the_yaml_library_reads_them(texts: ToPlain, tree: dict[str, object], flow: bool) -> None:
     text = yaml.safe_dump(tree, allow_unicode=True, default_flow_style=flow, sort_keys=False)
     assume(yaml.load(text, Loader=yaml.CSafeLoader) == tree)  # PyYAML writes the keys " " and U+0085 alike
@@ -286,7 +287,7 @@ YAML_LIKE = st.text(st.sampled_from(list("ab:-?,[]{}#&*!|>'\"%@` \n\t<~0\\\x00\x
 @given(st.one_of(st.text(), YAML_LIKE))
 @example("\x85\t- a: 'b")
 @example("? \n? \n")
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(400))
 def test_no_text_raises(text: str) -> None:
     tree, problems = parse_yaml(text, "values.yaml")
     assert isinstance(tree, Mapping)
