@@ -10,6 +10,8 @@ LOWEST := .venv/lowest
 NEWEST := .venv/newest
 # Many tests wait for processes and servers: two for each of CI's two cores.
 WORKERS := -n 4 --dist worksteal
+# Hundreds of processes: each would compile the modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-lowest test-newest coverage test-cluster check fmt bench clean
 
@@ -20,25 +22,23 @@ test: $(READY)  ## all tests but those that need a cluster; those beside Helm on
 	@test -x $(TOOLS)/helm || $(BIN)/python tools/get_helm.py >/dev/null || echo "no Helm for this machine: tests beside it are skipped"
 	env -u KUBECONFIG $(BIN)/pytest $(WORKERS)
 
-# Each dependency at work: the commands, the client of a cluster, `up --watch`, and the embedded PostgreSQL.
-QUICK := tests/unit/targets $(addprefix tests/cli/test_,entry.py template.py cluster_commands.py) \
-	tests/cli/test_up.py::test_watch_keeps_version_1_when_the_migration_of_version_2_fails \
-	tests/local/test_postgres_here.py::test_a_migration_reaches_the_server_by_what_local_env_refers_to
+# Of this machine, the newest first: on PATH, or those that pyenv keeps.
+PYTHONS := PATH="$$PATH:$$(printf '%s:' ~/.pyenv/versions/*/bin)" $(BIN)/uv python list --only-installed '>=3.11' 2>/dev/null
+# With all examples properties are tried by `make test`.
+ONCE_MORE := $(WORKERS) --hypothesis-profile=few
 
-test-lowest: $(READY)  ## the quick tests with the lowest versions of dependencies that pyproject.toml allows
-	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+test-lowest: $(READY)  ## the same on Python 3.11, with the lowest versions of dependencies that pyproject.toml allows
+	@oldest=$$($(PYTHONS) | awk '/-3\.11\./ { print $$2; exit }') && \
+	$(BIN)/uv venv --quiet --clear --python "$${oldest:-$(BIN)/python}" $(LOWEST)
 	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[dev]'
-	env -u KUBECONFIG $(LOWEST)/bin/pytest $(WORKERS) $(QUICK)
+	env -u KUBECONFIG $(LOWEST)/bin/pytest $(ONCE_MORE)
 
-# Of this machine: on PATH, or one that pyenv keeps.
-FIND_NEWEST := PATH="$$PATH:$$(printf '%s:' ~/.pyenv/versions/*/bin)" $(BIN)/uv python list --only-installed '>=3.12' 2>/dev/null
-
-test-newest: $(READY)  ## the quick tests, and those of what is written, on the newest Python of this machine
-	@newest=$$($(FIND_NEWEST) | awk 'NR == 1 { print $$2 }') && \
+test-newest: $(READY)  ## the same on the newest Python of this machine
+	@newest=$$($(PYTHONS) | awk 'NR == 1 && !/-3\.11\./ { print $$2 }') && \
 	if test -z "$$newest"; then echo "No Python newer than 3.11 on this machine: left out"; exit 0; fi && \
 	$(BIN)/uv venv --quiet --clear --python "$$newest" $(NEWEST) && \
 	$(BIN)/uv pip install --quiet --python $(NEWEST)/bin/python --editable '.[dev]' && \
-	env -u KUBECONFIG $(NEWEST)/bin/pytest $(WORKERS) $(QUICK) tests/unit tests/golden
+	env -u KUBECONFIG $(NEWEST)/bin/pytest $(ONCE_MORE)
 
 COVERED := tests/unit/targets tests/contract tests/cli/test_on_an_api_server.py
 

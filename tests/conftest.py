@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from support.fake_api_server import FakeApiServer
 
-settings.register_profile("few", settings(), max_examples=20)
+# Others may be at work on the machine: what takes long is seen by `make test`.
+settings.register_profile(
+    "few", settings(), max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 FETCHED_HELM = Path(__file__).parents[1] / ".venv" / "tools" / "helm"
 
 

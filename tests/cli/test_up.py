@@ -251,7 +251,9 @@ DAEMONS = {
 @pytest.mark.parametrize("daemon", DAEMONS.values(), ids=list(DAEMONS))
 def test_daemons_end_with_what_started_them(write: Write, folder: Path, daemon: str) -> None:
     migration = f"{daemon} echo migrated".replace("300", "301")
-    write({"values.yaml": values(migration=migration, serve=f"{daemon} exec sleep 1000")})
+    given = values(migration=migration, serve=f"{daemon} exec sleep 1000")
+    given["deployments"]["web"]["terminationGracePeriodSeconds"] = 1
+    write({"values.yaml": given})
     with running() as up:
         up.read_until("StepSucceeded", lambda event: event["step"] == "web/migrations/data")
         assert [command for command in processes_in(folder) if "301" in command] == []

@@ -1,4 +1,4 @@
-"""How many examples a property is tried with: on a second Python few, by `--hypothesis-profile=few` (see conftest.py)."""
+"""How many examples a property is tried with: few on a second Python (`--hypothesis-profile=few`, see conftest.py)."""
 
 from hypothesis import settings
 
