@@ -16,18 +16,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ks_universal.api.cluster import (
         Approve,
-        Logs,
-        Running,
         RunOptions,
-        StepLog,
         build_roles,
         deploy,
-        find_running,
-        follow_logs,
         migrate,
         open_cluster,
         preview,
-        read_logs,
         read_revisions,
         read_status,
         rollback,
@@ -37,6 +31,7 @@ if TYPE_CHECKING:
     from ks_universal.api.explain import KeyExplanation, explain_code, explain_key, is_code
     from ks_universal.api.file_watch import FileWatch, Stamps, watching
     from ks_universal.api.local import check_for_target, down, make_output_folder, open_local, tell_full_disk, up
+    from ks_universal.api.logs import Logs, Running, StepLog, find_running, follow_logs, read_logs
     from ks_universal.api.plans import read_plan, write_plan
     from ks_universal.api.starting_values import STARTING_TOOLS, write_starting_values
     from ks_universal.api.values import (
@@ -265,9 +260,10 @@ __all__ = [
 
 _HOMES = {
     "ks_universal.api.cluster": (
-        "Approve Logs RunOptions Running StepLog build_roles deploy find_running follow_logs migrate "
-        "open_cluster preview read_logs read_revisions read_status rollback uninstall unlock"
+        "Approve RunOptions build_roles deploy migrate open_cluster preview read_revisions read_status "
+        "rollback uninstall unlock"
     ),
+    "ks_universal.api.logs": "Logs Running StepLog find_running follow_logs read_logs",
     "ks_universal.api.explain": "KeyExplanation explain_code explain_key is_code",
     "ks_universal.api.file_watch": "FileWatch Stamps watching",
     "ks_universal.api.local": "check_for_target down make_output_folder open_local tell_full_disk up",

@@ -15,7 +15,8 @@ import pytest
 from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
 
-from ks_universal.api.cluster import find_running, follow_logs, open_cluster
+from ks_universal.api.cluster import open_cluster
+from ks_universal.api.logs import find_running, follow_logs
 from ks_universal.api.values import load, render
 from ks_universal.engine.events import AttemptStarted, Event, LogWritten, StopFailed
 from ks_universal.engine.run import run

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ks_universal.api.cluster import StepLog
+from ks_universal.api.logs import StepLog
 from ks_universal.cli.commands.status import format_state
 from ks_universal.cli.show.record_lines import format_history, format_log, format_revision
 from ks_universal.model.format.migrations import Phase
