@@ -52,10 +52,11 @@ class RunStarted(_Event, frozen=True, kw_only=True, tag="RunStarted"):
 
 
 class StepStarted(_Event, frozen=True, kw_only=True, tag="StepStarted"):
-    """All that the step needs has succeeded; it begins."""
+    """All that the step needs has succeeded; it begins. `application` is the one that it is for, if any."""
 
     step: str
     kind: StepKind
+    application: str | None = None
 
 
 class Waited(_Event, frozen=True, kw_only=True, tag="Waited"):
@@ -94,10 +95,14 @@ class AttemptEnded(_Event, frozen=True, kw_only=True, tag="AttemptEnded"):
 
 
 class LogWritten(_Event, frozen=True, kw_only=True, tag="LogWritten"):
-    """A line of a container's output; `source` is `app`, `app/container` or a step's id."""
+    """A line of a container's output; `source` is `app`, `app/container` or a step's id.
+
+    `step` is the id where the source is only a part of the step: an init container or a sidecar.
+    """
 
     source: str
     line: str
+    step: str | None = None
 
 
 class ProbePassed(_Event, frozen=True, kw_only=True, tag="ProbePassed"):

@@ -177,7 +177,7 @@ class _Execution:
     async def _carry_out(self, step: Step, group: asyncio.TaskGroup) -> None:
         """Carry a step out, then start what waited for it, or skip what needs it."""
         began_s = _now_s()
-        self._emit(StepStarted(step=step.id, kind=self._kinds[step.id]))
+        self._emit(StepStarted(step=step.id, kind=self._kinds[step.id], application=step.application))
         self._record.begin(step)
         try:
             if isinstance(step, Migrate):

@@ -11,6 +11,7 @@ from ks_universal.cli.show.report import RunReport
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import (
     AttemptEnded,
+    LogWritten,
     RunEnded,
     RunStarted,
     StepFailed,
@@ -57,7 +58,7 @@ def test_it_says_how_many_old_pods_are_still_stopping() -> None:
 )
 def test_what_is_paused_is_not_up(runs: dict[str, int | None], head: str, rest: list[str]) -> None:
     report = RunReport()
-    report.take(StepStarted(step="web/rollout", kind=StepKind("rollout")))
+    report.take(StepStarted(step="web/rollout", kind=StepKind("rollout"), application="web"))
     report.take(StepPaused(step="web/rollout"))
     report.take(StepSkipped(step="web/migrations/contract", kind=StepKind("migrate"), because="web/rollout"))
     lines = list(report.lines(ended(Outcome.SUCCEEDED, runs)))
@@ -229,7 +230,8 @@ def test_what_serves_beside_a_rollout_that_failed_is_what_was_seen() -> None:
     report = RunReport()
     seen = Problem("kubernetes/serving", "nothing of the version before serves", severity=Severity.WARNING)
     causes = (Problem("kubernetes/crash-loop", "it ended 4 times"), seen)
-    report.take(StepFailed(step="shop/rollout", causes=causes, outcome=Outcome.ROLLOUT_FAILED))
+    report.take(StepStarted(step="a rollout", kind=StepKind("rollout"), application="shop"))
+    report.take(StepFailed(step="a rollout", causes=causes, outcome=Outcome.ROLLOUT_FAILED))
     lines = list(report.lines(ended(Outcome.ROLLOUT_FAILED, {"shop": 1, "web": 1})))
     assert lines[-2:] == ["shop: nothing of the version before serves", "web: revision 1 serves on"]
 
@@ -249,7 +251,7 @@ def stopped_run(*kinds: str) -> RunReport:
     report.take(StepStarted(step="ConfigMap/settings", kind=StepKind("apply")))
     report.take(StepSucceeded(step="ConfigMap/settings", duration_s=0.1))
     for kind in kinds:
-        report.take(StepStarted(step=f"shop/{kind}", kind=StepKind(kind)))
+        report.take(StepStarted(step=f"shop/{kind}", kind=StepKind(kind), application="shop"))
     return report
 
 
@@ -399,3 +401,15 @@ def test_stand_still_what_would_not_have_changed_is_not_said_to_be_not_started()
     report.take(StepSkipped(step="Service/a", kind=StepKind("apply"), because=STEP, unchanged=True))
     report.take(StepSkipped(step="Service/b", kind=StepKind("apply"), because=STEP))
     assert "not started: Service/b" in list(report.lines(ended(Outcome.MIGRATION_FAILED, {})))
+
+
+def test_only_what_is_said_beside_a_step_is_folded(capsys: pytest.CaptureFixture[str]) -> None:
+    view = TextView()
+    view(RunStarted(release="shop", revision=1, steps=("web/migrations",)))
+    for _ in range(20):
+        view(LogWritten(source="web/migrations", line="applied one"))
+        view(LogWritten(source="web/migrations/wait", line="waiting for db", step="web/migrations"))
+    shown = capsys.readouterr().out
+    assert shown.count("applied one") == 20
+    assert shown.count("waiting for db") < 10
+    assert "lines like these left out" in shown

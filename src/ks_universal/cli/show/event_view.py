@@ -81,7 +81,6 @@ class TextView:
         self._waits: dict[str, str] = {}
         self._folds: dict[str, TracebackFold] = {}
         self._repetitions: dict[str, RepetitionFold] = {}
-        self._steps: tuple[str, ...] = ()
         self._applied: set[str] = set()
         self._status: Status | None = None
         self._plan_shown = False
@@ -92,7 +91,6 @@ class TextView:
         self.report.take(event)
         self._note_wait(event)
         if isinstance(event, RunStarted):
-            self._steps = event.steps
             self._width = min(max(map(len, (PROGRAM, *event.steps))), _WIDEST)
         if isinstance(event, LogWritten):
             self._print_log(event)
@@ -176,14 +174,10 @@ class TextView:
     def _print_log(self, event: LogWritten) -> None:
         fold = self._folds.setdefault(event.source, TracebackFold())
         for line in fold.take(event.line):
-            for shown in self._fold_repetitions(event.source, line):
+            # Of what a step's init containers and sidecars say: nobody reads "waiting for db" 300 times.
+            folded = self._repetitions.setdefault(event.source, RepetitionFold()).take(line) if event.step else (line,)
+            for shown in folded:
                 self._print(Line(event.source, shown))
-
-    def _fold_repetitions(self, source: str, line: str) -> Iterable[str]:
-        """Fold what a migration's init containers and sidecars say: nobody reads "waiting for db" 300 times."""
-        if not any(source.startswith(f"{step}/") for step in self._steps):
-            return (line,)
-        return self._repetitions.setdefault(source, RepetitionFold()).take(line)
 
     def _print(self, line: Line) -> None:
         self._width = min(max(self._width, len(line.source)), _WIDEST)

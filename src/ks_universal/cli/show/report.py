@@ -18,6 +18,7 @@ from ks_universal import (
     StepKind,
     StepPaused,
     StepSkipped,
+    StepStarted,
     StepSucceeded,
     find_permanent_cause,
 )
@@ -59,7 +60,8 @@ class RunReport:
         self._failures: list[StepFailed] = []
         self._failed_kinds: set[StepKind | None] = set()
         self._skipped: list[StepSkipped] = []
-        self._paused: set[str] = set()
+        self._paused: set[str | None] = set()
+        self._applications: dict[str, str | None] = {}
         self._has_migrated = False
         self.progress = RunProgress()
 
@@ -74,13 +76,16 @@ class RunReport:
                 self._failed_kinds.clear()
                 self._skipped.clear()
                 self._paused.clear()
+                self._applications.clear()
                 self._has_migrated = False
+            case StepStarted():
+                self._applications[event.step] = event.application
             case StepSucceeded():
                 self._has_migrated |= kind is StepKind.MIGRATE
             case AttemptEnded():
                 self._attempts.setdefault(event.step, []).append(event.attempt)
             case StepPaused():
-                self._paused.add(_name_application(event.step))
+                self._paused.add(self._applications.get(event.step))
             case StepFailed():
                 self._failed_kinds.add(kind)
                 self._failures.append(event)
@@ -183,12 +188,12 @@ class RunReport:
     def _running_lines(self, end: RunEnded) -> Iterator[str]:
         """Say what runs now; of a rollout that failed in the middle only a look at the pods can tell."""
         seen = {
-            _name_application(failure.step): cause.message
+            self._applications.get(failure.step): cause.message
             for failure in self._failures
             for cause in failure.causes
             if cause.code == _SERVING
         }
-        on_its_way = {_name_application(step) for step in self.progress.running if self._is_on_its_way(step)}
+        on_its_way = {self._applications.get(step) for step in self.progress.running if self._is_on_its_way(step)}
         for application, revision in end.runs.items():
             now = "nothing of it runs" if revision is None else f"revision {revision} serves on"
             if application in self._paused:
@@ -196,10 +201,6 @@ class RunReport:
             if application in on_its_way:
                 now = f"on its way to revision {end.revision}" + (f" from revision {revision}" if revision else "")
             yield f"{application}: {seen.get(application, now)}"
-
-
-def _name_application(step: str) -> str:
-    return step.partition("/")[0]
 
 
 def _say_paused(*, serves: bool) -> str:

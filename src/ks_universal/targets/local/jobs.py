@@ -197,7 +197,7 @@ class _Watch:
         self.write(f"{self._step}/{self.init}" if self.init else self._step, line)
 
     def write(self, source: str, line: str) -> None:
-        self._emit(LogWritten(source=source, line=line))
+        self._emit(LogWritten(source=source, line=line, step=None if source == self._step else self._step))
 
     async def tell_of_waiting(self, name: str) -> None:
         """Say what an init container waits for once it has taken a second, and again whenever its words change."""

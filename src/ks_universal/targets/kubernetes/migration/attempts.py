@@ -79,8 +79,8 @@ class PodAttempt:
             self._held_since_s = now_s()
         for state in read_containers(self.pod):
             if state.state != "waiting" and state.name not in self._tails:
-                source = self._step.id if state.kind == "main" else f"{self._step.id}/{state.name}"
-                self._tails[state.name] = LogTail(self._client, pod["metadata"]["name"], state.name, self._take(source))
+                part = None if state.kind == "main" else state.name
+                self._tails[state.name] = LogTail(self._client, pod["metadata"]["name"], state.name, self._take(part))
 
     @property
     def held(self) -> tuple[str, ...]:
@@ -157,8 +157,8 @@ class PodAttempt:
         written = [tail for name, tail in self._tails.items() if tail.lines and name not in sidecars]
         return written[-1] if written else None
 
-    def _take(self, source: str) -> "_TakeLine":
-        return _TakeLine(self._emit, source)
+    def _take(self, part: str | None) -> "_TakeLine":
+        return _TakeLine(self._emit, self._step.id, part)
 
     def _describe(self, issue: Problem | None, reason: str | None) -> Attempt:
         started, duration_s = read_period(self.pod, datetime.now(UTC))
@@ -351,14 +351,15 @@ class Attempts:
 
 
 class _TakeLine:
-    """Makes each line of a container an event."""
+    """Makes each line of a container an event; `part` names an init container or a sidecar."""
 
-    def __init__(self, emit: Emit, source: str) -> None:
+    def __init__(self, emit: Emit, step: str, part: str | None) -> None:
         self._emit = emit
-        self._source = source
+        self._source = step if part is None else f"{step}/{part}"
+        self._step = None if part is None else step
 
     def __call__(self, line: str) -> None:
-        self._emit(LogWritten(source=self._source, line=line))
+        self._emit(LogWritten(source=self._source, line=line, step=self._step))
 
 
 def _name_exit_code(end: ContainerEnd) -> Problem:

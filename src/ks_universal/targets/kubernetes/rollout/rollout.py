@@ -223,7 +223,7 @@ class Rollout:
         return next((f" ({problem.message})" for problems in told for problem in problems), "")
 
     def _take_line(self, container: str, line: str) -> None:
-        self._emit(LogWritten(source=f"{self._step.id}/{container}", line=line))
+        self._emit(LogWritten(source=f"{self._step.id}/{container}", line=line, step=self._step.id))
         self._observer.wake(self._topic)
 
     def _say(self, reason: str) -> None:
