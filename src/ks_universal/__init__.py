@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from ks_universal.engine.progress import GO_ON, RunProgress
     from ks_universal.engine.retries import find_permanent_cause
     from ks_universal.engine.run import run
-    from ks_universal.engine.target import Preflight, Target
+    from ks_universal.engine.target import Preflight, Session, Target
     from ks_universal.errors import (
         InputError,
         KsUniversalError,
@@ -183,6 +183,7 @@ __all__ = [
     "RunProgress",
     "RunStarted",
     "Running",
+    "Session",
     "Severity",
     "Skipped",
     "SkippedJob",
@@ -283,7 +284,7 @@ _HOMES = {
     "ks_universal.engine.progress": "GO_ON RunProgress",
     "ks_universal.engine.retries": "find_permanent_cause",
     "ks_universal.engine.run": "run",
-    "ks_universal.engine.target": "Preflight Target",
+    "ks_universal.engine.target": "Preflight Session Target",
     "ks_universal.errors": (
         "InputError KsUniversalError LockLostError LockedError StoppedError TargetError TimedOutError"
     ),

@@ -11,7 +11,7 @@ from ks_universal.engine.target import MigrationFailed
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.kinds import JOB, POD
 from support.cluster_database import NODE
-from support.cluster_release import Events, api, migrate, release, sh
+from support.cluster_release import Events, api, migrate, new_session, sh
 
 # The first pod works until it is ended from outside; the second finds the node's directory marked, and succeeds.
 SCRIPT = """
@@ -58,8 +58,8 @@ def test_a_pod_ended_from_outside_is_replaced_when_it_is_gone_without_a_retry(na
     step = migrate(main, volumes=[{"name": "mark", "hostPath": {"path": "/tmp", "type": "Directory"}}], retries=0)
 
     async def body() -> Events:
-        async with release(namespace) as (target, events), api(namespace) as client:
-            task = asyncio.create_task(target.migrate(step, events.append))
+        async with new_session(namespace) as (session, events), api(namespace) as client:
+            task = asyncio.create_task(session.migrate(step, events.append))
             while "first" not in events.lines():
                 await asyncio.sleep(0.05)
             (pod,) = (await client.list(POD)).items
@@ -78,8 +78,8 @@ def test_gate_a_deleted_pod_that_ends_with_0_when_it_is_told_to_stop_has_not_mig
     step = migrate(main, volumes=[{"name": "mark", "hostPath": {"path": "/tmp", "type": "Directory"}}], retries=0)
 
     async def body() -> Events:
-        async with release(namespace) as (target, events), api(namespace) as client:
-            task = asyncio.create_task(target.migrate(step, events.append))
+        async with new_session(namespace) as (session, events), api(namespace) as client:
+            task = asyncio.create_task(session.migrate(step, events.append))
             while "first" not in events.lines():
                 await asyncio.sleep(0.05)
             await delete(client, (await client.list(POD)).items[0]["metadata"]["name"])
@@ -93,8 +93,8 @@ def test_gate_a_deleted_pod_that_ends_with_0_when_it_is_told_to_stop_has_not_mig
 
 def test_a_job_that_somebody_deletes_is_not_waited_for(namespace: str) -> None:
     async def body() -> MigrationFailed:
-        async with release(namespace) as (target, events), api(namespace) as client:
-            task = asyncio.create_task(target.migrate(migrate(sh("echo at work; sleep 30")), events.append))
+        async with new_session(namespace) as (session, events), api(namespace) as client:
+            task = asyncio.create_task(session.migrate(migrate(sh("echo at work; sleep 30")), events.append))
             while "at work" not in events.lines():
                 await asyncio.sleep(0.05)
             await client.delete(JOB, "app-migrations")

@@ -12,7 +12,7 @@ from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, JOB, NAMESPACE, POD, Kind
 from ks_universal.targets.kubernetes.observed.pods import condition, is_finished
-from support.cluster_release import Json, api, migrate, release, sh
+from support.cluster_release import Json, api, migrate, new_session, sh
 from support.deploying import deploy, items, kubectl
 
 WITHIN_S = 20
@@ -31,7 +31,7 @@ def fail(
     """Run a migration that cannot succeed; gives the causes, having seen that nothing of it runs on."""
 
     async def main() -> tuple[Problem, ...]:
-        async with release(namespace) as (target, events), api(namespace) as client:
+        async with new_session(namespace) as (session, events), api(namespace) as client:
             await client.patch(
                 NAMESPACE, namespace, {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": level}}}
             )
@@ -39,7 +39,7 @@ def fail(
                 await client.create(KINDS[body["kind"]], body)
             with pytest.raises(MigrationFailed) as caught:
                 async with asyncio.timeout(within_s):
-                    await target.migrate(step, events.append)
+                    await session.migrate(step, events.append)
             pods = (await client.list(POD)).items
             assert all(is_finished(pod) for pod in pods)
             async with asyncio.timeout(WITHIN_S):  # it is its controller that ends a Job that has no pod

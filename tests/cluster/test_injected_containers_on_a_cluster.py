@@ -17,7 +17,7 @@ from ks_universal.targets.kubernetes.api.kinds import JOB, POD
 from ks_universal.targets.kubernetes.migration import attempts, injected, job_watch
 from ks_universal.targets.kubernetes.migration.injected import has_been_ended
 from ks_universal.targets.kubernetes.observed.pods import is_finished
-from support.cluster_release import Events, Json, migrate, release, sh, wait_until
+from support.cluster_release import Events, Json, migrate, new_session, release, sh, wait_until
 from support.deploying import deploy, items, kubectl
 
 PROXY: Json = {"name": "mesh-proxy", "image": "pause:local"}
@@ -76,9 +76,9 @@ def inject(namespace: str, container: Json) -> None:
 
 def run(namespace: str, step: Migrate) -> tuple[tuple[Attempt, ...], Events, MigrationFailed | None]:
     async def main() -> tuple[Events, MigrationFailed | None]:
-        async with release(namespace) as (target, events):
+        async with new_session(namespace) as (session, events):
             try:
-                await target.migrate(step, events.append)
+                await session.migrate(step, events.append)
             except MigrationFailed as failure:
                 return events, failure
             return events, None
@@ -236,8 +236,8 @@ def test_who_looks_on_reads_the_container_that_migrates_and_not_what_was_injecte
     lines: list[str] = []
 
     async def main() -> None:
-        async with release(mesh) as (target, events), release(mesh) as (looker, _):
-            running = asyncio.create_task(target.migrate(migrate(sh("echo one; sleep 4; echo two")), events.append))
+        async with new_session(mesh) as (session, events), release(mesh) as (looker, _):
+            running = asyncio.create_task(session.migrate(migrate(sh("echo one; sleep 4; echo two")), events.append))
             while not events.of(AttemptStarted):
                 await asyncio.sleep(0.1)
             async with asyncio.timeout(60):

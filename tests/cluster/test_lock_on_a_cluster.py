@@ -14,17 +14,17 @@ from ks_universal.engine.events import LockAwaited
 from ks_universal.errors import LockedError
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, LEASE
 from ks_universal.targets.kubernetes.target import KubernetesTarget
-from support.cluster_release import LEASE_S, RELEASE, Events, Json, api, apply, config, release
+from support.cluster_release import LEASE_S, RELEASE, Events, Json, api, apply, config, release, session_on
 
 HOLD = """
 import asyncio
-from support.cluster_release import apply, config, release
+from support.cluster_release import apply, config, release, session_on
 async def main():
     async with release({namespace!r}) as (target, events):
         async with target.lock(events.append, wait=False):
             print("held", flush=True)
             await asyncio.get_running_loop().run_in_executor(None, input)
-            await target.apply(apply(config("woken", text="x")), events.append)
+            await session_on(target).apply(apply(config("woken", text="x")), events.append)
             print("written", flush=True)
 asyncio.run(main())
 """
@@ -178,7 +178,7 @@ def test_the_lock_is_given_back(namespace: str) -> None:
     async def main() -> object:
         async with release(namespace) as (target, events), api(namespace) as client:
             async with target.lock(events.append, wait=False):
-                await target.apply(apply(config("c", a="1")), events.append)
+                await session_on(target).apply(apply(config("c", a="1")), events.append)
             lease = await client.get(LEASE, f"ks-universal.{RELEASE}")
             assert lease is not None
             return lease["spec"].get("holderIdentity")

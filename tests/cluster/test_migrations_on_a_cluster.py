@@ -10,14 +10,14 @@ from ks_universal.model.format.migrations import Retry
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, JOB, POD
-from support.cluster_release import Events, Json, api, apply, config, migrate, release, sh
+from support.cluster_release import Events, Json, api, apply, config, migrate, new_session, sh
 
 
 def run(namespace: str, step: Migrate) -> tuple[tuple[Attempt, ...] | MigrationFailed, Events]:
     async def main() -> tuple[tuple[Attempt, ...] | MigrationFailed, Events]:
-        async with release(namespace) as (target, events):
+        async with new_session(namespace) as (session, events):
             try:
-                return await target.migrate(step, events.append), events
+                return await session.migrate(step, events.append), events
             except MigrationFailed as failure:
                 return failure, events
 
@@ -147,9 +147,9 @@ def test_the_job_owns_its_staged_configuration(namespace: str) -> None:
 
 def test_real_stop_a_cancelled_migration_has_no_job_and_no_pod_when_it_returns(namespace: str) -> None:
     async def main() -> tuple[Events, list[Json], Json | None]:
-        async with release(namespace) as (target, events), api(namespace) as client:
+        async with new_session(namespace) as (session, events), api(namespace) as client:
             step = migrate(sh("trap 'echo stopping; exit 1' TERM; echo at work; while :; do sleep 0.1; done"))
-            task = asyncio.create_task(target.migrate(step, events.append))
+            task = asyncio.create_task(session.migrate(step, events.append))
             while "at work" not in events.lines():
                 await asyncio.sleep(0.05)
             task.cancel()
@@ -194,8 +194,8 @@ def test_resume_a_job_of_the_same_digest_is_taken_up(namespace: str, *, ended: b
 
     async def main() -> tuple[Events, list[Json]]:
         async with (
-            release(namespace) as (first, before),
-            release(namespace) as (second, after),
+            new_session(namespace) as (first, before),
+            new_session(namespace) as (second, after),
             api(namespace) as client,
         ):
             task = asyncio.create_task(first.migrate(step, before.append))
@@ -216,8 +216,8 @@ def test_one_at_a_time_a_job_of_another_digest_is_really_stopped_first(namespace
 
     async def main() -> tuple[list[str], list[Json]]:
         async with (
-            release(namespace) as (first, before),
-            release(namespace) as (second, after),
+            new_session(namespace) as (first, before),
+            new_session(namespace) as (second, after),
             api(namespace) as client,
         ):
             task = asyncio.create_task(first.migrate(slow, before.append))
@@ -235,11 +235,11 @@ def test_one_at_a_time_a_job_of_another_digest_is_really_stopped_first(namespace
 
 def test_a_deployed_secret_reaches_the_migration(namespace: str) -> None:
     async def main() -> Events:
-        async with release(namespace) as (target, events):
+        async with new_session(namespace) as (session, events):
             secret = config("db", "Secret", PASSWORD="hunter2")
-            await target.apply(apply(secret), events.append)
+            await session.apply(apply(secret), events.append)
             read = sh("echo ${#PASSWORD}", envFrom=[{"secretRef": {"name": "db"}}])
-            await target.migrate(migrate(read), events.append)
+            await session.migrate(migrate(read), events.append)
             return events
 
     assert asyncio.run(main()).lines() == ["7"]

@@ -12,7 +12,7 @@ from ks_universal.engine.events import AttemptEnded, Waited
 from ks_universal.engine.target import MigrationFailed, RolloutFailed
 from ks_universal.targets.kubernetes.api.kinds import POD, SECRET
 from ks_universal.targets.kubernetes.observed.pods import is_finished
-from support.cluster_release import Events, Json, api, config, migrate, release, roll_out, serve, sh
+from support.cluster_release import Events, Json, api, config, migrate, new_session, roll_out, serve, sh
 
 LATE_S = 8
 USES: dict[str, Json] = {
@@ -44,11 +44,11 @@ def test_a_secret_that_is_made_seconds_later_is_waited_for(namespace: str, use: 
     rollout = roll_out(serve(**USES[use]), **volumes)
 
     async def main() -> Events:
-        async with release(namespace) as (target, events):
+        async with new_session(namespace) as (session, events):
             await asyncio.gather(
                 make_late(namespace),
-                target.migrate(step, events.append),
-                target.roll_out(rollout, events.append),
+                session.migrate(step, events.append),
+                session.roll_out(rollout, events.append),
             )
             return events
 
@@ -66,10 +66,10 @@ async def fail_both(namespace: str, container: Json, **spec: Any) -> tuple[tuple
             await work
         return caught.value.causes[0]
 
-    async with release(namespace) as (target, events):
+    async with new_session(namespace) as (session, events):
         causes = await asyncio.gather(
-            find_cause(target.migrate(migrate(container, **spec), events.append), MigrationFailed),
-            find_cause(target.roll_out(roll_out(container, **spec), events.append), RolloutFailed),
+            find_cause(session.migrate(migrate(container, **spec), events.append), MigrationFailed),
+            find_cause(session.roll_out(roll_out(container, **spec), events.append), RolloutFailed),
         )
         return causes, events
 
@@ -83,11 +83,11 @@ def test_a_secret_that_nobody_makes_is_given_up(namespace: str) -> None:
 
 def test_a_key_that_is_missing_in_a_secret_is_not_waited_for(namespace: str) -> None:
     async def main() -> None:
-        async with release(namespace) as (target, events), api(namespace) as client:
+        async with new_session(namespace) as (session, events), api(namespace) as client:
             await client.create(SECRET, {**config("vault", "Secret", other="x"), "metadata": {"name": "vault"}})
             with pytest.raises(MigrationFailed, match="couldn't find key p"):
                 async with asyncio.timeout(20):
-                    await target.migrate(migrate(sh("true", **USES["env"])), events.append)
+                    await session.migrate(migrate(sh("true", **USES["env"])), events.append)
 
     asyncio.run(main())
 
@@ -96,9 +96,9 @@ def test_what_another_migration_may_make_is_waited_for_as_long_as_that_runs(name
     maker = migrate(sh("sleep 40; echo made"), name="maker-migrations")
 
     async def main() -> Events:
-        async with release(namespace) as (target, events):
-            rollout = asyncio.create_task(target.roll_out(roll_out(serve(**USES["env"])), events.append))
-            await target.migrate(maker, events.append)
+        async with new_session(namespace) as (session, events):
+            rollout = asyncio.create_task(session.roll_out(roll_out(serve(**USES["env"])), events.append))
+            await session.migrate(maker, events.append)
             await make_late(namespace, 1)  # longer than the patience after the first look, as its last deed
             await rollout
             return events
@@ -131,9 +131,9 @@ def test_early_truth_a_rollout_whose_time_is_over_names_the_volume_before(namesp
     step.body["spec"]["progressDeadlineSeconds"] = 10
 
     async def main() -> RolloutFailed:
-        async with release(namespace) as (target, events):
+        async with new_session(namespace) as (session, events):
             with pytest.raises(RolloutFailed) as caught:
-                await target.roll_out(step, events.append)
+                await session.roll_out(step, events.append)
             return caught.value
 
     causes = asyncio.run(main()).causes

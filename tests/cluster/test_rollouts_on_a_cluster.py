@@ -8,7 +8,7 @@ from ks_universal.plan.steps import AwaitOldPods, RollOut
 from ks_universal.resources.objects import object_ref
 from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, POD
 from ks_universal.targets.kubernetes.observed.pods import is_finished
-from support.cluster_release import Events, Json, api, release, roll_out, serve, sh
+from support.cluster_release import Events, Json, api, new_session, roll_out, serve, sh
 from support.deploying import kubectl
 
 
@@ -17,10 +17,10 @@ def run(namespace: str, *steps: RollOut) -> tuple[RolloutFailed | None, Events]:
     last: list[RolloutFailed | None] = [None]
 
     async def main() -> Events:
-        async with release(namespace) as (target, events):
+        async with new_session(namespace) as (session, events):
             for step in steps:
                 try:
-                    await target.roll_out(step, events.append)
+                    await session.roll_out(step, events.append)
                     last.append(None)
                 except RolloutFailed as failure:
                     last.append(failure)
@@ -49,12 +49,12 @@ def test_a_rollout_ends_when_the_new_version_serves_and_the_last_old_pod_can_be_
     wait = AwaitOldPods(id="app/old-pods", application="app", identity=object_ref(new.body))
 
     async def main() -> tuple[Events, list[int]]:
-        async with release(namespace) as (target, events):
-            await target.roll_out(old, events.append)
-            await target.roll_out(new, events.append)
-            stopping = [target.count_old_pods(new)]
-            await target.await_old_pods(wait, events.append)
-            return events, [*stopping, target.count_old_pods(new)]
+        async with new_session(namespace) as (session, events):
+            await session.roll_out(old, events.append)
+            await session.roll_out(new, events.append)
+            stopping = [session.count_old_pods(new)]
+            await session.await_old_pods(wait, events.append)
+            return events, [*stopping, session.count_old_pods(new)]
 
     events, stopping = asyncio.run(main())
     assert [event.change for event in events.of(ObjectChanged)] == ["created", "changed"]
@@ -215,8 +215,8 @@ def unready() -> RollOut:
 @pytest.mark.parametrize("how", ["deleted", "being deleted", "made anew"])
 def test_a_deployment_that_somebody_deletes_is_not_waited_for(namespace: str, how: str) -> None:
     async def main() -> RolloutFailed:
-        async with release(namespace) as (target, events), api(namespace) as client:
-            task = asyncio.create_task(target.roll_out(unready(), events.append))
+        async with new_session(namespace) as (session, events), api(namespace) as client:
+            task = asyncio.create_task(session.roll_out(unready(), events.append))
             while not any("0 of 1 ready" in event.waits_for for event in events.of(Waited)):
                 await asyncio.sleep(0.05)
             if how == "being deleted":

@@ -10,7 +10,7 @@ from ks_universal.engine.events import AttemptEnded
 from ks_universal.engine.target import MigrationFailed, RolloutFailed
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
-from support.cluster_release import Json, migrate, release, roll_out, sh
+from support.cluster_release import Json, migrate, new_session, roll_out, sh
 
 REFUSED = "psycopg.OperationalError: connection to server failed: Connection refused"
 PROXY = sh("echo 'proxy: no credentials found'; exit 3", "proxy")
@@ -19,9 +19,9 @@ WORK = sh(f"for i in 1 2 3 4 5; do echo '{REFUSED}'; sleep 1; done; exit 1")
 
 def fail(namespace: str, step: Migrate) -> tuple[Attempt, tuple[Problem, ...]]:
     async def main() -> tuple[Attempt, tuple[Problem, ...]]:
-        async with release(namespace) as (target, events):
+        async with new_session(namespace) as (session, events):
             with pytest.raises(MigrationFailed) as caught:
-                await target.migrate(step, events.append)
+                await session.migrate(step, events.append)
             return events.of(AttemptEnded)[0].attempt, caught.value.causes
 
     return asyncio.run(main())
@@ -46,9 +46,9 @@ def test_a_sidecar_that_crashes_in_a_rollout_is_named_first(namespace: str, *, n
     step.body["spec"]["progressDeadlineSeconds"] = 20
 
     async def main() -> RolloutFailed:
-        async with release(namespace) as (target, events):
+        async with new_session(namespace) as (session, events):
             with pytest.raises(RolloutFailed) as caught:
-                await target.roll_out(step, events.append)
+                await session.roll_out(step, events.append)
             return caught.value
 
     causes = asyncio.run(main()).causes

@@ -8,39 +8,44 @@ from datetime import UTC, datetime
 import pytest
 
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, LockAwaited, LogWritten, ObjectChanged
-from ks_universal.engine.target import MigrationFailed, RolloutFailed, Target
+from ks_universal.engine.target import MigrationFailed, RolloutFailed, Session, Target
 from ks_universal.errors import LockedError
 from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.changes import Change
 from ks_universal.plan.one_off_jobs import read_job_end, record_job
 from ks_universal.plan.records import FORMAT, JobState, Outcome, Revision, StepRecord
-from ks_universal.plan.steps import Apply, Delete, Migrate, RunJob
+from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RunJob, Step
 from ks_universal.resources.objects import Rendered, Resource, object_ref
 from ks_universal.targets.kubernetes.objects.ownership import contains
 from support.contract_targets import JOB, STEP, Place, await_old_pods, metadata, migrate, roll_out, run_job
 from support.releases import Events
 
-Work = Callable[[Target, Events], Awaitable[None]]
+Work = Callable[[Target, Session, Events], Awaitable[None]]
 
 
 @asynccontextmanager
-async def held(place: Place, *, wait: bool = False) -> AsyncIterator[tuple[Target, Events]]:
-    """A target that holds the release, with what it says; closed at the end."""
+async def held(place: Place, *, wait: bool = False) -> AsyncIterator[tuple[Target, Session, Events]]:
+    """A target that holds the release, a session on it, and what it says; closed at the end."""
     target, events = place.open(), Events()
     try:
         async with target.lock(events, wait=wait):
-            await target.read(rendered(place))
-            yield target, events
+            yield target, await open_session(target, rendered(place)), events
     finally:
         await target.close()
+
+
+async def open_session(target: Target, wanted: Rendered, *steps: Step) -> Session:
+    """A session on what is there now, for a plan of these steps."""
+    plan = Plan(release="demo", namespace=wanted.namespace, revision=1, steps=steps)
+    return target.open_session(wanted, await target.read(wanted), plan)
 
 
 def run(place: Place, work: Work) -> Events:
     """Let a target work."""
 
     async def main() -> Events:
-        async with held(place) as (target, events):
-            await work(target, events)
+        async with held(place) as (target, session, events):
+            await work(target, session, events)
             return events
 
     return asyncio.run(asyncio.wait_for(main(), 120))
@@ -125,18 +130,56 @@ def test_one_at_a_time_who_waits_is_told_for_whom_and_goes_on_when_it_is_free(pl
     asyncio.run(main())
 
 
+def test_the_lock_is_free_after_its_block_also_while_the_target_is_open(place: Place) -> None:
+    async def main() -> None:
+        target = place.open()
+        async with target.lock(Events(), wait=False):
+            pass
+        async with held(place):
+            pass
+        await target.close()
+
+    asyncio.run(main())
+
+
+# what is read and what is checked
+
+
+def test_what_was_read_stays_as_it_was_whatever_a_session_does(place: Place) -> None:
+    async def work(target: Target, _: Session, events: Events) -> None:
+        state = await target.read(rendered(place))
+        plan = Plan(release="demo", namespace=place.namespace, revision=1, steps=())
+        await target.open_session(rendered(place), state, plan).apply(config(place, "a"), events)
+        assert state.objects == {}
+        assert object_ref(config(place, "a").body) in (await target.read(rendered(place))).objects
+
+    run(place, work)
+
+
+def test_a_check_gives_what_its_own_plan_changes_and_changes_nothing(place: Place) -> None:
+    async def work(target: Target, _: Session, __: Events) -> None:
+        plans: list[tuple[Step, ...]] = [(config(place, "a"),), (), (roll_out(place, place.serve()),)]
+        sessions = [await open_session(target, rendered(place), *steps) for steps in plans]
+        found = await asyncio.gather(*(session.check() for session in sessions))
+        changes = [[(str(change.identity), change.change) for change in each.changes] for each in found]
+        assert changes == [[("ConfigMap/c", "created")], [], [("Deployment/web", "created")]]
+        assert (await target.read(rendered(place))).objects == {}
+
+    run(place, work)
+
+
 # objects
 
 
 def test_an_applied_object_is_read_back_also_by_another_target(place: Place) -> None:
-    async def work(target: Target, events: Events) -> None:
+    async def work(_: Target, session: Session, events: Events) -> None:
         for value in ("a", "a", "b"):
-            await target.apply(config(place, value), events)
+            await session.apply(config(place, value), events)
 
     events = run(place, work)
     assert [event.change for event in events.of(ObjectChanged)] == ["created", "unchanged", "changed"]
 
-    async def look(target: Target, _: Events) -> None:
+    async def look(target: Target, _: Session, __: Events) -> None:
         state = await target.read(rendered(place))
         assert state.objects[object_ref(config(place, "a").body)]["data"] == {"key": "b"}
 
@@ -144,10 +187,10 @@ def test_an_applied_object_is_read_back_also_by_another_target(place: Place) -> 
 
 
 def test_a_deleted_object_is_gone_and_deleting_can_be_repeated(place: Place) -> None:
-    async def work(target: Target, events: Events) -> None:
-        await target.apply(config(place, "a"), events)
+    async def work(target: Target, session: Session, events: Events) -> None:
+        await session.apply(config(place, "a"), events)
         step = Delete(id="delete ConfigMap/c", identity=object_ref(config(place, "a").body))
-        assert [await target.delete(step, events) for _ in range(2)] == [Change.DELETED, None]
+        assert [await session.delete(step, events) for _ in range(2)] == [Change.DELETED, None]
         assert object_ref(config(place, "a").body) not in (await target.read(rendered(place))).objects
 
     assert [event.change for event in run(place, work).of(ObjectChanged)] == ["created", "deleted"]
@@ -158,10 +201,10 @@ def test_an_object_that_asks_to_be_kept_stays_with_what_it_holds(place: Place) -
     asks = {"ks-universal.io/resource-policy": "keep"}
     kept = Apply(id="ConfigMap/c", body={**body, "metadata": {**body["metadata"], "annotations": asks}})
 
-    async def work(target: Target, events: Events) -> None:
-        await target.apply(kept, events)
+    async def work(target: Target, session: Session, events: Events) -> None:
+        await session.apply(kept, events)
         step = Delete(id="delete ConfigMap/c", identity=object_ref(body))
-        assert await target.delete(step, events) is Change.KEPT
+        assert await session.delete(step, events) is Change.KEPT
         assert (await target.read(rendered(place))).objects[object_ref(body)]["data"] == {"key": "a"}
 
     assert [event.change for event in run(place, work).of(ObjectChanged)] == ["created", "kept"]
@@ -171,12 +214,12 @@ def test_an_object_that_asks_to_be_kept_stays_with_what_it_holds(place: Place) -
 
 
 def test_revisions_are_read_back_oldest_first_also_by_another_target(place: Place) -> None:
-    async def work(target: Target, _: Events) -> None:
+    async def work(_: Target, session: Session, __: Events) -> None:
         for number in (2, 10, 1):
-            await target.save(revision(number))
-        await target.save(revision(2, migrate(place, place.script(0))))
+            await session.save(revision(number))
+        await session.save(revision(2, migrate(place, place.script(0))))
 
-    async def look(target: Target, _: Events) -> None:
+    async def look(target: Target, _: Session, __: Events) -> None:
         expected = (revision(1), revision(2, migrate(place, place.script(0))), revision(10))
         assert (await target.read(rendered(place))).revisions == expected
 
@@ -188,8 +231,8 @@ def test_revisions_are_read_back_oldest_first_also_by_another_target(place: Plac
 
 
 def test_a_migration_tells_what_it_does_and_gives_its_attempt(place: Place) -> None:
-    async def work(target: Target, events: Events) -> None:
-        (attempt,) = await target.migrate(migrate(place, place.script(0)), events)
+    async def work(_: Target, session: Session, events: Events) -> None:
+        (attempt,) = await session.migrate(migrate(place, place.script(0)), events)
         assert (attempt.number, attempt.exit_code, attempt.log_tail) == (1, 0, ("try 1",))
 
     events = run(place, work)
@@ -199,8 +242,8 @@ def test_a_migration_tells_what_it_does_and_gives_its_attempt(place: Place) -> N
 
 
 def test_exact_retries_until_one_attempt_succeeds(place: Place) -> None:
-    async def work(target: Target, events: Events) -> None:
-        attempts = await target.migrate(migrate(place, place.script(1, 2, 0), retries=5), events)
+    async def work(_: Target, session: Session, events: Events) -> None:
+        attempts = await session.migrate(migrate(place, place.script(1, 2, 0), retries=5), events)
         assert [(a.number, a.exit_code) for a in attempts] == [(1, 1), (2, 2), (3, 0)]
 
     ended = run(place, work).of(AttemptEnded)
@@ -211,9 +254,9 @@ def test_exact_retries_until_one_attempt_succeeds(place: Place) -> None:
 def test_exact_retries_none_beyond_the_limit_or_after_a_fatal_exit_code(
     place: Place, retries: int, fatal: tuple[int, ...], codes: list[int]
 ) -> None:
-    async def work(target: Target, events: Events) -> None:
+    async def work(_: Target, session: Session, events: Events) -> None:
         with pytest.raises(MigrationFailed) as failed:
-            await target.migrate(migrate(place, place.script(7), retries=retries, fatal=fatal), events)
+            await session.migrate(migrate(place, place.script(7), retries=retries, fatal=fatal), events)
         assert failed.value.step == STEP
         assert "7" in failed.value.causes[0].message
 
@@ -225,8 +268,8 @@ def test_exact_retries_none_beyond_the_limit_or_after_a_fatal_exit_code(
 def test_resume_what_ended_but_is_not_in_the_record_does_not_run_again(place: Place) -> None:
     pod = place.script(0)
 
-    async def work(target: Target, events: Events) -> None:
-        (attempt,) = await target.migrate(migrate(place, pod), events)
+    async def work(_: Target, session: Session, events: Events) -> None:
+        (attempt,) = await session.migrate(migrate(place, pod), events)
         assert attempt.log_tail == ("try 1",)
 
     run(place, work)
@@ -236,9 +279,9 @@ def test_resume_what_ended_but_is_not_in_the_record_does_not_run_again(place: Pl
 def test_what_is_in_the_record_runs_anew(place: Place) -> None:
     pod = place.script(0)
 
-    async def work(target: Target, events: Events) -> None:
-        await target.migrate(migrate(place, pod), events)
-        await target.save(revision(1, migrate(place, pod)))
+    async def work(_: Target, session: Session, events: Events) -> None:
+        await session.migrate(migrate(place, pod), events)
+        await session.save(revision(1, migrate(place, pod)))
 
     run(place, work)
     assert [event.resumed for event in run(place, work).of(AttemptStarted)] == [False]
@@ -247,21 +290,21 @@ def test_what_is_in_the_record_runs_anew(place: Place) -> None:
 def test_another_digest_runs_anew(place: Place) -> None:
     pod = place.script(0)
 
-    async def work(target: Target, events: Events) -> None:
-        await target.migrate(migrate(place, pod, digest="d1"), events)
-        await target.migrate(migrate(place, pod, digest="d2"), events)
+    async def work(_: Target, session: Session, events: Events) -> None:
+        await session.migrate(migrate(place, pod, digest="d1"), events)
+        await session.migrate(migrate(place, pod, digest="d2"), events)
 
     assert [event.resumed for event in run(place, work).of(AttemptStarted)] == [False, False]
 
 
 def test_real_stop_a_cancelled_migration_is_over_and_the_next_one_begins_anew(place: Place) -> None:
-    async def work(target: Target, events: Events) -> None:
-        task = asyncio.ensure_future(target.migrate(migrate(place, place.script(None)), events))
+    async def work(_: Target, session: Session, events: Events) -> None:
+        task = asyncio.ensure_future(session.migrate(migrate(place, place.script(None)), events))
         await until(lambda: bool(events.of(LogWritten)))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        attempts = await target.migrate(migrate(place, place.script(0)), events)
+        attempts = await session.migrate(migrate(place, place.script(0)), events)
         assert [attempt.number for attempt in attempts] == [1]
 
     assert [event.resumed for event in run(place, work).of(AttemptStarted)] == [False, False]
@@ -270,14 +313,14 @@ def test_real_stop_a_cancelled_migration_is_over_and_the_next_one_begins_anew(pl
 # the Jobs of the values
 
 
-async def run_to_end(target: Target, step: RunJob, events: Events) -> JobState:
+async def run_to_end(session: Session, step: RunJob, events: Events) -> JobState:
     """Apply a Job and wait for its end, as the engine does."""
-    await target.apply(step, events)
-    return await target.await_job(step, record_job(step.body, 1, Outcome.RUNNING), events)
+    await session.apply(step, events)
+    return await session.await_job(step, record_job(step.body, 1, Outcome.RUNNING), events)
 
 
-async def look_at(target: Target, step: RunJob) -> JobState:
-    (state,) = await target.read_jobs({object_ref(step.body): record_job(step.body, 1, Outcome.RUNNING)})
+async def look_at(session: Session, step: RunJob) -> JobState:
+    (state,) = await session.read_jobs({object_ref(step.body): record_job(step.body, 1, Outcome.RUNNING)})
     return state
 
 
@@ -288,15 +331,15 @@ def with_job(place: Place, step: RunJob) -> Rendered:
 def test_jobs_one_runs_to_its_end_within_its_retries_and_tells_what_it_does(place: Place) -> None:
     step = run_job(place, place.script(1, 0), retries=1)
 
-    async def work(target: Target, events: Events) -> None:
-        state = await run_to_end(target, step, events)
+    async def work(_: Target, session: Session, events: Events) -> None:
+        state = await run_to_end(session, step, events)
         assert (state.record.outcome, state.problems) == (Outcome.SUCCEEDED, ())
         assert [attempt.exit_code for attempt in state.record.attempts] == [1, 0]
 
     events = run(place, work)
     assert events.of(LogWritten) == [LogWritten(source=JOB, line=f"try {number}") for number in (1, 2)]
 
-    async def look(target: Target, _: Events) -> None:
+    async def look(target: Target, _: Session, __: Events) -> None:
         live = (await target.read(with_job(place, step))).objects[object_ref(step.body)]
         while read_job_end(live)[0] is Outcome.RUNNING:  # a cluster's Job says so a second after its pods
             live = (await target.read(with_job(place, step))).objects[object_ref(step.body)]
@@ -306,31 +349,31 @@ def test_jobs_one_runs_to_its_end_within_its_retries_and_tells_what_it_does(plac
 
 
 def test_jobs_one_that_fails_has_its_cause_and_runs_again_when_that_is_asked_for(place: Place) -> None:
-    async def work(target: Target, events: Events) -> None:
-        failed = await run_to_end(target, run_job(place, place.script(7)), events)
+    async def work(target: Target, session: Session, events: Events) -> None:
+        failed = await run_to_end(session, run_job(place, place.script(7)), events)
         assert failed.record.outcome is Outcome.FAILED
         assert "7" in failed.problems[-1].message
         again = run_job(place, place.script(7), again=True)
-        await target.read(with_job(place, again))
-        state = await run_to_end(target, again, events)
+        session = await open_session(target, with_job(place, again))
+        state = await run_to_end(session, again, events)
         assert [attempt.exit_code for attempt in state.record.attempts] == [7]
-        assert (await look_at(target, again)).record.outcome is Outcome.FAILED
+        assert (await look_at(session, again)).record.outcome is Outcome.FAILED
 
     assert len(run(place, work).of(AttemptEnded)) == 2
 
 
 def test_jobs_whoever_waits_no_more_leaves_it_at_work(place: Place) -> None:
-    async def work(target: Target, events: Events) -> None:
+    async def work(_: Target, session: Session, events: Events) -> None:
         step = run_job(place, place.script(None))
-        await target.apply(step, events)
-        task = asyncio.ensure_future(target.await_job(step, record_job(step.body, 1, Outcome.RUNNING), events))
+        await session.apply(step, events)
+        task = asyncio.ensure_future(session.await_job(step, record_job(step.body, 1, Outcome.RUNNING), events))
         await until(lambda: bool(events.of(LogWritten)))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert (await look_at(target, step)).record.outcome is Outcome.RUNNING
-        await target.delete(Delete(id="delete Job/seed", identity=object_ref(step.body)), events)
-        assert not (await look_at(target, step)).is_there
+        assert (await look_at(session, step)).record.outcome is Outcome.RUNNING
+        await session.delete(Delete(id="delete Job/seed", identity=object_ref(step.body)), events)
+        assert not (await look_at(session, step)).is_there
 
     run(place, work)
 
@@ -339,33 +382,33 @@ def test_jobs_whoever_waits_no_more_leaves_it_at_work(place: Place) -> None:
 
 
 def test_a_rollout_makes_the_deployment_live_and_an_equal_one_changes_nothing(place: Place) -> None:
-    async def work(target: Target, events: Events) -> None:
+    async def work(target: Target, session: Session, events: Events) -> None:
         step = roll_out(place, place.serve())
-        await target.roll_out(step, events)
+        await session.roll_out(step, events)
         live = (await target.read(rendered(place))).objects[object_ref(step.body)]
         assert contains(live, step.body)
-        await target.roll_out(step, events)
+        await session.roll_out(step, events)
 
     changes = [event.change for event in run(place, work).of(ObjectChanged)]
     assert changes == ["created", "unchanged"]
 
 
 def test_when_the_old_pods_were_awaited_none_is_left(place: Place) -> None:
-    async def work(target: Target, events: Events) -> None:
-        await target.roll_out(roll_out(place, place.serve()), events)
+    async def work(_: Target, session: Session, events: Events) -> None:
+        await session.roll_out(roll_out(place, place.serve()), events)
         step = roll_out(place, place.serve(version="2"))
-        await target.roll_out(step, events)
-        for _ in range(2):
-            await target.await_old_pods(await_old_pods(step), events)
-            assert target.count_old_pods(step) == 0
+        await session.roll_out(step, events)
+        for __ in range(2):
+            await session.await_old_pods(await_old_pods(step), events)
+            assert session.count_old_pods(step) == 0
 
     run(place, work)
 
 
 def test_a_rollout_that_does_not_come_up_fails_with_its_causes(place: Place) -> None:
-    async def work(target: Target, events: Events) -> None:
+    async def work(_: Target, session: Session, events: Events) -> None:
         with pytest.raises(RolloutFailed) as failed:
-            await target.roll_out(roll_out(place, place.serve(broken=True)), events)
+            await session.roll_out(roll_out(place, place.serve(broken=True)), events)
         assert failed.value.causes
 
     run(place, work)

@@ -12,7 +12,7 @@ from ks_universal.plan.build import MigratePolicy, build_plan
 from ks_universal.plan.records import Outcome
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.kubernetes.rollback import Rollback
-from ks_universal.testing.memory import Try, World
+from ks_universal.testing.world import Try, World
 from support.releases import app, config, deploy, interrupt, kill, kill_during, list_stopped, release
 
 Stop = Callable[[World, Rendered, int, Planner], bool]

@@ -8,7 +8,7 @@ import pytest
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, LogWritten, RunEnded, StepFailed, StepSkipped
 from ks_universal.plan.records import JobRecord, JobState, Outcome, Revision
 from ks_universal.resources.objects import ObjectRef, Rendered
-from ks_universal.testing.memory import Try, World
+from ks_universal.testing.world import Try, World
 from support.releases import Events, app, deploy, interrupt, kill, list_stopped, render_values, secret
 
 SEED, STEP = ObjectRef("Job", "ns", "seed"), "Job/seed"

@@ -3,7 +3,7 @@
 from ks_universal.engine.events import StepFailed, StepPaused, StepSkipped, StepSucceeded
 from ks_universal.plan.records import Outcome
 from ks_universal.resources.objects import ObjectRef
-from ks_universal.testing.memory import World
+from ks_universal.testing.world import World
 from support.releases import app, config, deploy, release
 
 CONTRACT = {"name": "contract", "args": ["x"], "phase": "post"}

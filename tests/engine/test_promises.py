@@ -28,7 +28,8 @@ from ks_universal.plan.records import Outcome, Revision
 from ks_universal.plan.selection import MigratePolicy
 from ks_universal.plan.steps import Apply
 from ks_universal.resources.objects import ObjectRef, Rendered
-from ks_universal.testing.memory import MemoryTarget, Pause, Try, World
+from ks_universal.testing.memory import MemorySession, MemoryTarget
+from ks_universal.testing.world import Pause, Try, World
 from support.releases import Events, app, config, deploy, kill, list_stopped, release, render_values, secret
 
 CONFIGS = {"settings": config(HOST="db"), "db": secret(PASSWORD="correct-horse")}
@@ -659,43 +660,37 @@ def test_warnings_of_the_check_are_told_at_the_start() -> None:
     assert events.of(RunStarted)[0].warnings == world.problems
 
 
-class _Slow(MemoryTarget):
-    """A target that takes its time to save, and remembers which rollouts each record knew."""
-
-    known: list[int]
-
-    async def save(self, revision: Revision) -> None:
-        self.known.append(len(revision.runs))
-        for _ in range(50):
-            await asyncio.sleep(0)
-        await super().save(revision)
-
-
 def test_a_slow_record_is_written_in_order_and_once_for_all_who_wait() -> None:
     world = World()
-    target = _Slow(world)
-    target.known = []
+    known: list[int] = []
+
+    class Slow(MemorySession):
+        """Takes its time to save, and remembers which rollouts each record knew."""
+
+        async def save(self, revision: Revision) -> None:
+            known.append(len(revision.runs))
+            for _ in range(50):
+                await asyncio.sleep(0)
+            await super().save(revision)
+
+    target = MemoryTarget(world, session=Slow)
     rendered = release(**{f"app{number}": app() for number in range(20)})
     revision = asyncio.run(run(rendered, target, Events(), by="tests"))
-    assert target.known == [0, 1, 20, 20]
+    assert known == [0, 1, 20, 20]
     assert world.revisions[1] == revision
 
 
-class _Refusing(MemoryTarget):
-    """A target whose outside world refuses one object, or has a bug there."""
-
-    error: Exception
-
-    async def apply(self, step: Apply, emit: Any) -> None:
-        if step.id == "ServiceAccount/a":
-            raise self.error
-        await super().apply(step, emit)
-
-
 def api_error(error: Exception) -> tuple[World, Callable[[], Revision]]:
+    """A world that refuses one object, or has a bug there."""
     world = World()
-    target = _Refusing(world)
-    target.error = error
+
+    class Refusing(MemorySession):
+        async def apply(self, step: Apply, emit: Any) -> None:
+            if step.id == "ServiceAccount/a":
+                raise error
+            await super().apply(step, emit)
+
+    target = MemoryTarget(world, session=Refusing)
     rendered = release(a=app("one", autoCreateServiceAccount=True), b=app("one"))
     return world, lambda: asyncio.run(run(rendered, target, Events(), by="tests"))
 
@@ -717,8 +712,8 @@ def test_a_bug_keeps_its_traceback_and_leaves_neither_lock_nor_a_running_record(
     assert world.revisions[1].outcome is Outcome.INTERRUPTED
 
 
-class _Forgetful(MemoryTarget):
-    """A target on which nothing can be recorded any more once a migration has ended."""
+class _Forgetful(MemorySession):
+    """A session in which nothing can be recorded any more once a migration has ended."""
 
     async def save(self, revision: Revision) -> None:
         if any(step.has_ended for step in revision.steps):
@@ -728,7 +723,9 @@ class _Forgetful(MemoryTarget):
 
 def test_a_record_that_cannot_be_written_is_told_and_turns_no_success_into_a_failure() -> None:
     world, events = World(), Events()
-    revision = asyncio.run(run(release(a=app("one"), b=app()), _Forgetful(world), events, by="tests"))
+    revision = asyncio.run(
+        run(release(a=app("one"), b=app()), MemoryTarget(world, session=_Forgetful), events, by="tests")
+    )
     (end,) = events.of(RunEnded)
     assert revision.outcome is end.outcome is Outcome.SUCCEEDED
     assert world.count("rolled-out") == {"a/rollout": 1, "b/rollout": 1}

@@ -1,7 +1,7 @@
 """What the record says to those who look on while a run is at work, or after it was killed."""
 
 from ks_universal.plan.records import Outcome, Revision, mark_abandoned
-from ks_universal.testing.memory import World
+from ks_universal.testing.world import World
 from support.releases import app, deploy, kill_during, release
 
 FIRST = release(web=app("schema", "data", {"name": "contract", "args": ["x"], "phase": "post"}))

@@ -8,7 +8,7 @@ import pytest
 from ks_universal.plan.records import FORMAT, Outcome, Revision, upgrade
 from ks_universal.plan.undo import list_applied_since
 from ks_universal.resources.objects import Rendered
-from ks_universal.testing.memory import World
+from ks_universal.testing.world import World
 from support.releases import deploy
 
 DATA = Path(__file__).parents[1] / "data" / "records"

@@ -15,7 +15,8 @@ from ks_universal.plan.records import Outcome, Revision, State
 from ks_universal.plan.selection import MigratePolicy
 from ks_universal.plan.steps import Plan
 from ks_universal.resources.objects import Rendered
-from ks_universal.testing.memory import KillSwitch, MemoryTarget, Try, World
+from ks_universal.testing.memory import MemoryTarget
+from ks_universal.testing.world import KillSwitch, Try, World
 from support.releases import Events, app, config, deploy, kill, list_stopped, release, secret
 
 

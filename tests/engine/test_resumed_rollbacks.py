@@ -14,7 +14,8 @@ from ks_universal.plan.steps import Migrate
 from ks_universal.plan.undo import list_applied_since
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.kubernetes.rollback import Rollback
-from ks_universal.testing.memory import MemoryTarget, Try, World
+from ks_universal.testing.memory import MemoryTarget
+from ks_universal.testing.world import Try, World
 from support.releases import Events, app, deploy, interrupt, kill, list_stopped, release
 
 Json = dict[str, Any]

@@ -16,7 +16,8 @@ from ks_universal.plan.records import Outcome, Revision, State, mark_abandoned
 from ks_universal.plan.steps import Delete
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.kubernetes.rollback import Rollback
-from ks_universal.testing.memory import MemoryTarget, World
+from ks_universal.testing.memory import MemorySession, MemoryTarget
+from ks_universal.testing.world import World
 from support.releases import (
     Events,
     app,
@@ -186,7 +187,7 @@ def test_what_a_killed_rollback_has_left_is_stopped_also_when_the_next_one_that_
         assert (at, changes(world)[: len(running)]) == (at, [("attempt-stopped", step) for step in running])
 
 
-class Slow(MemoryTarget):
+class Slow(MemorySession):
     """Does not come to an end with deleting."""
 
     async def delete(self, step: Delete, emit: Emit) -> Change | None:
@@ -200,7 +201,9 @@ def test_what_was_left_is_stopped_also_when_the_next_run_was_interrupted_before_
 
     async def main() -> None:
         events = Events()
-        task = asyncio.create_task(run_planned(SECOND, Slow(world), events, planner, by="interrupted"))
+        task = asyncio.create_task(
+            run_planned(SECOND, MemoryTarget(world, session=Slow), events, planner, by="interrupted")
+        )
         while not events.of(StepStarted):
             await asyncio.sleep(0)
         task.cancel()

@@ -16,7 +16,7 @@ from ks_universal.plan.steps import RunJob
 from ks_universal.resources.objects import ObjectRef
 from ks_universal.targets.local.attempts import JobFolder
 from ks_universal.targets.local.state import StateFolder
-from support.local_release import release, sh, template
+from support.local_release import new_session, sh, template
 
 Json = dict[str, Any]
 SEED = ObjectRef("Job", "ns", "seed")
@@ -36,9 +36,9 @@ def up(folder: Path, body: Json, *, again: bool = False) -> str:
     step = RunJob(id="Job/seed", application=None, body=body, why="test", again=again)
 
     async def main() -> str:
-        async with release(folder) as (target, events):
-            await target.apply(step, events.append)
-            await target.await_job(step, record_job(body, 1, Outcome.RUNNING), events.append)
+        async with new_session(folder) as (session, events):
+            await session.apply(step, events.append)
+            await session.await_job(step, record_job(body, 1, Outcome.RUNNING), events.append)
             return str(events.of(ObjectChanged)[0].change)
 
     return asyncio.run(main())

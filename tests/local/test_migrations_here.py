@@ -9,16 +9,16 @@ from ks_universal.model.format.migrations import Retry
 from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from ks_universal.targets.local.processes.process_table import group_is_alive
-from support.local_release import Events, config, migrate, python, release, sh
+from support.local_release import Events, config, migrate, new_session, python, sh
 
 FAIL_TWICE = 'n=$(cat n 2>/dev/null || echo 0); echo $((n+1)) >n; echo "try $((n+1))"; [ $n -ge 2 ]'
 
 
 def run(folder: Path, step: Migrate) -> tuple[tuple[Attempt, ...] | MigrationFailed, Events]:
     async def main() -> tuple[tuple[Attempt, ...] | MigrationFailed, Events]:
-        async with release(folder) as (target, events):
+        async with new_session(folder) as (session, events):
             try:
-                return await target.migrate(step, events.append), events
+                return await session.migrate(step, events.append), events
             except MigrationFailed as failure:
                 return failure, events
 
@@ -186,7 +186,7 @@ def test_a_migration_that_has_ended_runs_no_hook(tmp_path: Path) -> None:
 
 def test_cancelling_stops_the_migration_for_real(tmp_path: Path) -> None:
     async def main() -> int:
-        async with release(tmp_path) as (target, events):
+        async with new_session(tmp_path) as (session, events):
             started = asyncio.Event()
 
             def emit(event: Event) -> None:
@@ -194,7 +194,7 @@ def test_cancelling_stops_the_migration_for_real(tmp_path: Path) -> None:
                 if events.lines():
                     started.set()
 
-            task = asyncio.create_task(target.migrate(migrate(sh("ps -o pgid= -p $$$$; sleep 100 & sleep 100")), emit))
+            task = asyncio.create_task(session.migrate(migrate(sh("ps -o pgid= -p $$$$; sleep 100 & sleep 100")), emit))
             await started.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -202,7 +202,7 @@ def test_cancelling_stops_the_migration_for_real(tmp_path: Path) -> None:
             pgid = int(events.lines()[0])
             assert not group_is_alive(pgid)
             assert not events.of(AttemptEnded)
-            again = await target.migrate(migrate(sh("echo again")), emit)
+            again = await session.migrate(migrate(sh("echo again")), emit)
             return again[0].number
 
     assert asyncio.run(main()) == 1

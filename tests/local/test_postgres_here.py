@@ -22,7 +22,7 @@ from ks_universal.targets.local.postgres.binaries import find_version, find_vers
 from ks_universal.targets.local.postgres.server import PostgresServer
 from ks_universal.targets.local.processes import unroot
 from ks_universal.targets.local.processes.process_table import group_is_alive
-from support.local_release import migrate, plan, python, release, with_postgres
+from support.local_release import migrate, new_session, python, with_postgres
 
 TOOL = Path(__file__).parents[2] / "tools" / "without_user_namespaces.py"
 WITHOUT_NAMESPACES = (sys.executable, str(TOOL))
@@ -156,10 +156,10 @@ def test_a_migration_reaches_the_server_by_what_local_env_refers_to(tmp_path: Pa
         local = Local(postgres=settings.postgres, env={"DB": "$(LOCAL_POSTGRES_URL)"})
         connect = "import os, psycopg; connection = psycopg.connect(os.environ['DB'])"
         script = f"{connect}; print(connection.execute('SELECT current_database()').fetchone())"
-        async with release(tmp_path, local=local) as (target, events):
-            step = migrate(python(script))
-            assert (await target.check(plan(step))).problems == ()
-            return (await target.migrate(step, events.append))[0].log_tail
+        step = migrate(python(script))
+        async with new_session(tmp_path, step, local=local) as (session, events):
+            assert (await session.check()).problems == ()
+            return (await session.migrate(step, events.append))[0].log_tail
 
     assert asyncio.run(main()) == ("('shop',)",)
     assert not (tmp_path / ".ks-universal" / "shop" / "postgres" / "data" / "postmaster.pid").exists()

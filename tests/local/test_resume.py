@@ -18,7 +18,7 @@ from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.records import Attempt, Outcome, Revision, StepRecord
 from ks_universal.targets.local import LocalTarget
 from ks_universal.targets.local.processes.process_table import group_is_alive
-from support.local_release import Events, migrate, plan, release, sh
+from support.local_release import Events, migrate, new_session, release, session_on, sh
 
 DRIVER = Path(__file__).parents[1] / "support" / "local_driver.py"
 # Says that it runs, fails when another one runs at the same time, and waits until it may end.
@@ -48,10 +48,10 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
 
 def take_up(folder: Path, script: str) -> tuple[tuple[Attempt, ...], Events]:
     async def main() -> tuple[tuple[Attempt, ...], Events]:
-        async with release(folder) as (target, events):
-            step = migrate(sh(script), retries=1)
+        step = migrate(sh(script), retries=1)
+        async with new_session(folder, step) as (session, events):
             (folder / "go").touch()
-            return await target.migrate(step, events.append), events
+            return await session.migrate(step, events.append), events
 
     return asyncio.run(main())
 
@@ -106,10 +106,10 @@ def test_with_other_values_the_old_migration_is_stopped_first(tmp_path: Path) ->
     assert group_is_alive(pgid)
 
     async def main() -> tuple[Attempt, ...]:
-        async with release(tmp_path) as (target, events):
-            step = migrate(sh("echo new"), digest="d2")
-            assert (await target.check(plan(step))).problems == ()
-            return await target.migrate(step, events.append)
+        step = migrate(sh("echo new"), digest="d2")
+        async with new_session(tmp_path, step) as (session, events):
+            assert (await session.check()).problems == ()
+            return await session.migrate(step, events.append)
 
     assert asyncio.run(main())[0].log_tail == ("new",)
     assert not group_is_alive(pgid)
@@ -120,10 +120,10 @@ def test_a_migration_that_left_the_plan_is_stopped_before_anything_changes(tmp_p
         pgid = int(read_until(killed, "LogWritten").split("line='")[1].rstrip("')\n"))
 
     async def main() -> None:
-        async with release(tmp_path) as (target, _):
-            await target.check(plan())
+        async with new_session(tmp_path) as (session, _):
+            await session.check()
             assert group_is_alive(pgid)
-            await target.save(record(Outcome.RUNNING))
+            await session.save(record(Outcome.RUNNING))
             assert not group_is_alive(pgid)
 
     asyncio.run(main())
@@ -150,9 +150,10 @@ def test_an_outcome_is_used_again_until_the_record_has_it(tmp_path: Path, outcom
     async def main() -> None:
         for _ in range(2):
             async with release(tmp_path) as (target, events):
-                await target.migrate(migrate(sh("echo x >>runs")), events.append)
+                session = session_on(target)
+                await session.migrate(migrate(sh("echo x >>runs")), events.append)
                 assert len(events.of(AttemptEnded)) == 1
-                await target.save(record(outcome))
+                await session.save(record(outcome))
                 assert (await target.read(None)).revisions == (await target.read(None)).revisions  # type: ignore[arg-type]
 
     asyncio.run(main())
@@ -180,6 +181,35 @@ def test_a_second_run_is_told_who_has_the_release(tmp_path: Path) -> None:
             return locked.value.holder
 
     assert f"process {os.getpid()}" in asyncio.run(main())
+
+
+async def is_locked(folder: Path) -> bool:
+    """Tell whether another target is refused."""
+    try:
+        async with release(folder):
+            return False
+    except LockedError:
+        return True
+
+
+def test_what_is_served_is_locked_until_the_target_is_closed(tmp_path: Path) -> None:
+    async def main() -> list[bool]:
+        seen = []
+        async with release(tmp_path) as (target, events):  # in the lock, and once more
+            for _ in range(2):
+                await target.serve(events.append, wait=False)
+            async with target.lock(events.append, wait=False):
+                pass
+            seen.append(await is_locked(tmp_path))
+        seen.append(await is_locked(tmp_path))
+        await target.serve(events.append, wait=False)
+        async with target.lock(events.append, wait=False):
+            pass
+        seen.append(await is_locked(tmp_path))
+        await target.close()
+        return [*seen, await is_locked(tmp_path)]
+
+    assert asyncio.run(main()) == [True, False, True, False]
 
 
 def test_the_lock_of_a_killed_program_is_free_at_once(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from ks_universal.engine.target import RolloutFailed
 from ks_universal.plan.steps import Delete, RollOut
 from ks_universal.resources.objects import object_ref
 from ks_universal.targets.local.processes.process_table import group_is_alive
-from support.local_release import Events, plan, python, release, roll_out, sh
+from support.local_release import Events, new_session, python, release, roll_out, session_on, sh
 
 SERVER = """
 import http.server, os, sys
@@ -59,7 +59,8 @@ def test_an_application_runs_until_the_target_is_closed(tmp_path: Path) -> None:
     async def main() -> int:
         port = free_port()
         async with release(tmp_path) as (target, events):
-            await target.roll_out(server(port), events.append)
+            session = session_on(target)
+            await session.roll_out(server(port), events.append)
             assert await ask(port) == "1"
             assert [event.source for event in events.of(ProbePassed)] == ["shop"]
             pid = int(events.lines("shop")[0])
@@ -73,9 +74,9 @@ def test_an_application_runs_until_the_target_is_closed(tmp_path: Path) -> None:
 def test_an_unchanged_version_runs_on_and_a_changed_one_replaces_it(tmp_path: Path) -> None:
     async def main() -> None:
         port = free_port()
-        async with release(tmp_path) as (target, events):
+        async with new_session(tmp_path) as (session, events):
             for version in ("1", "1", "2"):
-                await target.roll_out(server(port, version), events.append)
+                await session.roll_out(server(port, version), events.append)
                 assert await ask(port) == version
             assert [event.change for event in events.of(ObjectChanged)] == ["created", "unchanged", "changed"]
             assert len(events.lines()) == 2
@@ -87,10 +88,10 @@ def test_what_does_not_change_its_pods_restarts_no_application(tmp_path: Path) -
     async def main() -> None:
         port = free_port()
         step = server(port)
-        async with release(tmp_path) as (target, events):
+        async with new_session(tmp_path) as (session, events):
             for replicas in (2, 3, 0, 1):
                 body = {**step.body, "spec": {**step.body["spec"], "replicas": replicas}}
-                await target.roll_out(RollOut(id=step.id, application=step.application, body=body), events.append)
+                await session.roll_out(RollOut(id=step.id, application=step.application, body=body), events.append)
             assert [event.change for event in events.of(ObjectChanged)] == ["created", *["changed"] * 3]
             assert len(events.lines()) == 2
 
@@ -101,9 +102,10 @@ def test_when_the_new_version_fails_the_old_one_is_brought_back(tmp_path: Path) 
     async def main() -> None:
         port = free_port()
         async with release(tmp_path) as (target, events):
-            await target.roll_out(server(port), events.append)
+            session = session_on(target)
+            await session.roll_out(server(port), events.append)
             with pytest.raises(RolloutFailed) as failure:
-                await target.roll_out(server(port, "2", "raise SystemExit('no such table')"), events.append)
+                await session.roll_out(server(port, "2", "raise SystemExit('no such table')"), events.append)
             assert await ask(port) == "1"
             first, *_, last = failure.value.causes
             assert "3 times in a row; it last said: no such table" in first.message
@@ -117,10 +119,10 @@ def test_when_the_new_version_fails_the_old_one_is_brought_back(tmp_path: Path) 
 def test_a_container_that_never_gets_ready_is_named_with_its_last_words(tmp_path: Path) -> None:
     async def main() -> RolloutFailed:
         probe = {"tcpSocket": {"port": free_port()}}
-        async with release(tmp_path) as (target, events):
+        async with new_session(tmp_path) as (session, events):
             with pytest.raises(RolloutFailed) as failure:
                 step = roll_out(sh("echo connecting; sleep 100", readinessProbe=probe), deadline_s=0.5)
-                await target.roll_out(step, events.append)
+                await session.roll_out(step, events.append)
             return failure.value
 
     causes = asyncio.run(main()).causes
@@ -130,9 +132,9 @@ def test_a_container_that_never_gets_ready_is_named_with_its_last_words(tmp_path
 
 def test_a_crashing_container_is_started_again_with_growing_pauses(tmp_path: Path) -> None:
     async def main() -> list[float | None]:
-        async with release(tmp_path) as (target, events):
+        async with new_session(tmp_path) as (session, events):
             with pytest.raises(RolloutFailed):
-                await target.roll_out(roll_out(sh("exit 7")), events.append)
+                await session.roll_out(roll_out(sh("exit 7")), events.append)
             assert {event.exit_code for event in events.of(ContainerEnded)} == {7}
             return [event.restart_in_s for event in events.of(ContainerEnded)]
 
@@ -141,9 +143,9 @@ def test_a_crashing_container_is_started_again_with_growing_pauses(tmp_path: Pat
 
 def test_a_container_that_ends_later_is_started_again(tmp_path: Path) -> None:
     async def main() -> None:
-        async with release(tmp_path) as (target, events):
+        async with new_session(tmp_path) as (session, events):
             step = roll_out(sh("echo up; until [ -e stop ]; do sleep 0.02; done; rm stop"))
-            await target.roll_out(step, events.append)
+            await session.roll_out(step, events.append)
             (tmp_path / "stop").touch()
             await seen(events, LogWritten, 2)
             assert [event.exit_code for event in events.of(ContainerEnded)] == [0]
@@ -154,9 +156,9 @@ def test_a_container_that_ends_later_is_started_again(tmp_path: Path) -> None:
 def test_a_container_that_is_not_alive_is_started_again(tmp_path: Path) -> None:
     async def main() -> None:
         probe = {"exec": {"command": ["test", "!", "-e", "hung"]}, "initialDelaySeconds": 0.4, "periodSeconds": 0.1}
-        async with release(tmp_path) as (target, events):
+        async with new_session(tmp_path) as (session, events):
             step = roll_out(sh("rm -f hung; echo up; exec sleep 100", livenessProbe=probe))
-            await target.roll_out(step, events.append)
+            await session.roll_out(step, events.append)
             (tmp_path / "hung").touch()
             await seen(events, LogWritten, 2)
             assert events.of(ContainerEnded)[0].exit_code == 143
@@ -167,9 +169,9 @@ def test_a_container_that_is_not_alive_is_started_again(tmp_path: Path) -> None:
 def test_a_startup_probe_that_fails_ends_the_container(tmp_path: Path) -> None:
     async def main() -> None:
         probe = {"exec": {"command": ["false"]}, "periodSeconds": 0.1, "failureThreshold": 2}
-        async with release(tmp_path) as (target, events):
+        async with new_session(tmp_path) as (session, events):
             with pytest.raises(RolloutFailed):
-                await target.roll_out(roll_out(sh("exec sleep 100", startupProbe=probe), deadline_s=1), events.append)
+                await session.roll_out(roll_out(sh("exec sleep 100", startupProbe=probe), deadline_s=1), events.append)
             assert events.of(ContainerEnded)[0].exit_code == 143
             assert not events.of(ProbePassed)
 
@@ -178,9 +180,9 @@ def test_a_startup_probe_that_fails_ends_the_container(tmp_path: Path) -> None:
 
 def test_init_containers_come_first_and_say_what_they_wait_for(tmp_path: Path) -> None:
     async def main() -> Events:
-        async with release(tmp_path) as (target, events):
+        async with new_session(tmp_path) as (session, events):
             init = sh("echo looking; sleep 1.1; echo found", "wait")
-            await target.roll_out(roll_out(sh("echo up; exec sleep 100"), initContainers=[init]), events.append)
+            await session.roll_out(roll_out(sh("echo up; exec sleep 100"), initContainers=[init]), events.append)
             return events
 
     events = asyncio.run(main())
@@ -193,8 +195,8 @@ def test_init_containers_come_first_and_say_what_they_wait_for(tmp_path: Path) -
 def test_the_group_of_a_pod_is_stopped_with_its_grandchildren_within_the_grace(tmp_path: Path) -> None:
     async def main() -> int:
         stubborn = sh("trap '' TERM; ps -o pgid= -p $$$$; sleep 100 & while :; do sleep 0.1; done")
-        async with release(tmp_path) as (target, events):
-            await target.roll_out(roll_out(stubborn, terminationGracePeriodSeconds=1), events.append)
+        async with new_session(tmp_path) as (session, events):
+            await session.roll_out(roll_out(stubborn, terminationGracePeriodSeconds=1), events.append)
             pgid = int(events.lines()[0])
             began = time.monotonic()
         assert 1 <= time.monotonic() - began < 5
@@ -205,11 +207,11 @@ def test_the_group_of_a_pod_is_stopped_with_its_grandchildren_within_the_grace(t
 
 def test_applications_are_stopped_in_reverse_order_after_their_hooks(tmp_path: Path) -> None:
     async def main() -> None:
-        async with release(tmp_path) as (target, events):
+        async with new_session(tmp_path) as (session, events):
             for name in ("db", "web"):
                 hook = {"preStop": {"exec": {"command": ["sh", "-c", f"echo {name} hook >>order"]}}}
                 script = f"trap 'echo {name} end >>order; exit' TERM; echo up; while :; do sleep 0.02; done"
-                await target.roll_out(roll_out(sh(script, lifecycle=hook), name=name), events.append)
+                await session.roll_out(roll_out(sh(script, lifecycle=hook), name=name), events.append)
 
     asyncio.run(main())
     assert (tmp_path / "order").read_text().splitlines() == ["web hook", "web end", "db hook", "db end"]
@@ -218,10 +220,11 @@ def test_applications_are_stopped_in_reverse_order_after_their_hooks(tmp_path: P
 def test_without_replicas_nothing_runs_and_a_deleted_application_is_gone(tmp_path: Path) -> None:
     async def main() -> None:
         async with release(tmp_path) as (target, events):
-            await target.roll_out(roll_out(sh("echo up"), replicas=0), events.append)
+            session = session_on(target)
+            await session.roll_out(roll_out(sh("echo up"), replicas=0), events.append)
             step = roll_out(sh("echo up; exec sleep 100"), name="web")
-            await target.roll_out(step, events.append)
-            await target.delete(Delete(id="delete", identity=object_ref(step.body)), events.append)
+            await session.roll_out(step, events.append)
+            await session.delete(Delete(id="delete", identity=object_ref(step.body)), events.append)
             assert events.lines() == ["up"]
             assert object_ref(step.body) not in (await target.read(None)).objects  # type: ignore[arg-type]  # not asked for
             assert not list((tmp_path / ".ks-universal" / "shop" / "processes").iterdir())
@@ -232,9 +235,9 @@ def test_without_replicas_nothing_runs_and_a_deleted_application_is_gone(tmp_pat
 def test_cancelling_a_rollout_leaves_no_process(tmp_path: Path) -> None:
     async def main() -> int:
         probe = {"exec": {"command": ["false"]}}
-        async with release(tmp_path) as (target, events):
+        async with new_session(tmp_path) as (session, events):
             step = roll_out(sh("ps -o pgid= -p $$$$; exec sleep 100", readinessProbe=probe))
-            task = asyncio.create_task(target.roll_out(step, events.append))
+            task = asyncio.create_task(session.roll_out(step, events.append))
             await seen(events, LogWritten)
             task.cancel()
             await asyncio.wait([task])
@@ -249,8 +252,8 @@ def test_a_port_that_is_taken_is_found_before_anything_starts(tmp_path: Path) ->
     async def main() -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
-            async with release(tmp_path) as (target, _):
-                [problem] = (await target.check(plan(server(port)))).problems
+            async with new_session(tmp_path, server(port)) as (session, _):
+                [problem] = (await session.check()).problems
                 assert problem.code == "local/port-taken"
 
     asyncio.run(main())

@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
 from ks_universal.engine.events import Event, LogWritten
+from ks_universal.engine.target import Session
 from ks_universal.model.format.migrations import Phase, Retry
-from ks_universal.plan.steps import Apply, Migrate, RollOut
-from ks_universal.resources.objects import Migration
+from ks_universal.plan.records import State
+from ks_universal.plan.steps import Apply, Migrate, Plan, RollOut
+from ks_universal.resources.objects import Migration, Rendered
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
 from ks_universal.targets.kubernetes.api.kinds import NAMESPACE, SERVICE_ACCOUNT
@@ -162,6 +164,19 @@ async def release(namespace: str, **options: Any) -> AsyncIterator[tuple[Kuberne
         yield target, Events()
     finally:
         await target.close()
+
+
+def session_on(target: KubernetesTarget) -> Session:
+    """A session that knows of nothing in the namespace, for an empty plan."""
+    plan = Plan(release=RELEASE, namespace=target.namespace, revision=1, steps=())
+    return target.open_session(Rendered(RELEASE, target.namespace, (), ()), State(), plan)
+
+
+@asynccontextmanager
+async def new_session(namespace: str, **options: Any) -> AsyncIterator[tuple[Session, Events]]:
+    """Such a session, on such a target."""
+    async with release(namespace, **options) as (target, events):
+        yield session_on(target), events
 
 
 def wait_until(is_so: Callable[[], bool], within_s: float = 30) -> None:

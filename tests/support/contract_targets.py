@@ -16,7 +16,8 @@ from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
 from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
 from ks_universal.targets.local import LocalTarget
-from ks_universal.testing.memory import MemoryTarget, Try, World
+from ks_universal.testing.memory import MemoryTarget
+from ks_universal.testing.world import Try, World
 from support.fake_api_server import FakeApiServer, Program
 
 Json = dict[str, Any]
@@ -124,7 +125,7 @@ class FakeCluster:
     def __init__(self, server: FakeApiServer) -> None:
         self._server = server
 
-    def open(self) -> Target:
+    def open(self) -> KubernetesTarget:
         connection = connect(str(self._server.kubeconfig))
         return KubernetesTarget(Client(connection, self.namespace), "demo", ClusterOptions(lease_s=3))
 

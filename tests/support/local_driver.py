@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from ks_universal.engine.events import Event
 from ks_universal.model.format.local import Local
 from ks_universal.targets.local import LocalTarget
-from support.local_release import migrate, roll_out, sh
+from support.local_release import migrate, roll_out, session_on, sh
 
 
 def say(event: Event) -> None:
@@ -22,9 +22,10 @@ async def main(folder: Path, work: str, script: str) -> None:
     target = LocalTarget("shop", "ns", Local(), directory=folder, state=state, retry_delay_s=0.01)
     async with target, target.lock(say, wait=True):
         if work == "migrate":
-            await target.migrate(migrate(sh(script), retries=1), say)
+            step = migrate(sh(script), retries=1)
+            await session_on(target, step).migrate(step, say)
         else:
-            await target.roll_out(roll_out(sh(script)), say)
+            await session_on(target).roll_out(roll_out(sh(script)), say)
         sys.stdout.write("done\n")
         sys.stdout.flush()
         await asyncio.Event().wait()

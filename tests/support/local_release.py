@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ks_universal.engine.events import Event, LogWritten
+from ks_universal.engine.target import Session
 from ks_universal.model.format.local import Local, LocalPostgres
 from ks_universal.model.format.migrations import Phase, Retry
+from ks_universal.plan.records import State
 from ks_universal.plan.steps import Migrate, Plan, RollOut, Step
-from ks_universal.resources.objects import Migration
+from ks_universal.resources.objects import Migration, Rendered
 from ks_universal.targets.local import LocalTarget
 
 Json = dict[str, Any]
@@ -104,6 +106,18 @@ async def release(
     )  # fmt: skip
     async with target, target.lock(events.append, wait=False):
         yield target, events
+
+
+def session_on(target: LocalTarget, *steps: Step) -> Session:
+    """A session for a plan of these steps."""
+    return target.open_session(Rendered("shop", "ns", (), ()), State(), plan(*steps))
+
+
+@contextlib.asynccontextmanager
+async def new_session(folder: Path, *steps: Step, local: Local | None = None) -> AsyncIterator[tuple[Session, Events]]:
+    """A session for a plan of these steps, on such a target."""
+    async with release(folder, local=local) as (target, events):
+        yield session_on(target, *steps), events
 
 
 def with_postgres(**settings: Any) -> Local:

@@ -13,7 +13,8 @@ from ks_universal.engine.run import Planner, run, run_planned
 from ks_universal.plan.build import build_plan
 from ks_universal.plan.records import Revision
 from ks_universal.resources.objects import Rendered
-from ks_universal.testing.memory import Killed, KillSwitch, MemoryTarget, Try, World
+from ks_universal.testing.memory import MemoryTarget
+from ks_universal.testing.world import Killed, KillSwitch, Try, World
 
 Json = dict[str, Any]
 

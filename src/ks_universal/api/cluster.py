@@ -106,7 +106,7 @@ async def preview(
     planned = build_plan(rendered, state, migrate=MigratePolicy(migrate), force=force)
     log_plan(planned)
     mask = build_mask(rendered, state, planned)
-    preflight = await target.check(planned)
+    preflight = await target.open_session(rendered, state, planned).check()
     problems = mask.problems((*values.problems, *state.problems, *planned.warnings, *preflight.problems))
     asked = MigratePolicy(migrate).value
     return mask.preview(build_preview(planned, state, preflight.changes, problems, migrate=asked, force=force))

@@ -67,7 +67,7 @@ async def up(  # noqa: PLR0913 - the words after `by` are the user's, each with 
     wait_for_lock: bool = True,
     force: bool = False,
 ) -> Revision:
-    """Bring the target's release to these values, and return the record of that run; what came up runs on.
+    """Bring the target's release to these values, and return the record of that run; what came up is served on.
 
     A failure is in the record and in the events, and leaves the version before as it was. To be called again with each
     new version, on the same target. `by` says who runs it (default: `name_user()`). Raises as `render` does,
@@ -76,6 +76,7 @@ async def up(  # noqa: PLR0913 - the words after `by` are the user's, each with 
     rendered = render(values, target.release, target.namespace)
     target.configure(require_application(values, target.release, target.namespace).local)
     policy = MigratePolicy(migrate)
+    await target.serve(emit, wait=wait_for_lock)
     return await run(
         rendered, target, emit, by=by or name_user(), migrate=policy, wait_for_lock=wait_for_lock, force=force
     )

@@ -28,7 +28,14 @@ from ks_universal.engine.events import (
 from ks_universal.engine.masking import Mask, build_mask
 from ks_universal.engine.record import Record, shorten_log
 from ks_universal.engine.schedule import Schedule
-from ks_universal.engine.target import MigrationFailed, Preflight, RolloutFailed, RolloutPaused, Target
+from ks_universal.engine.target import (
+    MigrationFailed,
+    Preflight,
+    RolloutFailed,
+    RolloutPaused,
+    Session,
+    Target,
+)
 from ks_universal.errors import (
     InputError,
     KsUniversalError,
@@ -113,7 +120,8 @@ async def run_planned(  # noqa: PLR0913 - see `run`
         plan = planner(rendered, state)
         log_plan(plan)
         mask = await asyncio.to_thread(build_mask, rendered, state, plan)  # the lock is renewed meanwhile
-        preflight = await target.check(plan)
+        session = target.open_session(rendered, state, plan)
+        preflight = await session.check()
         problems = mask.problems((*state.problems, *plan.warnings, *preflight.problems))
         if has_errors(problems):
             raise InputError(problems)
@@ -121,7 +129,7 @@ async def run_planned(  # noqa: PLR0913 - see `run`
         if approve is not None:
             await approve(plan, state, preflight, mask)
         record = Record(plan, state, mask, by=by, now=datetime.now(UTC))
-        execution = _Execution(target, plan, preflight, record, mask, emit)
+        execution = _Execution(session, plan, preflight, record, mask, emit)
         return await execution.run(began_s)
 
 
@@ -129,9 +137,9 @@ class _Execution:
     """One run of a plan, under a lock that is held."""
 
     def __init__(
-        self, target: Target, plan: Plan, preflight: Preflight, record: Record, mask: Mask, emit: Emit
+        self, session: Session, plan: Plan, preflight: Preflight, record: Record, mask: Mask, emit: Emit
     ) -> None:
-        self._target = target
+        self._session = session
         self._plan = plan
         self._preflight = preflight
         self._record = record
@@ -191,7 +199,7 @@ class _Execution:
             await self._fail(step, error)
         else:
             self._schedule.succeed(step.id)
-            stopping = self._target.count_old_pods(step) if isinstance(step, RollOut) else 0
+            stopping = self._session.count_old_pods(step) if isinstance(step, RollOut) else 0
             self._emit(StepSucceeded(step=step.id, duration_s=_now_s() - began_s, stopping=stopping))
         self._start_ready(group)
 
@@ -200,26 +208,26 @@ class _Execution:
             case RunJob():
                 await self._run_job(step)
             case Apply():
-                await self._target.apply(step, self._emit)
+                await self._session.apply(step, self._emit)
             case Delete():
-                if await self._target.delete(step, self._emit) is Change.KEPT:
+                if await self._session.delete(step, self._emit) is Change.KEPT:
                     self._record.keep(step.identity)
             case RollOut():
-                await self._target.roll_out(step, self._emit, self._record.find_image_ids(step))
+                await self._session.roll_out(step, self._emit, self._record.find_image_ids(step))
             case AwaitOldPods():
-                await self._target.await_old_pods(step, self._emit)
+                await self._session.await_old_pods(step, self._emit)
             case Migrate():
-                await self._target.migrate(step, self._emit_of_attempts)
+                await self._session.migrate(step, self._emit_of_attempts)
             case _:
                 assert_never(step)
 
     async def _run_job(self, step: RunJob) -> None:
         """Run a Job of the values. That it was made is saved before its end is awaited: its ttl may remove it then."""
-        await self._target.apply(step, self._emit)
+        await self._session.apply(step, self._emit)
         record = self._record.make_job(step)
         await self._save()
         if step.awaits_end:
-            state = self._mask_job(await self._target.await_job(step, record, self._emit_of_attempts))
+            state = self._mask_job(await self._session.await_job(step, record, self._emit_of_attempts))
             self._record.see_job(state)
             if state.problems:
                 raise RolloutFailed(step.id, state.problems)
@@ -288,13 +296,13 @@ class _Execution:
         async with self._saving:
             if self._saved < mine:
                 newest = self._asked
-                await self._target.save(self._record.show())
+                await self._session.save(self._record.show())
                 self._saved = newest
 
     def _count_old_pods(self) -> dict[str, int]:
         """Count the old pods that are still stopping, by application, of the rollouts that have succeeded."""
         rollouts = (step for step in self._plan.steps if isinstance(step, RollOut) and self._record.has_succeeded(step))
-        counts = {step.application or step.id: self._target.count_old_pods(step) for step in rollouts}
+        counts = {step.application or step.id: self._session.count_old_pods(step) for step in rollouts}
         return {application: count for application, count in counts.items() if count}
 
     async def _read_jobs(self, outcome: Outcome) -> tuple[JobState, ...]:
@@ -302,7 +310,7 @@ class _Execution:
         known = self._record.jobs
         if outcome is not Outcome.INTERRUPTED and known:
             with contextlib.suppress(KsUniversalError):  # its end is recorded in any case
-                states = tuple(map(self._mask_job, await self._target.read_jobs(known)))
+                states = tuple(map(self._mask_job, await self._session.read_jobs(known)))
                 for state in states:
                     self._record.see_job(state)
                 return states
@@ -313,7 +321,7 @@ class _Execution:
         revision = self._record.close(outcome, datetime.now(UTC))
         unwritten, runs = None, self._record.runs
         try:
-            await self._target.save(revision)
+            await self._session.save(revision)
         except LockedError as loss:
             runs = {} if loss.is_taken else runs  # what the other run has brought up, this one does not know
             raise

@@ -1,8 +1,10 @@
-"""What the engine asks of the place where a release runs. Each target is a class with these methods.
+"""What the engine asks of the place where a release runs: a target, and a session for each plan.
 
-A target takes Kubernetes objects and makes them true by its own means. Every method is safe to repeat: after a kill at
-any moment the same call on the same input ends in the same state. On cancellation a method leaves nothing running that
-it started: `migrate` then really stops its Job (all processes or pods gone, log kept) before CancelledError goes on.
+A target takes Kubernetes objects and makes them true by its own means. What it reads is a value, and a session is made
+of values: what was rendered, what was read, and the plan. So no call is right only because another one came before it.
+Every method is safe to repeat: after a kill at any moment the same call on the same input ends in the same state. On
+cancellation a method leaves nothing running that it started: `migrate` then really stops its Job (all processes or pods
+gone, log kept) before CancelledError goes on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -71,16 +73,10 @@ class RolloutPaused(KsUniversalError):  # noqa: N818 - see above
         return f"{self.step} is paused by its values"
 
 
-class Target(Protocol):
-    """A place to run a release."""
+class Session(Protocol):
+    """A plan on a target: what it changes there, and its steps, of which the engine calls those that are due."""
 
-    def lock(self, emit: Emit, *, wait: bool) -> AbstractAsyncContextManager[None]:
-        """Hold the release alone. Waits (LockAwaited says for whom) or, without `wait`, raises LockedError."""
-
-    async def read(self, rendered: Rendered) -> State:
-        """Read what the release owns and remembers, and which of the rendered objects exist."""
-
-    async def check(self, plan: Plan) -> Preflight:
+    async def check(self) -> Preflight:
         """Find, before anything starts, what the plan changes, and what cannot succeed here. Changes nothing."""
 
     async def apply(self, step: Apply, emit: Emit) -> None:
@@ -119,9 +115,9 @@ class Target(Protocol):
         """
 
     async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:
-        """Wait until the last pod of the versions before is gone, of a Deployment that this run has rolled out.
+        """Wait until the last pod of the versions before is gone, of a Deployment that this session has rolled out.
 
-        Raises RolloutFailed where the new version, which the target has not waited for, does not come up.
+        Raises RolloutFailed where the new version, which `roll_out` has not waited for, does not come up.
         """
 
     def count_old_pods(self, step: RollOut) -> int:
@@ -129,6 +125,19 @@ class Target(Protocol):
 
     async def save(self, revision: Revision) -> None:
         """Keep the revision's record, replacing the one of the same number; durable on return."""
+
+
+class Target(Protocol):
+    """A place to run a release."""
+
+    def lock(self, emit: Emit, *, wait: bool) -> AbstractAsyncContextManager[None]:
+        """Hold the release alone. Waits (LockAwaited says for whom) or, without `wait`, raises LockedError."""
+
+    async def read(self, rendered: Rendered) -> State:
+        """Read what the release owns and remembers, and which of the rendered objects exist."""
+
+    def open_session(self, rendered: Rendered, state: State, plan: Plan) -> Session:
+        """Make a session: of a plan, of what it was made from, and of what was read. Asks nobody, changes nothing."""
 
     async def close(self) -> None:
         """Let go of the outside; where applications live and die with the program, stop them all."""

@@ -89,6 +89,11 @@ class Rendered(msgspec.Struct, frozen=True):
     objects: tuple[Resource, ...]
     migrations: tuple[Migration, ...]
 
+    @property
+    def bodies(self) -> tuple[Json, ...]:
+        """The bodies of all objects, and those of the Jobs of the migrations."""
+        return (*(each.body for each in self.objects), *(each.body for each in self.migrations))
+
 
 def find_template(body: Json) -> tuple[str, ...]:
     """Give the path of a workload's pod template."""

@@ -1,12 +1,7 @@
-"""A target that lives in memory: for tests, and for a run that touches nothing.
-
-A `World` is what a cluster is to other targets: it outlives the target, and a second one goes on in it. Scripts say
-what migrations and rollouts do in it; a `KillSwitch` ends a target at any moment as `kill -9` would.
-"""
+"""A target that lives in memory: for tests, and for a run that touches nothing."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -32,163 +27,22 @@ from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Rev
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
 from ks_universal.resources.keeping import find_keeper
 from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
-
-Pause = Callable[[], Awaitable[object]]
-
-
-class Killed(BaseException):
-    """The process was killed: no code of it runs on, whatever it catches."""
+from ks_universal.testing.world import Holder, Job, KillSwitch, OneOffRun, Pause, Try, World
 
 
-class KillSwitch:
-    """Kills at the moment number `at` (from 1); None: never. `moments` counts those that have passed."""
+class MemorySession:
+    """A plan in a world. Implements `engine.target.Session`."""
 
-    def __init__(self, at: int | None = None) -> None:
-        self._at = at
-        self.moments = 0
-
-    @property
-    def dead(self) -> bool:
-        """Tell whether the moment has come."""
-        return self._at is not None and self.moments >= self._at
-
-    def kill(self) -> None:
-        """Kill now."""
-        self._at = self.moments
-
-    def pass_moment(self) -> None:
-        """Let one moment pass. Raises Killed, from the chosen one on."""
-        if not self.dead:
-            self.moments += 1
-        if self.dead:
-            raise Killed
-
-
-class Try(msgspec.Struct, frozen=True, kw_only=True):
-    """What one attempt does: says lines, waits for something, ends."""
-
-    lines: tuple[str, ...] = ()
-    exit_code: int = 0
-    pause: Pause | None = None
-    image_ids: dict[str, str] = {}
-
-
-class Effect(msgspec.Struct, frozen=True):
-    """Something that happened in the world: `what` (`applied`, `deleted`, `attempt-started` …) to what."""
-
-    what: str
-    ref: str
-
-
-class Job(msgspec.Struct, kw_only=True):
-    """A migration's Job: its ended attempts, and whether one runs. `settled`: its outcome is in the record."""
-
-    step: str
-    digest: str
-    started_s: float
-    attempts: list[Attempt] = []
-    running: bool = False
-    settled: bool = False
-
-
-class OneOffRun(msgspec.Struct, kw_only=True):
-    """A Job of the values: its ended attempts, and how it ended (None: it has not)."""
-
-    attempts: list[Attempt] = []
-    outcome: Outcome | None = None
-
-
-class World:
-    """What is there, what happened, and what is going to happen.
-
-    `scripts`: the id of a step that migrates or runs a Job to its attempts, the last one for all that follow. A Job
-    that nobody waits for has ended at once, unless its first attempt has a pause. `rollouts`: a rollout's id to what it
-    waits for; `broken`: to why it fails; `image_ids`: to the ids it was told. `old_pods`: an application to the end of
-    its old pod, where there is one. `problems` is what `check` finds.
-    """
-
-    def __init__(self) -> None:
-        self.objects: dict[ObjectRef, Json] = {}
-        self.revisions: dict[int, Revision] = {}
-        self.jobs: dict[str, Job] = {}
-        self.one_offs: dict[ObjectRef, OneOffRun] = {}
-        self.history: list[Effect] = []
-        self.most_at_once: Counter[str] = Counter()
-        self.scripts: dict[str, tuple[Try, ...]] = {}
-        self.rollouts: dict[str, Pause] = {}
-        self.broken: dict[str, Problem] = {}
-        self.old_pods: dict[str, Pause] = {}
-        self.image_ids: dict[str, dict[str, str]] = {}
-        self.problems: tuple[Problem, ...] = ()
-        self.holder: MemoryTarget | None = None
-        self.waiting: list[asyncio.Future[None]] = []
-
-    def note(self, what: str, ref: str) -> None:
-        """Put a change into the history."""
-        self.history.append(Effect(what, ref))
-
-    def count(self, what: str) -> Counter[str]:
-        """Count the changes of one kind by their subjects."""
-        return Counter(change.ref for change in self.history if change.what == what)
-
-    def begin_attempt(self, job: Job) -> None:
-        """Start a pod of a Job."""
-        job.running = True
-        running = sum(other.running for other in self.jobs.values() if other.step == job.step)
-        self.most_at_once[job.step] = max(running, self.most_at_once[job.step])
-        self.note("attempt-started", job.step)
-
-    def end_attempt(self, job: Job, attempt: Attempt) -> None:
-        """End a Job's pod by itself."""
-        job.running = False
-        job.attempts.append(attempt)
-        self.note("attempt-ended", job.step)
-
-    def stop(self, name: str) -> None:
-        """Remove a Job, and its pod if one runs."""
-        job = self.jobs.pop(name, None)
-        if job is not None and job.running:
-            self.note("attempt-stopped", job.step)
-
-    def find_try(self, step: str, number: int) -> Try:
-        """Find what an attempt of a step does; where no script says it, it succeeds."""
-        script = self.scripts.get(step, (Try(),))
-        return script[min(number, len(script)) - 1]
-
-
-class MemoryTarget:
-    """One process's hold on a world. Implements `engine.target.Target`."""
-
-    def __init__(
-        self, world: World, *, name: str = "memory", switch: KillSwitch | None = None, retry_delay_s: float = 0.0
-    ) -> None:
-        """`name` is what others are told who wait for the lock."""
+    def __init__(self, world: World, plan: Plan, switch: KillSwitch, retry_delay_s: float) -> None:
         self._world = world
-        self._name = name
-        self._switch = switch or KillSwitch()
+        self._plan = plan
+        self._switch = switch
         self._retry_delay_s = retry_delay_s
 
-    @asynccontextmanager
-    async def lock(self, emit: Emit, *, wait: bool) -> AsyncIterator[None]:
-        """Hold the release; a holder that was killed holds nothing any more."""
-        self._switch.pass_moment()
-        await self._acquire(emit, wait=wait)
-        try:
-            yield
-        finally:
-            if not self._switch.dead:
-                self._release()
-
-    async def read(self, rendered: Rendered) -> State:  # noqa: ARG002 - a world has one release
-        """Read all there is."""
-        self._switch.pass_moment()
-        revisions = tuple(revision for _, revision in sorted(self._world.revisions.items()))
-        return State(revisions=revisions, objects={s: self._show(s, body) for s, body in self._world.objects.items()})
-
-    async def check(self, plan: Plan) -> Preflight:
+    async def check(self) -> Preflight:
         """Find what the world was told to find."""
         self._switch.pass_moment()
-        return Preflight(compare_plan(plan, self._world.objects), self._world.problems)
+        return Preflight(compare_plan(self._plan, self._world.objects), self._world.problems)
 
     async def apply(self, step: Apply, emit: Emit) -> None:
         """Make the object exist as given."""
@@ -275,38 +129,6 @@ class MemoryTarget:
         for job in self._world.jobs.values():
             job.settled = job.settled or (job.step, job.digest) in ended
         self._switch.pass_moment()
-
-    async def close(self) -> None:
-        """Nothing is open; the world stays."""
-
-    async def _acquire(self, emit: Emit, *, wait: bool) -> None:
-        world, told = self._world, False
-        while world.holder is not None and not world.holder._switch.dead:
-            if not wait:
-                raise LockedError("memory", world.holder._name)
-            if not told:
-                emit(LockAwaited(release="memory", holder=world.holder._name))
-            told = True
-            freed = asyncio.get_running_loop().create_future()
-            world.waiting.append(freed)
-            await freed
-        world.holder = self
-
-    def _release(self) -> None:
-        self._world.holder = None
-        for freed in self._world.waiting:
-            if not freed.done():
-                freed.set_result(None)
-        self._world.waiting.clear()
-
-    def _show(self, ref: ObjectRef, body: Json) -> Json:
-        """Give an object as a cluster would: with how it ended, if it is a Job of the values."""
-        run = self._world.one_offs.get(ref)
-        if run is None or run.outcome is None:
-            return body
-        kind = "Complete" if run.outcome is Outcome.SUCCEEDED else "Failed"
-        ended = {"type": kind, "status": "True", "lastTransitionTime": datetime.now(UTC).isoformat()}
-        return {**body, "status": {"conditions": [ended]}}
 
     def _read_job(self, ref: ObjectRef, record: JobRecord) -> JobState:
         run = self._world.one_offs.get(ref)
@@ -424,6 +246,79 @@ class MemoryTarget:
         )
         self._world.end_attempt(job, attempt)
         return attempt
+
+
+class MemoryTarget:
+    """One process's hold on a world. Implements `engine.target.Target`."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        name: str = "memory",
+        switch: KillSwitch | None = None,
+        retry_delay_s: float = 0.0,
+        session: Callable[[World, Plan, KillSwitch, float], MemorySession] | None = None,
+    ) -> None:
+        """`name` is what others are told who wait for the lock; `session` makes sessions, of a class of one's own."""
+        self._world = world
+        self._name = name
+        self._switch = switch or KillSwitch()
+        self._retry_delay_s = retry_delay_s
+        self._make_session = session or MemorySession
+
+    @asynccontextmanager
+    async def lock(self, emit: Emit, *, wait: bool) -> AsyncIterator[None]:
+        """Hold the release; a holder that was killed holds nothing any more."""
+        self._switch.pass_moment()
+        await self._acquire(emit, wait=wait)
+        try:
+            yield
+        finally:
+            if not self._switch.dead:
+                self._release()
+
+    async def read(self, rendered: Rendered) -> State:  # noqa: ARG002 - a world has one release
+        """Read all there is."""
+        self._switch.pass_moment()
+        revisions = tuple(revision for _, revision in sorted(self._world.revisions.items()))
+        return State(revisions=revisions, objects={s: self._show(s, body) for s, body in self._world.objects.items()})
+
+    def open_session(self, rendered: Rendered, state: State, plan: Plan) -> MemorySession:  # noqa: ARG002 - see `read`
+        """Make the session of a plan."""
+        return self._make_session(self._world, plan, self._switch, self._retry_delay_s)
+
+    async def close(self) -> None:
+        """Nothing is open; the world stays."""
+
+    async def _acquire(self, emit: Emit, *, wait: bool) -> None:
+        world, told = self._world, False
+        while world.holder is not None and not world.holder.switch.dead:
+            if not wait:
+                raise LockedError("memory", world.holder.name)
+            if not told:
+                emit(LockAwaited(release="memory", holder=world.holder.name))
+            told = True
+            freed = asyncio.get_running_loop().create_future()
+            world.waiting.append(freed)
+            await freed
+        world.holder = Holder(self._name, self._switch)
+
+    def _release(self) -> None:
+        self._world.holder = None
+        for freed in self._world.waiting:
+            if not freed.done():
+                freed.set_result(None)
+        self._world.waiting.clear()
+
+    def _show(self, ref: ObjectRef, body: Json) -> Json:
+        """Give an object as a cluster would: with how it ended, if it is a Job of the values."""
+        run = self._world.one_offs.get(ref)
+        if run is None or run.outcome is None:
+            return body
+        kind = "Complete" if run.outcome is Outcome.SUCCEEDED else "Failed"
+        ended = {"type": kind, "status": "True", "lastTransitionTime": datetime.now(UTC).isoformat()}
+        return {**body, "status": {"conditions": [ended]}}
 
 
 def _explain(script: Try, diagnosis: Diagnosis) -> tuple[Problem, ...]:

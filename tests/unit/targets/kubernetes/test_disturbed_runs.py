@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, LogWritten, Waited
-from ks_universal.engine.target import MigrationFailed, RolloutFailed
+from ks_universal.engine.target import MigrationFailed, RolloutFailed, Session
 from ks_universal.errors import TargetError
 from ks_universal.model.format.migrations import Retry
-from ks_universal.plan.steps import Apply, Delete
+from ks_universal.plan.steps import Apply, Delete, Plan
 from ks_universal.resources.objects import Rendered, Resource, object_ref
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
@@ -23,7 +23,7 @@ from support.fake_api_server import FakeApiServer, Fault, Program
 from support.releases import Events
 
 Json = dict[str, Any]
-Work = Callable[[KubernetesTarget, Events], Awaitable[None]]
+Work = Callable[[Session, Events], Awaitable[None]]
 JOB = "web-migrations"
 FORBIDDEN = b'{"reason": "Forbidden", "message": "User \\"x\\" cannot"}'
 
@@ -33,16 +33,23 @@ def place(api_server: FakeApiServer) -> FakeCluster:
     return FakeCluster(api_server)
 
 
+async def open_session(target: KubernetesTarget, *live: Json) -> Session:
+    """A session for which these objects were read."""
+    rendered = Rendered("demo", "ns", tuple(map(Resource, live)), ())
+    plan = Plan(release="demo", namespace="ns", revision=1, steps=())
+    return target.open_session(rendered, await target.read(rendered), plan)
+
+
 def run(server: FakeApiServer, work: Work, *, live: tuple[Json, ...] = (), **options: Any) -> Events:
-    """Let a target work that has read these objects."""
+    """Let a session work for which these objects were read."""
 
     async def main() -> Events:
         client = Client(connect(str(server.kubeconfig)), "ns")
         target, events = KubernetesTarget(client, "demo", ClusterOptions(**options)), Events()
         try:
-            await target.read(Rendered("demo", "ns", tuple(map(Resource, live)), ()))
+            session = await open_session(target, *live)
             async with asyncio.timeout(40):
-                await work(target, events)
+                await work(session, events)
         finally:
             await target.close()
         return events
@@ -76,9 +83,9 @@ def hold(server: FakeApiServer, *finalizers: str) -> None:
 def test_a_run_takes_up_the_migration_that_another_has_begun(api_server: FakeApiServer, place: FakeCluster) -> None:
     step = migrate(place, place.script(None))
 
-    async def work(first: KubernetesTarget, told: Events) -> None:
-        second, seen = place.open(), Events()
-        await second.read(Rendered("demo", "ns", (), ()))
+    async def work(first: Session, told: Events) -> None:
+        other, seen = place.open(), Events()
+        second = await open_session(other)
         one = asyncio.create_task(first.migrate(step, told))
         await until(lambda: told.of(LogWritten))
         two = asyncio.create_task(second.migrate(step, seen))
@@ -86,7 +93,7 @@ def test_a_run_takes_up_the_migration_that_another_has_begun(api_server: FakeApi
         api_server.kubelet.end(api_server.pods_of(JOB)[0], "main", 0)
         assert [attempt.exit_code for (attempt,) in await asyncio.gather(one, two)] == [0, 0]
         assert [event.resumed for event in seen.of(AttemptStarted)] == [True]
-        await second.close()
+        await other.close()
 
     run(api_server, work)
     assert len(api_server.pods_of(JOB)) == 1
@@ -100,17 +107,17 @@ def test_a_run_that_was_killed_before_its_job_began_is_gone_on_with(
     step = msgspec.structs.replace(migrate(place, place.script(0)), staged=(copy,))
     api_server.fail(Fault("/configmaps", "POST", status=403, body=FORBIDDEN))
 
-    async def fail(target: KubernetesTarget, events: Events) -> None:
+    async def fail(session: Session, events: Events) -> None:
         with pytest.raises(TargetError):
-            await target.migrate(step, events)
+            await session.migrate(step, events)
 
     run(api_server, fail)
     job = api_server.get("jobs", JOB)
     assert job is not None
     assert (job["spec"]["suspend"], api_server.pods_of(JOB)) == (True, [])
 
-    async def go_on(target: KubernetesTarget, events: Events) -> None:
-        (attempt,) = await target.migrate(step, events)
+    async def go_on(session: Session, events: Events) -> None:
+        (attempt,) = await session.migrate(step, events)
         assert attempt.exit_code == 0
 
     run(api_server, go_on)
@@ -123,8 +130,8 @@ def test_a_run_that_was_killed_before_its_job_began_is_gone_on_with(
 
 
 def test_a_job_that_somebody_deletes_is_the_end_of_its_migration(api_server: FakeApiServer, place: FakeCluster) -> None:
-    async def work(target: KubernetesTarget, events: Events) -> None:
-        task = asyncio.create_task(target.migrate(migrate(place, place.script(None)), events))
+    async def work(session: Session, events: Events) -> None:
+        task = asyncio.create_task(session.migrate(migrate(place, place.script(None)), events))
         await until(lambda: events.of(LogWritten))
         api_server.delete("jobs", JOB)
         with pytest.raises(MigrationFailed) as failed:
@@ -139,8 +146,8 @@ def test_a_pod_that_somebody_deletes_is_made_anew_and_counts_for_no_retry(
 ) -> None:
     """The Job's controller counts it, and says that the Job has failed: then it is replaced."""
 
-    async def work(target: KubernetesTarget, events: Events) -> None:
-        task = asyncio.create_task(target.migrate(migrate(place, place.script(None, 0)), events))
+    async def work(session: Session, events: Events) -> None:
+        task = asyncio.create_task(session.migrate(migrate(place, place.script(None, 0)), events))
         await until(lambda: events.of(LogWritten))
         api_server.delete("pods", api_server.pods_of(JOB)[0]["metadata"]["name"])
         assert [attempt.reason for attempt in await task] == ["disrupted", None]
@@ -153,9 +160,9 @@ def test_what_no_retry_can_mend_is_not_tried_again(api_server: FakeApiServer, pl
     step = migrate(place, place.script(127), retries=3)
     step = msgspec.structs.replace(step, migration=msgspec.structs.replace(step.migration, retry=Retry.PASSING))
 
-    async def work(target: KubernetesTarget, events: Events) -> None:
+    async def work(session: Session, events: Events) -> None:
         with pytest.raises(MigrationFailed):
-            await target.migrate(step, events)
+            await session.migrate(step, events)
 
     ended = run(api_server, work).of(AttemptEnded)
     assert all("no retry, as 'retry: passing' says" in (event.attempt.reason or "") for event in ended)
@@ -173,12 +180,12 @@ def test_what_the_cluster_has_put_into_its_pod_does_not_keep_a_migration_from_it
     api_server.kubelet.run(f"{JOB}/proxy", Program())
     step = migrate(place, place.script(code))
 
-    async def work(target: KubernetesTarget, events: Events) -> None:
+    async def work(session: Session, events: Events) -> None:
         if code == 0:
-            (attempt,) = await target.migrate(step, events)
+            (attempt,) = await session.migrate(step, events)
         else:
             with pytest.raises(MigrationFailed):
-                await target.migrate(step, events)
+                await session.migrate(step, events)
             attempt = events.of(AttemptEnded)[0].attempt
         assert attempt.exit_code == code
         assert "kubernetes/injected-container" in [cause.code for cause in attempt.causes]
@@ -186,8 +193,8 @@ def test_what_the_cluster_has_put_into_its_pod_does_not_keep_a_migration_from_it
     run(api_server, work)
     api_server.await_that(lambda: not any(pod["status"]["phase"] == "Running" for pod in api_server.pods_of(JOB)))
 
-    async def again(target: KubernetesTarget, events: Events) -> None:
-        (attempt,) = await target.migrate(step, events)
+    async def again(session: Session, events: Events) -> None:
+        (attempt,) = await session.migrate(step, events)
         assert (attempt.exit_code, events.of(AttemptStarted)[0].resumed) == (0, True)
 
     if code == 0:  # its run was killed before it could record it
@@ -202,8 +209,8 @@ def test_a_secret_that_is_missing_may_come_yet(
     missing = {"reason": "CreateContainerConfigError", "message": 'secret "made-late" not found'}
     api_server.kubelet.run(JOB, Program(("went on",), 0, waiting=missing))
 
-    async def work(target: KubernetesTarget, events: Events) -> None:
-        task = asyncio.create_task(target.migrate(step, events))
+    async def work(session: Session, events: Events) -> None:
+        task = asyncio.create_task(session.migrate(step, events))
         await until(lambda: events.of(Waited) and "made-late" in events.of(Waited)[-1].waits_for)
         api_server.put({"kind": "Secret", "metadata": {"name": "made-late"}})
         api_server.kubelet.change(api_server.pods_of(JOB)[0], "main", waiting=None)
@@ -216,9 +223,9 @@ def test_a_secret_that_is_missing_may_come_yet(
 def test_pods_that_may_not_be_made_fail_their_migration(api_server: FakeApiServer, place: FakeCluster) -> None:
     api_server.controllers.refusal = 'pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=9'
 
-    async def work(target: KubernetesTarget, events: Events) -> None:
+    async def work(session: Session, events: Events) -> None:
         with pytest.raises(MigrationFailed) as failed:
-            await target.migrate(migrate(place, place.script(0)), events)
+            await session.migrate(migrate(place, place.script(0)), events)
         assert [cause.code for cause in failed.value.causes] == ["kubernetes/quota"]
 
     run(api_server, work)
@@ -229,9 +236,9 @@ def test_one_that_is_taken_for_foreign_is_not_replaced(api_server: FakeApiServer
     body = step.migration.body
     api_server.put({**body, "metadata": {**body["metadata"], "labels": {}}})
 
-    async def work(target: KubernetesTarget, events: Events) -> None:
+    async def work(session: Session, events: Events) -> None:
         with pytest.raises(TargetError, match="exists and was made by kubectl-create"):
-            await target.migrate(step, events)
+            await session.migrate(step, events)
 
     run(api_server, work)
 
@@ -248,16 +255,16 @@ def test_pods_restart_where_their_image_has_moved_under_its_tag(
     pod["containers"][0]["image"] = "app:latest"
     step = roll_out(place, pod)
 
-    async def first(target: KubernetesTarget, events: Events) -> None:
-        await target.roll_out(step, events)
+    async def first(session: Session, events: Events) -> None:
+        await session.roll_out(step, events)
 
     run(api_server, first)
     (before,) = api_server.pods_of("web")
     api_server.kubelet.images["app:latest"] = id_now
     api_server.kubelet.default = Program(exit_code=128, reason="StartError")
 
-    async def second(target: KubernetesTarget, events: Events) -> None:
-        await target.roll_out(step, events, {"app:latest": ""})
+    async def second(session: Session, events: Events) -> None:
+        await session.roll_out(step, events, {"app:latest": ""})
 
     run(api_server, second, live=(step.body,))
     api_server.await_that(lambda: len(api_server.pods_of("web")) == 1)
@@ -272,8 +279,8 @@ def test_a_deployment_that_somebody_deletes_is_the_end_of_its_rollout(
     step = roll_out(place, place.serve())
     api_server.kubelet.run("web", Program(ready=False))
 
-    async def work(target: KubernetesTarget, events: Events) -> None:
-        task = asyncio.create_task(target.roll_out(step, events))
+    async def work(session: Session, events: Events) -> None:
+        task = asyncio.create_task(session.roll_out(step, events))
         await until(lambda: events.of(Waited) and "0 of 1 ready" in events.of(Waited)[-1].waits_for)
         api_server.delete("deployments", "web")
         with pytest.raises(RolloutFailed) as failed:
@@ -293,9 +300,9 @@ def test_what_a_finalizer_holds_is_waited_for_and_told(
     api_server.put(config(place).body)
     hold(api_server, "example.org/hold")
 
-    async def work(target: KubernetesTarget, events: Events) -> None:
+    async def work(session: Session, events: Events) -> None:
         step = Delete(id="delete ConfigMap/c", identity=object_ref(config(place).body))
-        task = asyncio.create_task(target.delete(step, events))
+        task = asyncio.create_task(session.delete(step, events))
         await until(lambda: events.of(Waited))
         assert events.of(Waited)[0].waits_for.startswith("ConfigMap/c to be gone (finalizers: ")
         assert "example.org/hold" in events.of(Waited)[0].waits_for
@@ -317,9 +324,9 @@ def test_what_is_never_let_go_is_given_up(
     if fault is not None:
         api_server.fail(fault)
 
-    async def work(target: KubernetesTarget, events: Events) -> None:
+    async def work(session: Session, events: Events) -> None:
         with pytest.raises(TargetError, match=r"its finalizers hold it: .*example\.org/hold"):
-            await target.delete(Delete(id="x", identity=object_ref(config(place).body)), events)
+            await session.delete(Delete(id="x", identity=object_ref(config(place).body)), events)
 
     run(api_server, work, removal_s=1)
 
@@ -330,8 +337,8 @@ def test_what_is_being_deleted_is_made_anew_when_it_is_gone(api_server: FakeApiS
     hold(api_server, "example.org/hold")
     api_server.delete("configmaps", "c")
 
-    async def work(target: KubernetesTarget, events: Events) -> None:
-        task = asyncio.create_task(target.apply(step, events))
+    async def work(session: Session, events: Events) -> None:
+        task = asyncio.create_task(session.apply(step, events))
         await until(lambda: any("watch" in each.parameters for each in api_server.requests))
         assert not task.done()
         hold(api_server)

@@ -6,6 +6,7 @@ is not in the image: its container is made, which tells the id, and never starts
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable, Mapping
 
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.errors import KsUniversalError
@@ -17,7 +18,7 @@ from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import JOB
 from ks_universal.targets.kubernetes.migration.jobs import remove_job
-from ks_universal.targets.kubernetes.objects.image_ids import list_image_ids
+from ks_universal.targets.kubernetes.objects.image_ids import find_moved, list_image_ids
 from ks_universal.targets.kubernetes.objects.own_objects import find_stranger
 from ks_universal.targets.kubernetes.objects.ownership import digest
 from ks_universal.targets.kubernetes.observed.issues import find_issue
@@ -38,6 +39,20 @@ _OF_POD = (
 )
 """What decides whether a pod may be, where it runs, and how its image is pulled."""
 _OF_CONTAINER = ("name", "image", "imagePullPolicy", "securityContext", "resources")
+
+
+async def find_moved_images(
+    live: Json, observer: Observer, image_ids: Mapping[str, str], look_up: Callable[[str], Awaitable[str]]
+) -> dict[str, str]:
+    """Find the images of which a Deployment's pods have other ids than these; `look_up` is asked where one is empty."""
+    if not image_ids:
+        return {}
+    await observer.start()
+    topic: WorkloadKey = ("Deployment", live["metadata"]["name"])
+    unknown = find_moved(live, dict.fromkeys(image_ids, ""), observer.replica_sets(live), observer.pods(topic))
+    looked = {image: await look_up(image) for image in unknown if not image_ids[image]}
+    known = {image: looked.get(image, id_) for image, id_ in image_ids.items() if id_ or image in looked}
+    return find_moved(live, known, observer.replica_sets(live), observer.pods(topic))
 
 
 async def look_up_image(client: Client, observer: Observer, deployment: Json, image: str) -> str | None:
