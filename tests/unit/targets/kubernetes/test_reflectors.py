@@ -186,13 +186,15 @@ def test_a_watch_without_the_right_to_it_ends(api_server: FakeApiServer, status:
 
 def test_a_list_that_is_needed_and_cannot_be_had_ends_the_watch(api_server: FakeApiServer) -> None:
     async def main() -> None:
-        async with mirrored(api_server):
-            api_server.fail(Fault(r"/configmaps\?$", status=403, body=b"{}"))
+        client = Client(connect(str(api_server.kubeconfig)), "ns")
+        mirror = Reflector(client, CONFIG_MAP, lambda _: None, labels=None, fields=None)
+        try:
+            await mirror.fill()
+            api_server.fail(Fault(WATCH, cut=1, ends=True), Fault(r"/configmaps\?$", status=403, body=b"{}"))
             put(api_server, "c")
-            api_server.store.compact()
-            api_server.fail(Fault(WATCH, cut=1, ends=True))
-            api_server.drop_streams()
-            await asyncio.sleep(0.5)
+            await mirror.run()
+        finally:
+            await client.close()
 
     with pytest.raises(TargetError):
-        asyncio.run(main())
+        asyncio.run(asyncio.wait_for(main(), 20))
