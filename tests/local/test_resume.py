@@ -101,7 +101,7 @@ def test_failed_attempts_of_before_the_kill_count(tmp_path: Path) -> None:
 
 def test_with_other_values_the_old_migration_is_stopped_first(tmp_path: Path) -> None:
     with driver(tmp_path, "ps -o pgid= -p $$$$; echo begun; sleep 100") as killed:
-        pgid = int(read_until(killed, "LogWritten").split("line='")[1].rstrip("')\n"))
+        pgid = int(read_until(killed, "LogWritten").split("line='")[1].split("'")[0])
         read_until(killed, "begun")
     assert group_is_alive(pgid)
 
@@ -117,7 +117,7 @@ def test_with_other_values_the_old_migration_is_stopped_first(tmp_path: Path) ->
 
 def test_a_migration_that_left_the_plan_is_stopped_before_anything_changes(tmp_path: Path) -> None:
     with driver(tmp_path, "ps -o pgid= -p $$$$; sleep 100") as killed:
-        pgid = int(read_until(killed, "LogWritten").split("line='")[1].rstrip("')\n"))
+        pgid = int(read_until(killed, "LogWritten").split("line='")[1].split("'")[0])
 
     async def main() -> None:
         async with new_session(tmp_path) as (session, _):
@@ -162,7 +162,7 @@ def test_an_outcome_is_used_again_until_the_record_has_it(tmp_path: Path, outcom
 
 def test_pods_of_a_killed_program_are_stopped_when_the_next_one_begins(tmp_path: Path) -> None:
     with driver(tmp_path, "ps -o pgid= -p $$$$; exec sleep 100", "roll_out") as killed:
-        pgid = int(read_until(killed, "LogWritten").split("line='")[1].rstrip("')\n"))
+        pgid = int(read_until(killed, "LogWritten").split("line='")[1].split("'")[0])
     assert group_is_alive(pgid)
 
     async def main() -> None:
