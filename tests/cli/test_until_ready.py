@@ -138,4 +138,6 @@ def test_an_up_after_down_starts(write: Write, ksu: Invoke) -> None:
 
 
 def test_down_takes_no_name_that_leads_elsewhere(ksu: Invoke) -> None:
-    assert ksu("down", "../web").status == 1
+    result = ksu("down", "../web")
+    assert result.status == 1
+    assert "error[request/name]" in result.err

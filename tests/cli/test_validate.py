@@ -67,7 +67,9 @@ def test_a_file_that_is_not_there_hides_no_finding_of_its_kind(ksu: Invoke) -> N
 
 
 def test_a_folder_is_no_values_file(ksu: Invoke) -> None:
-    assert ksu("validate", "-f", ".").status == 1
+    result = ksu("validate", "-f", ".")
+    assert result.status == 1
+    assert "error[values/unreadable]" in result.err
 
 
 def test_a_file_name_that_is_not_text_is_shown_in_json(ksu: Invoke) -> None:
