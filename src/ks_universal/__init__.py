@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         migrate,
         open_cluster,
         preview,
+        read_history,
         read_revisions,
         read_status,
         rollback,
@@ -96,7 +97,17 @@ if TYPE_CHECKING:
     from ks_universal.model.kubernetes.durations import parse_duration
     from ks_universal.plan.changes import Change, FieldChange, ObjectChange, Operation
     from ks_universal.plan.one_off_jobs import list_jobs, tell_end_of_gone
-    from ks_universal.plan.records import Attempt, Failure, JobRecord, JobState, Outcome, Revision, State, StepRecord
+    from ks_universal.plan.records import (
+        Attempt,
+        Failure,
+        History,
+        JobRecord,
+        JobState,
+        Outcome,
+        Revision,
+        State,
+        StepRecord,
+    )
     from ks_universal.plan.saved import PlannedRun, Preview, describe_plan
     from ks_universal.plan.selection import MigratePolicy
     from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Skipped, SkippedJob
@@ -135,6 +146,7 @@ __all__ = [
     "FileWatch",
     "FindingCode",
     "Flavor",
+    "History",
     "Holder",
     "InputError",
     "JobRecord",
@@ -237,6 +249,7 @@ __all__ = [
     "open_local",
     "parse_duration",
     "preview",
+    "read_history",
     "read_logs",
     "read_plan",
     "read_revisions",
@@ -261,8 +274,8 @@ __all__ = [
 
 _HOMES = {
     "ks_universal.api.cluster": (
-        "Approve RunOptions build_roles deploy migrate open_cluster preview read_revisions read_status "
-        "rollback uninstall unlock"
+        "Approve RunOptions build_roles deploy migrate open_cluster preview read_history read_revisions "
+        "read_status rollback uninstall unlock"
     ),
     "ks_universal.api.logs": "Logs Running StepLog find_running follow_logs read_logs",
     "ks_universal.api.explain": "KeyExplanation explain_code explain_key is_code",
@@ -299,7 +312,7 @@ _HOMES = {
     "ks_universal.model.kubernetes.durations": "parse_duration",
     "ks_universal.plan.changes": "Change FieldChange ObjectChange Operation",
     "ks_universal.plan.one_off_jobs": "list_jobs tell_end_of_gone",
-    "ks_universal.plan.records": "Attempt Failure JobRecord JobState Outcome Revision State StepRecord",
+    "ks_universal.plan.records": "Attempt Failure History JobRecord JobState Outcome Revision State StepRecord",
     "ks_universal.plan.saved": "PlannedRun Preview describe_plan",
     "ks_universal.plan.selection": "MigratePolicy",
     "ks_universal.plan.steps": "Apply AwaitOldPods Delete Migrate Plan RollOut RunJob Skipped SkippedJob",

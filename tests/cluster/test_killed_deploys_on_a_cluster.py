@@ -138,7 +138,7 @@ def deploy_again(namespace: str, folder: Path) -> Revision:
 def read_record(namespace: str) -> tuple[Revision, ...]:
     async def main() -> tuple[Revision, ...]:
         async with release(namespace) as (target, _):
-            return await target.read_revisions()
+            return (await target.read_history()).revisions
 
     return asyncio.run(main())
 

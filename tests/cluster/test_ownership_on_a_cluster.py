@@ -128,7 +128,9 @@ def test_a_record_is_pruned_and_keeps_what_succeeded_last(namespace: str, tmp_pa
 
     async def read() -> tuple[list[int], object]:
         async with release(namespace) as (target, _):
-            return [revision.number for revision in await target.read_revisions()], await target.read_manifests(2)
+            return [
+                revision.number for revision in (await target.read_history()).revisions
+            ], await target.read_manifests(2)
 
     numbers, manifests = asyncio.run(read())
     assert numbers == [2, 3]

@@ -5,7 +5,7 @@ import random
 from datetime import UTC, datetime
 
 from ks_universal.model.format.migrations import Phase
-from ks_universal.plan.records import Attempt, Outcome, Revision, StepRecord
+from ks_universal.plan.records import Attempt, History, Outcome, Revision, StepRecord
 from ks_universal.targets.kubernetes.api.kinds import SECRET
 from ks_universal.targets.kubernetes.record.records import PART_BYTES, Records
 from support.cluster_release import RELEASE, api
@@ -47,9 +47,9 @@ def test_a_record_longer_than_a_secret_is_split_read_back_and_removed_with_all_i
             await records.save(revision(LONG), None)
             parts = [item["metadata"]["name"] for item in (await client.list(SECRET)).items]
             assert len(parts) > 1
-            assert await Records(client, RELEASE, history_max=1).read() == (revision(LONG),)
+            assert await Records(client, RELEASE, history_max=1).read() == History((revision(LONG),))
             await records.save(revision(TAIL), None)  # parts of the longer one are left over, and don't matter
-            assert await records.read() == (revision(TAIL),)
+            assert await records.read() == History((revision(TAIL),))
             await Records(client, RELEASE, history_max=1).save(revision(TAIL, 2), None)
             await Records(client, RELEASE, history_max=1).save(revision(TAIL, 3), None)
             left = [item["metadata"]["name"] for item in (await client.list(SECRET)).items]
@@ -62,7 +62,7 @@ def test_who_may_only_read_configmaps_reads_a_long_record_without_its_logs(names
     async def main() -> None:
         async with api(namespace) as client:
             await Records(client, RELEASE, history_max=1).save(revision(LONG), None)
-            (shown,) = await Records(client, RELEASE, history_max=1)._read_shown()
+            (shown,) = (await Records(client, RELEASE, history_max=1)._read_shown()).revisions
             assert [attempt.log_tail for attempt in shown.steps[0].attempts] == [()]
             assert shown.outcome is Outcome.SUCCEEDED
 

@@ -18,7 +18,7 @@ from ks_universal.json_types import Json
 from ks_universal.plan.build import MigratePolicy, build_plan
 from ks_universal.plan.migrations_only import keep_migrations
 from ks_universal.plan.one_off_jobs import list_jobs
-from ks_universal.plan.records import Outcome, Revision, State, mark_abandoned
+from ks_universal.plan.records import History, Outcome, Revision, State, mark_abandoned
 from ks_universal.plan.saved import Preview, build_preview
 from ks_universal.plan.steps import Plan
 from ks_universal.resources.objects import Rendered
@@ -146,7 +146,7 @@ async def rollback(
     configuration of its own revision; migrations that stay are a warning. Raises InputError where there is no such
     revision in the record, and as `deploy` does.
     """
-    if not await target.read_revisions():
+    if not (await target.read_history()).revisions:
         raise InputError([_no_record(target)])
     way = await load_rollback(target, revision, migrate_down=migrate_down)
     return await _run(way.rendered, target, emit, way.plan, _NO_CHOICE, **options)
@@ -162,7 +162,7 @@ async def uninstall(
     PersistentVolumeClaims stay unless the target's options say otherwise. Raises InputError where there is no record,
     and as `deploy` does.
     """
-    if not await target.read_revisions() and not target.record_problems:
+    if await target.read_history() == History():
         raise InputError([_no_record(target)])
     nothing = Rendered(target.release, target.namespace, (), ())
     revision = await _run(nothing, target, emit, build_plan, _NO_CHOICE, **options)
@@ -258,26 +258,31 @@ def _bind(role: Json, subject: dict[str, str]) -> Json:
     }
 
 
-async def read_revisions(target: KubernetesTarget, number: int | None = None) -> tuple[Revision, ...]:
-    """Read a release's runs, the oldest first, or only the one of a number; a read-only role is enough.
+async def read_history(target: KubernetesTarget, number: int | None = None) -> History:
+    """Read a release's runs, or only the one of a number; a read-only role is enough.
 
-    Those that were killed are DID_NOT_END, the latest one where the role may read the lock. Raises InputError where
-    there is no such run in the record.
+    Those that were killed are ABANDONED, the latest one where the role may read the lock. Raises InputError where there
+    is no such run in the record.
     """
-    revisions, _, _ = await _read_told(target)
-    chosen = tuple(revision for revision in revisions if number in (None, revision.number))
+    history, _, _ = await _read_told(target)
+    chosen = tuple(revision for revision in history.revisions if number in (None, revision.number))
     if not chosen:
-        kept = ", ".join(str(revision.number) for revision in revisions)
+        kept = ", ".join(str(revision.number) for revision in history.revisions)
         raise InputError(
             [Problem("release/no-revision", f"the record does not hold revision {number}; it holds: {kept}")]
         )
-    return chosen
+    return History(chosen, history.problems)
+
+
+async def read_revisions(target: KubernetesTarget, number: int | None = None) -> tuple[Revision, ...]:
+    """Read the runs of `read_history` that can be read, the oldest first."""
+    return (await read_history(target, number)).revisions
 
 
 async def read_status(target: KubernetesTarget) -> ReleaseState:
     """Read what runs, how the last run ended, and who is at work. Raises InputError where there is no record."""
-    revisions, is_known, lock = await _read_told(target)
-    latest = revisions[-1]
+    history, is_known, lock = await _read_told(target)
+    latest = history.revisions[-1]
     return ReleaseState(
         release=target.release,
         namespace=target.namespace,
@@ -286,19 +291,20 @@ async def read_status(target: KubernetesTarget) -> ReleaseState:
         lock=lock,
         jobs=await target.read_jobs(list_jobs(latest), with_logs=False),
         lock_hidden=not is_known,
+        problems=history.problems,
     )
 
 
-async def _read_told(target: KubernetesTarget) -> tuple[tuple[Revision, ...], bool, Holder | None]:
+async def _read_told(target: KubernetesTarget) -> tuple[History, bool, Holder | None]:
     """Read the runs as readers are to see them; whether the role may read the lock; and who holds it."""
-    revisions = await target.read_revisions()
+    history = await target.read_history()
     is_known, lock = await target.read_lock_if_allowed()
     is_dead = is_known and (lock is None or lock.left_s == 0)
-    if is_dead and revisions and revisions[-1].outcome is Outcome.RUNNING:
-        revisions = await target.read_revisions()  # a run writes its end before it gives the lock back
-    if not revisions:
-        raise InputError(target.record_problems or [_no_record(target)])
-    return mark_abandoned(revisions, is_dead=is_dead), is_known, lock
+    if is_dead and history.revisions and history.revisions[-1].outcome is Outcome.RUNNING:
+        history = await target.read_history()  # a run writes its end before it gives the lock back
+    if not history.revisions:
+        raise InputError(history.problems or [_no_record(target)])
+    return History(mark_abandoned(history.revisions, is_dead=is_dead), history.problems), is_known, lock
 
 
 def _no_record(target: KubernetesTarget) -> Problem:

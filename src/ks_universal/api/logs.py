@@ -6,7 +6,7 @@ from functools import partial
 
 import msgspec
 
-from ks_universal.api.cluster import read_revisions
+from ks_universal.api.cluster import read_history
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
 from ks_universal.plan.one_off_jobs import list_jobs
@@ -28,6 +28,8 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
     steps: tuple[StepRecord, ...]
     jobs: tuple[ObjectRef, ...]
+    problems: tuple[Problem, ...] = ()
+    """What could not be read of the record."""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -41,6 +43,8 @@ class Logs(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     ended: tuple[StepLog, ...]
     running: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
+    """What could not be read of the record."""
 
 
 async def read_logs(target: KubernetesTarget, step: str | None = None, attempt: int | None = None) -> Logs:
@@ -50,7 +54,8 @@ async def read_logs(target: KubernetesTarget, step: str | None = None, attempt: 
     right to read Secrets, whose values are masked; without it there is a line that says so. Raises InputError where
     there is nothing to show.
     """
-    revisions = await read_revisions(target)
+    history = await read_history(target)
+    revisions = history.revisions
     running = _list_running(revisions[-1], step)
     jobs = await _read_job_logs(target, _select_jobs(revisions[-1], step))
     revision, tried = _find_last(revisions, step)
@@ -63,15 +68,17 @@ async def read_logs(target: KubernetesTarget, step: str | None = None, attempt: 
     if not steps and not ended:
         raise InputError([_find_nothing(revisions, step)])
     found = Running(steps=running, jobs=tuple(job.identity for job in jobs if _runs(job)))
-    return Logs(revision=revisions[-1].number, ended=(*steps, *ended), running=found.ids)
+    return Logs(revision=revisions[-1].number, ended=(*steps, *ended), running=found.ids, problems=history.problems)
 
 
 async def find_running(target: KubernetesTarget, step: str | None = None) -> Running:
     """Find the migrations and Jobs that run now; `step` as in `read_logs`. Raises InputError for no record."""
-    latest = (await read_revisions(target))[-1]
+    history = await read_history(target)
+    latest = history.revisions[-1]
     jobs = _select_jobs(latest, step)
     states = await target.read_jobs(jobs, with_logs=False) if jobs else ()
-    return Running(steps=_list_running(latest, step), jobs=tuple(job.identity for job in states if _runs(job)))
+    running = tuple(job.identity for job in states if _runs(job))
+    return Running(steps=_list_running(latest, step), jobs=running, problems=history.problems)
 
 
 async def follow_logs(target: KubernetesTarget, running: Running, take: Callable[[str, str], None]) -> None:
@@ -92,7 +99,7 @@ def _runs(job: JobState) -> bool:
 
 async def _follow_migration(target: KubernetesTarget, step: StepRecord, take: Callable[[str], None]) -> bool:
     """Give the log of a migration that runs now, line by line, until it has ended; False where its Job is gone."""
-    known = (ref for revision in await target.read_revisions() for ref in revision.objects)
+    known = (ref for revision in (await target.read_history()).revisions for ref in revision.objects)
     jobs = [ref for ref in known if (ref.kind, ref.name) == ("Job", step.job)]
     return await target.follow_log(jobs[-1] if jobs else ObjectRef("Job", target.namespace, step.job), take)
 

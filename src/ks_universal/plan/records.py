@@ -194,6 +194,13 @@ def _read_id(record: StepRecord) -> StepRecord:
     return msgspec.structs.replace(record, job=found[1], undoes=int(found[2]))
 
 
+class History(msgspec.Struct, frozen=True):
+    """The record of a release: the runs that can be read, oldest first, and what could not be read."""
+
+    revisions: tuple[Revision, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """What is there: revisions, oldest first, and the live bodies of the objects that the release owns or is to own."""
 

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 @click.option("--show", type=click.IntRange(min=1), metavar="REVISION", help="All that is known of one run.")
 def command(name: str, cluster: Cluster, *, output: str, show: int | None) -> int:
     """List the runs of the release NAME, the oldest first: when, by whom, how they ended, which migrations ran."""
-    from ks_universal import read_revisions
+    from ks_universal import read_history
 
     async def work(target: "KubernetesTarget") -> int:
-        revisions = await read_revisions(target, show)
-        show_problems(target.record_problems)
+        history = await read_history(target, show)
+        show_problems(history.problems)
         if output == "json":
-            write_result(msgspec.json.format(msgspec.json.encode(revisions)).decode() + "\n")
+            write_result(msgspec.json.format(msgspec.json.encode(history.revisions)).decode() + "\n")
             return 0
-        lines = format_history(revisions) if show is None else _format_whole(revisions[0])
+        lines = format_history(history.revisions) if show is None else _format_whole(history.revisions[0])
         write_result("".join(f"{line}\n" for line in lines))
         return 0
 

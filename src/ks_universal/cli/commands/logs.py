@@ -26,11 +26,11 @@ def command(name: str, step: str | None, cluster: Cluster, *, output: str, attem
 
     async def work(target: "KubernetesTarget") -> int:
         if follow and (running := await find_running(target, step)).ids:
-            show_problems(target.record_problems)
+            show_problems(running.problems)
             await follow_logs(target, running, _choose_writer(output, len(running.ids)))
             return 0
         logs = await read_logs(target, step, attempt)
-        show_problems(target.record_problems)
+        show_problems(logs.problems)
         if output == "json":
             entries = [{"step": log.id, "attempts": log.attempts} for log in logs.ended]
             write_result(msgspec.json.format(msgspec.json.encode(entries)).decode() + "\n")

@@ -26,7 +26,7 @@ def command(name: str, cluster: Cluster, *, output: str) -> int:
 
     async def work(target: "KubernetesTarget") -> int:
         state = await read_status(target)
-        show_problems(target.record_problems)
+        show_problems(state.problems)
         if output == "json":
             write_result(msgspec.json.format(msgspec.json.encode(state)).decode() + "\n")
         else:

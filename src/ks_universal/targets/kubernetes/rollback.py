@@ -48,7 +48,7 @@ async def load_rollback(target: "KubernetesTarget", number: int | None, *, migra
 
     Raises InputError where the record has no such revision.
     """
-    revisions = await target.read_revisions()
+    revisions = (await target.read_history()).revisions
     chosen = _choose(revisions, number)
     rendered = await target.read_manifests(chosen.number)
     if rendered is None:

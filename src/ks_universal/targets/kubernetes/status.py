@@ -96,3 +96,5 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True):
     lock: Holder | None
     jobs: tuple[JobState, ...] = ()
     lock_hidden: bool = False
+    problems: tuple[Problem, ...] = ()
+    """What could not be read of the record."""

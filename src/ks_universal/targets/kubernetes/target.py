@@ -13,7 +13,7 @@ from ks_universal.engine.target import Session
 from ks_universal.errors import LockedError
 from ks_universal.json_types import Json
 from ks_universal.plan.changes import Change
-from ks_universal.plan.records import JobRecord, JobState, Revision, State
+from ks_universal.plan.records import History, JobRecord, JobState, Revision, State
 from ks_universal.plan.steps import Plan
 from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
 from ks_universal.targets.kubernetes.api.client import Client
@@ -70,14 +70,14 @@ class KubernetesTarget:
 
     async def read(self, rendered: Rendered) -> State:
         """Read the record, and the objects of the record's inventory and of `rendered` that exist."""
-        revisions = await self._records.read()
-        inventory = revisions[-1].objects if revisions else ()
+        history = await self._records.read()
+        inventory = history.revisions[-1].objects if history.revisions else ()
         wanted = [object_ref(body) for body in rendered.bodies]
         found = await read_live(self._client, self.release, dict.fromkeys((*wanted, *inventory)))
         terminating = {ref: body for ref, body in found.items() if is_terminating(body)}
         return State(
-            revisions=revisions,
-            problems=self._records.problems if wanted else tuple(map(_warn, self._records.problems)),
+            revisions=history.revisions,
+            problems=history.problems if wanted else tuple(map(_warn, history.problems)),
             objects={ref: body for ref, body in found.items() if ref not in terminating},
             terminating=terminating,
             secrets=await read_secrets(self._client, rendered.bodies, known=found),
@@ -95,13 +95,8 @@ class KubernetesTarget:
         """Read how Jobs of the values are, in their order, with the logs of their attempts unless told otherwise."""
         return await self._cluster.read_jobs(jobs, with_logs=with_logs)
 
-    @property
-    def record_problems(self) -> tuple[Problem, ...]:
-        """What could not be read of the record, when it was read last."""
-        return self._records.problems
-
-    async def read_revisions(self) -> tuple[Revision, ...]:
-        """Read the record, oldest run first; also with a role that may only read ConfigMaps."""
+    async def read_history(self) -> History:
+        """Read the record; also with a role that may only read ConfigMaps."""
         return await self._records.read()
 
     async def read_manifests(self, number: int) -> Rendered | None:
@@ -158,7 +153,7 @@ class KubernetesTarget:
         """
         with contextlib.suppress(LockedError):
             async with self._lock(emit, wait=False):
-                if (await self._records.read())[-1:] == (last,):
+                if (await self._records.read()).revisions[-1:] == (last,):
                     await self._records.remove_all()
                     await remove_lock(self._client, self.release)
 

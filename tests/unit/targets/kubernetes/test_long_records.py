@@ -68,7 +68,8 @@ def read(server: FakeApiServer) -> tuple[tuple[Revision, ...], list[str]]:
     """Read the record, as another run does; and what could not be read of it."""
 
     async def work(records: Records) -> tuple[tuple[Revision, ...], list[str]]:
-        return await records.read(), [problem.message for problem in records.problems]
+        history = await records.read()
+        return history.revisions, [problem.message for problem in history.problems]
 
     return on(server, work)
 

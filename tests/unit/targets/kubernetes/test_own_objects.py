@@ -151,7 +151,7 @@ def test_nothing_orphaned_what_only_looks_like_a_record_is_neither_read_nor_remo
         for plural in ("secrets", "configmaps"):
             ours = find(api_server, plural, RECORD)
             api_server.put({**ours, "metadata": {"name": f"{RECORD}-backup", "labels": ours["metadata"]["labels"]}})
-        assert await records(client).read() == (revision(),)
+        assert (await records(client).read()).revisions == (revision(),)
         put(api_server, "ConfigMap", f"{RECORD}0")  # revision 10 is not there yet
         await records(client).remove_all()
 
@@ -165,7 +165,7 @@ def test_a_damaged_record_is_not_read_from_anothers_configmap(client: Client, ap
         await records(client).save(revision(), None)
         strip(api_server, "configmaps", RECORD)
         api_server.edit("secrets", RECORD, lambda body: {**body, "data": {"part0": "anVuaw=="}})
-        return await records(client).read()
+        return (await records(client).read()).revisions
 
     assert run(client, main()) == ()
 

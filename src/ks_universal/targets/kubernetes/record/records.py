@@ -22,7 +22,7 @@ from ks_universal.diagnostics import Problem, Severity
 from ks_universal.errors import TargetError
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import CONTENT, DIGEST, PARTS, RELEASE, REVISION
-from ks_universal.plan.records import FORMAT, Outcome, Revision, StepRecord, upgrade
+from ks_universal.plan.records import FORMAT, History, Outcome, Revision, StepRecord, upgrade
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.errors import ApiError
@@ -48,13 +48,11 @@ class Records:
         self._begun: int | None = None
         self._uids: dict[tuple[str, str], str] = {}
         self._own_name = re.compile(rf"ks-universal\.{re.escape(release)}\.v\d+(\.manifests)?(\.[0-9a-f]{{12}}\.\d+)?")
-        self.problems: tuple[Problem, ...] = ()
-        """What could not be read, when it was read last."""
 
-    async def read(self) -> tuple[Revision, ...]:
-        """Read all revisions, oldest first. A role that may not read Secrets reads the ConfigMaps.
+    async def read(self) -> History:
+        """Read all revisions. A role that may not read Secrets reads the ConfigMaps.
 
-        What cannot be read is left out, and is among `problems`: a warning where the ConfigMap has stood in for it.
+        What cannot be read is left out, and is among the problems: a warning where the ConfigMap has stood in for it.
         """
         try:
             secrets = await self._list(SECRET, self._selector("record"))
@@ -65,7 +63,7 @@ class Records:
         names = [item["metadata"]["name"] for item in secrets if _is_head(item)]
         payloads = _join(secrets)
         found = [await self._read_one(name, payloads.get(name)) for name in names]
-        return self._note(found)
+        return _sort_out(found)
 
     async def read_manifests(self, number: int) -> Rendered | None:
         """Read what a revision was made of; None where its record is gone."""
@@ -139,8 +137,8 @@ class Records:
         key = body["kind"], body["metadata"]["name"]
         self._uids[key] = await write_own(self._client, body, self._uids.get(key))
 
-    async def _read_shown(self) -> tuple[Revision, ...]:
-        return self._note([_read_copy(item) for item in await self._list(CONFIG_MAP, self._selector("outcome"))])
+    async def _read_shown(self) -> History:
+        return _sort_out([_read_copy(item) for item in await self._list(CONFIG_MAP, self._selector("outcome"))])
 
     async def _read_one(self, name: str, payload: bytes | None) -> Revision | Problem | tuple[Revision, Problem]:
         """Read a revision; where its Secret is damaged, from its ConfigMap, with a warning."""
@@ -158,16 +156,9 @@ class Records:
         message = f"{problem.message}; what ConfigMap/{name} says is taken instead"
         return told, msgspec.structs.replace(problem, message=message, hint=None, severity=Severity.WARNING)
 
-    def _note(self, found: Iterable[Revision | Problem | tuple[Revision, Problem]]) -> tuple[Revision, ...]:
-        pairs = [each if isinstance(each, tuple) else (each,) for each in found]
-        parts = [part for pair in pairs for part in pair]
-        self.problems = tuple(part for part in parts if isinstance(part, Problem))
-        revisions = (part for part in parts if isinstance(part, Revision))
-        return tuple(sorted(revisions, key=lambda revision: revision.number))
-
     async def _prune(self, number: int) -> None:
         """Remove the revisions that are too many, parts that belong to none included."""
-        revisions = await self.read()
+        revisions = (await self.read()).revisions
         kept = (
             {revision.number for revision in revisions[-(self._history_max - 1) :]} if self._history_max > 1 else set()
         )
@@ -302,3 +293,10 @@ def _read_parts(secret: Json) -> Iterator[tuple[int, str, int, bytes]]:
         with contextlib.suppress(KeyError, ValueError):
             index, count = int(key.removeprefix("part")), int(annotations[PARTS])
             yield index, annotations[DIGEST], count, base64.b64decode(text)
+
+
+def _sort_out(found: Iterable[Revision | Problem | tuple[Revision, Problem]]) -> History:
+    pairs = [each if isinstance(each, tuple) else (each,) for each in found]
+    parts = [part for pair in pairs for part in pair]
+    revisions = sorted((part for part in parts if isinstance(part, Revision)), key=lambda revision: revision.number)
+    return History(tuple(revisions), tuple(part for part in parts if isinstance(part, Problem)))
