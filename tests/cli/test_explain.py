@@ -55,7 +55,6 @@ def test_a_code_may_be_pasted_as_a_finding_shows_it(ksu: Invoke, pasted: str) ->
     [
         ("locked", "did you mean the code 'release/locked' or 'migrations/locked'?"),
         ("deployment", "did you mean 'deployments', or the code 'kubernetes/deployment-deleted'?"),
-        ("migrations.retry", "did you mean 'deployments.*.migrations.retry'?"),
         ("migrations.locked", "did you mean the code 'migrations/locked'?"),
         ("database/locked", "did you mean 'release/locked' or 'migrations/locked'?"),
         ("config/data", "did you mean the key 'configs'?"),
@@ -70,3 +69,8 @@ def test_what_is_neither_key_nor_code_gets_near_ones_of_both(ksu: Invoke, word: 
 
 def test_a_key_with_a_slash_in_its_name_is_a_key(ksu: Invoke) -> None:
     assert "KEY:      deployments.*.podAnnotations.*\n" in ksu("explain", "deployments.a.podAnnotations.team/owner").out
+
+
+def test_a_key_is_found_by_the_end_of_its_path_where_no_other_ends_so(ksu: Invoke) -> None:
+    assert ksu("explain", "migrations.retry").out.startswith("KEY:      deployments.*.migrations.retry\n")
+    assert "did you mean 'dexAuthenticator.enabled' or " in ksu("explain", "enabled").err

@@ -74,16 +74,19 @@ class KeyExplanation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def explain_key(path: str, *, recursive: bool = False) -> KeyExplanation:
-    """Explain a key by its path or the end of it; `recursive`: with all keys below, and not only the next ones.
+    """Explain a key by its path, or by the end of it where no other key has that.
 
-    Raises InputError for a path that nothing is at, naming the nearest keys and codes.
+    `recursive`: with all keys below, and not only the next ones. Raises InputError for a path that nothing is at,
+    naming the nearest keys and codes.
     """
     try:
         found = find_key(path)
     except InputError as error:
-        near = None if find_paths(path) else suggest_codes(path)
-        problems = [_add_codes(problem, near) for problem in error.problems] if near else error.problems
-        raise InputError(problems) from None
+        meant = find_paths(path)
+        if len(meant) != 1:
+            near = None if meant else suggest_codes(path)
+            raise InputError([_add_codes(each, near) for each in error.problems] if near else error.problems) from None
+        found = find_key(meant[0])
     below = _list_tree(found.key.kind, ()) if recursive else _list_next(found.key.kind)
     others = () if recursive else _list_kubernetes_keys(found.key.kind)
     return _explain(found.path, found.key, keys=below, kubernetes_keys=others)
