@@ -44,7 +44,7 @@ COVERED := tests/unit/targets tests/contract tests/cli/test_on_an_api_server.py
 
 # By itself, since a tracer makes each test slower; its floor is in pyproject.toml.
 coverage: $(READY)  ## how much of the target of a cluster is tested without one, against a floor
-	env -u KUBECONFIG $(BIN)/pytest $(WORKERS) --cov $(COVERED)
+	env -u KUBECONFIG $(BIN)/pytest $(WORKERS) $(COVERED) --cov
 
 # Beside three others on two cores a test's patience can run out: what fails then is shown, and has to succeed by itself.
 test-cluster: $(READY)  ## the tests on a real cluster: that of KUBECONFIG, else a node of this machine (Linux, root, Go)
