@@ -230,6 +230,29 @@ def test_gate_services_wait_also_those_that_stand_alone() -> None:
     assert {"Service/front", "Service/web"} < found["web/rollout"]
 
 
+def test_gate_a_service_waits_for_those_whose_pods_it_selects_and_what_is_nobodys_for_all() -> None:
+    """Applications whose labels its selector meets in full; a selector that is empty meets none."""
+    port = {"ports": [{"name": "http", "port": 80, "targetPort": 80}]}
+    values = {
+        "services": {
+            "front": {**port, "selector": {"app.kubernetes.io/name": "web"}},
+            "tier": {**port, "selector": {"tier": "api"}},
+            "narrow": {**port, "selector": {"app.kubernetes.io/name": "web", "tier": "db"}},
+        },
+        "cronJobs": {"clean": {"schedule": "0 0 * * *", "containers": {"main": {"image": "a", "imageTag": "1"}}}},
+        "deployments": {
+            "web": app("one", labels={"tier": "api"}),
+            "api": app("one", labels={"tier": "api"}),
+        },
+    }
+    found = needs(plan(render_values(values)))
+    both = {"web/migrations/one", "api/migrations/one"}
+    assert found["Service/front"] == {"web/migrations/one"}
+    assert found["Service/tier"] == both
+    assert found["Service/narrow"] == set()
+    assert both <= found["CronJob/clean"]
+
+
 def test_gate_what_an_application_without_migrations_reads_waits_for_those_of_the_release() -> None:
     built = plan(release({"c": config(A="1")}, web=app("one"), worker=app(configs=["c"], autoCreateService=True)))
     assert needs(built)["ConfigMap/c"] == needs(built)["Service/worker"] == {"web/migrations/one"}

@@ -8,7 +8,7 @@ import pytest
 
 from ks_universal.json_types import Json
 from ks_universal.plan.build import build_plan
-from ks_universal.plan.one_off_jobs import find_job_digest, list_jobs
+from ks_universal.plan.one_off_jobs import find_job_digest, list_jobs, read_job_end, record_job
 from ks_universal.plan.records import JobRecord, Outcome, Revision, State
 from ks_universal.plan.show import show_plan
 from ks_universal.plan.steps import Apply, Plan, RunJob
@@ -163,3 +163,33 @@ def test_a_record_of_earlier_versions_of_this_program_is_understood() -> None:
     )
     assert list_jobs(revision) == {SEED: JobRecord(digest=digest, revision=3)}
     assert why(plan(seed(), State(revisions=(revision,)))).startswith("it ran in revision 3")
+
+
+def test_the_jobs_of_a_release_are_those_that_it_has_and_those_to_which_the_run_did_not_come() -> None:
+    made, left, new = (ObjectRef("Job", "ns", name) for name in ("made", "left", "new"))
+    known = JobRecord(digest="d", revision=2, outcome=Outcome.SUCCEEDED)
+    revision = Revision(
+        number=3,
+        release="demo",
+        namespace="ns",
+        by="x",
+        started=datetime(2026, 1, 1, tzinfo=UTC),
+        objects=(made, new),
+        jobs={"ns/made": known, "ns/left": known},
+        jobs_not_run=(new,),
+    )
+    assert left not in list_jobs(revision)
+    assert list_jobs(revision) == {made: known, new: JobRecord(digest="", revision=3, outcome=Outcome.PENDING)}
+
+
+def test_a_job_is_recorded_with_what_it_runs_and_how_long_the_cluster_keeps_it() -> None:
+    job = body(seed(ttlSecondsAfterFinished=60))
+    digest = find_job_digest(job)
+    assert digest
+    assert record_job(job, 4, Outcome.RUNNING) == JobRecord(digest=digest, revision=4, ttl_s=60)
+
+
+@pytest.mark.parametrize(("kind", "status"), [("Complete", "False"), ("Suspended", "True")])
+def test_a_job_ends_only_by_a_condition_that_says_so_and_holds(kind: str, status: str) -> None:
+    conditions = [{"type": kind, "status": status, "lastTransitionTime": "2026-01-01T00:00:00Z"}]
+    assert read_job_end({**body(seed()), "status": {"conditions": conditions}}) == (Outcome.RUNNING, None)
