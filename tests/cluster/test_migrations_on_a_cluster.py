@@ -184,7 +184,7 @@ def test_gate_a_migration_that_is_told_to_stop_at_its_timeout_has_failed_whateve
     assert isinstance(failure, MigrationFailed)
     assert [cause.code for cause in failure.causes] == ["migrations/timeout"]
     assert [attempt.reason for attempt in attempts(events)] == ["timeout"]
-    assert any("told to stop" in event.waits_for for event in events.of(Waited))
+    assert any("to terminate" in event.waits_for for event in events.of(Waited))
     assert events.lines() == ["at work", "bye"]
 
 

@@ -5,7 +5,7 @@ import random
 from datetime import UTC, datetime
 
 from ks_universal.model.format.migrations import Phase
-from ks_universal.plan.records import Attempt, History, Outcome, Revision, StepRecord
+from ks_universal.plan.records import FORMAT, Attempt, History, Outcome, Revision, StepRecord
 from ks_universal.targets.kubernetes.api.kinds import SECRET
 from ks_universal.targets.kubernetes.record.records import PART_BYTES, Records
 from support.cluster_release import RELEASE, api
@@ -31,6 +31,7 @@ def revision(log: tuple[str, ...], number: int = 1) -> Revision:
     )
     return Revision(
         number=number,
+        format=FORMAT,
         release=RELEASE,
         namespace="ns",
         by="tests",
