@@ -42,14 +42,16 @@ class Controllers:
         """Remove what has lost its owner, and what is deleted in the foreground once all that it owns is gone."""
         store, moved = self._store, False
         uids = {body["metadata"]["uid"] for body in store.objects.values()}
-        for body in [*store.objects.values()]:
+        for key in [*store.objects]:
+            if (body := store.objects.get(key)) is None:  # what was removed just now owned it
+                continue
             metadata = body["metadata"]
             owners = metadata.get("ownerReferences", ())
             lost = owners and not any(reference["uid"] in uids for reference in owners)
             if lost and "deletionTimestamp" not in metadata:
-                store.delete(key_of(body))
+                store.delete(key)
                 moved = True
-            if "foregroundDeletion" in metadata.get("finalizers", ()):
+            elif "foregroundDeletion" in metadata.get("finalizers", ()):
                 moved |= self._collect_below(body)
         return moved
 
