@@ -179,12 +179,18 @@ class FakeApiServer:
         try:
             while not self._closing:
                 with self.store.changed:
-                    moved = self.controllers.look() | self.kubelet.look()
+                    moved = self._look()
                     self._reactions = [act for act in self._reactions if not act()]
                     if not moved:
                         self.store.changed.wait(0.05)  # deadlines pass without a change
         except BaseException as failure:  # noqa: BLE001 - raised at the end
             self.failures.append(failure)
+
+    def _look(self) -> bool:
+        try:
+            return self.controllers.look() | self.kubelet.look()
+        except Refused:  # what they act on was removed in the same round: like any controller they look again
+            return True
 
     # answers
 

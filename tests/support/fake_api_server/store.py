@@ -183,7 +183,7 @@ class Store:
 
     def save(self, key: Key, body: Json, *, dry_run: bool = False) -> Json:
         """Put an object in the place of the one of its name; one that is the same stays as it is, with its version."""
-        live = self.objects[key]
+        live = self.get(key)
         body = _fill_in(_convert(body))
         metadata = {**body["metadata"]}
         metadata |= {name: live["metadata"][name] for name in _SERVERS_OWN if name in live["metadata"]}
