@@ -1,10 +1,12 @@
 """All rules, and what their kinds mean for each other."""
 
-from ks_universal.diagnosis.connections import RESOURCES, SESSION, UNREACHED
+from ks_universal.diagnosis.connections import SESSION, UNREACHED
 from ks_universal.diagnosis.migration_tools import OWN_TABLES, PASSING, STATES, WAITS
+from ks_universal.diagnosis.resources import RESOURCES
 from ks_universal.diagnosis.statements import STATEMENTS
+from ks_universal.diagnosis.violations import VIOLATIONS
 
-RULES = (*STATES, *PASSING, *WAITS, *UNREACHED, *SESSION, *RESOURCES, *OWN_TABLES, *STATEMENTS)
+RULES = (*STATES, *PASSING, *WAITS, *UNREACHED, *SESSION, *RESOURCES, *OWN_TABLES, *VIOLATIONS, *STATEMENTS)
 """All rules: where several match one line the first one wins, so the tools' own words stand before the database's."""
 
 TRANSIENT = frozenset(rule.code for rule in (*PASSING, *UNREACHED))
