@@ -45,7 +45,7 @@ class Release:
     def __init__(self, rendered: Rendered) -> None:
         self.rendered = rendered
         self.objects = {object_ref(resource.body): resource for resource in rendered.objects}
-        self.apps = _find_members(rendered)
+        self.apps = _find_apps(rendered)
         self._namespace = rendered.namespace
         self._made_for: dict[str | None, list[ObjectRef]] = {}
         for ref, resource in self.objects.items():
@@ -120,7 +120,7 @@ def entries_of(config: Json) -> dict[str, str]:
     return {key: value for entries in content_of(config).values() for key, value in entries.items()}
 
 
-def _find_members(rendered: Rendered) -> dict[str, App]:
+def _find_apps(rendered: Rendered) -> dict[str, App]:
     deployments = {r.application: r.body for r in rendered.objects if is_rolled_out(r)}
     migrations: dict[str, list[Migration]] = {name: [] for name in deployments if name is not None}
     for migration in rendered.migrations:

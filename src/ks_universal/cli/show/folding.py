@@ -8,6 +8,8 @@ _LINES = 9
 _DIFFERENT_LINES = 3
 """What one turn of such a loop writes at most."""
 _FIRST_COUNT = 8
+_FRAME = re.compile(r'^(?P<indent>\s+)File "(?P<file>[^"]+)", line \d+')
+_LIBRARY = re.compile(r"/(?:site|dist)-packages/|/lib/python3[^/]*/|^<(?!string>|stdin>)|/bin/[^/]+$")
 
 
 class RepetitionFold:
@@ -34,10 +36,6 @@ class RepetitionFold:
             yield f"... {self._left_out} lines like these left out"
         self._left_out = 0
         yield line
-
-
-_FRAME = re.compile(r'^(?P<indent>\s+)File "(?P<file>[^"]+)", line \d+')
-_LIBRARY = re.compile(r"/(?:site|dist)-packages/|/lib/python3[^/]*/|^<(?!string>|stdin>)|/bin/[^/]+$")
 
 
 class TracebackFold:

@@ -29,9 +29,7 @@ from ks_universal.targets.kubernetes.objects.takeover import own, warn_of_helm
 from ks_universal.targets.kubernetes.observed.pods import is_stopping
 from ks_universal.targets.kubernetes.observed.readiness import is_settled
 from ks_universal.targets.kubernetes.preflight.dry_run import Situation, try_plan
-from ks_universal.targets.kubernetes.record.lease import (
-    find_stranger_lock,
-)
+from ks_universal.targets.kubernetes.record.lease import find_stranger_lock
 from ks_universal.targets.kubernetes.rollout.image_look import find_moved_images, look_up_image
 from ks_universal.targets.kubernetes.rollout.rollout import Rollout
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import msgspec
 
@@ -54,12 +54,9 @@ class KubernetesTarget:
         """How many requests have been sent to the API server, retries and watches included."""
         return self._client.requests
 
-    def lock(self, emit: Emit, *, wait: bool) -> AbstractAsyncContextManager[None]:
-        """Hold the release's Lease; creates the namespace first where that was asked for."""
-        return self._lock(emit, wait=wait)
-
     @asynccontextmanager
-    async def _lock(self, emit: Emit, *, wait: bool) -> AsyncIterator[None]:
+    async def lock(self, emit: Emit, *, wait: bool) -> AsyncIterator[None]:
+        """Hold the release's Lease; creates the namespace first where that was asked for."""
         if self._options.create_namespace and await create_namespace(self._client):
             # Before the plan is shown, for the lock lives in it: whoever then declines has to know that it is there.
             ref = ObjectRef("Namespace", "", self.namespace)
@@ -152,7 +149,7 @@ class KubernetesTarget:
         Both stay where another run has come between. To be called without the lock.
         """
         with contextlib.suppress(LockedError):
-            async with self._lock(emit, wait=False):
+            async with self.lock(emit, wait=False):
                 if (await self._records.read()).revisions[-1:] == (last,):
                     await self._records.remove_all()
                     await remove_lock(self._client, self.release)

@@ -46,9 +46,8 @@ class LogReader:
         try:
             async with self._client.stream(self._path, parameters, longest=_LONGEST) as lines:
                 async for line in lines:
-                    if line.endswith(
-                        b"\n"
-                    ):  # else something in between has cut it, and the next reading brings it whole
+                    # One without a newline was cut on the way; the next reading brings it whole.
+                    if line.endswith(b"\n"):
                         take(line[:-1])
         except httpx2.TransportError as error:
             _log.info(
