@@ -7,13 +7,12 @@ BIN := .venv/bin
 READY := .venv/ready
 TOOLS := .venv/tools
 LOWEST := .venv/lowest
-NEWEST := .venv/newest
 # Many tests wait for processes and servers: two for each of CI's two cores.
 WORKERS := -n 4 --dist worksteal
 # Hundreds of processes: each would compile the modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-lowest test-newest coverage test-cluster check fmt bench clean
+.PHONY: demo test test-lowest test-cluster check fmt bench clean
 
 demo: $(READY)  ## the example application: migrated, running, and a second version whose migration fails
 	@$(BIN)/python examples/shop/demo.py
@@ -22,37 +21,19 @@ test: $(READY)  ## all tests but those that need a cluster; those beside Helm on
 	@test -x $(TOOLS)/helm || $(BIN)/python tools/get_helm.py >/dev/null || echo "no Helm for this machine: tests beside it are skipped"
 	env -u KUBECONFIG $(BIN)/pytest $(WORKERS)
 
-# Of this machine, the newest first: on PATH, or those that pyenv keeps.
-PYTHONS := PATH="$$PATH:$$(printf '%s:' ~/.pyenv/versions/*/bin)" $(BIN)/uv python list --only-installed '>=3.11' 2>/dev/null
-# With all examples properties are tried by `make test`.
-ONCE_MORE := $(WORKERS) --hypothesis-profile=few
-
+# Of this machine, on PATH or kept by pyenv. With all examples properties are tried by `make test`.
 test-lowest: $(READY)  ## the same on Python 3.11, with the lowest versions of dependencies that pyproject.toml allows
-	@oldest=$$($(PYTHONS) | awk '/-3\.11\./ { print $$2; exit }') && \
+	@oldest=$$(PATH="$$PATH:$$(printf '%s:' ~/.pyenv/versions/*/bin)" $(BIN)/uv python find --system 3.11 2>/dev/null) ; \
 	$(BIN)/uv venv --quiet --clear --python "$${oldest:-$(BIN)/python}" $(LOWEST)
 	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[dev]'
-	env -u KUBECONFIG $(LOWEST)/bin/pytest $(ONCE_MORE)
+	env -u KUBECONFIG $(LOWEST)/bin/pytest $(WORKERS) --hypothesis-profile=few
 
-test-newest: $(READY)  ## the same on the newest Python of this machine
-	@newest=$$($(PYTHONS) | awk 'NR == 1 && !/-3\.11\./ { print $$2 }') && \
-	if test -z "$$newest"; then echo "No Python newer than 3.11 on this machine: left out"; exit 0; fi && \
-	$(BIN)/uv venv --quiet --clear --python "$$newest" $(NEWEST) && \
-	$(BIN)/uv pip install --quiet --python $(NEWEST)/bin/python --editable '.[dev]' && \
-	env -u KUBECONFIG $(NEWEST)/bin/pytest $(ONCE_MORE)
-
-COVERED := tests/unit/targets tests/contract tests/cli/test_on_an_api_server.py
-
-# By itself, since a tracer makes each test slower; its floor is in pyproject.toml.
-coverage: $(READY)  ## how much of the target of a cluster is tested without one, against a floor
-	env -u KUBECONFIG $(BIN)/pytest $(WORKERS) $(COVERED) --cov
-
-# Beside three others on two cores a test's patience can run out: what fails then is shown, and has to succeed by itself.
+# Beside two others on two cores some tests run out of time: tests/cluster/conftest.py lists those that are tried again.
 test-cluster: $(READY)  ## the tests on a real cluster: that of KUBECONFIG, else a node of this machine (Linux, root, Go)
 	@$(BIN)/python tools/get_helm.py >/dev/null
 	@KUBECONFIG=$${KUBECONFIG:-$$(tests/cluster/node/cluster up)} && export KUBECONFIG && \
 	export PATH="$(CURDIR)/$(TOOLS):$$PATH" && \
-	{ $(BIN)/pytest -m 'cluster and not alone' -n 4 || \
-	{ test $$? -eq 1 && echo "Again, one by one:" && $(BIN)/pytest -m 'cluster and not alone' --last-failed; }; } && \
+	$(BIN)/pytest -m 'cluster and not alone' -n 3 && \
 	$(BIN)/pytest -m 'cluster and alone'
 	@test -n "$$KUBECONFIG" || echo "The node runs on; to end it: tests/cluster/node/cluster down"
 

@@ -53,6 +53,7 @@ async def _take_over(lock: FileLock, path: Path, emit: Emit) -> list[Entry]:
                     os.kill(holder.pid, signal.SIGTERM)
             await asyncio.wait([taking], timeout=_LOOK_AGAIN_S)
         await taking
+        lock.write_holder()
     finally:
         taking.cancel()
     return told

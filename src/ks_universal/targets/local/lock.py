@@ -44,7 +44,10 @@ class FileLock:
         return self._descriptor is not None
 
     async def acquire(self, emit: Emit, *, wait: bool) -> None:
-        """Take the lock; it may be held by us already. Raises LockedError when another has it and `wait` is false."""
+        """Take the lock; it may be held by us already. Raises LockedError when another has it and `wait` is false.
+
+        Others see who holds it from `write_holder` on.
+        """
         if self.held:
             return
         descriptor = self._open()
@@ -58,10 +61,15 @@ class FileLock:
             descriptor = self._open()
             await _wait(descriptor)
         self._descriptor = descriptor
-        with telling_of_disk(self._path):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, _describe_holder(with_process=self._runs).encode(), 0)
         _log.info("took the lock %s", self._path)
+
+    def write_holder(self) -> None:
+        """Write into the file that this process holds the lock, as it must: `down` then ends it by a signal."""
+        if self._descriptor is None:
+            raise RuntimeError("the lock is not held")
+        with telling_of_disk(self._path):
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, _describe_holder(with_process=self._runs).encode(), 0)
 
     def _open(self) -> int:
         with telling_of_disk(self._path):

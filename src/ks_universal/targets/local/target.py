@@ -101,6 +101,7 @@ class LocalTarget:
         try:
             if self._state.last_stop() != last_stop:
                 raise StoppedError(self.release)
+            self._lock.write_holder()
             await run_to_completion(stop_leftovers(self._state.folder("processes")))
         except BaseException:
             self._lock.release()
