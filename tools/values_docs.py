@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from ks_universal.model.format.workloads import DaemonSet, Deployment, StatefulSet
 from ks_universal.model.reference.description import ROOT, FormatMap, Key, Kind, ListOf, MapOf, list_keys
 from ks_universal.model.reference.explain import find_inner, name_default, name_kind
 
@@ -55,16 +56,17 @@ def _name_entries(kind: Kind) -> str:
 
 def _write_place(kind: FormatMap, path: str, places: dict[FormatMap, str]) -> Iterator[str]:
     keys = list_keys(kind)
-    yield from (
-        f"## {f'`{path}`' if path else 'Sections'}",
-        "",
-        "| key | takes | default | |",
-        "| --- | --- | --- | --- |",
-    )
-    for name, key in keys.items():
-        if key.origin is None:
-            yield _write_row(name, key, path, places)
-    yield ""
+    yield from (f"## {f'`{path}`' if path else 'Sections'}", "")
+    shown = {name: key for name, key in keys.items() if key.origin is None}
+    if kind in (FormatMap(StatefulSet), FormatMap(DaemonSet)):
+        of_deployments = {name: key for name, key in list_keys(FormatMap(Deployment)).items() if key.origin is None}
+        absent = ", ".join(f"`{name}`" for name in of_deployments if name not in keys)
+        yield from (f"All that [`deployments.*`](#deployments) has but {absent}.", "")
+        shown = {name: key for name, key in shown.items() if name not in of_deployments}
+    if shown:
+        yield from ("| key | takes | default | |", "| --- | --- | --- | --- |")
+        yield from (_write_row(name, key, path, places) for name, key in shown.items())
+        yield ""
     if origins := dict.fromkeys(key.origin for key in keys.values() if key.origin):
         yield from (f"Also the fields of {' and '.join(f'`{origin}`' for origin in origins)}.", "")
 

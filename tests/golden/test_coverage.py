@@ -12,8 +12,9 @@ from ks_universal.diagnostics import has_errors
 from ks_universal.model.conversion.normalize import normalize
 from ks_universal.model.conversion.structs import keys_of
 from ks_universal.model.format.application import Application
+from ks_universal.model.format.claims import Claim, ClaimTemplate
 from ks_universal.model.format.types import Format, Inline
-from ks_universal.model.format.workloads import Deployment, General
+from ks_universal.model.format.workloads import DaemonSet, Deployment, General, StatefulSet
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
 from ks_universal.values.load import load_values
@@ -40,12 +41,24 @@ FIXED_WORDS = {"Claim.accessModes", "EnvFrom.type"}
 """They have to be there and take few texts: neither leaving them out nor lengthening them says anything."""
 
 
+SHARED: tuple[tuple[set[type[Format]], type[Format]], ...] = (
+    ({General, StatefulSet, DaemonSet}, Deployment),
+    ({ClaimTemplate}, Claim),
+)
+
+
 def own_fields(struct: type[Format]) -> dict[str, Any]:
     """Give {key: annotation} of a struct, without the fields that collect Kubernetes' own."""
     fields = msgspec.structs.fields(struct)
     return {
         f.encode_name.rstrip("_"): f.type for f in fields if not any(isinstance(e, Inline) for e in get_args(f.type))
     }
+
+
+def shared(struct: type[Format], key: str) -> Key:
+    """Name a key: what all kinds of workloads have is one key, and so is what claims have wherever they are."""
+    known = next((known for kinds, known in SHARED if struct in kinds and key in own_fields(known)), struct)
+    return known, key
 
 
 def unwrap(annotation: Any) -> Any:
@@ -69,7 +82,7 @@ def list_keys(struct: type[Format], seen: set[type]) -> Iterator[Key]:
     """List all keys that can be written from a struct down."""
     seen.add(struct)
     for key, annotation in own_fields(struct).items():
-        yield struct, key
+        yield shared(struct, key)
         for inner in structs_in(annotation):
             if inner not in seen:
                 yield from list_keys(inner, seen)
@@ -89,7 +102,7 @@ def find_touched(annotation: Any, node: Node, path: Path = ()) -> Iterator[tuple
         fields = own_fields(kind)
         for key, child in node.entries.items():
             if key in fields:
-                yield (kind, key), (*path, key)
+                yield shared(kind, key), (*path, key)
                 yield from find_touched(fields[key], child, (*path, key))
 
 
@@ -100,8 +113,7 @@ def read_tree(case: Directory) -> Mapping:
 def find_all_touched(tree: Mapping) -> Iterator[tuple[Key, Path]]:
     """Find the keys of sections and of the general settings: what these share with the entries is one key."""
     yield from find_touched(Application, tree)
-    for (struct, key), path in find_touched(General, tree.entries.get(GENERAL, Mapping({}, tree.at)), (GENERAL,)):
-        yield (Deployment if struct is General else struct, key), path
+    yield from find_touched(General, tree.entries.get(GENERAL, Mapping({}, tree.at)), (GENERAL,))
 
 
 def replace(node: Node, path: Path, change: Callable[[Node], Node | None]) -> Node | None:

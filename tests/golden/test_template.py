@@ -25,11 +25,13 @@ SHOWN_IN_ALL_FLAVORS = (
     "accounts",
     "bytes",
     "claims",
+    "daemon-sets",
     "depends-on",
     "expand-contract",
     "guide-complete",
     "guide-steps",
     "jobs",
+    "stateful-sets",
     "web-shop",
 )
 SHOWN_UNDONE = ("expand-contract", "steps-of-their-own")

@@ -125,7 +125,7 @@ def _find_classes(tree: Mapping) -> Iterator[Difference]:
 
 def _find_probes(tree: Mapping) -> Iterator[Difference]:
     """D32: the probes of a container stood for all general ones."""
-    effective = merge_general(tree, frozenset)
+    effective = merge_general(tree, lambda _: frozenset())
     for path, own in match_maps(tree, "deployments.*.containers.*.probes"):
         whole = find(effective, path)
         added = [name for name in whole.entries if name not in own.entries] if isinstance(whole, Mapping) else []

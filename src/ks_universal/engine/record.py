@@ -25,7 +25,7 @@ from ks_universal.plan.records import (
     StepRecord,
 )
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, RunJob, Step
-from ks_universal.resources.objects import ObjectRef, object_ref
+from ks_universal.resources.objects import APP_SECTIONS, ObjectRef, object_ref
 
 
 class AppProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -319,10 +319,10 @@ def _record_step(step: Migrate, mask: Mask, before: StepRecord | None) -> StepRe
 
 
 def _find_running(plan: Plan, state: State) -> dict[str, int]:
-    """Find which revisions run: those of the record whose Deployment is live, and does not leave with this plan."""
+    """Find which revisions run: those of the record whose workload is live, and does not leave with this plan."""
     before = state.revisions[-1].runs if state.revisions else {}
     leaving = {step.identity for step in plan.steps if isinstance(step, Delete)}
-    live = {s.name for s in state.objects if s.kind == "Deployment" and s not in leaving}
+    live = {s.name for s in state.objects if s.kind in APP_SECTIONS and s not in leaving}
     return {name: number for name, number in before.items() if name in live}
 
 

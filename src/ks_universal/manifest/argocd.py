@@ -1,4 +1,4 @@
-"""The Argo CD flavour: one sync in waves, configuration before migrations before Deployments (docs/decisions/0011)."""
+"""The Argo CD flavour: one sync in waves, configuration before migrations before workloads (docs/decisions/0011)."""
 
 from ks_universal.json_types import Json
 from ks_universal.manifest.waves import Waves, assign_waves
@@ -36,7 +36,7 @@ def _adapt(body: Json) -> Json:
 
 
 def _find_wave(body: Json, waves: Waves, claims: dict[Reference, int]) -> int:
-    """Find the wave of an object: what neither migrates nor is needed for that comes with the last Deployment."""
+    """Find the wave of an object: what neither migrates nor is needed for that comes with the last workload."""
     kind, name = body["kind"], body["metadata"]["name"]
     if kind in _EARLY:
         return _EARLY[kind]

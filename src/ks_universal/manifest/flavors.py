@@ -5,7 +5,7 @@ from itertools import takewhile
 
 from ks_universal.json_types import Json
 from ks_universal.manifest.waves import assign_waves, sort_by_wave
-from ks_universal.resources.objects import Rendered
+from ks_universal.resources.objects import APP_SECTIONS, Rendered
 
 
 class Flavor(StrEnum):
@@ -33,10 +33,10 @@ def flavor_objects(rendered: Rendered, flavor: Flavor) -> tuple[Json, ...]:
 
 
 def _order(rendered: Rendered) -> tuple[Json, ...]:
-    """Put the migrations among the Deployments; what needs these stays behind them."""
+    """Put the migrations among the workloads; what needs these stays behind them."""
     bodies = [resource.body for resource in rendered.objects]
-    deployments = [body for body in bodies if body["kind"] == "Deployment"]
-    first = list(takewhile(lambda body: body["kind"] != "Deployment", bodies))
-    last = [body for body in bodies[len(first) :] if body["kind"] != "Deployment"]
+    workloads = [body for body in bodies if body["kind"] in APP_SECTIONS]
+    first = list(takewhile(lambda body: body["kind"] not in APP_SECTIONS, bodies))
+    last = [body for body in bodies[len(first) :] if body["kind"] not in APP_SECTIONS]
     jobs = [migration.body for migration in rendered.migrations]
-    return (*first, *sort_by_wave(assign_waves(rendered), [*jobs, *deployments]), *last)
+    return (*first, *sort_by_wave(assign_waves(rendered), [*jobs, *workloads]), *last)

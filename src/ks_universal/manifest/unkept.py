@@ -18,16 +18,20 @@ _MIGRATIONS_WHEN = "flavor/migrations-when"
 
 
 class _Release(msgspec.Struct, frozen=True):
-    """A release, its Deployments by application, and what comes before what in it."""
+    """A release, its workloads by application, and what comes before what in it."""
 
     rendered: Rendered
-    deployments: Mapping[str, Resource]
+    workloads: Mapping[str, Resource]
     precedence: Precedence
 
     @property
     def jobs(self) -> Iterator[tuple[ObjectRef, OneOff]]:
         """The Jobs of the values."""
         return ((object_ref(r.body), r.one_off) for r in self.rendered.objects if r.one_off is not None)
+
+    def name(self, application: str) -> ObjectRef:
+        """Name the workload of an application."""
+        return object_ref(self.workloads[application].body)
 
     def list_migrations(self, phase: Phase) -> list[tuple[ObjectRef, Migration]]:
         """List the migrations of a phase with their Jobs."""
@@ -36,12 +40,7 @@ class _Release(msgspec.Struct, frozen=True):
 
 def find_unkept(rendered: Rendered, flavor: Flavor) -> tuple[Problem, ...]:
     """Find what a flavour of a release does not keep that `deploy` does: a warning each."""
-    deployments = {
-        resource.application: resource
-        for resource in rendered.objects
-        if resource.application is not None and resource.body["kind"] == "Deployment"
-    }
-    release = _Release(rendered, deployments, find_precedence(rendered))
+    release = _Release(rendered, rendered.workloads, find_precedence(rendered))
     return tuple(problem for find in _RULES[flavor] for problem in find(release))
 
 
@@ -56,36 +55,36 @@ def _unawaited_dependencies_in_plain(release: _Release) -> Iterator[Problem]:
     for job, migration in _list_migrations(release):
         for other in _list_there(migration.depends_on, release):
             yield _warn(
-                "flavor/depends-on", f"kubectl does not wait for Deployment/{other}, on which {job} depends", _DEPLOY
+                "flavor/depends-on", f"kubectl does not wait for {release.name(other)}, on which {job} depends", _DEPLOY
             )
-    for name, resource in release.deployments.items():
+    for name, resource in release.workloads.items():
         for other in _list_there(resource.depends_on, release):
-            message = f"kubectl does not wait for Deployment/{other}, on which Deployment/{name} depends"
+            message = f"kubectl does not wait for {release.name(other)}, on which {release.name(name)} depends"
             yield _warn("flavor/depends-on", message, _DEPLOY)
 
 
 def _dependencies_behind_helms_hooks(release: _Release) -> Iterator[Problem]:
     for job, migration in release.list_migrations(Phase.PRE):
         for other in _list_there(migration.depends_on, release):
-            message = f"Helm runs {job} before it makes Deployment/{other}, on which it depends"
+            message = f"Helm runs {job} before it makes {release.name(other)}, on which it depends"
             hint = (
                 f"the first install never gets ready: make {other} a release of its own, or use 'ks-universal deploy'"
             )
             yield _warn("flavor/depends-on", message, hint)
-    for name, resource in release.deployments.items():
+    for name, resource in release.workloads.items():
         for other in _list_there(resource.depends_on, release):
-            message = f"Helm rolls Deployment/{name} out beside Deployment/{other}, on which it depends"
+            message = f"Helm rolls {release.name(name)} out beside {release.name(other)}, on which it depends"
             yield _warn("flavor/depends-on", message, _DEPLOY)
 
 
 def _needless_waits_in_helm(release: _Release) -> Iterator[Problem]:
-    """Find the Deployments that are not to wait for some migrations: Helm's hooks come before all of them."""
+    """Find the workloads that are not to wait for some migrations: Helm's hooks come before all of them."""
     migrating = {Node(migration.application, Part.BEFORE) for _, migration in release.list_migrations(Phase.PRE)}
-    for name, resource in release.deployments.items():
+    for name, resource in release.workloads.items():
         rollout = Node(name, Part.ROLLOUT)
         waits = find_all_needs(release.precedence, rollout)
         if resource.wait_for_migrations not in (None, True) and not migrating <= waits:
-            message = f"Helm has Deployment/{name} wait for the migrations of the whole release"
+            message = f"Helm has {release.name(name)} wait for the migrations of the whole release"
             yield _warn("flavor/wait-for-migrations", message, f"its 'waitForMigrations' says otherwise; {_DEPLOY}")
 
 
@@ -165,7 +164,7 @@ def _list_migrations(release: _Release) -> list[tuple[ObjectRef, Migration]]:
 
 
 def _list_there(names: tuple[str, ...], release: _Release) -> list[str]:
-    return [name for name in names if name in release.deployments]
+    return [name for name in names if name in release.workloads]
 
 
 def _warn(code: str, message: str, hint: str) -> Problem:

@@ -16,13 +16,13 @@ _PARTS = {Phase.PRE: Part.BEFORE, Phase.POST: Part.AFTER}
 
 
 def assign_waves(rendered: Rendered) -> Waves:
-    """Number all migration Jobs and Deployments, in the order of the release's graph.
+    """Number all migration Jobs and workloads, in the order of the release's graph.
 
     The steps of a part follow each other. Raises order.Circle.
     """
     bodies: dict[Node, list[Json]] = {}
     for resource in rendered.objects:
-        if resource.application is not None and resource.body["kind"] == "Deployment":
+        if resource.application is not None and resource.is_rolled_out:
             bodies[Node(resource.application, Part.ROLLOUT)] = [resource.body]
     for migration in rendered.migrations:
         bodies.setdefault(Node(migration.application, _PARTS[migration.phase]), []).append(migration.body)
@@ -38,5 +38,5 @@ def assign_waves(rendered: Rendered) -> Waves:
 
 
 def sort_by_wave(waves: Waves, bodies: Iterable[Json]) -> list[Json]:
-    """Sort Jobs and Deployments by their waves; those of one wave stay in the order given."""
+    """Sort Jobs and workloads by their waves; those of one wave stay in the order given."""
     return sorted(bodies, key=lambda body: waves[object_ref(body)])

@@ -12,7 +12,7 @@ from ks_universal.model.conversion.inherit import merge_general
 from ks_universal.model.conversion.normalize import normalize
 from ks_universal.model.conversion.structs import convert_struct, keys_of
 from ks_universal.model.format.application import Application
-from ks_universal.model.format.workloads import General, JobSettings
+from ks_universal.model.format.workloads import General
 from ks_universal.values.nodes import Mapping
 
 _GENERAL = "deploymentsGeneral"
@@ -37,7 +37,7 @@ def parse_application(tree: Mapping, release: Release = _UNNAMED) -> Parsed:
     """
     expanded = expand_expressions(tree, release)
     unified = normalize(expanded.tree)
-    effective = merge_general(unified, lambda: keys_of(JobSettings))
+    effective = merge_general(unified, keys_of)
     problems = _check_general(unified)
     findings = Findings()
     unread = _unread_keys(expanded.keys)

@@ -20,7 +20,7 @@ from ks_universal.plan.graph import Graph
 from ks_universal.plan.moving import mark_moving
 from ks_universal.plan.one_off_jobs import find_job_digest, plan_job
 from ks_universal.plan.records import Outcome, Revision, State
-from ks_universal.plan.release import COMPANION_KINDS, App, Release, is_rolled_out, uses
+from ks_universal.plan.release import COMPANION_KINDS, App, Release, uses
 from ks_universal.plan.selection import Choice, MigratePolicy, choose, choose_undo, find_refusals
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, SkippedJob, Step
 from ks_universal.plan.undo import list_undo_jobs
@@ -109,7 +109,7 @@ class _Steps:
     def add_all(self) -> tuple[Problem, ...]:
         """Add all but deletions; gives a warning for each gate that stays open."""
         for ref, resource in self._release.objects.items():
-            if not is_rolled_out(resource):
+            if not resource.is_rolled_out:
                 self._add_apply(ref, resource)
         for app in self._release.apps.values():
             self._add_application(app)
@@ -149,9 +149,10 @@ class _Steps:
         """Find the rollout with a number of pods of its own, which what leaves has scaled until now."""
         if leaving is None or leaving["kind"] != "HorizontalPodAutoscaler":
             return None
-        target = ObjectRef("Deployment", object_ref(leaving).namespace, leaving["spec"]["scaleTargetRef"]["name"])
-        wanted = (m for m in self._release.apps.values() if m.deployment and object_ref(m.deployment) == target)
-        return next((_rollout_id(m.name) for m in wanted if m.deployment and "replicas" in m.deployment["spec"]), None)
+        named = leaving["spec"]["scaleTargetRef"]
+        target = ObjectRef(named.get("kind", ""), object_ref(leaving).namespace, named["name"])
+        wanted = (m for m in self._release.apps.values() if m.workload and object_ref(m.workload) == target)
+        return next((_rollout_id(m.name) for m in wanted if m.workload and "replicas" in m.workload["spec"]), None)
 
     def add_stops(self, jobs: Iterable[ObjectRef]) -> None:
         """Stop what a killed run has left at work, before all else."""
@@ -182,9 +183,9 @@ class _Steps:
         """Add an application's migrations and rollout."""
         name = app.name
         self._chain(self._list_steps(name, Phase.PRE), ())
-        if app.deployment is not None:
-            rollout = RollOut(id=_rollout_id(name), application=name, body=app.deployment)
-            needs = self._list_needs_of(name, app.deployment)
+        if app.workload is not None:
+            rollout = RollOut(id=_rollout_id(name), application=name, body=app.workload)
+            needs = self._list_needs_of(name, app.workload)
             self.graph.add(rollout, (*self._list_parts_before(Node(name, Part.ROLLOUT)), *needs))
         if after := self._list_steps(name, Phase.POST):
             self._chain(after, self._list_ends_before(Node(name, Part.AFTER)))
@@ -195,26 +196,26 @@ class _Steps:
     def _list_parts_before(self, node: Node) -> list[str]:
         """List the last steps of the parts that a part of an application needs."""
         needs = self._precedence.get(node, ())
-        ends = (self._last.get(n.deployment) if n.part is Part.BEFORE else _rollout_id(n.deployment) for n in needs)
+        ends = (self._last.get(n.workload) if n.part is Part.BEFORE else _rollout_id(n.workload) for n in needs)
         return [step for step in ends if step is not None]
 
     def _list_ends_before(self, node: Node) -> Iterator[str]:
         """List the ends of the parts that a part of an application needs: of a rollout, that of its last old pod."""
         yield from self._list_parts_before(node)
         rollouts = (need for need in self._precedence.get(node, ()) if need.part is Part.ROLLOUT)
-        yield from (self._await_old_pods(need.deployment) for need in rollouts)
+        yield from (self._await_old_pods(need.workload) for need in rollouts)
 
     def _find_awaited(self, application: str) -> dict[str, str]:
         """Find the migrations that a new version waits for: whose, and the last of them in this plan."""
         needs = self._precedence.get(Node(application, Part.ROLLOUT), (Node(application, Part.BEFORE),))
-        owners = [need.deployment for need in needs if need.part is Part.BEFORE]
+        owners = [need.workload for need in needs if need.part is Part.BEFORE]
         return {owner: self._last[owner] for owner in owners if owner in self._last}
 
     def _await_old_pods(self, application: str) -> str:
         """Have the plan wait for an application's old pods, in a step of its own; gives the step's id."""
         step, app = f"{application}/old-pods", self._release.apps.get(application)
-        if app is not None and app.deployment is not None:
-            wait = AwaitOldPods(id=step, application=application, identity=object_ref(app.deployment))
+        if app is not None and app.workload is not None:
+            wait = AwaitOldPods(id=step, application=application, identity=object_ref(app.workload))
             self.graph.add(wait, (_rollout_id(application),))
         return step
 
@@ -231,9 +232,9 @@ class _Steps:
         yield from self._list_policies(migration.application)
         yield from (_rollout_id(other) for other in migration.depends_on if other in self._release.apps)
 
-    def _list_needs_of(self, name: str, deployment: Json) -> Iterator[str]:
+    def _list_needs_of(self, name: str, workload: Json) -> Iterator[str]:
         """List what a new version needs: what its pods use, and the Services that lead to them."""
-        yield from self._list_reads(deployment)
+        yield from self._list_reads(workload)
         yield from self._list_policies(name)
         yield from map(self._release.step_id, self._used.get(name, ()))
 

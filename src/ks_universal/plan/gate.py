@@ -10,7 +10,7 @@ from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
 from ks_universal.plan.graph import Graph
 from ks_universal.plan.records import State
-from ks_universal.plan.release import CONFIGURATION, PREREQUISITE_KINDS, App, Release, content_of, is_rolled_out
+from ks_universal.plan.release import CONFIGURATION, PREREQUISITE_KINDS, App, Release, content_of
 from ks_universal.resources.objects import ObjectRef, Resource, object_ref
 
 
@@ -22,12 +22,12 @@ def find_users(release: Release) -> dict[ObjectRef, tuple[str, ...]]:
     """
     readers: dict[ObjectRef, list[str]] = {}
     for app in release.apps.values():
-        for ref in release.find_configuration(app.deployment) if app.deployment else ():
+        for ref in release.find_configuration(app.workload) if app.workload else ():
             readers.setdefault(ref, []).append(app.name)
     return {
         ref: tuple(readers.get(ref, ())) if ref.kind in CONFIGURATION else _users(resource, release)
         for ref, resource in release.objects.items()
-        if ref.kind not in PREREQUISITE_KINDS and not is_rolled_out(resource)
+        if ref.kind not in PREREQUISITE_KINDS and not resource.is_rolled_out
     }
 
 
@@ -66,7 +66,7 @@ def is_live(ref: ObjectRef, release: Release, state: State) -> bool:
 
 
 def _is_deployed(app: App, state: State) -> bool:
-    return app.deployment is not None and object_ref(app.deployment) in state.objects
+    return app.workload is not None and object_ref(app.workload) in state.objects
 
 
 def _users(resource: Resource, release: Release) -> tuple[str, ...]:
@@ -79,8 +79,8 @@ def _users(resource: Resource, release: Release) -> tuple[str, ...]:
 def _selected(service: Json, apps: Iterable[App]) -> Iterator[str]:
     selector = service["spec"].get("selector") or {}
     for app in apps:
-        if selector and app.deployment is not None:
-            labels = app.deployment["spec"]["template"]["metadata"].get("labels", {})
+        if selector and app.workload is not None:
+            labels = app.workload["spec"]["template"]["metadata"].get("labels", {})
             if selector.items() <= labels.items():
                 yield app.name
 

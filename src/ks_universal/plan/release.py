@@ -6,7 +6,7 @@ import msgspec
 
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import When
-from ks_universal.resources.objects import Migration, ObjectRef, Rendered, Resource, object_ref, read_template
+from ks_universal.resources.objects import Migration, ObjectRef, Rendered, object_ref, read_template
 from ks_universal.resources.references import Reference, read_content, read_references
 
 CONFIGURATION = frozenset(("ConfigMap", "Secret"))
@@ -21,16 +21,16 @@ _NOT_READ_BY_CONTAINERS = frozenset(("imagePullSecrets", "serviceAccountName"))
 
 
 class App(msgspec.Struct, frozen=True, kw_only=True):
-    """An application of a release: its Deployment (None where there are only migrations) and its migrations."""
+    """An application of a release: its workload (None where there are only migrations) and its migrations."""
 
     name: str
-    deployment: Json | None = None
+    workload: Json | None = None
     migrations: tuple[Migration, ...] = ()
 
     @property
     def workloads(self) -> tuple[Json, ...]:
-        """The Deployment and the Jobs of the migrations."""
-        own = () if self.deployment is None else (self.deployment,)
+        """The workload and the Jobs of the migrations."""
+        own = () if self.workload is None else (self.workload,)
         return (*own, *(migration.body for migration in self.migrations))
 
     @property
@@ -105,7 +105,7 @@ def uses(workload: Json, ref: ObjectRef, body: Json | None) -> bool:
 
 
 def pod_of(workload: Json) -> Json:
-    """Give the PodSpec of a Deployment, Job or CronJob."""
+    """Give the PodSpec of what makes pods."""
     pod: Json = read_template(workload)["spec"]
     return pod
 
@@ -121,16 +121,11 @@ def entries_of(config: Json) -> dict[str, str]:
 
 
 def _find_apps(rendered: Rendered) -> dict[str, App]:
-    deployments = {r.application: r.body for r in rendered.objects if is_rolled_out(r)}
-    migrations: dict[str, list[Migration]] = {name: [] for name in deployments if name is not None}
+    workloads = rendered.workloads
+    migrations: dict[str, list[Migration]] = {name: [] for name in workloads}
     for migration in rendered.migrations:
         migrations.setdefault(migration.application, []).append(migration)
     return {
-        name: App(name=name, deployment=deployments.get(name), migrations=tuple(steps))
+        name: App(name=name, workload=workloads[name].body if name in workloads else None, migrations=tuple(steps))
         for name, steps in migrations.items()
     }
-
-
-def is_rolled_out(resource: Resource) -> bool:
-    """Tell whether an object is an application's Deployment, which is rolled out; anything else is applied."""
-    return resource.application is not None and resource.body["kind"] == "Deployment"

@@ -66,7 +66,7 @@ class Migrate(_Step, frozen=True, kw_only=True, tag="Migrate"):
 
 
 class RollOut(_Step, frozen=True, kw_only=True, tag="RollOut"):
-    """Apply a Deployment and wait until its new version serves: its pods are ready, the old ones are told to stop.
+    """Apply a workload and wait until its new version serves: its pods are ready, the old ones are told to stop.
 
     `moving`: images that the live pods have, and that may have moved under their tag; see `plan.moving`.
     """
@@ -76,7 +76,7 @@ class RollOut(_Step, frozen=True, kw_only=True, tag="RollOut"):
 
 
 class AwaitOldPods(_Step, frozen=True, kw_only=True, tag="AwaitOldPods"):
-    """Wait until the last pod of the versions before is gone. `identity` is the Deployment, which is rolled out."""
+    """Wait until the last pod of the versions before is gone. `identity` is the workload, which is rolled out."""
 
     identity: ObjectRef
 

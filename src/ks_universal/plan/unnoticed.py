@@ -34,10 +34,10 @@ def _keeps_pods(step: RollOut, known: Mapping[ObjectRef, ObjectChange]) -> bool:
     return change.change in (Change.CHANGED, Change.UNCHANGED) and is_kept
 
 
-def _find_changed(deployment: Json, known: Mapping[ObjectRef, ObjectChange]) -> Iterator[Reference]:
+def _find_changed(workload: Json, known: Mapping[ObjectRef, ObjectChange]) -> Iterator[Reference]:
     """Find the configuration of which something changes that the pods read."""
-    namespace = object_ref(deployment).namespace
-    for (kind, name), keys in read_content(pod_of(deployment)).items():
+    namespace = object_ref(workload).namespace
+    for (kind, name), keys in read_content(pod_of(workload)).items():
         change = known.get(ObjectRef(kind, namespace, name))
         if change is not None and change.change is Change.CHANGED and _touches(change, keys):
             yield kind, name

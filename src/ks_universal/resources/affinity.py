@@ -2,14 +2,14 @@
 
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import COMPONENT
-from ks_universal.model.format.workloads import Workload
+from ks_universal.model.format.workloads import WorkloadSettings
 from ks_universal.resources.metadata import build_selector
 
 _SPREAD = "topologySpreadConstraints"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
-def build_affinity(name: str, workload: Workload) -> Json | None:
+def build_affinity(name: str, workload: WorkloadSettings) -> Json | None:
     """Build the affinity: what is written, and the node selector, and the soft spread over hosts if asked for."""
     affinity = dict(workload.affinity or {})
     if workload.node_selector:

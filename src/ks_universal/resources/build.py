@@ -11,7 +11,6 @@ from ks_universal.resources.accounts import build_account
 from ks_universal.resources.authenticators import build_authenticators
 from ks_universal.resources.companions import build_autoscaler, build_companions
 from ks_universal.resources.configs import build_config
-from ks_universal.resources.deployments import build_deployment
 from ks_universal.resources.ingresses import build_ingress
 from ks_universal.resources.jobs import build_cron_job, build_job
 from ks_universal.resources.metadata import Scope, within
@@ -19,14 +18,15 @@ from ks_universal.resources.migrations import AppContext, build_migration
 from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Rendered, Resource, object_ref
 from ks_universal.resources.routes import build_route
 from ks_universal.resources.sections import build_claim, build_migration_policy, build_network_policy, build_quota
-from ks_universal.resources.services import build_auto_service, build_service
+from ks_universal.resources.services import build_auto_service, build_headless_service, build_service
+from ks_universal.resources.workloads import build_workload
 
 
 def build_objects(application: Application, release: str, namespace: str) -> Rendered:
     """Build all objects of a release.
 
     `application` must have no findings that are errors. An empty `namespace` is left out of the objects. Objects come
-    in apply order (quotas, accounts, Secrets, ConfigMaps, claims, network policies, Services, Deployments, then what
+    in apply order (quotas, accounts, Secrets, ConfigMaps, claims, network policies, Services, workloads, then what
     needs these), each kind in the order written; migrations in run order. Equal input gives equal objects, key order
     included.
     """
@@ -44,9 +44,9 @@ def build_objects(application: Application, release: str, namespace: str) -> Ren
         *_build_policies(scope, application),
         *_build_migration_policies(migrations),
         *_build_services(scope, application),
-        *_build_deployments(scope, application),
+        *_build_workloads(scope, application),
         *_build_jobs(scope, application),
-        *(Resource(build_autoscaler(scope, name, a)) for name, a in application.hpas.items()),
+        *(Resource(build_autoscaler(scope, name, a, application)) for name, a in application.hpas.items()),
         *_build_companions(scope, application),
         *(Resource(body) for body in build_authenticators(scope, application)),
         *(Resource(build_ingress(scope, name, i, application)) for name, i in application.ingresses.items()),
@@ -70,7 +70,7 @@ def _build_accounts(scope: Scope, application: Application) -> Iterator[Resource
 
 def _each_workload(application: Application) -> Iterator[tuple[str | None, str, PodSettings]]:
     """Walk (application, name, workload); jobs belong to no application."""
-    yield from ((name, name, deployment) for name, deployment in application.deployments.items())
+    yield from ((name, name, workload) for name, workload in application.workloads.items())
     yield from ((None, name, job) for name, job in application.jobs.items())
     yield from ((None, name, job) for name, job in application.cron_jobs.items())
 
@@ -100,17 +100,21 @@ def _build_policies(scope: Scope, application: Application) -> Iterator[Resource
 
 def _build_services(scope: Scope, application: Application) -> Iterator[Resource]:
     for name, service in application.services.items():
-        yield Resource(build_service(within(scope, service.namespace), name, service, application.deployments))
-    for name, deployment in application.deployments.items():
-        body = build_auto_service(within(scope, deployment.namespace), name, deployment)
+        yield Resource(build_service(within(scope, service.namespace), name, service, application.workloads))
+    for name, workload in application.workloads.items():
+        body = build_auto_service(within(scope, workload.namespace), name, workload)
+        if body is not None:
+            yield Resource(body, name)
+    for name, stateful_set in application.stateful_sets.items():
+        body = build_headless_service(within(scope, stateful_set.namespace), name, stateful_set)
         if body is not None:
             yield Resource(body, name)
 
 
-def _build_deployments(scope: Scope, application: Application) -> Iterator[Resource]:
-    for name, deployment in application.deployments.items():
-        body = build_deployment(within(scope, deployment.namespace), name, deployment, application)
-        yield Resource(body, name, deployment.depends_on, deployment.wait_for_migrations)
+def _build_workloads(scope: Scope, application: Application) -> Iterator[Resource]:
+    for name, workload in application.workloads.items():
+        body = build_workload(within(scope, workload.namespace), name, workload, application)
+        yield Resource(body, name, workload.depends_on, workload.wait_for_migrations)
 
 
 def _build_jobs(scope: Scope, application: Application) -> Iterator[Resource]:
@@ -122,16 +126,16 @@ def _build_jobs(scope: Scope, application: Application) -> Iterator[Resource]:
 
 
 def _build_companions(scope: Scope, application: Application) -> Iterator[Resource]:
-    for name, deployment in application.deployments.items():
-        for body in build_companions(within(scope, deployment.namespace), name, deployment, application):
+    for name, workload in application.workloads.items():
+        for body in build_companions(within(scope, workload.namespace), name, workload, application):
             yield Resource(body, name)
 
 
 def _build_migrations(scope: Scope, application: Application) -> Iterator[tuple[Step, Migration]]:
     selectors = tuple(service.selector for service in application.services.values() if service.selector)
-    for name, deployment in application.deployments.items():
-        ref = AppContext(within(scope, deployment.namespace), name, deployment, application.secret_refs, selectors)
-        for step in effective_steps(deployment.migrations):
+    for name, workload in application.workloads.items():
+        ref = AppContext(within(scope, workload.namespace), name, workload, application.secret_refs, selectors)
+        for step in effective_steps(workload.migrations):
             yield step, build_migration(ref, step)
 
 

@@ -1,4 +1,4 @@
-"""What a deployment asks for beside its Deployment, Service and account (sections 17 to 20, 28)."""
+"""What a workload asks for beside its Services and account (sections 17 to 20, 28)."""
 
 from collections.abc import Iterator
 
@@ -12,10 +12,11 @@ from ks_universal.model.format.workloads import (
     LIMITS,
     Autoscaler,
     Certificate,
-    Deployment,
     DisruptionBudget,
     Monitor,
     MonitorsGeneral,
+    ScaledWorkload,
+    Workload,
     secret_name,
 )
 from ks_universal.resources.ingresses import build_auto_ingress
@@ -41,9 +42,9 @@ def _find_issuer(certificate: Certificate) -> Json:
     return {"kind": "ClusterIssuer", "name": certificate.cluster_issuer or DEFAULT_ISSUER}
 
 
-def build_budget(scope: Scope, name: str, deployment: Deployment) -> Json | None:
-    """Build the budget of a deployment that asks for one: by `autoCreatePdb`, or by a `pdb` with anything in it."""
-    settings = _choose(deployment)
+def build_budget(scope: Scope, name: str, workload: Workload) -> Json | None:
+    """Build the budget of a workload that asks for one: by `autoCreatePdb`, or by a `pdb` with anything in it."""
+    settings = _choose(workload)
     if settings is None:
         return None
     says = any(limit in settings.kubernetes for limit in LIMITS)
@@ -53,18 +54,18 @@ def build_budget(scope: Scope, name: str, deployment: Deployment) -> Json | None
     return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata, "spec": spec}
 
 
-def _choose(deployment: Deployment) -> DisruptionBudget | None:
+def _choose(workload: Workload) -> DisruptionBudget | None:
     """Choose what the budget says; where both forms are written, the one that the flag is for."""
-    manual = deployment.pdb if deployment.pdb != DisruptionBudget() else None
-    if not deployment.auto_create_pdb:
+    manual = workload.pdb if workload.pdb != DisruptionBudget() else None
+    if not workload.auto_create_pdb:
         return manual
-    return deployment.pdb_config or manual or DisruptionBudget()
+    return workload.pdb_config or manual or DisruptionBudget()
 
 
-def build_monitor(scope: Scope, name: str, deployment: Deployment, application: Application) -> Json | None:
-    """Build the monitor of a deployment that asks for one: by the flag, or by a `serviceMonitor` that says anything."""
-    monitor = deployment.service_monitor or Monitor()
-    if not deployment.auto_create_service_monitor and monitor == Monitor():
+def build_monitor(scope: Scope, name: str, workload: Workload, application: Application) -> Json | None:
+    """Build the monitor of a workload that asks for one: by the flag, or by a `serviceMonitor` that says anything."""
+    monitor = workload.service_monitor or Monitor()
+    if not workload.auto_create_service_monitor and monitor == Monitor():
         return None
     general = scope.generic.service_monitor_general
     common = {**_list_defaults(general), **monitor.endpoint}
@@ -99,47 +100,51 @@ def _add_port(endpoint: Json, port: str | None) -> Json:
 _TARGET = "scaleTargetRef"
 
 
-def build_autoscaler(scope: Scope, name: str, autoscaler: Autoscaler) -> Json:
-    """Build the autoscaler; it scales the deployment of its own name unless it says otherwise."""
-    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+def build_autoscaler(scope: Scope, name: str, autoscaler: Autoscaler, application: Application) -> Json:
+    """Build the autoscaler; it scales the workload of its own name unless it says otherwise."""
+    workload = application.workloads.get(name)
+    kind = "Deployment" if workload is None else workload.kind
+    target = {"apiVersion": "apps/v1", "kind": kind, "name": name}
     spec = {"scaleTargetRef": target, "minReplicas": 1, **autoscaler.kubernetes}
     labels = build_labels(scope, name, autoscaler.labels)
     metadata = build_metadata(within(scope, autoscaler.namespace), name, labels, autoscaler.annotations)
     return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": spec}
 
 
-def asks_for_autoscaler(deployment: Deployment) -> bool:
-    """Tell whether a deployment has an autoscaler; `hpa: {}` is the same as none."""
-    return deployment.hpa is not None and deployment.hpa != Autoscaler()
+def find_autoscaler(workload: Workload) -> Autoscaler | None:
+    """Find the autoscaler of a workload; `hpa: {}` is the same as none."""
+    hpa = workload.hpa if isinstance(workload, ScaledWorkload) else None
+    return None if hpa == Autoscaler() else hpa
 
 
-def is_scaled(name: str, deployment: Deployment, application: Application) -> bool:
-    """Tell whether an autoscaler says how many replicas a deployment has."""
-    if asks_for_autoscaler(deployment) or not application.hpas:
-        return asks_for_autoscaler(deployment)
+def is_scaled(name: str, workload: Workload, application: Application) -> bool:
+    """Tell whether an autoscaler says how many replicas a workload has."""
+    if find_autoscaler(workload) is not None or not application.hpas:
+        return find_autoscaler(workload) is not None
     own = application.hpas.get(name)
     return (own is not None and _TARGET not in own.kubernetes) or any(
-        _is_deployment(autoscaler.kubernetes[_TARGET], name)
+        _leads_to(autoscaler.kubernetes[_TARGET], workload.kind, name)
         for autoscaler in application.hpas.values()
         if _TARGET in autoscaler.kubernetes
     )
 
 
-def _is_deployment(target: Json, name: str) -> bool:
-    return target.get("kind") == "Deployment" and target.get("name") == name
+def _leads_to(target: Json, kind: str, name: str) -> bool:
+    return target.get("kind") == kind and target.get("name") == name
 
 
-def build_companions(scope: Scope, name: str, deployment: Deployment, application: Application) -> Iterator[Json]:
-    """Build what a deployment asks for, in apply order."""
-    budget = build_budget(scope, name, deployment)
+def build_companions(scope: Scope, name: str, workload: Workload, application: Application) -> Iterator[Json]:
+    """Build what a workload asks for, in apply order."""
+    budget = build_budget(scope, name, workload)
     if budget is not None:
         yield budget
-    if deployment.hpa is not None and asks_for_autoscaler(deployment):
-        yield build_autoscaler(scope, name, deployment.hpa)
-    if deployment.auto_create_certificate:
-        hosts = list_certified(name, deployment, scope.generic)
-        yield build_certificate(scope, name, deployment.certificate, hosts)
+    hpa = find_autoscaler(workload)
+    if hpa is not None:
+        yield build_autoscaler(scope, name, hpa, application)
+    if workload.auto_create_certificate:
+        hosts = list_certified(name, workload, scope.generic)
+        yield build_certificate(scope, name, workload.certificate, hosts)
     for build in (build_auto_ingress, build_auto_route, build_monitor):
-        body = build(scope, name, deployment, application)
+        body = build(scope, name, workload, application)
         if body is not None:
             yield body

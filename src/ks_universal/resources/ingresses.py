@@ -6,7 +6,7 @@ from ks_universal.model.format.authenticators import choose_authenticator, defau
 from ks_universal.model.format.host_rules import HostRule, list_host_rules
 from ks_universal.model.format.ingresses import Ingress, IngressPath
 from ks_universal.model.format.ports import WEB, choose_port, find_ports
-from ks_universal.model.format.workloads import Deployment, secret_name
+from ks_universal.model.format.workloads import Workload, secret_name
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata, within
 
 _DEX = "nginx.ingress.kubernetes.io/auth-"
@@ -18,16 +18,16 @@ def build_ingress(scope: Scope, name: str, ingress: Ingress, application: Applic
     return _build(within(scope, ingress.namespace), name, ingress, served, application)
 
 
-def build_auto_ingress(scope: Scope, name: str, deployment: Deployment, application: Application) -> Json | None:
+def build_auto_ingress(scope: Scope, name: str, workload: Workload, application: Application) -> Json | None:
     """Build the ingress of a deployment that asks for one; with a certificate of its own it serves TLS with that."""
-    if not deployment.auto_create_ingress:
+    if not workload.auto_create_ingress:
         return None
-    ingress = deployment.ingress or Ingress()
+    ingress = workload.ingress or Ingress()
     served = list_host_rules(name, ingress, scope.generic, auto=True)
     body = _build(within(scope, ingress.namespace), name, ingress, served, application)
     hosts = [entry.host for entry in served if entry.host is not None]
-    if deployment.auto_create_certificate and hosts:
-        body["spec"]["tls"] = [{"secretName": secret_name(name, deployment.certificate), "hosts": hosts}]
+    if workload.auto_create_certificate and hosts:
+        body["spec"]["tls"] = [{"secretName": secret_name(name, workload.certificate), "hosts": hosts}]
     return body
 
 

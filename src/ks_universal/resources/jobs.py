@@ -8,9 +8,9 @@ from ks_universal.model.format.workloads import CronJob, Job, JobSettings
 from ks_universal.resources.accounts import find_account_name
 from ks_universal.resources.affinity import spread_pods
 from ks_universal.resources.containers import build_container, build_init_containers
-from ks_universal.resources.deployments import find_version
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_version_label, merge_annotations
 from ks_universal.resources.pods import Pod, build_pod_spec
+from ks_universal.resources.workloads import find_version
 
 _CHANGEABLE = frozenset(("activeDeadlineSeconds", "backoffLimit", "parallelism", "suspend", "ttlSecondsAfterFinished"))
 """What Kubernetes lets one change of a Job (JobSpec of the API); for the rest it takes another Job."""

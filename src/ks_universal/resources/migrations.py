@@ -8,7 +8,7 @@ from ks_universal.json_types import Json
 from ks_universal.model.format.containers import Container
 from ks_universal.model.format.images import has_tag
 from ks_universal.model.format.migrations import DEFAULT_BACKOFF_LIMIT, Phase, Retry, Step, UndoStep, merge_env
-from ks_universal.model.format.workloads import NOT_FOR_JOB_PODS, Deployment, find_container
+from ks_universal.model.format.workloads import NOT_FOR_JOB_PODS, StatefulSet, Workload, find_container
 from ks_universal.model.kubernetes.durations import parse_duration
 from ks_universal.model.kubernetes.names import job_name, undo_job_name
 from ks_universal.resources.accounts import find_account_name
@@ -45,7 +45,7 @@ class AppContext(msgspec.Struct, frozen=True):
 
     scope: Scope
     name: str
-    deployment: Deployment
+    workload: Workload
     groups: Groups
     selectors: tuple[dict[str, str], ...] = ()
 
@@ -64,7 +64,7 @@ def build_migration(ref: AppContext, step: Step) -> Migration:
         retry=step.retry or Retry.ALL,
         depends_on=tuple(step.depends_on or ()),
         undo=tuple(_build_undo(ref, step)),
-        when=ref.deployment.migrations.when,
+        when=ref.workload.migrations.when,
         own=_collect_own(ref, step),
     )
 
@@ -76,23 +76,37 @@ def build_job(ref: AppContext, step: Step, name: str) -> Json:
     container = _adapt(written, step)
     labels = _build_labels(ref, step, container.image_tag)
     pod_metadata: Json = {"labels": _hide_from_services(labels, step, ref.selectors)}
-    annotations = merge_annotations(scope, ref.deployment.pod_annotations, step.annotations)
+    annotations = merge_annotations(scope, ref.workload.pod_annotations, step.annotations)
     if annotations:
         pod_metadata["annotations"] = annotations
     pod = _build_pod(ref, step, container_name, container)
     spec = {**_build_limits(step, container_name), "template": {"metadata": pod_metadata, "spec": pod}}
-    metadata = build_metadata(scope, name, labels, ref.deployment.annotations, step.annotations)
+    metadata = build_metadata(scope, name, labels, ref.workload.annotations, step.annotations)
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
 
 
 def _require_container(ref: AppContext, step: Step) -> tuple[str, Container]:
-    found = find_container(ref.deployment, step)
+    found = find_container(ref.workload, step)
     assert found is not None  # noqa: S101 - else the checks have found an error, and nothing is built
-    return found
+    name, container = found
+    return name, _without_claims(ref.workload, step, container)
+
+
+def _without_claims(workload: Workload, step: Step, container: Container) -> Container:
+    """Leave out the mounts of claims that each pod of a StatefulSet has of its own: a migration's pod has none.
+
+    One that is to work on the data of a pod says so by a volume of that name.
+    """
+    if not isinstance(workload, StatefulSet) or not workload.volume_claim_templates:
+        return container
+    own = {volume["name"] for volume in (*workload.migrations.volumes, *step.volumes)}
+    absent = {template.name for template in workload.volume_claim_templates} - own
+    mounts = tuple(mount for mount in container.volume_mounts if mount["name"] not in absent)
+    return msgspec.structs.replace(container, volume_mounts=mounts)
 
 
 def _build_labels(ref: AppContext, step: Step, tag: str | None) -> dict[str, str]:
-    layers = (build_version_label(tag), ref.deployment.labels, step.labels)
+    layers = (build_version_label(tag), ref.workload.labels, step.labels)
     component = job_name(ref.name, step.name)
     return build_labels(ref.scope, job_name(ref.name, None), *layers, component=component)
 
@@ -146,7 +160,7 @@ def _find_timeout_s(step: Step) -> float | None:
 
 
 def _build_pod(ref: AppContext, step: Step, name: str, container: Container) -> Json:
-    scope, deployment = ref.scope, ref.deployment
+    scope, workload = ref.scope, ref.workload
     main = build_process(name, container, ref.groups)
     if step.lifecycle:
         main["lifecycle"] = step.lifecycle
@@ -158,15 +172,15 @@ def _build_pod(ref: AppContext, step: Step, name: str, container: Container) -> 
     pod = Pod(
         containers=[main],
         init_containers=init_containers,
-        volumes=_choose_volumes(deployment, step, [main, *init_containers]),
-        account=step.service_account or find_account_name(scope, ref.name, deployment),
-        security_context=_build_pod_security_context(deployment, step),
-        affinity=deployment.affinity,
-        node_selector=deployment.node_selector,
+        volumes=_choose_volumes(workload, step, [main, *init_containers]),
+        account=step.service_account or find_account_name(scope, ref.name, workload),
+        security_context=_build_pod_security_context(workload, step),
+        affinity=workload.affinity,
+        node_selector=workload.node_selector,
         restart_policy="Never",
-        passed_through=_without(deployment.pod_spec, NOT_FOR_JOB_PODS),
+        passed_through=_without(workload.pod_spec, NOT_FOR_JOB_PODS),
     )
-    return build_pod_spec(scope, deployment, pod)
+    return build_pod_spec(scope, workload, pod)
 
 
 def _without(fields: Json, names: frozenset[str]) -> Json:
@@ -204,25 +218,25 @@ def _choose_tag(container: Container, step: Step) -> str | None:
 def _build_sidecars(ref: AppContext, step: Step) -> Iterator[Json]:
     """Build the containers that run beside the migration, as native sidecars: they don't keep the Job from ending."""
     for name in step.sidecars or ():
-        body = build_container(name, ref.deployment.containers[name], ref.groups)
+        body = build_container(name, _without_claims(ref.workload, step, ref.workload.containers[name]), ref.groups)
         yield {**body, "restartPolicy": "Always"}
 
 
-def _choose_volumes(deployment: Deployment, step: Step, containers: list[Json]) -> list[Json]:
+def _choose_volumes(workload: Workload, step: Step, containers: list[Json]) -> list[Json]:
     """Choose the deployment's volumes that the pod mounts, and the migration's own.
 
     A volume that nothing mounts would still be attached: a ReadWriteOnce claim of the running application would keep
     the migration from starting on another node.
     """
     uses = [use["name"] for c in containers for key in ("volumeMounts", "volumeDevices") for use in c.get(key, ())]
-    volumes = {volume["name"]: volume for volume in deployment.volumes if volume["name"] in uses}
+    volumes = {volume["name"]: volume for volume in workload.volumes if volume["name"] in uses}
     volumes.update({volume["name"]: volume for volume in step.volumes})
     return list(volumes.values())
 
 
-def _build_pod_security_context(deployment: Deployment, step: Step) -> Json | None:
+def _build_pod_security_context(workload: Workload, step: Step) -> Json | None:
     own = {key: value for key, value in (step.security_context or {}).items() if key in POD_ONLY}
-    return _merge(deployment.security_context, own)
+    return _merge(workload.security_context, own)
 
 
 def _merge(base: Json | None, over: Json) -> Json | None:

@@ -4,9 +4,11 @@ import msgspec
 
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import Phase, Retry, When
-from ks_universal.model.format.workloads import JobWhen
+from ks_universal.model.format.workloads import WORKLOAD_SECTIONS, JobWhen
 
-WORKLOAD_KINDS = ("CronJob", "Deployment", "Job")
+APP_SECTIONS = {struct.kind: section for section, struct in WORKLOAD_SECTIONS.items()}
+"""The kinds of what serves, and is rolled out as the workload of an application, with their sections in the values."""
+WORKLOAD_KINDS = frozenset(("CronJob", "Job", *APP_SECTIONS))
 """The kinds of objects that make pods."""
 
 
@@ -41,10 +43,10 @@ class OneOff(msgspec.Struct, frozen=True):
 
 
 class Resource(msgspec.Struct, frozen=True):
-    """An object and the application (the key in `deployments`) that it was made for; None: shared.
+    """An object and the application (the name of a workload) that it was made for; None: shared.
 
-    On a Deployment, `depends_on` and `wait_for_migrations` are what the values say that its rollout waits for; see
-    `model.precedence.Waits`. `one_off` is for a Job of the values.
+    On the workload itself, `depends_on` and `wait_for_migrations` are what the values say that its rollout waits for;
+    see `model.precedence.Waits`. `one_off` is for a Job of the values.
     """
 
     body: Json
@@ -52,6 +54,11 @@ class Resource(msgspec.Struct, frozen=True):
     depends_on: tuple[str, ...] = ()
     wait_for_migrations: bool | tuple[str, ...] | None = None
     one_off: OneOff | None = None
+
+    @property
+    def is_rolled_out(self) -> bool:
+        """Whether it is an application's workload, which is rolled out; anything else is applied."""
+        return self.application is not None and self.body["kind"] in APP_SECTIONS
 
     def __repr__(self) -> str:
         """Show the identity only: the body may hold a Secret's values."""
@@ -88,6 +95,11 @@ class Rendered(msgspec.Struct, frozen=True):
     namespace: str
     objects: tuple[Resource, ...]
     migrations: tuple[Migration, ...]
+
+    @property
+    def workloads(self) -> dict[str, Resource]:
+        """What is rolled out, by application."""
+        return {r.application: r for r in self.objects if r.application is not None and r.is_rolled_out}
 
     @property
     def bodies(self) -> tuple[Json, ...]:

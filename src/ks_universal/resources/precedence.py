@@ -12,22 +12,18 @@ def find_precedence(rendered: Rendered, migrating: Collection[str] = ()) -> Prec
     migrations: dict[str, list[Migration]] = {}
     for migration in rendered.migrations:
         migrations.setdefault(migration.application, []).append(migration)
-    deployments = {
-        resource.application: resource
-        for resource in rendered.objects
-        if resource.application is not None and resource.body["kind"] == "Deployment"
-    }
+    workloads = rendered.workloads
     return build_precedence(
         {
             name: Waits(
-                depends_on=deployments[name].depends_on if name in deployments else (),
-                wait_for_migrations=deployments[name].wait_for_migrations if name in deployments else None,
+                depends_on=workloads[name].depends_on if name in workloads else (),
+                wait_for_migrations=workloads[name].wait_for_migrations if name in workloads else None,
                 migrates=name in migrations or name in migrating,
                 before=_list_dependencies(migrations.get(name, ()), Phase.PRE),
                 after=_list_dependencies(migrations.get(name, ()), Phase.POST),
-                is_rolled_out=name in deployments,
+                is_rolled_out=name in workloads,
             )
-            for name in dict.fromkeys((*deployments, *migrations))
+            for name in dict.fromkeys((*workloads, *migrations))
         }
     )
 

@@ -5,7 +5,7 @@ from ks_universal.model.format.application import Application
 from ks_universal.model.format.host_rules import list_hostnames
 from ks_universal.model.format.ports import choose_port, find_ports
 from ks_universal.model.format.routes import Backend, Match, Route, Rule
-from ks_universal.model.format.workloads import Deployment
+from ks_universal.model.format.workloads import Workload
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata, within
 
 _DEFAULT_PORT = 80
@@ -18,11 +18,11 @@ def build_route(scope: Scope, name: str, route: Route, application: Application)
     return _build(scope, name, route, application, auto=False)
 
 
-def build_auto_route(scope: Scope, name: str, deployment: Deployment, application: Application) -> Json | None:
+def build_auto_route(scope: Scope, name: str, workload: Workload, application: Application) -> Json | None:
     """Build the route of a deployment that asks for one; without rules everything leads to its Service."""
-    if not deployment.auto_create_http_route:
+    if not workload.auto_create_http_route:
         return None
-    return _build(scope, name, deployment.http_route or Route(), application, auto=True)
+    return _build(scope, name, workload.http_route or Route(), application, auto=True)
 
 
 def _build(scope: Scope, name: str, route: Route, application: Application, *, auto: bool) -> Json:

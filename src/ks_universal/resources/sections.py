@@ -2,7 +2,8 @@
 
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import COMPONENT, INSTANCE, NAME
-from ks_universal.model.format.sections import Claim, NetworkPolicy, Quota
+from ks_universal.model.format.claims import Claim, ClaimSettings, ClaimTemplate
+from ks_universal.model.format.sections import NetworkPolicy, Quota
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_selector
 
 
@@ -34,14 +35,32 @@ def build_migration_policy(job: Json, spec: Json) -> Json:
 
 def build_claim(scope: Scope, name: str, claim: Claim) -> Json:
     """Build the claim. A written `storageClassName: ""` means no class, which is not the default class."""
+    metadata = build_metadata(scope, name, build_labels(scope, name, claim.labels), claim.annotations)
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": _build_claim_spec(claim)}
+
+
+def build_claim_template(template: ClaimTemplate) -> Json:
+    """Build what each pod of a StatefulSet claims.
+
+    It says what is written and no more: Kubernetes lets nobody change it, not even a label.
+    """
+    metadata: Json = {"name": template.name}
+    for key, written in (("labels", template.labels), ("annotations", template.annotations)):
+        if written:
+            metadata[key] = written
+    # With apiVersion and kind, which the API server would fill in: else an apply would never find it unchanged.
+    spec = _build_claim_spec(template)
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+
+
+def _build_claim_spec(claim: ClaimSettings) -> Json:
     spec: Json = {"accessModes": list(claim.access_modes)}
     if claim.storage_class_name is not None:
         spec["storageClassName"] = claim.storage_class_name
     spec.update(claim.kubernetes)
     if claim.size is not None:
         spec["resources"] = _request(claim.kubernetes.get("resources", {}), claim.size)
-    metadata = build_metadata(scope, name, build_labels(scope, name, claim.labels), claim.annotations)
-    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+    return spec
 
 
 def _request(resources: Json, size: str) -> Json:

@@ -6,17 +6,17 @@ from ks_universal.json_types import Json
 from ks_universal.model.format.containers import Port
 from ks_universal.model.format.ports import Offer, list_ports
 from ks_universal.model.format.sections import Service, ServicePort
-from ks_universal.model.format.workloads import Deployment
+from ks_universal.model.format.workloads import StatefulSet, Workload, headless_name
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_selector
 
 _DEPLOYMENT = "deployment"
 
 
-def build_service(scope: Scope, name: str, service: Service, deployments: Mapping[str, Deployment]) -> Json:
+def build_service(scope: Scope, name: str, service: Service, workloads: Mapping[str, Workload]) -> Json:
     """Build a standalone Service: it selects what it says, else the workload of its own name."""
     spec: Json = {"type": service.type}
     if service.selector is not None:
-        spec["selector"] = _read_selector(scope, service.selector, deployments)
+        spec["selector"] = _read_selector(scope, service.selector, workloads)
     elif service.type != "ExternalName":
         spec["selector"] = build_selector(name, scope.release)
     if service.ports:
@@ -26,27 +26,47 @@ def build_service(scope: Scope, name: str, service: Service, deployments: Mappin
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
-def build_auto_service(scope: Scope, name: str, deployment: Deployment) -> Json | None:
+def build_auto_service(scope: Scope, name: str, workload: Workload) -> Json | None:
     """Build the Service of a deployment that asks for one: all its container ports; None where it has none."""
-    offers = list_ports(deployment)
-    if not deployment.auto_create_service or not offers:
+    offers = list_ports(workload)
+    if not workload.auto_create_service or not offers:
         return None
-    settings = deployment.service_config
+    settings = workload.service_config
     ports = [_build_auto_port(offer, offer.port) for offer in offers if offer.port is not None]
-    spec: Json = {"type": deployment.service_type, "selector": build_selector(name, scope.release), "ports": ports}
+    spec: Json = {"type": workload.service_type, "selector": build_selector(name, scope.release), "ports": ports}
     spec.update(settings.kubernetes)
     metadata = build_metadata(scope, name, build_labels(scope, name, settings.labels), settings.annotations)
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
-def _read_selector(scope: Scope, selector: dict[str, str], deployments: Mapping[str, Deployment]) -> dict[str, str]:
+def build_headless_service(scope: Scope, name: str, stateful_set: StatefulSet) -> Json | None:
+    """Build the Service that gives the pods of a StatefulSet their names; None where the values name one.
+
+    It has those that are not ready, too: they have to find each other to become it.
+    """
+    if stateful_set.service_name is not None:
+        return None
+    ports = [_build_auto_port(offer, offer.port) for offer in list_ports(stateful_set) if offer.port is not None]
+    spec: Json = {
+        "clusterIP": "None",
+        "publishNotReadyAddresses": True,
+        "selector": build_selector(name, scope.release),
+    }
+    if ports:
+        spec["ports"] = ports
+    service = headless_name(name)
+    metadata = build_metadata(scope, service, build_labels(scope, service))
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+
+def _read_selector(scope: Scope, selector: dict[str, str], workloads: Mapping[str, Workload]) -> dict[str, str]:
     """Read `deployment: blue`, as the chart's documentation switches versions, as the pods of that deployment.
 
     Where pods have a label of that name, it means the label.
     """
     target = selector.get(_DEPLOYMENT, "")
-    layers = (scope.generic.labels, *(deployment.labels for deployment in deployments.values()))
-    if len(selector) != 1 or target not in deployments or any(_DEPLOYMENT in labels for labels in layers):
+    layers = (scope.generic.labels, *(workload.labels for workload in workloads.values()))
+    if len(selector) != 1 or target not in workloads or any(_DEPLOYMENT in labels for labels in layers):
         return selector
     return build_selector(target, scope.release)
 

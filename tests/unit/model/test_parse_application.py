@@ -90,7 +90,7 @@ def test_fields_of_kubernetes_pass_through_under_their_names_d50_d51() -> None:
     ).deployments["app"]
     assert deployment.containers["main"].kubernetes == {"imagePullPolicy": "Always", "tty": True}
     assert deployment.pod_spec == {"hostNetwork": False, "hostname": "1.10"}
-    assert deployment.deployment_spec == {"minReadySeconds": 0}
+    assert deployment.spec == {"minReadySeconds": 0}
 
 
 def test_quantities_stay_as_written_and_ports_are_numbers_also_when_quoted_d40() -> None:

@@ -21,7 +21,7 @@ def after(name: str) -> Node:
 
 
 def awaited(needs: Precedence, name: str) -> set[str]:
-    return {need.deployment for need in needs[rollout(name)] if need.part is Part.BEFORE}
+    return {need.workload for need in needs[rollout(name)] if need.part is Part.BEFORE}
 
 
 def test_a_deployment_without_migrations_waits_for_those_of_the_whole_release() -> None:

@@ -23,6 +23,7 @@ from ks_universal.model.checks.scaling import check_scaling
 from ks_universal.model.checks.sections import check_jobs, check_policies, check_sections
 from ks_universal.model.checks.services import check_services, check_switches
 from ks_universal.model.checks.volumes import check_volumes
+from ks_universal.model.checks.workloads import check_workloads
 from ks_universal.model.format.application import Application
 from ks_universal.values.nodes import Mapping, Path
 
@@ -48,6 +49,7 @@ _CHECKS: tuple[Callable[[Application, Report], None], ...] = (
     check_monitors,
     check_scaling,
     check_authenticators,
+    check_workloads,
     check_policies,
     check_switches,
 )

@@ -64,10 +64,10 @@ def _each_protected(application: Application) -> Iterator[tuple[Path, Ingress]]:
     for name, ingress in application.ingresses.items():
         if ingress.dex_authenticator.enabled:
             yield ("ingresses", name), ingress
-    for name, deployment in application.deployments.items():
-        ingress_of = deployment.ingress
-        if deployment.auto_create_ingress and ingress_of is not None and ingress_of.dex_authenticator.enabled:
-            yield ("deployments", name, "ingress"), ingress_of
+    for name, workload in application.workloads.items():
+        ingress_of = workload.ingress
+        if workload.auto_create_ingress and ingress_of is not None and ingress_of.dex_authenticator.enabled:
+            yield (*application.find_path(name), "ingress"), ingress_of
 
 
 def _check_protection(path: Path, ingress: Ingress, application: Application, report: Report) -> None:

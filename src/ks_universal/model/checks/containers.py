@@ -14,6 +14,7 @@ from ks_universal.model.checks.walk import (
 )
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.images import has_tag, is_image, is_tag
+from ks_universal.model.format.workloads import ScaledWorkload
 from ks_universal.model.kubernetes.names import is_dns_label, read_quantity
 from ks_universal.values.nodes import Path, Scalar, find
 
@@ -27,12 +28,12 @@ def check_containers(application: Application, report: Report) -> None:
     for path, workload in each_workload(application):
         if not workload.containers:
             report.error("values/empty", (*path, "containers"), "has no container")
-    for name, deployment in application.deployments.items():
-        path = ("deployments", name)
-        if deployment.replicas is not None and deployment.replicas < 0:
+    for name, workload in application.workloads.items():
+        path = application.find_path(name)
+        if isinstance(workload, ScaledWorkload) and (workload.replicas or 0) < 0:
             report.error("values/out-of-range", (*path, "replicas"), "must not be negative")
-        if deployment.pod_spec.get("restartPolicy", "Always") != "Always":
-            report.error("values/unknown-value", (*path, "restartPolicy"), "must be Always for a Deployment")
+        if workload.pod_spec.get("restartPolicy", "Always") != "Always":
+            report.error("values/unknown-value", (*path, "restartPolicy"), f"must be Always for a {workload.kind}")
     _check_general_probes(application, report)
     for place in each_main_container(application):
         _check_own_name(place, report)

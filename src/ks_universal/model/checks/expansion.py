@@ -40,12 +40,12 @@ def check_expansion(application: Application, report: Report) -> None:
         scope = _Scope(given.names | {variable.name for variable in container.env}, given.is_open)
         for key, words in (("command", container.command), ("args", container.args)):
             _check_words((*place.path, key), words or (), scope, report)
-    for owner, deployment in application.deployments.items():
-        for index, step in enumerate(effective_steps(deployment.migrations)):
-            found = find_container(deployment, step)
+    for owner, workload in application.workloads.items():
+        for index, step in enumerate(effective_steps(workload.migrations)):
+            found = find_container(workload, step)
             if found is not None:
-                path: Path = ("deployments", owner, "migrations")
-                _check_step(path, deployment.migrations, index, (step, found[1]), application, report)
+                path: Path = (*application.find_path(owner), "migrations")
+                _check_step(path, workload.migrations, index, (step, found[1]), application, report)
 
 
 def _check_step(

@@ -78,10 +78,10 @@ def check_ingresses(application: Application, report: Report) -> None:
 def _each(application: Application) -> Iterator[_Place]:
     for name, ingress in application.ingresses.items():
         yield _Place(("ingresses", name), name, ingress, auto=False)
-    for name, deployment in application.deployments.items():
-        if deployment.auto_create_ingress:
-            path: Path = ("deployments", name, "ingress")
-            yield _Place(path, name, deployment.ingress or Ingress(), auto=True)
+    for name, workload in application.workloads.items():
+        if workload.auto_create_ingress:
+            path: Path = (*application.find_path(name), "ingress")
+            yield _Place(path, name, workload.ingress or Ingress(), auto=True)
 
 
 def _check_empty(place: _Place, application: Application, report: Report) -> None:
@@ -126,18 +126,19 @@ def _check_doubles(application: Application, report: Report) -> None:
         ("httpRoutes", application.http_routes, "auto_create_http_route"),
     ):
         for name in names:
-            if name in application.deployments and getattr(application.deployments[name], flag):
-                clause = f"is also made by the deployment '{name}'"
+            workload = application.workloads.get(name)
+            if workload is not None and getattr(workload, flag):
+                clause = f"is also made by the {workload.noun} '{name}'"
                 report.error("names/duplicate", (section, name), clause, "keep one of the two", key=True)
 
 
 def check_certificates(application: Application, report: Report) -> None:
     """Check the certificates of deployments and authenticators."""
-    for name, deployment in application.deployments.items():
-        path: Path = ("deployments", name)
-        if deployment.auto_create_certificate:
-            _check_settings((*path, "certificate"), deployment.certificate, report)
-            says = (*list_certified(name, deployment, application.generic), *deployment.certificate.kubernetes)
+    for name, workload in application.workloads.items():
+        path = application.find_path(name)
+        if workload.auto_create_certificate:
+            _check_settings((*path, "certificate"), workload.certificate, report)
+            says = (*list_certified(name, workload, application.generic), *workload.certificate.kubernetes)
             if not says and not any(report.is_broken((*path, key)) for key in ("certificate", "ingress", "httpRoute")):
                 clause = "makes a certificate for no host: none is written, and there is no general domain"
                 hint = "write 'certificate.domains' or 'ingress.hosts', or set generic.ingressesGeneral.domain"

@@ -6,7 +6,7 @@ from ks_universal.metadata_keys import COMPONENT, INSTANCE, MANAGED_BY, NAME, VE
 from ks_universal.model.checks.report import Report
 from ks_universal.model.checks.walk import each_settings, each_workload
 from ks_universal.model.format.application import Application
-from ks_universal.model.format.workloads import Deployment, PodSettings
+from ks_universal.model.format.workloads import PodSettings, Workload
 from ks_universal.model.kubernetes.names import is_label_value, is_qualified_name
 from ks_universal.values.nodes import Path
 
@@ -24,7 +24,7 @@ _SECTIONS = (
     ("dexAuthenticators", "dex_authenticators"),
 )
 _OF_PODS = (("serviceAccount", "service_account"), ("serviceAccountConfig", "service_account_config"))
-_OF_DEPLOYMENTS = (
+_OF_WORKLOADS = (
     ("serviceConfig", "service_config"),
     ("ingress", "ingress"),
     ("httpRoute", "http_route"),
@@ -80,13 +80,13 @@ def _of_workload(path: Path, workload: PodSettings) -> Iterator[_Place]:
     yield from _both(path, workload)
     yield (*path, "podAnnotations"), workload.pod_annotations
     yield from _parts(path, workload, _OF_PODS)
-    if isinstance(workload, Deployment):
-        yield from _parts(path, workload, _OF_DEPLOYMENTS)
+    if isinstance(workload, Workload):
+        yield from _parts(path, workload, _OF_WORKLOADS)
 
 
 def _parts(path: Path, owner: object, parts: tuple[tuple[str, str], ...]) -> Iterator[_Place]:
     for key, field in parts:
-        part = getattr(owner, field)
+        part = getattr(owner, field, None)  # a DaemonSet has no `hpa`
         if part is not None:
             yield from _both((*path, key), part)
 

@@ -7,7 +7,7 @@ from ks_universal.model.checks.walk import SettingsPlace, each_settings
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.migrations import Migrations, MigrationSettings, Phase, Rollback, Step, effective_steps
 from ks_universal.model.format.precedence import Node, Part, Waits, build_written
-from ks_universal.model.format.workloads import Deployment, find_container
+from ks_universal.model.format.workloads import Workload, find_container
 from ks_universal.model.kubernetes.durations import parse_duration
 from ks_universal.model.kubernetes.names import is_dns_label, job_name, undo_job_name
 from ks_universal.order import find_cycles
@@ -20,13 +20,13 @@ def check_migrations(application: Application, report: Report) -> None:
         _check_limits(place, report)
         _check_rollback((*place.path, "rollback"), place.settings.rollback, report)
     jobs: dict[str, str] = {}
-    for owner, deployment in application.deployments.items():
-        path: Path = ("deployments", owner, "migrations")
-        _check_switch(path, deployment.migrations, report)
-        _check_step_names(path, deployment.migrations, report)
-        for index, step in enumerate(effective_steps(deployment.migrations)):
-            below = (*path, "steps", index) if deployment.migrations.steps else path
-            _check_container(below, deployment, step, report)
+    for owner, workload in application.workloads.items():
+        path: Path = (*application.find_path(owner), "migrations")
+        _check_switch(path, workload.migrations, report)
+        _check_step_names(path, workload.migrations, report)
+        for index, step in enumerate(effective_steps(workload.migrations)):
+            below = (*path, "steps", index) if workload.migrations.steps else path
+            _check_container(below, workload, step, report)
             _check_command(below, step, report)
             _check_job_names(below, owner, step, jobs, report)
 
@@ -58,7 +58,7 @@ def _check_step_name(path: Path, name: str, seen: set[str], report: Report) -> N
     seen.add(name)
 
 
-def _check_container(path: Path, deployment: Deployment, step: Step, report: Report) -> None:
+def _check_container(path: Path, workload: Workload, step: Step, report: Report) -> None:
     containers = list(report.names_below_path((*path[:2], "containers")))
     if step.container is not None and step.container not in containers:
         clause = f"names the container '{step.container}', which the application does not have"
@@ -67,7 +67,7 @@ def _check_container(path: Path, deployment: Deployment, step: Step, report: Rep
     elif step.container is None and len(containers) > 1 and "main" not in containers:
         clause = f"does not say which container to run: there are {', '.join(containers)}"
         report.error("migrations/ambiguous-container", (*path, "container"), clause, "add 'container'")
-    found = find_container(deployment, step)
+    found = find_container(workload, step)
     for index, name in enumerate(step.sidecars or ()):
         _check_sidecar((*path, "sidecars", index), name, found[0] if found else None, (containers, report))
 
@@ -98,7 +98,7 @@ def _check_job_names(path: Path, owner: str, step: Step, jobs: dict[str, str], r
         other = jobs.setdefault(name, owner)
         if other != owner:
             clause = f"makes the Job '{name}', as the migrations of '{other}' do"
-            report.error("names/duplicate", path, clause, "rename one of the steps or deployments", key=True)
+            report.error("names/duplicate", path, clause, "rename one of the steps or workloads", key=True)
 
 
 def _check_limits(place: SettingsPlace, report: Report) -> None:
@@ -145,15 +145,15 @@ def _check_rollback(path: Path, rollback: Rollback | None, report: Report) -> No
 
 def check_dependencies(application: Application, report: Report) -> None:
     """Check all dependencies."""
-    known = dict.fromkeys(report.names_below("deployments"))
+    known = dict.fromkeys(report.workload_names)
     for path, name in _each_name(application):
         if name not in known:
-            clause = f"names the deployment '{name}', which these values do not contain"
+            clause = f"names the workload '{name}', which these values do not contain"
             report.error("references/unknown-deployment", path, clause, report.suggest(name, known))
         elif path[-2] == "waitForMigrations" and not _migrates(application, name):
-            clause = f"names the deployment '{name}', which has no migrations"
+            clause = f"names the {application.workloads[name].noun} '{name}', which has no migrations"
             report.warn("references/no-migrations", path, clause)
-    waits = {name: _read_waits(deployment) for name, deployment in application.deployments.items()}
+    waits = {name: _read_waits(workload) for name, workload in application.workloads.items()}
     for circle in find_cycles(build_written(waits)):
         path, names = _locate(circle, application)
         clause = f"waits in a circle: {' -> '.join(names)}"
@@ -164,23 +164,23 @@ def _each_name(application: Application) -> Iterator[tuple[Path, str]]:
     for place in each_settings(application):
         for index, name in enumerate(place.settings.depends_on or ()):
             yield (*place.path, "dependsOn", index), name
-    for owner, deployment in application.deployments.items():
-        for index, name in enumerate(deployment.depends_on):
-            yield ("deployments", owner, "dependsOn", index), name
-        for index, name in enumerate(_read_waits(deployment).named):
-            yield ("deployments", owner, "waitForMigrations", index), name
+    for owner, workload in application.workloads.items():
+        for index, name in enumerate(workload.depends_on):
+            yield (*application.find_path(owner), "dependsOn", index), name
+        for index, name in enumerate(_read_waits(workload).named):
+            yield (*application.find_path(owner), "waitForMigrations", index), name
 
 
 def _migrates(application: Application, name: str) -> bool:
     # What could not be typed is reported for that.
-    return name not in application.deployments or bool(effective_steps(application.deployments[name].migrations))
+    return name not in application.workloads or bool(effective_steps(application.workloads[name].migrations))
 
 
-def _read_waits(deployment: Deployment) -> Waits:
-    steps = effective_steps(deployment.migrations)
+def _read_waits(workload: Workload) -> Waits:
+    steps = effective_steps(workload.migrations)
     return Waits(
-        depends_on=deployment.depends_on,
-        wait_for_migrations=deployment.wait_for_migrations,
+        depends_on=workload.depends_on,
+        wait_for_migrations=workload.wait_for_migrations,
         migrates=bool(steps),
         before=_list_dependencies(steps, Phase.PRE),
         after=_list_dependencies(steps, Phase.POST),
@@ -197,20 +197,20 @@ def _locate(circle: list[Node], application: Application) -> tuple[Path, list[st
     following = [*circle[1:], circle[0]]
     start = next(n for n, node in enumerate(circle) if _is_written(node, following[n]))
     turned = [*circle[start:], *circle[:start]]
-    names = [node.deployment for node in turned]
+    names = [node.workload for node in turned]
     shown = [name for n, name in enumerate(names) if n == 0 or name != names[n - 1]]
     key = _find_key(turned[0], following[start], application)
     return key, shown if shown[1:] and shown[-1] == shown[0] else [*shown, shown[0]]
 
 
 def _is_written(node: Node, need: Node) -> bool:
-    return (node.part, need.part) != (Part.ROLLOUT, Part.BEFORE) or node.deployment != need.deployment
+    return (node.part, need.part) != (Part.ROLLOUT, Part.BEFORE) or node.workload != need.workload
 
 
 def _find_key(node: Node, need: Node, application: Application) -> Path:
     if node.part is Part.BEFORE:
-        settings = (place for place in each_settings(application) if place.owner == node.deployment)
-        place = next(place for place in settings if need.deployment in (place.settings.depends_on or ()))
+        settings = (place for place in each_settings(application) if place.owner == node.workload)
+        place = next(place for place in settings if need.workload in (place.settings.depends_on or ()))
         return (*place.path, "dependsOn")
-    owner: Path = ("deployments", node.deployment)
+    owner = application.find_path(node.workload)
     return (*owner, "dependsOn") if need.part is Part.ROLLOUT else (*owner, "waitForMigrations")

@@ -6,7 +6,7 @@ from typing import Any
 from ks_universal.model.checks.report import Report
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.ports import find_ports
-from ks_universal.model.format.workloads import Deployment, Monitor
+from ks_universal.model.format.workloads import Monitor, Workload
 from ks_universal.values.nodes import Path
 
 # The operator's own pattern for Duration; compiled when the first value needs it, not at each start.
@@ -20,19 +20,17 @@ def check_monitors(application: Application, report: Report) -> None:
     path: Path = ("generic", "serviceMonitorGeneral")
     _check_duration((*path, "interval"), general.interval, report)
     _check_duration((*path, "scrapeTimeout"), general.scrape_timeout, report)
-    for name, deployment in application.deployments.items():
-        monitor = deployment.service_monitor or Monitor()
-        if deployment.auto_create_service_monitor or monitor != Monitor():
-            _check_monitor(("deployments", name), deployment, monitor, application, report)
+    for name, workload in application.workloads.items():
+        monitor = workload.service_monitor or Monitor()
+        if workload.auto_create_service_monitor or monitor != Monitor():
+            _check_monitor(application.find_path(name), workload, monitor, application, report)
 
 
-def _check_monitor(
-    path: Path, deployment: Deployment, monitor: Monitor, application: Application, report: Report
-) -> None:
+def _check_monitor(path: Path, workload: Workload, monitor: Monitor, application: Application, report: Report) -> None:
     name = str(path[-1])
     below = (*path, "serviceMonitor")
-    place = (*path, "autoCreateServiceMonitor") if deployment.auto_create_service_monitor else below
-    if name not in application.services and not deployment.auto_create_service:
+    place = (*path, "autoCreateServiceMonitor") if workload.auto_create_service_monitor else below
+    if name not in application.services and not workload.auto_create_service:
         clause = f"scrapes the Service '{name}', which these values do not make"
         report.warn("references/unknown-service", place, clause, "add 'autoCreateService: true'")
     ports = [offer.name for offer in find_ports(application, name) or () if offer.name is not None]

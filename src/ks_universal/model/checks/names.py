@@ -1,10 +1,12 @@
 """Names that Kubernetes would refuse."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from ks_universal.model.checks.report import Report
 from ks_universal.model.checks.walk import each_container, each_main_container, each_settings, each_workload
 from ks_universal.model.format.application import Application
+from ks_universal.model.format.workloads import StatefulSet
 from ks_universal.model.kubernetes import names
 from ks_universal.values.nodes import Path
 
@@ -12,15 +14,22 @@ _LABEL = "lower-case letters, digits and '-', at most 63, with a letter or digit
 _SUBDOMAIN = "lower-case letters, digits, '-' and '.', with a letter or digit at both ends"
 _SERVICE = "lower-case letters, digits and '-', at most 63, with a letter at the start"
 _PORT = "lower-case letters, digits and '-', at most 15, with at least one letter"
+_LONGEST = {"StatefulSet": 52}
+"""Its controller adds eleven characters for the label by which it tells its revisions apart."""
 _CONFIG_KEY = "letters, digits, '-', '_' and '.'"
 
 
 def check_names(application: Application, report: Report) -> None:
     """Check the names of all objects and of what is in them."""
-    for name, deployment in application.deployments.items():
-        path: Path = ("deployments", name)
-        _check(report, path, "a Deployment", name, _is_short_subdomain, f"{_SUBDOMAIN}, at most 63")
-        if deployment.auto_create_service and not names.is_service_name(name):
+    for name, workload in application.workloads.items():
+        path = application.find_path(name)
+        longest = _LONGEST.get(workload.kind, 63)
+        is_valid = partial(_is_subdomain_up_to, longest)
+        _check(report, path, f"a {workload.kind}", name, is_valid, f"{_SUBDOMAIN}, at most {longest}")
+        makes_service = workload.auto_create_service or (
+            isinstance(workload, StatefulSet) and not workload.service_name
+        )
+        if makes_service and not names.is_service_name(name):
             _refuse(report, path, "a Service", _SERVICE)
     _check_keys(report, "configs", application.configs, "a ConfigMap or Secret", names.is_dns_subdomain, _SUBDOMAIN)
     _check_keys(report, "services", application.services, "a Service", names.is_service_name, _SERVICE)
@@ -102,10 +111,10 @@ def _refuse(report: Report, path: Path, what: str, rule: str, *, key: bool = Tru
     report.error("names/invalid", path, f"is no name that Kubernetes takes for {what}", f"it takes {rule}", key=key)
 
 
-def _is_short_subdomain(name: str) -> bool:
-    # The name is also the value of a label.
-    return len(name) <= 63 and names.is_dns_subdomain(name)
+def _is_subdomain_up_to(longest: int, name: str) -> bool:
+    return len(name) <= longest and names.is_dns_subdomain(name)
 
 
-def _is_cron_job_name(name: str) -> bool:
-    return len(name) <= 52 and names.is_dns_subdomain(name)
+# The name is also the value of a label.
+_is_short_subdomain = partial(_is_subdomain_up_to, 63)
+_is_cron_job_name = partial(_is_subdomain_up_to, 52)

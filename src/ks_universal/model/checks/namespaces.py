@@ -6,10 +6,11 @@ from ks_universal.model.checks.references import each_claim, each_reference
 from ks_universal.model.checks.report import Report
 from ks_universal.model.checks.walk import each_container, each_workload
 from ks_universal.model.format.application import Application
+from ks_universal.model.format.claims import Claim
 from ks_universal.model.format.ingresses import Ingress
 from ks_universal.model.format.routes import Route
-from ks_universal.model.format.sections import Claim, Config, Service
-from ks_universal.model.format.workloads import Autoscaler, Deployment
+from ks_universal.model.format.sections import Config, Service
+from ks_universal.model.format.workloads import Autoscaler, Workload
 from ks_universal.values.nodes import Path, format_path
 
 
@@ -57,8 +58,10 @@ def _find_owners(application: Application, path: Path) -> list[Path]:
 
 def _find_namespace(application: Application, place: Path) -> str | None:
     section, name = place
-    entries: dict[str, Mapping[str, Deployment | Autoscaler | Route | Ingress | Service]] = {
+    entries: dict[str, Mapping[str, Workload | Autoscaler | Route | Ingress | Service]] = {
         "deployments": application.deployments,
+        "statefulSets": application.stateful_sets,
+        "daemonSets": application.daemon_sets,
         "hpas": application.hpas,
         "httpRoutes": application.http_routes,
         "ingresses": application.ingresses,

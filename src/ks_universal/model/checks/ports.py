@@ -32,15 +32,16 @@ def check_target(target: Target, application: Application, report: Report) -> No
     if offers is None:
         _check_outside(target, application, report)
         return
-    section = "services" if target.service in application.services else "deployments"
-    check_lead(application, report, target.path, (section, target.service))
+    standalone: Path = ("services", target.service)
+    leads_to = standalone if target.service in application.services else application.find_path(target.service)
+    check_lead(application, report, target.path, leads_to)
     _check_made(target, application, report)
     _check_port(target, offers, report)
 
 
 def _check_outside(target: Target, application: Application, report: Report) -> None:
-    known = [*application.services, *(n for n, d in application.deployments.items() if d.auto_create_service)]
-    if target.service in report.names_below("services") or target.service in report.names_below("deployments"):
+    known = [*application.services, *(n for n, d in application.workloads.items() if d.auto_create_service)]
+    if target.service in report.names_below("services") or target.service in report.workload_names:
         return
     clause = f"leads to the Service '{target.service}', which these values do not contain"
     near = report.suggest(target.service, known) or ""
@@ -49,11 +50,11 @@ def _check_outside(target: Target, application: Application, report: Report) -> 
 
 
 def _check_made(target: Target, application: Application, report: Report) -> None:
-    deployment = application.deployments.get(target.service)
-    if target.service in application.services or deployment is None or deployment.auto_create_service:
+    workload = application.workloads.get(target.service)
+    if target.service in application.services or workload is None or workload.auto_create_service:
         return
     clause = f"leads to the Service '{target.service}', which these values do not make"
-    hint = f"add 'autoCreateService: true' to the deployment '{target.service}'"
+    hint = f"add 'autoCreateService: true' to the {workload.noun} '{target.service}'"
     report.warn("references/unknown-service", target.path, clause, hint, key=True)
 
 

@@ -66,11 +66,17 @@ def check_references(application: Application, report: Report) -> None:
     for reference in each_reference(application):
         check_reference(reference, application, report)
     for path, claim in each_claim(application):
-        if claim not in report.names_below("persistentVolumeClaims"):
+        if claim not in report.names_below("persistentVolumeClaims") and not _is_of_a_pod(claim, application):
             clause = f"names the claim '{claim}', which these values do not contain"
             hint = report.suggest(claim, application.persistent_volume_claims)
             hint = hint if hint else "it must exist where the release runs"
             report.warn("references/unknown-claim", path, clause, hint)
+
+
+def _is_of_a_pod(claim: str, application: Application) -> bool:
+    """Tell whether a claim is one that a StatefulSet makes for a pod: `data-postgres-0`."""
+    made = ((t.name, name) for name, each in application.stateful_sets.items() for t in each.volume_claim_templates)
+    return any(claim.startswith(f"{t}-{name}-") and claim[len(f"{t}-{name}-") :].isdecimal() for t, name in made)
 
 
 def each_claim(application: Application) -> Iterator[tuple[Path, str]]:

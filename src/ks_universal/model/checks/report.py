@@ -4,6 +4,7 @@ from collections.abc import Iterable, Set
 
 from ks_universal.diagnostics import Position, Problem, Severity
 from ks_universal.model.conversion.findings import Suggestions, name_place, nearest
+from ks_universal.model.format.workloads import WORKLOAD_SECTIONS
 from ks_universal.values.nodes import Mapping, Path, find, locate
 
 
@@ -43,6 +44,11 @@ class Report:
     def names_below(self, section: str) -> Iterable[str]:
         """List the keys of a top-level section as written, also those whose entries could not be typed."""
         return self.names_below_path((section,))
+
+    @property
+    def workload_names(self) -> Iterable[str]:
+        """List the names of all workloads as written, also those that could not be typed."""
+        return [name for section in WORKLOAD_SECTIONS for name in self.names_below(section)]
 
     def names_below_path(self, path: Path) -> Iterable[str]:
         """List the keys of a map as written; none if there is no map."""

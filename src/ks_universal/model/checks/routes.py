@@ -44,9 +44,9 @@ def check_routes(application: Application, report: Report) -> None:
 def _each(application: Application) -> Iterator[_Place]:
     for name, route in application.http_routes.items():
         yield _Place(("httpRoutes", name), name, route, auto=False)
-    for name, deployment in application.deployments.items():
-        if deployment.auto_create_http_route:
-            yield _Place(("deployments", name, "httpRoute"), name, deployment.http_route or Route(), auto=True)
+    for name, workload in application.workloads.items():
+        if workload.auto_create_http_route:
+            yield _Place((*application.find_path(name), "httpRoute"), name, workload.http_route or Route(), auto=True)
 
 
 def _check_parents(place: _Place, application: Application, report: Report) -> None:

@@ -6,7 +6,14 @@ from typing import Any
 from ks_universal.model.checks.namespaces import check_lead
 from ks_universal.model.checks.report import Report
 from ks_universal.model.format.application import Application
-from ks_universal.model.format.workloads import LIMITS, Autoscaler, Deployment, DisruptionBudget
+from ks_universal.model.format.workloads import (
+    LIMITS,
+    Autoscaler,
+    Deployment,
+    DisruptionBudget,
+    ScaledWorkload,
+    Workload,
+)
 from ks_universal.values.nodes import Path
 
 _PERCENT = r"[0-9]+%"
@@ -24,37 +31,39 @@ _TARGETS = ("averageUtilization", "averageValue", "value")
 
 def check_scaling(application: Application, report: Report) -> None:
     """Check all budgets, autoscalers and the numbers of a rollout."""
-    for name, deployment in application.deployments.items():
-        path: Path = ("deployments", name)
-        _check_budgets(path, deployment, report)
-        _check_strategy((*path, "strategy"), deployment.strategy or {}, report)
-        if deployment.hpa is not None and deployment.hpa != Autoscaler():
-            _check_autoscaler((*path, "hpa"), deployment.hpa, report)
+    for name, workload in application.workloads.items():
+        path = application.find_path(name)
+        _check_budgets(path, workload, report)
+        if isinstance(workload, Deployment):
+            _check_strategy((*path, "strategy"), workload.strategy or {}, report)
+        if isinstance(workload, ScaledWorkload) and workload.hpa is not None and workload.hpa != Autoscaler():
+            _check_autoscaler((*path, "hpa"), workload.hpa, report)
             if name in application.hpas:
-                clause = f"is also made by 'hpa' of the deployment '{name}'"
+                clause = f"is also made by 'hpa' of the {workload.noun} '{name}'"
                 report.error("names/duplicate", ("hpas", name), clause, "keep one of the two", key=True)
     for name, autoscaler in application.hpas.items():
         _check_autoscaler(("hpas", name), autoscaler, report)
         if "scaleTargetRef" in autoscaler.kubernetes:
             continue
-        if name in application.deployments:
-            check_lead(application, report, ("hpas", name), ("deployments", name))
-        elif name not in report.names_below("deployments"):
-            clause = "scales nothing: no deployment has its name, and it has no 'scaleTargetRef'"
-            hint = report.suggest(name, application.deployments)
+        scaled = {name: w for name, w in application.workloads.items() if isinstance(w, ScaledWorkload)}
+        if name in scaled:
+            check_lead(application, report, ("hpas", name), application.find_path(name))
+        elif name in application.workloads or name not in report.workload_names:
+            clause = "scales nothing: no deployment or stateful set has its name, and it has no 'scaleTargetRef'"
+            hint = report.suggest(name, scaled)
             report.error("references/unknown-deployment", ("hpas", name), clause, hint, key=True)
 
 
-def _check_budgets(path: Path, deployment: Deployment, report: Report) -> None:
-    for key, budget in (("pdbConfig", deployment.pdb_config), ("pdb", deployment.pdb)):
+def _check_budgets(path: Path, workload: Workload, report: Report) -> None:
+    for key, budget in (("pdbConfig", workload.pdb_config), ("pdb", workload.pdb)):
         if budget is not None:
             _check_limits((*path, key), budget, report)
-    manual = deployment.pdb
+    manual = workload.pdb
     said = any(x in (manual.kubernetes if manual else ()) or report.is_broken((*path, "pdb", x)) for x in LIMITS)
     if manual is not None and manual != DisruptionBudget() and not said:
         clause = "needs one of the keys 'minAvailable' and 'maxUnavailable'"
         report.error("values/missing-key", (*path, "pdb"), clause, key=True)
-    if deployment.auto_create_pdb and manual is not None and deployment.pdb_config is not None:
+    if workload.auto_create_pdb and manual is not None and workload.pdb_config is not None:
         clause = "is not used: 'pdbConfig' says what the budget is"
         report.warn("values/contradiction", (*path, "pdb"), clause, "keep one of the two", key=True)
 
@@ -65,7 +74,7 @@ def _check_limits(path: Path, budget: DisruptionBudget, report: Report) -> None:
         clause = "says both 'minAvailable' and 'maxUnavailable': Kubernetes takes one of them"
         report.error("values/contradiction", path, clause, "keep one of them", key=True)
     for limit in written:
-        _check_share((*path, limit), budget.kubernetes[limit], report, most=100)
+        check_share((*path, limit), budget.kubernetes[limit], report, most=100)
 
 
 def _check_strategy(path: Path, strategy: dict[str, Any], report: Report) -> None:
@@ -75,13 +84,14 @@ def _check_strategy(path: Path, strategy: dict[str, Any], report: Report) -> Non
         report.error("values/contradiction", (*path, "rollingUpdate"), clause, "leave it out", key=True)
     for key, most in (("maxSurge", None), ("maxUnavailable", 100)):
         if key in rolling:
-            _check_share((*path, "rollingUpdate", key), rolling[key], report, most=most)
+            check_share((*path, "rollingUpdate", key), rolling[key], report, most=most)
     if rolling.get("maxSurge") in (0, "0%") and rolling.get("maxUnavailable") in (0, "0%"):
         clause = "allows no step: maxSurge and maxUnavailable are both 0"
         report.error("values/contradiction", (*path, "rollingUpdate"), clause, "make one of them 1", key=True)
 
 
-def _check_share(path: Path, value: int | str, report: Report, *, most: int | None) -> None:
+def check_share(path: Path, value: int | str, report: Report, *, most: int | None) -> None:
+    """Check a number of pods, or a share of all; `most` in percent."""
     if isinstance(value, int):
         if value < 0:
             report.error("values/out-of-range", path, "must not be negative")

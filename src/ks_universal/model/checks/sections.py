@@ -3,6 +3,7 @@
 from ks_universal.model.checks.report import Report
 from ks_universal.model.checks.walk import each_job
 from ks_universal.model.format.application import Application
+from ks_universal.model.format.claims import ClaimSettings
 from ks_universal.model.format.sections import Config, ConfigType
 from ks_universal.model.format.workloads import CronJob, Job, JobSettings
 from ks_universal.model.kubernetes.names import is_quantity
@@ -78,26 +79,30 @@ def _is_base64(text: str) -> bool:
 
 def _check_claims(application: Application, report: Report) -> None:
     for name, claim in application.persistent_volume_claims.items():
-        path: Path = ("persistentVolumeClaims", name)
-        requests = claim.kubernetes.get("resources", {}).get("requests", {})
-        if claim.size is None and "storage" not in requests:
-            report.missing(path, "size")
-        if claim.size is not None and not is_quantity(claim.size):
-            report.error("values/wrong-type", (*path, "size"), "must be an amount such as 500Mi or 10Gi")
-        if not claim.access_modes:
-            report.missing(path, "accessModes", "such as [ReadWriteOnce]")
-        for index, mode in enumerate(claim.access_modes):
-            if mode not in _ACCESS_MODES:
-                near = report.suggest(mode, _ACCESS_MODES)
-                report.error("values/unknown-value", (*path, "accessModes", index), "is no access mode", near)
+        check_claim(("persistentVolumeClaims", name), claim, report)
+
+
+def check_claim(path: Path, claim: ClaimSettings, report: Report) -> None:
+    """Check what a claim asks for."""
+    requests = claim.kubernetes.get("resources", {}).get("requests", {})
+    if claim.size is None and "storage" not in requests:
+        report.missing(path, "size")
+    if claim.size is not None and not is_quantity(claim.size):
+        report.error("values/wrong-type", (*path, "size"), "must be an amount such as 500Mi or 10Gi")
+    if not claim.access_modes:
+        report.missing(path, "accessModes", "such as [ReadWriteOnce]")
+    for index, mode in enumerate(claim.access_modes):
+        if mode not in _ACCESS_MODES:
+            near = report.suggest(mode, _ACCESS_MODES)
+            report.error("values/unknown-value", (*path, "accessModes", index), "is no access mode", near)
 
 
 def check_policies(application: Application, report: Report) -> None:
     """Check network policies and quotas."""
     for name, policy in application.network_policies.items():
         path: Path = ("networkPolicies", name)
-        if "podSelector" not in policy.kubernetes and name not in report.names_below("deployments"):
-            clause = "is for no pods: no deployment has its name, and it has no 'podSelector'"
+        if "podSelector" not in policy.kubernetes and name not in report.workload_names:
+            clause = "is for no pods: no workload has its name, and it has no 'podSelector'"
             hint = "add 'podSelector'; {} is for all pods of the namespace"
             report.error("values/missing-key", path, clause, hint, key=True)
     for name, quota in application.resource_quotas.items():

@@ -7,7 +7,7 @@ from ks_universal.model.checks.namespaces import check_lead
 from ks_universal.model.checks.report import Report
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.sections import Service
-from ks_universal.model.format.workloads import Deployment
+from ks_universal.model.format.workloads import Workload
 from ks_universal.model.kubernetes.names import is_port_name
 from ks_universal.values.nodes import Mapping, Path, find
 from ks_universal.values.scalars import is_null
@@ -26,25 +26,25 @@ _ONLY_FOR = {
 
 def check_services(application: Application, report: Report) -> None:
     """Check all Services."""
-    for name, deployment in application.deployments.items():
-        if deployment.auto_create_service:
-            _check_auto(("deployments", name), deployment, report)
-            if name in application.services and any(c.ports for c in deployment.containers.values()):
-                clause = f"is also made by autoCreateService of the deployment '{name}'"
+    for name, workload in application.workloads.items():
+        if workload.auto_create_service:
+            _check_auto(application.find_path(name), workload, report)
+            if name in application.services and any(c.ports for c in workload.containers.values()):
+                clause = f"is also made by autoCreateService of the {workload.noun} '{name}'"
                 report.error("names/duplicate", ("services", name), clause, "keep one of the two", key=True)
     for name, service in application.services.items():
         _check_service(("services", name), service, report)
         _check_target(("services", name), service, application, report)
 
 
-def _check_auto(path: Path, deployment: Deployment, report: Report) -> None:
-    if deployment.service_type not in _TYPES:
-        hint = report.suggest(deployment.service_type, _TYPES)
+def _check_auto(path: Path, workload: Workload, report: Report) -> None:
+    if workload.service_type not in _TYPES:
+        hint = report.suggest(workload.service_type, _TYPES)
         report.error("values/unknown-value", (*path, "serviceType"), f"must be one of {', '.join(_TYPES)}", hint)
-    _check_fields((*path, "serviceConfig"), deployment.service_type, deployment.service_config.kubernetes, report)
+    _check_fields((*path, "serviceConfig"), workload.service_type, workload.service_config.kubernetes, report)
     names: dict[str, str] = {}
     numbers: dict[tuple[int, str], str] = {}
-    for container_name, container in deployment.containers.items():
+    for container_name, container in workload.containers.items():
         for port_name, port in container.ports.items():
             below = (*path, "containers", container_name, "ports", port_name)
             if names.setdefault(port_name, container_name) != container_name:
@@ -55,7 +55,7 @@ def _check_auto(path: Path, deployment: Deployment, report: Report) -> None:
             if other != label:
                 clause = f"has the number {number} in the Service, as '{other}' does"
                 report.error("services/duplicate-port", below, clause, "give one of them a 'servicePort'")
-    if not names and deployment.containers:
+    if not names and workload.containers:
         clause = "makes no Service: no container has a port"
         report.warn("services/no-ports", (*path, "autoCreateService"), clause, "add 'ports' to a container")
 
@@ -128,16 +128,16 @@ def _check_target_port(path: Path, target: str | None, report: Report) -> None:
 def _check_target(path: Path, service: Service, application: Application, report: Report) -> None:
     """Check what a Service without `selector` finds: the workload of its own name (D15)."""
     name = str(path[-1])
-    deployment = application.deployments.get(name)
+    workload = application.workloads.get(name)
     if service.selector is not None or service.type == "ExternalName" or report.is_broken((*path, "selector")):
         return
-    if deployment is None:
-        if name not in report.names_below("deployments"):
-            clause = "finds no pods: no deployment has its name, and it has no 'selector'"
+    if workload is None:
+        if name not in report.workload_names:
+            clause = "finds no pods: no workload has its name, and it has no 'selector'"
             report.warn("services/no-pods", path, clause, "add 'selector'", key=True)
         return
-    check_lead(application, report, path, ("deployments", name))
-    known = [port for container in deployment.containers.values() for port in container.ports]
+    check_lead(application, report, path, application.find_path(name))
+    known = [port for container in workload.containers.values() for port in container.ports]
     for index, port in enumerate(service.ports):
         if port.target_port is not None and not port.target_port.isdigit() and port.target_port not in known:
             clause = f"names the port '{port.target_port}', which no container of '{name}' has"
@@ -156,17 +156,12 @@ _SWITCHES = (
 
 def check_switches(application: Application, report: Report) -> None:
     """Find settings of a deployment whose flag is neither on nor written as off."""
-    for name, deployment in application.deployments.items():
-        written = find(report.tree, ("deployments", name))
+    for name, workload in application.workloads.items():
+        written = find(report.tree, application.find_path(name))
         if not isinstance(written, Mapping):
             continue
         for key, flag, field in _SWITCHES:
             node = written.entries.get(key)
-            if (
-                node is not None
-                and not is_null(node)
-                and flag not in written.entries
-                and not getattr(deployment, field)
-            ):
-                path: Path = ("deployments", name, key)
+            if node is not None and not is_null(node) and flag not in written.entries and not getattr(workload, field):
+                path: Path = (*application.find_path(name), key)
                 report.warn("values/not-enabled", path, "is not used", f"add '{flag}: true'", key=True)

@@ -4,7 +4,7 @@ from ks_universal.json_types import Json
 from ks_universal.model.checks.report import Report
 from ks_universal.model.checks.walk import SettingsPlace, each_container, each_settings, each_workload
 from ks_universal.model.format.application import Application
-from ks_universal.model.format.workloads import Deployment, JobSettings
+from ks_universal.model.format.workloads import JobSettings, StatefulSet, Workload
 from ks_universal.model.kubernetes.names import is_dns_label
 from ks_universal.values.nodes import Path
 
@@ -56,10 +56,12 @@ def _check_name(path: Path, name: str, names: list[str], report: Report) -> None
         report.error("references/unknown-volume", path, clause, report.suggest(name, names))
 
 
-def _names_at(path: Path, workload: Deployment | JobSettings) -> list[str]:
+def _names_at(path: Path, workload: Workload | JobSettings) -> list[str]:
     """List the volumes of the pod in which a container runs."""
     names = _names(workload.volumes)
-    if isinstance(workload, Deployment) and path[2] == "migrations":
+    if isinstance(workload, StatefulSet) and path[2] != "migrations":
+        names += [template.name for template in workload.volume_claim_templates]
+    if isinstance(workload, Workload) and path[2] == "migrations":
         names += _names(workload.migrations.volumes)
         if path[3] == "steps" and isinstance(path[4], int):
             names += _names(workload.migrations.steps[path[4]].volumes)
@@ -67,10 +69,10 @@ def _names_at(path: Path, workload: Deployment | JobSettings) -> list[str]:
 
 
 def _names_for(place: SettingsPlace) -> list[str]:
-    names = _names(place.deployment.volumes) + _names(place.deployment.migrations.volumes)
-    if place.settings is place.deployment.migrations:
+    names = _names(place.workload.volumes) + _names(place.workload.migrations.volumes)
+    if place.settings is place.workload.migrations:
         # A mount that all steps share may be of a volume that each of them brings along.
-        return names + [name for step in place.deployment.migrations.steps for name in _names(step.volumes)]
+        return names + [name for step in place.workload.migrations.steps for name in _names(step.volumes)]
     return names + _names(place.settings.volumes)
 
 

@@ -7,7 +7,7 @@ import msgspec
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.containers import Container
 from ks_universal.model.format.migrations import MigrationSettings
-from ks_universal.model.format.workloads import Deployment, JobSettings
+from ks_universal.model.format.workloads import JobSettings, Workload
 from ks_universal.values.nodes import Path
 
 
@@ -17,7 +17,7 @@ class ContainerPlace(msgspec.Struct, frozen=True):
     path: Path
     name: str | None
     container: Container
-    workload: Deployment | JobSettings
+    workload: Workload | JobSettings
 
 
 class SettingsPlace(msgspec.Struct, frozen=True):
@@ -26,13 +26,13 @@ class SettingsPlace(msgspec.Struct, frozen=True):
     path: Path
     settings: MigrationSettings
     owner: str
-    deployment: Deployment
+    workload: Workload
 
 
-def each_workload(application: Application) -> Iterator[tuple[Path, Deployment | JobSettings]]:
+def each_workload(application: Application) -> Iterator[tuple[Path, Workload | JobSettings]]:
     """Walk everything that runs pods, but migrations."""
-    for name, deployment in application.deployments.items():
-        yield ("deployments", name), deployment
+    for name, workload in application.workloads.items():
+        yield application.find_path(name), workload
     yield from each_job(application)
 
 
@@ -59,7 +59,7 @@ def each_init_container(application: Application) -> Iterator[ContainerPlace]:
     for place in each_settings(application):
         for index, container in enumerate(place.settings.init_containers or ()):
             below = (*place.path, "initContainers", index)
-            yield ContainerPlace(below, container.name, container, place.deployment)
+            yield ContainerPlace(below, container.name, container, place.workload)
 
 
 def each_container(application: Application) -> Iterator[ContainerPlace]:
@@ -70,8 +70,8 @@ def each_container(application: Application) -> Iterator[ContainerPlace]:
 
 def each_settings(application: Application) -> Iterator[SettingsPlace]:
     """Walk what is said of migrations, of those that are off, too."""
-    for owner, deployment in application.deployments.items():
-        path: Path = ("deployments", owner, "migrations")
-        yield SettingsPlace(path, deployment.migrations, owner, deployment)
-        for index, step in enumerate(deployment.migrations.steps):
-            yield SettingsPlace((*path, "steps", index), step, owner, deployment)
+    for owner, workload in application.workloads.items():
+        path: Path = (*application.find_path(owner), "migrations")
+        yield SettingsPlace(path, workload.migrations, owner, workload)
+        for index, step in enumerate(workload.migrations.steps):
+            yield SettingsPlace((*path, "steps", index), step, owner, workload)

@@ -10,6 +10,7 @@ import msgspec
 
 from ks_universal.diagnostics import Position, Problem, Severity
 from ks_universal.model.conversion.findings import Trail, name_place, unroll
+from ks_universal.model.format.workloads import WORKLOAD_SECTIONS
 from ks_universal.values.nodes import Mapping, Node, Scalar, Sequence, position
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ _POD: dict[str, _Place] = {"containers": _CONTAINERS, "initContainers": _CONTAIN
 _MIGRATIONS = _Keys({**_STEP, "steps": _Each(_Keys(_STEP))})
 _PLACES = _Keys(
     {
-        "deployments": _Each(_Keys({**_POD, "migrations": _MIGRATIONS})),
+        **dict.fromkeys(WORKLOAD_SECTIONS, _Each(_Keys({**_POD, "migrations": _MIGRATIONS}))),
         "deploymentsGeneral": _Keys({"initContainers": _CONTAINERS}),
         "jobs": _Each(_Keys(_POD)),
         "cronJobs": _Each(_Keys(_POD)),

@@ -1,12 +1,14 @@
-"""Merges `deploymentsGeneral` into each deployment, job and cron job, as trees: presence counts, null removes.
+"""Merges `deploymentsGeneral` into each workload, job and cron job, as trees: presence counts, null removes.
 
 Maps merge deep, but an empty one wins, and lists replace; `strategy` is taken whole (D08, D32, D53). `probes` and
-`lifecycle` go to the containers of deployments only: what runs to its end serves nobody (D03).
+`lifecycle` go to the containers of workloads only: what runs to its end serves nobody (D03).
 """
 
 from collections.abc import Callable, Set
+from functools import partial
 
-from ks_universal.model.format.workloads import NOT_FOR_JOB_PODS
+from ks_universal.model.format.types import Format
+from ks_universal.model.format.workloads import NOT_FOR_JOB_PODS, WORKLOAD_SECTIONS, Deployment, JobSettings
 from ks_universal.values.nodes import Mapping, Node, Scalar
 from ks_universal.values.scalars import is_null
 
@@ -17,11 +19,11 @@ _HANDLERS = frozenset({"exec", "grpc", "httpGet", "sleep", "tcpSocket"})
 """Of a probe or a lifecycle hook: Kubernetes takes exactly one, so an own one displaces an inherited one."""
 
 
-def merge_general(tree: Mapping, list_job_keys: Callable[[], Set[str]]) -> Mapping:
+def merge_general(tree: Mapping, list_keys: Callable[[type[Format]], Set[str]]) -> Mapping:
     """Give the effective tree: entries with what they inherit. Unchanged parts are shared, nothing is changed.
 
-    `list_job_keys` gives those that a job takes, and is only asked where there are jobs; of the rest of the general
-    settings a job inherits nothing.
+    `list_keys` gives those that a struct takes, and is only asked where something of that kind is written: what an
+    entry does not take of the general settings it does not inherit. Deployments take all but what is for jobs only.
     """
     general = tree.entries.get("deploymentsGeneral")
     if not isinstance(general, Mapping):
@@ -29,10 +31,13 @@ def merge_general(tree: Mapping, list_job_keys: Callable[[], Set[str]]) -> Mappi
     for_pod = _select(general, lambda key: key not in _FOR_CONTAINERS and key not in _ONLY_FOR_JOBS)
     for_containers = _select(general, lambda key: key in _FOR_CONTAINERS)
     entries = dict(tree.entries)
-    _merge_section(entries, "deployments", lambda entry: _merge_deployment(entry, for_pod, for_containers))
+    for section, struct in WORKLOAD_SECTIONS.items():
+        if section in entries:
+            taken = for_pod if struct is Deployment else _select(for_pod, list_keys(struct).__contains__)
+            _merge_section(entries, section, partial(_merge_workload, for_pod=taken, for_containers=for_containers))
     if "jobs" in entries or "cronJobs" in entries:
-        wanted = list_job_keys() - NOT_FOR_JOB_PODS
-        for_jobs = _select(general, lambda key: key in wanted)
+        wanted = list_keys(JobSettings) - NOT_FOR_JOB_PODS
+        for_jobs = _select(general, wanted.__contains__)
         for section in ("jobs", "cronJobs"):
             _merge_section(entries, section, lambda entry: inherit(for_jobs, entry))
     return Mapping(entries, tree.at, tree.key_at)
@@ -67,7 +72,7 @@ def _select(general: Mapping, wanted: Callable[[str], bool]) -> Mapping:
     return Mapping(entries, general.at, general.key_at)
 
 
-def _merge_deployment(entry: Mapping, for_pod: Mapping, for_containers: Mapping) -> Mapping:
+def _merge_workload(entry: Mapping, for_pod: Mapping, for_containers: Mapping) -> Mapping:
     merged = inherit(for_pod, entry)
     containers = entry.entries.get("containers")
     if for_containers.entries and isinstance(containers, Mapping):

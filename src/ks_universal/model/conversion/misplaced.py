@@ -6,7 +6,7 @@ from ks_universal.model.format.application import Application
 from ks_universal.model.format.containers import Container
 from ks_universal.model.format.migrations import Migrations, Step
 from ks_universal.model.format.types import Format
-from ks_universal.model.format.workloads import CronJob, Deployment, General, PodSettings
+from ks_universal.model.format.workloads import WORKLOAD_SECTIONS, CronJob, General, PodSettings
 from ks_universal.values.nodes import Mapping, Node
 
 _CHART = "ks-universal"
@@ -20,10 +20,10 @@ def find_place(struct: type[Format], key: str, node: Node, keys_of: ListKeys) ->
     if struct is Application:
         return _find_section(key, node, keys_of)
     if struct is General and key in {"containers"} | keys_of(Container):
-        return "containers inherit 'probes' and 'lifecycle' only; the rest each deployment says itself"
+        return "containers inherit 'probes' and 'lifecycle' only; the rest each workload says itself"
     if issubclass(struct, PodSettings) and key in keys_of(Container):
         return f"it belongs to a container: containers.NAME.{key}"
-    if struct is Container and key in keys_of(Deployment) | keys_of(CronJob):
+    if struct is Container and any(key in keys_of(each) for each in (*WORKLOAD_SECTIONS.values(), CronJob)):
         return "it belongs beside 'containers', not into one of them"
     if struct is Step and key in keys_of(Migrations):
         return "it belongs beside 'steps': all of them run together or not"
@@ -33,8 +33,9 @@ def find_place(struct: type[Format], key: str, node: Node, keys_of: ListKeys) ->
 def _find_section(key: str, node: Node, keys_of: ListKeys) -> str | None:
     if key == _CHART:
         return "that is how a parent chart names it: what stands below it belongs to the top level"
-    if key in keys_of(Deployment):
-        return f"it belongs to a deployment: deployments.NAME.{key}"
+    for section, struct in WORKLOAD_SECTIONS.items():
+        if key in keys_of(struct):
+            return f"it belongs to a {struct.noun}: {section}.NAME.{key}"
     if isinstance(node, Mapping) and "containers" in node.entries:
-        return "with 'containers' it belongs below 'deployments', 'jobs' or 'cronJobs'"
+        return "with 'containers' it belongs below 'deployments', 'statefulSets', 'daemonSets', 'jobs' or 'cronJobs'"
     return None

@@ -1,6 +1,7 @@
 """Brings what may be written in several ways into one, before it is typed: the forms of the chart's documentation.
 
-- `initContainers` as a map from names, as `containers` are
+- `initContainers` and `volumeClaimTemplates` as maps from names, as `containers` are
+- `volumeClaimTemplates` with `metadata` and `spec`
 - `spec` around the fields of a network policy or quota
 - `binaryData` within the `data` of a config
 - hostnames of a route as plain texts, as the Gateway API has them
@@ -23,16 +24,36 @@ def normalize(tree: Mapping) -> Mapping:
             entries[section] = Mapping(unified, node.at, node.key_at)
     general = entries.get("deploymentsGeneral")
     if isinstance(general, Mapping):
-        entries["deploymentsGeneral"] = _unify_deployment(general)
+        entries["deploymentsGeneral"] = _unify_workload(general)
     return Mapping(entries, tree.at, tree.key_at)
 
 
-def _unify_deployment(entry: Mapping) -> Mapping:
+def _unify_workload(entry: Mapping) -> Mapping:
     unified = _unify_pod(entry)
     migrations, route = entry.entries.get("migrations"), entry.entries.get("httpRoute")
     if isinstance(migrations, Mapping):
         unified = _with(unified, "migrations", _unify_migrations(migrations))
     return _with(unified, "httpRoute", _unify_route(route)) if isinstance(route, Mapping) else unified
+
+
+def _unify_stateful_set(entry: Mapping) -> Mapping:
+    unified, templates = _unify_workload(entry), entry.entries.get("volumeClaimTemplates")
+    if isinstance(templates, Mapping):
+        return _with(unified, "volumeClaimTemplates", _list_by_name(templates))
+    if isinstance(templates, Sequence):
+        items = [_flatten_claim(item) if isinstance(item, Mapping) else item for item in templates.items]
+        return _with(unified, "volumeClaimTemplates", Sequence(items, templates.at, templates.key_at))
+    return unified
+
+
+def _flatten_claim(item: Mapping) -> Mapping:
+    """Bring a claim as Kubernetes has it into the form of `persistentVolumeClaims`."""
+    rest = {key: node for key, node in item.entries.items() if key not in ("apiVersion", "kind")}
+    for key in ("metadata", "spec"):
+        below = rest.get(key)
+        if isinstance(below, Mapping):
+            rest = {**{name: node for name, node in rest.items() if name != key}, **below.entries}
+    return Mapping(rest, item.at, item.key_at)
 
 
 def _unify_migrations(migrations: Mapping) -> Mapping:
@@ -48,15 +69,18 @@ def _unify_pod(entry: Mapping) -> Mapping:
     named = entry.entries.get("initContainers")
     if not isinstance(named, Mapping):
         return entry
-    items = [_name(key, c) for key, c in named.entries.items()]
-    return _with(entry, "initContainers", Sequence(items, named.at, named.key_at))
+    return _with(entry, "initContainers", _list_by_name(named))
 
 
-def _name(key: str, container: Node) -> Node:
-    if not isinstance(container, Mapping):
-        return container
-    at = container.key_at or container.at
-    return Mapping({"name": Scalar(key, plain=False, at=at), **container.entries}, container.at, container.key_at)
+def _list_by_name(named: Mapping) -> Sequence:
+    return Sequence([_name(key, each) for key, each in named.entries.items()], named.at, named.key_at)
+
+
+def _name(key: str, node: Node) -> Node:
+    if not isinstance(node, Mapping):
+        return node
+    at = node.key_at or node.at
+    return Mapping({"name": Scalar(key, plain=False, at=at), **node.entries}, node.at, node.key_at)
 
 
 def _unify_spec(entry: Mapping) -> Mapping:
@@ -89,7 +113,9 @@ def _with(entry: Mapping, key: str, node: Node) -> Mapping:
 
 
 _SECTIONS: dict[str, _Unify] = {
-    "deployments": _unify_deployment,
+    "deployments": _unify_workload,
+    "statefulSets": _unify_stateful_set,
+    "daemonSets": _unify_workload,
     "jobs": _unify_pod,
     "cronJobs": _unify_pod,
     "configs": _unify_config,

@@ -35,7 +35,9 @@ _SCALARS: dict[Any, Convert] = {
 }
 # What we write ourselves at the place of a definition, and what Kubernetes refuses there.
 RESERVED_FIELDS: dict[str, frozenset[str]] = {
+    "DaemonSetSpec": frozenset({"selector", "template"}),
     "DeploymentSpec": frozenset({"selector", "template"}),
+    "StatefulSetSpec": frozenset({"selector", "template"}),
     "PodSpec": frozenset({"activeDeadlineSeconds", "containers", "ephemeralContainers"}),
     "ContainerPort": frozenset({"name"}),
     "JobSpec": frozenset({"template"}),

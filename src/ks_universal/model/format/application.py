@@ -1,14 +1,25 @@
 """The whole input: every section, parsed, with what its entries inherit merged in."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ks_universal.model.format.authenticators import Authenticator
+from ks_universal.model.format.claims import Claim
 from ks_universal.model.format.ingresses import Ingress
 from ks_universal.model.format.local import Local
 from ks_universal.model.format.routes import Route
-from ks_universal.model.format.sections import Claim, Config, Generic, NetworkPolicy, Quota, SecretRef, Service
+from ks_universal.model.format.sections import Config, Generic, NetworkPolicy, Quota, SecretRef, Service
 from ks_universal.model.format.types import Format
-from ks_universal.model.format.workloads import Autoscaler, CronJob, Deployment, Job
+from ks_universal.model.format.workloads import (
+    AnyWorkload,
+    Autoscaler,
+    CronJob,
+    DaemonSet,
+    Deployment,
+    Job,
+    StatefulSet,
+)
+from ks_universal.values.nodes import Path
 
 
 class Application(Format, frozen=True, kw_only=True):
@@ -16,6 +27,8 @@ class Application(Format, frozen=True, kw_only=True):
 
     generic: Generic = Generic()
     deployments: dict[str, Deployment] = {}
+    stateful_sets: dict[str, StatefulSet] = {}
+    daemon_sets: dict[str, DaemonSet] = {}
     jobs: dict[str, Job] = {}
     cron_jobs: dict[str, CronJob] = {}
     configs: dict[str, Config] = {}
@@ -33,3 +46,16 @@ class Application(Format, frozen=True, kw_only=True):
     fullname_override: str | None = None
     global_: Any = None
     local: Local = Local()
+
+    @property
+    def workloads(self) -> Mapping[str, AnyWorkload]:
+        """The applications: all entries of the three sections, by the names that they share no two of."""
+        if self.stateful_sets or self.daemon_sets:
+            return {**self.deployments, **self.stateful_sets, **self.daemon_sets}
+        return self.deployments
+
+    def find_path(self, workload: str) -> Path:
+        """Find where a workload is written: `("statefulSets", "postgres")`."""
+        if workload in self.stateful_sets:
+            return "statefulSets", workload
+        return "daemonSets" if workload in self.daemon_sets else "deployments", workload

@@ -7,7 +7,7 @@ import msgspec
 from ks_universal.model.format.ingresses import Host, Ingress, IngressPath, resolve_host
 from ks_universal.model.format.routes import Route
 from ks_universal.model.format.sections import Generic
-from ks_universal.model.format.workloads import Deployment
+from ks_universal.model.format.workloads import Workload
 
 _ALL = (IngressPath(),)
 
@@ -35,12 +35,12 @@ def list_hostnames(name: str, hostnames: Iterable[Host], generic: Generic, *, au
     return _known(resolve_host(entry.host, entry.subdomain, domain) for entry in entries)
 
 
-def list_certified(name: str, deployment: Deployment, generic: Generic) -> tuple[str, ...]:
+def list_certified(name: str, workload: Workload, generic: Generic) -> tuple[str, ...]:
     """List the hosts of a deployment's certificate: its `domains`, else those of its ingress, else of its route."""
-    if deployment.certificate.domains:
-        return deployment.certificate.domains
-    ingress, route = deployment.ingress or Ingress(), deployment.http_route or Route()
-    if deployment.auto_create_http_route and not deployment.auto_create_ingress and not ingress.hosts:
+    if workload.certificate.domains:
+        return workload.certificate.domains
+    ingress, route = workload.ingress or Ingress(), workload.http_route or Route()
+    if workload.auto_create_http_route and not workload.auto_create_ingress and not ingress.hosts:
         return list_hostnames(name, route.hostnames, generic, auto=True)
     return tuple(dict.fromkeys(_known(served.host for served in list_host_rules(name, ingress, generic, auto=True))))
 

@@ -7,7 +7,7 @@ import msgspec
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.containers import Port
 from ks_universal.model.format.sections import Service
-from ks_universal.model.format.workloads import Deployment
+from ks_universal.model.format.workloads import Workload
 
 MAIN = "main"
 WEB = "http"
@@ -23,14 +23,14 @@ class Offer(msgspec.Struct, frozen=True):
     port: Port | None = None
 
 
-def list_ports(deployment: Deployment) -> tuple[Offer, ...]:
+def list_ports(workload: Workload) -> tuple[Offer, ...]:
     """List the ports of the auto-created Service of a deployment, in the order written, each number once.
 
     A name that a container before has used is told apart by its container.
     """
     offers: dict[str, Offer] = {}
     taken: set[tuple[int, str]] = set()
-    for container_name, container in deployment.containers.items():
+    for container_name, container in workload.containers.items():
         for port_name, port in container.ports.items():
             name = port_name if port_name not in offers else f"{container_name}-{port_name}"
             number = port.container_port if port.service_port is None else port.service_port
@@ -45,8 +45,8 @@ def find_ports(application: Application, service: str) -> tuple[Offer, ...] | No
     standalone = application.services.get(service)
     if standalone is not None:
         return _of_service(standalone)
-    deployment = application.deployments.get(service)
-    return None if deployment is None else list_ports(deployment)
+    workload = application.workloads.get(service)
+    return None if workload is None else list_ports(workload)
 
 
 def choose_port(offers: Sequence[Offer], wanted: str = WEB) -> Offer | None:

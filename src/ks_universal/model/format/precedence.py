@@ -26,7 +26,7 @@ class Part(StrEnum):
 class Node(NamedTuple):
     """A part of a deployment, in the graph."""
 
-    deployment: str
+    workload: str
     part: Part
 
 
@@ -73,7 +73,7 @@ def build_precedence(deployments: Mapping[str, Waits]) -> Precedence:
             waiting[need].append(node)
     for node in needs:
         if node.part is Part.AFTER:
-            needs[node] = _unite(needs[node], waiting[Node(node.deployment, Part.BEFORE)])
+            needs[node] = _unite(needs[node], waiting[Node(node.workload, Part.BEFORE)])
     return needs
 
 

@@ -75,18 +75,6 @@ class Service(Format, frozen=True, kw_only=True):
     kubernetes: Annotated[Json, Inline("ServiceSpec")] = {}
 
 
-class Claim(Format, frozen=True, kw_only=True):
-    """A PersistentVolumeClaim."""
-
-    access_modes: tuple[str, ...] = ()
-    size: str | None = None
-    storage_class_name: str | None = None
-    namespace: str | None = None
-    labels: Labels = {}
-    annotations: Labels = {}
-    kubernetes: Annotated[Json, Inline("PersistentVolumeClaimSpec")] = {}
-
-
 class GenericPlacement(Format, frozen=True, kw_only=True):
     """`generic.deploymentsGeneral`: where authenticators run that say nothing themselves; unrelated to deployments."""
 

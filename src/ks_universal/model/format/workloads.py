@@ -1,9 +1,10 @@
-"""Deployments, what they inherit, and what belongs to one: sections 4, 6 and 17 to 21 of the reference."""
+"""Workloads, what they inherit, and what belongs to one: sections 4, 6 and 17 to 21 of the reference."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from ks_universal.json_types import Json
+from ks_universal.model.format.claims import ClaimTemplate
 from ks_universal.model.format.containers import Container, Probes
 from ks_universal.model.format.ingresses import Ingress
 from ks_universal.model.format.migrations import Migrations, Step
@@ -12,7 +13,7 @@ from ks_universal.model.format.types import AlsoBool, Format, Inline, Kubernetes
 
 
 class Autoscaler(Format, frozen=True, kw_only=True):
-    """`deployments.NAME.hpa`, or `hpas.NAME`, which scales the deployment of its own name or its `scaleTargetRef`."""
+    """`deployments.NAME.hpa`, or `hpas.NAME`, which scales the workload of its own name or its `scaleTargetRef`."""
 
     namespace: str | None = None
     labels: Labels = {}
@@ -91,7 +92,7 @@ class ServiceSettings(Format, frozen=True, kw_only=True):
 
 
 class PodSettings(Format, frozen=True, kw_only=True):
-    """What everything that runs pods may say: deployments, jobs and cron jobs."""
+    """What everything that runs pods may say: workloads, jobs and cron jobs."""
 
     labels: Labels = {}
     annotations: Labels = {}
@@ -119,13 +120,11 @@ class Restart(StrEnum):
     NEVER = "never"
 
 
-class Workload(PodSettings, frozen=True, kw_only=True):
-    """What `deploymentsGeneral` and each deployment may say; an entry has the general settings merged in already."""
+class WorkloadSettings(PodSettings, frozen=True, kw_only=True):
+    """What `deploymentsGeneral` and each workload may say; an entry has the general settings merged in already."""
 
     wait_for_migrations: bool | tuple[str, ...] | None = None
-    """Of the whole release (True), of its own alone (False), or of these deployments, too; see `precedence.Waits`."""
-    replicas: int | None = None
-    strategy: Annotated[Json, Kubernetes("DeploymentStrategy")] | None = None
+    """Of the whole release (True), of its own alone (False), or of these workloads, too; see `precedence.Waits`."""
     auto_create_service: bool = False
     service_type: str = "ClusterIP"
     service_config: ServiceSettings = ServiceSettings()
@@ -140,19 +139,69 @@ class Workload(PodSettings, frozen=True, kw_only=True):
     auto_create_pdb: bool = False
     pdb_config: DisruptionBudget | None = None
     pdb: DisruptionBudget | None = None
-    hpa: Autoscaler | None = None
     auto_create_soft_anti_affinity: bool = False
     restart_on_config_change: Annotated[Restart, AlsoBool(true="needed", false="never")] = Restart.NEEDED
-    deployment_spec: Annotated[Json, Inline("DeploymentSpec")] = {}
 
 
-class Deployment(Workload, frozen=True, kw_only=True):
-    """One application: a Deployment and what belongs to it. `containers` have their inherited probes already."""
+class Workload(WorkloadSettings, frozen=True, kw_only=True):
+    """One application: what serves, and what belongs to it. `containers` have their inherited probes already."""
 
+    kind: ClassVar[str]
+    """Of the object that it becomes; `spec` has what is said of that under Kubernetes' own names."""
+    noun: ClassVar[str]
+    """What people are told that it is."""
     containers: dict[str, Container]
     migrations: Migrations = Migrations()
     depends_on: tuple[str, ...] = ()
-    """The deployments that must be ready before its rollout begins."""
+    """The workloads that must be ready before its rollout begins."""
+
+
+class ScaledWorkload(Workload, frozen=True, kw_only=True):
+    """A workload of which the values, or an autoscaler, say how many pods there are."""
+
+    replicas: int | None = None
+    hpa: Autoscaler | None = None
+
+
+class Deployment(ScaledWorkload, frozen=True, kw_only=True):
+    """An entry of `deployments`."""
+
+    kind = "Deployment"
+    noun = "deployment"
+    strategy: Annotated[Json, Kubernetes("DeploymentStrategy")] | None = None
+    spec: Annotated[Json, Inline("DeploymentSpec")] = {}
+
+
+class StatefulSet(ScaledWorkload, frozen=True, kw_only=True):
+    """An entry of `statefulSets`."""
+
+    kind = "StatefulSet"
+    noun = "stateful set"
+    service_name: str | None = None
+    volume_claim_templates: tuple[ClaimTemplate, ...] = ()
+    spec: Annotated[Json, Inline("StatefulSetSpec")] = {}
+
+
+def headless_name(stateful_set: str) -> str:
+    """Give the name of the Service that is made for a StatefulSet which names none: its pods have their names in it."""
+    return f"{stateful_set}-headless"
+
+
+class DaemonSet(Workload, frozen=True, kw_only=True):
+    """An entry of `daemonSets`."""
+
+    kind = "DaemonSet"
+    noun = "daemon set"
+    spec: Annotated[Json, Inline("DaemonSetSpec")] = {}
+
+
+AnyWorkload = Deployment | StatefulSet | DaemonSet
+WORKLOAD_SECTIONS: dict[str, type[AnyWorkload]] = {
+    "deployments": Deployment,
+    "statefulSets": StatefulSet,
+    "daemonSets": DaemonSet,
+}
+"""Where workloads are written; a name stands in one of these sections."""
 
 
 class JobWhen(StrEnum):
@@ -186,9 +235,13 @@ class CronJob(JobSettings, frozen=True, kw_only=True):
     cron_job_spec: Annotated[Json, Inline("CronJobSpec")] = {}
 
 
-class General(Workload, frozen=True, kw_only=True):
+class General(WorkloadSettings, frozen=True, kw_only=True):
     """`deploymentsGeneral`, only for its keys: `inherit.py` merges it into the entries before they are typed."""
 
+    replicas: int | None = None
+    strategy: Annotated[Json, Kubernetes("DeploymentStrategy")] | None = None
+    hpa: Autoscaler | None = None
+    spec: Annotated[Json, Inline("DeploymentSpec")] = {}
     parallelism: int | None = None
     completions: int | None = None
     probes: Probes = Probes()
@@ -199,9 +252,9 @@ NOT_FOR_JOB_PODS = frozenset({"readinessGates", "restartPolicy", "topologySpread
 """Of the pods that serve; a Job's pods would not start with them, or would be kept from nodes for no reason."""
 
 
-def find_container(deployment: Deployment, step: Step) -> tuple[str, Container] | None:
+def find_container(workload: Workload, step: Step) -> tuple[str, Container] | None:
     """Find the container: the one that the step names, else `main`, else the only one; None if that is none."""
-    containers = deployment.containers
+    containers = workload.containers
     name = step.container
     if name is None:
         name = "main" if "main" in containers else next(iter(containers), "") if len(containers) == 1 else ""

@@ -8,6 +8,8 @@ _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
 _PULLS = ("Always", "IfNotPresent", "Never")
 _TRAFFIC = ("Cluster", "Local")
 _HONOR = ("Honor", "Ignore")
+_UPDATES = ("OnDelete", "RollingUpdate")
+_CLAIMS = ("Delete", "Retain")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _OF_PODS: dict[str, tuple[str, ...]] = {
     "fsGroupChangePolicy": ("Always", "OnRootMismatch"),
@@ -26,6 +28,7 @@ _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "ContainerResizePolicy": {"restartPolicy": ("NotRequired", "RestartContainer")},
     "CronJobSpec": {"concurrencyPolicy": ("Allow", "Forbid", "Replace")},
+    "DaemonSetUpdateStrategy": {"type": _UPDATES},
     "DeploymentStrategy": {"type": ("Recreate", "RollingUpdate")},
     "HPAScalingPolicy": {"type": ("Percent", "Pods")},
     "HPAScalingRules": {"selectPolicy": ("Disabled", "Max", "Min")},
@@ -74,6 +77,9 @@ _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
         "ipFamilyPolicy": ("PreferDualStack", "RequireDualStack", "SingleStack"),
         "sessionAffinity": ("ClientIP", "None"),
     },
+    "StatefulSetPersistentVolumeClaimRetentionPolicy": {"whenDeleted": _CLAIMS, "whenScaled": _CLAIMS},
+    "StatefulSetSpec": {"podManagementPolicy": ("OrderedReady", "Parallel")},
+    "StatefulSetUpdateStrategy": {"type": _UPDATES},
     "Toleration": {
         "effect": ("", "NoExecute", "NoSchedule", "PreferNoSchedule"),
         "operator": ("Equal", "Exists", "Gt", "Lt"),

@@ -72,14 +72,14 @@ def read_quantity(text: str) -> float:
     return float(text)
 
 
-def job_name(deployment: str, step: str | None) -> str:
+def job_name(workload: str, step: str | None) -> str:
     """Name the Job of a migration step: `my-app-migrations`, `my-app-migrations-schema`; at most 63 characters."""
-    return _shorten("-".join([deployment, "migrations", *([] if step is None else [step])]))
+    return _shorten("-".join([workload, "migrations", *([] if step is None else [step])]))
 
 
-def undo_job_name(deployment: str, step: str | None, undo: str | None) -> str:
+def undo_job_name(workload: str, step: str | None, undo: str | None) -> str:
     """Name the Job that undoes a migration step, or one step of that: `my-app-migrations-schema-undo-drop`."""
-    parts = [deployment, "migrations", *([] if step is None else [step]), "undo", *([] if undo is None else [undo])]
+    parts = [workload, "migrations", *([] if step is None else [step]), "undo", *([] if undo is None else [undo])]
     return _shorten("-".join(parts))
 
 

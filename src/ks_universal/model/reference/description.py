@@ -26,7 +26,7 @@ _PROJECTS = {
     "DexAuthenticator": "Deckhouse",
 }
 _GENERAL = "deploymentsGeneral"
-_GENERAL_TEXT = "What deployments inherit, and jobs and cron jobs as far as it is for them; an own word wins."
+_GENERAL_TEXT = "What workloads inherit, and jobs and cron jobs, as far as it is for them; an own word wins."
 
 
 class Plain(msgspec.Struct, frozen=True):

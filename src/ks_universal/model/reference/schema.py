@@ -36,7 +36,8 @@ _PLAIN: dict[str, Schema] = {
 _LIST = ["array", "null"]
 _MAP = ["object", "null"]
 # Forms that are taken beside those of the structs: see `forms.py`.
-_CONTAINERS_BY_NAME = "initContainers"
+_BY_NAME = frozenset({"initContainers", "volumeClaimTemplates"})
+_CLAIM = KubernetesMap("PersistentVolumeClaim")
 _SPEC_AROUND = frozenset({"NetworkPolicy", "Quota"})
 
 
@@ -97,9 +98,10 @@ class _Builder:
 
     def _describe_key(self, name: str, kind: Kind, description: str) -> Schema:
         match kind:
-            case ListOf(FormatMap() as container) if name == _CONTAINERS_BY_NAME:
-                item = self._refer(container)
-                described: Schema = {"type": ["array", "object", "null"], "items": item, "additionalProperties": item}
+            case ListOf(FormatMap() as listed) if name in _BY_NAME:
+                item = self._refer(listed)
+                items = {"anyOf": [item, self._refer(_CLAIM)]} if name == "volumeClaimTemplates" else item
+                described: Schema = {"type": ["array", "object", "null"], "items": items, "additionalProperties": item}
             case ListOf(FormatMap() as host) if name == "hostnames":
                 described = {"type": _LIST, "items": {"anyOf": [self._refer(host), {"type": "string"}]}}
             case _:

@@ -18,6 +18,7 @@ from ks_universal.values.nodes import Mapping, Path, format_path
 
 _SPECS = {
     "CronJob": "CronJobSpec",
+    "DaemonSet": "DaemonSetSpec",
     "Deployment": "DeploymentSpec",
     "HorizontalPodAutoscaler": "HorizontalPodAutoscalerSpec",
     "Ingress": "IngressSpec",
@@ -27,6 +28,7 @@ _SPECS = {
     "PodDisruptionBudget": "PodDisruptionBudgetSpec",
     "ResourceQuota": "ResourceQuotaSpec",
     "Service": "ServiceSpec",
+    "StatefulSet": "StatefulSetSpec",
 }
 
 

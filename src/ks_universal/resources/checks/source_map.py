@@ -11,7 +11,7 @@ import msgspec
 from ks_universal.diagnostics import Position
 from ks_universal.json_types import Json
 from ks_universal.resources.migrations import POD_ONLY
-from ks_universal.resources.objects import Migration, Rendered, Resource, find_template
+from ks_universal.resources.objects import APP_SECTIONS, Migration, Rendered, Resource, find_template
 from ks_universal.values.nodes import Mapping, Node, Path, Scalar, Sequence, find, locate
 
 _SECTIONS = {
@@ -31,7 +31,7 @@ _COMPANIONS = {
     "PodDisruptionBudget": ("pdb", "pdbConfig"),
     "Service": ("serviceConfig",),
 }
-"""Keys of a deployment that say what the objects beside its Deployment are."""
+"""Keys of a workload that say what the objects beside it are."""
 
 _CONTAINERS = ("containers", "initContainers")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
@@ -103,21 +103,22 @@ class SourcedObject(msgspec.Struct, frozen=True):
 
 def list_sourced(rendered: Rendered) -> Iterator[SourcedObject]:
     """List all objects of a release, the Jobs of migrations and of their undoing included."""
-    yield from (_place(resource) for resource in rendered.objects)
+    owners: dict[str, Path] = {name: (APP_SECTIONS[r.body["kind"]], name) for name, r in rendered.workloads.items()}
+    yield from (_place(resource, owners) for resource in rendered.objects)
     for migration in rendered.migrations:
-        yield from (_place_job(migration, body) for body in (migration.body, *migration.undo))
+        yield from (_place_job(migration, body, owners) for body in (migration.body, *migration.undo))
 
 
-def _place(resource: Resource) -> SourcedObject:
+def _place(resource: Resource, owners: dict[str, Path]) -> SourcedObject:
     kind: str = resource.body["kind"]
     if resource.application is None:
         return SourcedObject(resource.body, (_SECTIONS.get(kind, kind), resource.body["metadata"]["name"]))
-    owner = ("deployments", resource.application)
+    owner = owners[resource.application]
     return SourcedObject(resource.body, owner, tuple((*owner, key) for key in _COMPANIONS.get(kind, ())))
 
 
-def _place_job(migration: Migration, body: Json) -> SourcedObject:
-    owner = ("deployments", migration.application)
+def _place_job(migration: Migration, body: Json, owners: dict[str, Path]) -> SourcedObject:
+    owner = owners[migration.application]
     whole = (*owner, "migrations")
     overlays = (whole,) if migration.step is None else ((*whole, "steps", migration.step), whole)
     return SourcedObject(body, owner, overlays, is_migration=True)
