@@ -45,7 +45,9 @@ def _check_templates(path: Path, stateful_set: StatefulSet, report: Report) -> N
     for index, template in enumerate(stateful_set.volume_claim_templates):
         below = (*path, index)
         check_claim(below, template, report)
-        if not is_dns_label(template.name):
+        if not template.name:
+            report.missing(below, "name")
+        elif not is_dns_label(template.name):
             hint = "it takes lower-case letters, digits and '-', at most 63"
             report.error("names/invalid", (*below, "name"), "is no name that Kubernetes takes for a volume", hint)
         if template.name in seen:

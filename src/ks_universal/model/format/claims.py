@@ -26,4 +26,4 @@ class Claim(ClaimSettings, frozen=True, kw_only=True):
 class ClaimTemplate(ClaimSettings, frozen=True, kw_only=True):
     """An entry of `statefulSets.NAME.volumeClaimTemplates`; containers mount it by its name."""
 
-    name: str
+    name: str = ""
