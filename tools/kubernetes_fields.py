@@ -29,6 +29,9 @@ ROOTS = (
     "networking.v1.IngressSpec",
     "networking.v1.NetworkPolicySpec",
     "policy.v1.PodDisruptionBudgetSpec",
+    "rbac.v1.AggregationRule",
+    "rbac.v1.PolicyRule",
+    "rbac.v1.Subject",
 )
 SCALARS = {"string": "text", "boolean": "bool", "number": "number", "object": "any"}
 NAMED = {"Quantity": "quantity", "IntOrString": "int-or-text", "JSON": "any", "FieldsV1": "any"}

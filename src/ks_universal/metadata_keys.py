@@ -10,7 +10,7 @@ VERSION = "app.kubernetes.io/version"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 RELEASE_NAMESPACE = "ks-universal.io/release-namespace"
-"""Of an object in another namespace than its release, whose it is: a namesake there has the same labels."""
+"""Of an object that is not in the namespace of its release, whose it is: a namesake there has the same labels."""
 RESOURCE_POLICY = "ks-universal.io/resource-policy"
 """`keep`: the object stays when its release would delete it."""
 APPLIED = "ks-universal.io/applied"

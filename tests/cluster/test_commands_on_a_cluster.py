@@ -18,6 +18,7 @@ from ks_universal.api.cluster import open_cluster, preview
 from ks_universal.api.values import load
 from ks_universal.cli import run
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, DEPLOYMENT, JOB, LEASE, SECRET, Kind
+from support.cluster_release import wait_until
 from support.deploying import get, items, kubectl, write
 from support.shell import Invoke, Outcome
 
@@ -652,6 +653,54 @@ def test_rbac_prints_a_role_with_which_every_command_works(
     assert ksu("status", "shop", *only).status == 0
     assert ksu("rollback", "shop", "--migrate-down", *only).status == 0
     assert ksu("uninstall", "shop", "--delete-data", *only).status == 0
+
+
+GRANTING = """
+deployments:
+  web:
+    autoCreateServiceAccount: true
+    replicas: 0
+    rbac:
+      rules: [{apiGroups: [""], resources: [configmaps], verbs: [update]}]
+      clusterRules: [{apiGroups: [""], resources: [nodes], verbs: [list]}]
+    containers: {main: {image: docker.io/library/busybox, imageTag: local}}
+"""
+
+
+def test_who_deploys_rights_needs_them_and_they_come_and_go_with_the_release(
+    ksu: Invoke, namespace: str, kubeconfig: str, tmp_path: Path
+) -> None:
+    def may(*right: str) -> bool:
+        asked = ["kubectl", "-n", namespace, "auth", "can-i", "-q", *right]
+        return subprocess.run([*asked, f"--as=system:serviceaccount:{namespace}:web"], check=False).returncode == 0
+
+    (tmp_path / "of-release.yaml").write_text(GRANTING)
+    file = ("-f", str(tmp_path / "of-release.yaml"))
+    role = ksu("rbac", "shop", *file).out
+    kubectl(namespace, "create", "serviceaccount", "ks-universal")
+    only = ("--kubeconfig", restricted(namespace, tmp_path, kubeconfig, "ks-universal"))
+    documents = list(yaml.safe_load_all(role))
+    ungranted = [each for each in documents if "granted" not in each["metadata"]["name"]]
+    try:
+        kubectl(namespace, "apply", "-f", "-", text=yaml.safe_dump_all(ungranted))
+        refused = ksu("deploy", "shop", *file, *only)
+        assert refused.status == 1
+        assert refused.err.count("error[kubernetes/escalation]") == 2, refused.err
+        kubectl(namespace, "apply", "-f", "-", text=role)
+        assert ksu("deploy", "shop", *file, *only).status == 0
+        wait_until(lambda: may("update", "configmaps"))
+        wait_until(lambda: may("list", "nodes"))
+        wait_until(lambda: not may("update", "secrets"))
+        narrowed = ksu("deploy", "shop", *file, *only, "--set", "deployments.web.rbac.clusterRules=null")
+        assert f"- ClusterRole/{namespace}:web" in narrowed.out
+        wait_until(lambda: not may("list", "nodes"))
+        assert ksu("rollback", "shop", *only).status == 0
+        wait_until(lambda: may("list", "nodes"))
+        assert ksu("uninstall", "shop", *only).status == 0
+        wait_until(lambda: not may("update", "configmaps"))
+        wait_until(lambda: not may("list", "nodes"))
+    finally:
+        kubectl(namespace, "delete", "-f", "-", text=role)
 
 
 def test_a_read_only_role_reads_status_logs_and_history_and_is_told_what_it_may_not_do(

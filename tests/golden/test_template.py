@@ -31,6 +31,7 @@ SHOWN_IN_ALL_FLAVORS = (
     "guide-complete",
     "guide-steps",
     "jobs",
+    "roles",
     "stateful-sets",
     "web-shop",
 )

@@ -237,8 +237,10 @@ async def build_roles(
 ) -> tuple[Json, ...]:
     """Build the smallest Roles with which a deploy of these values works, each followed by its RoleBinding.
 
-    One in each namespace that the release has objects in. `service_account` is who gets them: `name`, in the release's
-    namespace, or `namespace:name`. Raises InputError as `render` does.
+    One in each namespace that the release has objects in, a ClusterRole where some are in none, and beside each what
+    the release gives to its accounts, which only who has these rights can.
+    `service_account` is who gets them: `name`, in the release's namespace, or `namespace:name`. Raises InputError as
+    `render` does.
     """
     roles = await target.build_roles(render(values, target.release, target.namespace))
     namespace, _, account = service_account.rpartition(":")
@@ -248,10 +250,10 @@ async def build_roles(
 
 def _bind(role: Json, subject: dict[str, str]) -> Json:
     metadata = role["metadata"]
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": metadata["name"]}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": role["kind"], "name": metadata["name"]}
     return {
         "apiVersion": role["apiVersion"],
-        "kind": "RoleBinding",
+        "kind": f"{role['kind']}Binding",
         "metadata": metadata,
         "roleRef": reference,
         "subjects": [subject],

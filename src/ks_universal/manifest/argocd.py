@@ -2,13 +2,19 @@
 
 from ks_universal.json_types import Json
 from ks_universal.manifest.waves import Waves, assign_waves
+from ks_universal.resources.access import BINDING_KINDS, ROLE_KINDS
 from ks_universal.resources.keeping import is_to_outlive
 from ks_universal.resources.objects import Rendered, annotate, object_ref
 from ks_universal.resources.references import Reference, read_references
 
 _WAVE = "argocd.argoproj.io/sync-wave"
 _HOOK = {"argocd.argoproj.io/hook": "Sync", "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation"}
-_EARLY = {"ResourceQuota": -3, "ServiceAccount": -2, "Secret": -1, "ConfigMap": -1, "NetworkPolicy": -1, "Service": 0}
+_EARLY = {
+    "ResourceQuota": -3,
+    **dict.fromkeys(("ServiceAccount", *ROLE_KINDS, *BINDING_KINDS), -2),  # Argo CD makes them in this order
+    **dict.fromkeys(("Secret", "ConfigMap", "NetworkPolicy"), -1),
+    "Service": 0,
+}
 _OPTIONS = "argocd.argoproj.io/sync-options"
 _REPLACED = "Force=true,Replace=true"
 """For Jobs that are no hooks: their pods cannot be changed, so Argo CD has to make them anew."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ks_universal.json_types import Json
+from ks_universal.manifest.helm_rights import copy_right, find_rights
 from ks_universal.manifest.waves import assign_waves, sort_by_wave
 from ks_universal.metadata_keys import JOB_DIGEST
 from ks_universal.model.format.migrations import Phase
@@ -39,16 +40,21 @@ def build_hooks(rendered: Rendered) -> tuple[Json, ...]:
     jobs = {phase: _sort_jobs(rendered, phase) for phase in Phase}
     used = {reference for job in jobs[Phase.PRE] for reference in read_references(job["spec"]["template"]["spec"])}
     guarded = {job["metadata"]["name"] for job in jobs[Phase.PRE]}
+    copied = _name_copies(rendered, used)
+    accounts = {name for kind, name in copied if kind == "ServiceAccount"}
+    rights = find_rights(rendered, jobs[Phase.PRE])
     needed, release, once = [], [], []
     for resource in rendered.objects:
         if resource.one_off is not None and resource.one_off.when is JobWhen.INSTALL:
             once.append(resource.body)
             continue
         hook = _build_needed(resource.body, used, guarded)
+        if object_ref(resource.body) in rights:
+            copy = copy_right(resource.body, rights, accounts, _copy_name)
+            hook = [_hook(copy, _BEFORE, _ACCOUNT_WEIGHT, _GONE_AFTERWARDS)]
         needed += hook
         if not any(object_ref(body) == object_ref(resource.body) for body in hook):
             release.append(_rename_job(_keep(resource.body)))
-    copied = _name_copies(rendered, used)
     before = [_build_job(job, _BEFORE, weight, copied) for weight, job in enumerate(jobs[Phase.PRE])]
     after = [_build_job(job, _AFTER, weight, {}) for weight, job in enumerate(jobs[Phase.POST])]
     after += [_build_job(job, _ONCE, weight, {}) for weight, job in enumerate(once, start=len(after))]

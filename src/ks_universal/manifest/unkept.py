@@ -10,6 +10,7 @@ from ks_universal.model.format.migrations import Phase, When
 from ks_universal.model.format.precedence import Node, Part, Precedence
 from ks_universal.model.format.workloads import JobWhen
 from ks_universal.order import find_all_needs
+from ks_universal.resources.access import BINDING_KINDS, UNKNOWN_NAMESPACE
 from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Rendered, Resource, object_ref
 from ks_universal.resources.precedence import find_precedence
 
@@ -42,6 +43,14 @@ def find_unkept(rendered: Rendered, flavor: Flavor) -> tuple[Problem, ...]:
     """Find what a flavour of a release does not keep that `deploy` does: a warning each."""
     release = _Release(rendered, rendered.workloads, find_precedence(rendered))
     return tuple(problem for find in _RULES[flavor] for problem in find(release))
+
+
+def _unknown_namespace(release: _Release) -> Iterator[Problem]:
+    """Find the roles that name a namespace which nobody has named: in that of a subject there is no default."""
+    bindings = [str(object_ref(r.body)) for r in release.rendered.objects if r.body["kind"] in BINDING_KINDS]
+    if bindings and not release.rendered.namespace:
+        message = f"{bindings[0]} has to name the namespace of its accounts, and says '{UNKNOWN_NAMESPACE}'"
+        yield _warn("flavor/namespace", message, "say which namespace it is for: -n NAMESPACE")
 
 
 def _unordered_in_plain(release: _Release) -> Iterator[Problem]:
@@ -173,6 +182,7 @@ def _warn(code: str, message: str, hint: str) -> Problem:
 
 _RULES: Mapping[Flavor, tuple[Callable[[_Release], Iterator[Problem]], ...]] = {
     Flavor.PLAIN: (
+        _unknown_namespace,
         _unordered_in_plain,
         _unawaited_dependencies_in_plain,
         _job_waits_in_plain,
@@ -180,6 +190,7 @@ _RULES: Mapping[Flavor, tuple[Callable[[_Release], Iterator[Problem]], ...]] = {
         _single_migrations_in_plain,
     ),
     Flavor.HELM: (
+        _unknown_namespace,
         _dependencies_behind_helms_hooks,
         _needless_waits_in_helm,
         _early_contracts_in_helm,
@@ -187,6 +198,7 @@ _RULES: Mapping[Flavor, tuple[Callable[[_Release], Iterator[Problem]], ...]] = {
         _repeated_migrations_in_helm,
     ),
     Flavor.ARGOCD: (
+        _unknown_namespace,
         _early_contracts_in_argo,
         _job_waits_in_argo,
         _repeated_installs,

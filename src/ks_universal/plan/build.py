@@ -25,6 +25,7 @@ from ks_universal.plan.selection import Choice, MigratePolicy, choose, choose_un
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, SkippedJob, Step
 from ks_universal.plan.undo import list_undo_jobs
 from ks_universal.plan.unfinished import find_outdated
+from ks_universal.resources.access import BINDING_KINDS, ROLE_KINDS, name_role
 from ks_universal.resources.objects import WORKLOAD_KINDS, ObjectRef, Rendered, Resource, object_ref
 from ks_universal.resources.precedence import find_precedence
 
@@ -135,6 +136,7 @@ class _Steps:
             for step in deletes
             if step.identity in live and step.identity.kind in WORKLOAD_KINDS
         }
+        bound = [step.id for step in deletes if step.identity.kind in BINDING_KINDS]
         for step in deletes:
             rollout = self._find_unscaled(live.get(step.identity))
             if rollout is not None:
@@ -143,7 +145,8 @@ class _Steps:
             around = step.identity.kind in COMPANION_KINDS.union(WORKLOAD_KINDS)
             old_pods = () if around else map(self._await_old_pods, self._release.apps)
             leaving = (user for user, body in users.items() if uses(body, step.identity, live.get(step.identity)))
-            self.graph.add(step, (*last, *old_pods, *leaving))
+            bindings = bound if step.identity.kind in ROLE_KINDS else ()
+            self.graph.add(step, (*last, *old_pods, *leaving, *bindings))
 
     def _find_unscaled(self, leaving: Json | None) -> str | None:
         """Find the rollout with a number of pods of its own, which what leaves has scaled until now."""
@@ -172,6 +175,9 @@ class _Steps:
             step = plan_job(name, resource, self._state)
         if isinstance(step, SkippedJob):
             self.skipped_jobs[ref] = step
+            return
+        if ref.kind in BINDING_KINDS:
+            self.graph.add(step, (self._release.step_id(ObjectRef(*name_role(resource.body))),))
             return
         self.graph.add(step, self._list_needs_of_job(resource) if ref.kind in WORKLOAD_KINDS else ())
 
@@ -229,6 +235,7 @@ class _Steps:
         """List what a migration needs; its configuration it brings along."""
         migration = step.migration
         yield from map(self._release.step_id, self._release.find_pod_dependencies(migration.body))
+        yield from map(self._release.step_id, self._release.find_rights(migration.body))
         yield from self._list_policies(migration.application)
         yield from (_rollout_id(other) for other in migration.depends_on if other in self._release.apps)
 
@@ -241,6 +248,7 @@ class _Steps:
     def _list_reads(self, workload: Json) -> Iterator[str]:
         yield from map(self._release.step_id, self._release.find_configuration(workload))
         yield from map(self._release.step_id, self._release.find_pod_dependencies(workload))
+        yield from map(self._release.step_id, self._release.find_rights(workload))
 
     def _list_policies(self, application: str | None) -> Iterator[str]:
         for owner in dict.fromkeys((None, application)):

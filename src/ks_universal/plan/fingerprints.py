@@ -50,7 +50,8 @@ class _Fingerprint(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def fingerprint(app: App, release: Release) -> str:
     """Give the fingerprint of an application: equal ones are of the same values, whatever these are."""
-    used = [s for w in app.workloads for s in (*release.find_configuration(w), *release.find_pod_dependencies(w))]
+    finders = (release.find_configuration, release.find_pod_dependencies, release.find_rights)
+    used = [ref for workload in app.workloads for find in finders for ref in find(workload)]
     refs = dict.fromkeys((*release.list_made_for(app.name), *used))
     pods = [pod_of(migration.body) for migration in app.migrations]
     containers = [[*pod.get("initContainers", ()), *pod["containers"]] for pod in pods]

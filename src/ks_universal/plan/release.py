@@ -1,16 +1,19 @@
 """A release as the plan sees it: its objects by identity, its applications, and what pods use of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import When
+from ks_universal.resources.access import BINDING_KINDS, ROLE_KINDS, is_bound, name_role
 from ks_universal.resources.objects import Migration, ObjectRef, Rendered, object_ref, read_template
 from ks_universal.resources.references import Reference, read_content, read_references
 
 CONFIGURATION = frozenset(("ConfigMap", "Secret"))
-PREREQUISITE_KINDS = frozenset(("NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "ServiceAccount"))
+PREREQUISITE_KINDS = frozenset(
+    ("NetworkPolicy", "PersistentVolumeClaim", "ResourceQuota", "ServiceAccount", *ROLE_KINDS, *BINDING_KINDS)
+)
 """Kinds that are applied before anything else: migrations need them, and running pods don't notice."""
 COMPANION_KINDS = frozenset(
     ("HTTPRoute", "HorizontalPodAutoscaler", "Ingress", "PodDisruptionBudget", "ResourceQuota", "ServiceMonitor")
@@ -50,6 +53,7 @@ class Release:
         self._made_for: dict[str | None, list[ObjectRef]] = {}
         for ref, resource in self.objects.items():
             self._made_for.setdefault(resource.application, []).append(ref)
+        self._bindings = [ref for ref in self.objects if ref.kind in BINDING_KINDS]
 
     def step_id(self, ref: ObjectRef) -> str:
         """Give the id of the step that applies an object: unique, and short where it is in the release's namespace."""
@@ -85,6 +89,16 @@ class Release:
                 found += self._resolve(workload, (("Secret", secret["name"]) for secret in secrets))
         return tuple(ref for ref in dict.fromkeys(found) if ref not in read)
 
+    def find_rights(self, workload: Json) -> Iterator[ObjectRef]:
+        """Find the bindings that give the account of a workload's pods its rights, each with the role that it gives."""
+        for ref in self._bindings:
+            binding = self.objects[ref].body
+            if _is_bound(binding, workload):
+                yield ref
+                role = ObjectRef(*name_role(binding))
+                if role in self.objects:
+                    yield role
+
     def _resolve(self, workload: Json, references: Iterable[Reference]) -> tuple[ObjectRef, ...]:
         namespace = object_ref(workload).namespace
         refs = (ObjectRef(kind, namespace, name) for kind, name in references)
@@ -94,14 +108,20 @@ class Release:
 def uses(workload: Json, ref: ObjectRef, body: Json | None) -> bool:
     """Tell whether pods of a workload need an object, of which `body` is what is there, as long as they run.
 
-    That is what they name, and the policies that guard them.
+    That is what they name, the rights of their account, and the policies that guard them.
     """
+    if ref.kind in BINDING_KINDS:
+        return body is not None and _is_bound(body, workload)
     if ref.namespace != object_ref(workload).namespace:
         return False
     if ref.kind == "NetworkPolicy" and body is not None:
         labels = read_template(workload)["metadata"].get("labels") or {}
         return (body["spec"]["podSelector"].get("matchLabels") or {}).items() <= labels.items()
     return (ref.kind, ref.name) in read_references(pod_of(workload))
+
+
+def _is_bound(binding: Json, workload: Json) -> bool:
+    return is_bound(binding, pod_of(workload).get("serviceAccountName", "default"), object_ref(workload).namespace)
 
 
 def pod_of(workload: Json) -> Json:

@@ -1,6 +1,7 @@
 """The ServiceAccount family: which account a pod uses and which ones exist (section 21 of the values reference)."""
 
 from ks_universal.json_types import Json
+from ks_universal.model.format.access import Account
 from ks_universal.model.format.workloads import PodSettings, ServiceAccountSettings
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata
 
@@ -22,15 +23,20 @@ def build_account(scope: Scope, name: str, workload: PodSettings) -> Json | None
     account = find_account_name(scope, name, workload)
     if settings is None or not settings.create or account is None:
         return None
-    metadata = build_metadata(scope, account, build_labels(scope, name, settings.labels), settings.annotations)
+    return write_account(scope, account, settings, build_labels(scope, name, settings.labels))
+
+
+def write_account(scope: Scope, name: str, said: Account | ServiceAccountSettings, labels: dict[str, str]) -> Json:
+    """Write a ServiceAccount."""
+    metadata = build_metadata(scope, name, labels, said.annotations)
     body: Json = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
-    secrets = settings.image_pull_secrets
+    secrets = said.image_pull_secrets
     if secrets is None:
         secrets = scope.generic.extra_image_pull_secrets
     if secrets:
         body["imagePullSecrets"] = list(secrets)
-    if settings.automount_service_account_token is not None:
-        body["automountServiceAccountToken"] = settings.automount_service_account_token
+    if said.automount_service_account_token is not None:
+        body["automountServiceAccountToken"] = said.automount_service_account_token
     return body
 
 

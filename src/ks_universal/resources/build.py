@@ -7,13 +7,14 @@ from ks_universal.model.format.application import Application
 from ks_universal.model.format.migrations import Step, effective_steps
 from ks_universal.model.format.sections import ConfigType
 from ks_universal.model.format.workloads import PodSettings
-from ks_universal.resources.accounts import build_account
+from ks_universal.resources.access import build_access, build_rbac
+from ks_universal.resources.accounts import build_account, write_account
 from ks_universal.resources.authenticators import build_authenticators
 from ks_universal.resources.companions import build_autoscaler, build_companions
 from ks_universal.resources.configs import build_config
 from ks_universal.resources.ingresses import build_ingress
 from ks_universal.resources.jobs import build_cron_job, build_job
-from ks_universal.resources.metadata import Scope, within
+from ks_universal.resources.metadata import Scope, build_labels, within
 from ks_universal.resources.migrations import AppContext, build_migration
 from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Rendered, Resource, object_ref
 from ks_universal.resources.routes import build_route
@@ -26,9 +27,9 @@ def build_objects(application: Application, release: str, namespace: str) -> Ren
     """Build all objects of a release.
 
     `application` must have no findings that are errors. An empty `namespace` is left out of the objects. Objects come
-    in apply order (quotas, accounts, Secrets, ConfigMaps, claims, network policies, Services, workloads, then what
-    needs these), each kind in the order written; migrations in run order. Equal input gives equal objects, key order
-    included.
+    in apply order (quotas, accounts, roles, Secrets, ConfigMaps, claims, network policies, Services, workloads, then
+    what needs these), each kind in the order written; migrations in run order. Equal input gives equal objects, key
+    order included.
     """
     scope = Scope(release, namespace, application.generic)
     migrations = list(_build_migrations(scope, application))
@@ -38,6 +39,8 @@ def build_objects(application: Application, release: str, namespace: str) -> Ren
             for name, q in application.resource_quotas.items()
         ),
         *_build_accounts(scope, application),
+        *build_access(scope, application),
+        *_build_migration_access(scope, migrations),
         *_build_configs(scope, application, ConfigType.SECRET),
         *_build_configs(scope, application, ConfigType.CONFIG_MAP),
         *_build_claims(scope, application),
@@ -58,14 +61,21 @@ def build_objects(application: Application, release: str, namespace: str) -> Ren
 def _build_accounts(scope: Scope, application: Application) -> Iterator[Resource]:
     """Build the accounts, each once: what several workloads ask for under one name is shared."""
     accounts: dict[ObjectRef, Resource] = {}
-    for owner, name, workload in _each_workload(application):
-        body = build_account(within(scope, workload.namespace), name, workload)
-        if body is None:
-            continue
+    for owner, body in _each_account(scope, application):
         key = object_ref(body)
         shared = accounts.get(key)
         accounts[key] = Resource(body, owner) if shared is None else Resource(_share(shared.body, body))
     yield from accounts.values()
+
+
+def _each_account(scope: Scope, application: Application) -> Iterator[tuple[str | None, Json]]:
+    for name, account in application.service_accounts.items():
+        labels = build_labels(scope, name, account.labels)
+        yield None, write_account(within(scope, account.namespace), name, account, labels)
+    for owner, name, workload in _each_workload(application):
+        body = build_account(within(scope, workload.namespace), name, workload)
+        if body is not None:
+            yield owner, body
 
 
 def _each_workload(application: Application) -> Iterator[tuple[str | None, str, PodSettings]]:
@@ -143,3 +153,14 @@ def _build_migration_policies(migrations: list[tuple[Step, Migration]]) -> Itera
     for step, migration in migrations:
         if step.network_policy is not None:
             yield Resource(build_migration_policy(migration.body, step.network_policy), migration.application)
+
+
+def _build_migration_access(scope: Scope, migrations: list[tuple[Step, Migration]]) -> Iterator[Resource]:
+    """Build the roles of migrations, under the names of their Jobs."""
+    for step, migration in migrations:
+        metadata, pod = migration.body["metadata"], migration.body["spec"]["template"]["spec"]
+        account = pod.get("serviceAccountName")
+        if account is not None:  # else the checks have found an error
+            place = within(scope, metadata.get("namespace"))
+            for body in build_rbac(place, metadata["name"], account, step.rbac):
+                yield Resource(body, migration.application)

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 def command(name: str, source: Source, cluster: Cluster, *, output: str, service_account: str) -> int:
     """Print a Role, and its RoleBinding, that allows to deploy the release NAME and nothing that it does not need.
 
-    Where objects of the release are in other namespaces, there is a Role in each of them.
+    Where objects of the release are in other namespaces, there is a Role in each of them, and a ClusterRole for those
+    in none. What the release gives to its own accounts (roles, rbac) is in Roles named ...-granted: Kubernetes lets
+    nobody grant rights that they do not have.
     """
     from ks_universal import build_roles, write_yaml
 

@@ -6,6 +6,7 @@ Each module looks at one topic of the typed application and reports with paths i
 from collections.abc import Callable, Set
 
 from ks_universal.diagnostics import Problem
+from ks_universal.model.checks.access import check_access
 from ks_universal.model.checks.authenticators import check_authenticators
 from ks_universal.model.checks.containers import check_containers, check_images, check_resources
 from ks_universal.model.checks.environment import check_environment
@@ -51,6 +52,7 @@ _CHECKS: tuple[Callable[[Application, Report], None], ...] = (
     check_authenticators,
     check_workloads,
     check_policies,
+    check_access,
     check_switches,
 )
 

@@ -15,6 +15,9 @@ _Place = tuple[Path, dict[str, str]]
 _SECTIONS = (
     ("configs", "configs"),
     ("services", "services"),
+    ("serviceAccounts", "service_accounts"),
+    ("roles", "roles"),
+    ("clusterRoles", "cluster_roles"),
     ("ingresses", "ingresses"),
     ("httpRoutes", "http_routes"),
     ("persistentVolumeClaims", "persistent_volume_claims"),

@@ -62,6 +62,9 @@ def _check_sections(application: Application, report: Report) -> None:
         ("hpas", application.hpas, "a HorizontalPodAutoscaler"),
         ("networkPolicies", application.network_policies, "a NetworkPolicy"),
         ("resourceQuotas", application.resource_quotas, "a ResourceQuota"),
+        ("serviceAccounts", application.service_accounts, "a ServiceAccount"),
+        ("roles", application.roles, "a Role"),
+        ("clusterRoles", application.cluster_roles, "a ClusterRole"),
         ("dexAuthenticators", application.dex_authenticators, "a DexAuthenticator"),
     )
     for section, keys, what in sections:

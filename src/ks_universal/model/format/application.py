@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ks_universal.model.format.access import Account, ClusterRole, Role
 from ks_universal.model.format.authenticators import Authenticator
 from ks_universal.model.format.claims import Claim
 from ks_universal.model.format.ingresses import Ingress
@@ -33,6 +34,9 @@ class Application(Format, frozen=True, kw_only=True):
     cron_jobs: dict[str, CronJob] = {}
     configs: dict[str, Config] = {}
     secret_refs: dict[str, tuple[SecretRef, ...]] = {}
+    service_accounts: dict[str, Account] = {}
+    roles: dict[str, Role] = {}
+    cluster_roles: dict[str, ClusterRole] = {}
     services: dict[str, Service] = {}
     ingresses: dict[str, Ingress] = {}
     http_routes: dict[str, Route] = {}

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ks_universal.json_types import Json
+from ks_universal.model.format.access import Rbac
 from ks_universal.model.format.containers import Container, EnvFrom, EnvVar
 from ks_universal.model.format.types import Format, Kubernetes, Labels
 
@@ -77,6 +78,7 @@ class MigrationSettings(Format, frozen=True, kw_only=True):
     lifecycle: Annotated[Json, Kubernetes("Lifecycle")] | None = None
     """The migration's own: a `preStop` runs before it is stopped, and can end its database session."""
     service_account: str | None = None
+    rbac: Rbac | None = None
     volumes: tuple[Annotated[Json, Kubernetes("Volume")], ...] = ()
     volume_mounts: tuple[Annotated[Json, Kubernetes("VolumeMount")], ...] = ()
     depends_on: tuple[str, ...] | None = None

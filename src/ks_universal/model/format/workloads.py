@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from ks_universal.json_types import Json
+from ks_universal.model.format.access import Rbac
 from ks_universal.model.format.claims import ClaimTemplate
 from ks_universal.model.format.containers import Container, Probes
 from ks_universal.model.format.ingresses import Ingress
@@ -108,6 +109,7 @@ class PodSettings(Format, frozen=True, kw_only=True):
     service_account: ServiceAccountSettings | None = None
     auto_create_service_account: bool = False
     service_account_config: ServiceAccountSettings = ServiceAccountSettings()
+    rbac: Rbac | None = None
     namespace: str | None = None
     pod_spec: Annotated[Json, Inline("PodSpec")] = {}
 

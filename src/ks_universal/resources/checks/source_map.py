@@ -23,6 +23,9 @@ _SECTIONS = {
     "PersistentVolumeClaim": "persistentVolumeClaims",
     "ResourceQuota": "resourceQuotas",
     "Service": "services",
+    "ServiceAccount": "serviceAccounts",
+    "Role": "roles",
+    "ClusterRole": "clusterRoles",
 }
 _COMPANIONS = {
     "HorizontalPodAutoscaler": ("hpa",),

@@ -24,7 +24,7 @@ from ks_universal.targets.kubernetes.migration.job_states import read_job_states
 from ks_universal.targets.kubernetes.migration.live_log import LiveLog, build_live_mask
 from ks_universal.targets.kubernetes.objects.live import read_live, read_secrets
 from ks_universal.targets.kubernetes.objects.removal import is_terminating
-from ks_universal.targets.kubernetes.preflight.rbac import build_role
+from ks_universal.targets.kubernetes.preflight.rbac import build_cluster_role, build_granted, build_role
 from ks_universal.targets.kubernetes.record.lease import (
     Holder,
     Lease,
@@ -155,14 +155,25 @@ class KubernetesTarget:
                     await remove_lock(self._client, self.release)
 
     async def build_roles(self, rendered: Rendered) -> tuple[Json, ...]:
-        """Build the smallest Roles with which a deploy of these objects works: one in each of their namespaces."""
+        """Build the smallest Roles with which a deploy of these objects works: one in each of their namespaces.
+
+        What the release gives to its accounts is in Roles of its own.
+        """
+        owner = self._cluster.owner
+        bodies = [resource.body for resource in rendered.objects]
         kinds: dict[str, list[Kind]] = {self.namespace: []}
-        for resource in rendered.objects:
-            place = resource.body["metadata"].get("namespace") or self.namespace
-            kinds.setdefault(place, []).append(
-                await self._cluster.find_kind(resource.body["kind"], resource.body["apiVersion"])
+        for body in bodies:
+            kind = await self._cluster.find_kind(body["kind"], body["apiVersion"])
+            place = body["metadata"].get("namespace") or self.namespace if kind.namespaced else ""
+            kinds.setdefault(place, []).append(kind)
+        return tuple(
+            role
+            for place, of_place in kinds.items()
+            for role in (
+                build_role(owner, place, of_place) if place else build_cluster_role(owner, of_place),
+                *build_granted(owner, place, bodies),
             )
-        return tuple(build_role(self._cluster.owner, place, of_place) for place, of_place in kinds.items())
+        )
 
 
 def _warn(problem: Problem) -> Problem:

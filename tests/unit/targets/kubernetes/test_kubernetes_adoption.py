@@ -16,7 +16,11 @@ HELMS = {MANAGED_BY: "Helm", INSTANCE: "shop", "helm.sh/chart": "ks-universal-0.
 def deployment(labels: Json, image: str = "app:1", **annotations: str) -> Json:
     pods: Json = {"metadata": {"labels": labels, **({"annotations": annotations} if annotations else {})}}
     pods["spec"] = {"containers": [{"name": "main", "image": image}]}
-    return {"kind": "Deployment", "metadata": {"name": "app", "labels": labels}, "spec": {"template": pods}}
+    return {
+        "kind": "Deployment",
+        "metadata": {"name": "app", "namespace": "home", "labels": labels},
+        "spec": {"template": pods},
+    }
 
 
 WANTED = deployment(OURS, **{"ks-universal.io/config-digest": "c1"})

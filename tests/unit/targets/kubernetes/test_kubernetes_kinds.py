@@ -1,7 +1,10 @@
+from typing import Any
+
 from ks_universal.targets.kubernetes.api.kinds import JOB, NAMESPACE, Kind, Kinds, read_discovery
 from ks_universal.targets.kubernetes.objects.ownership import Owner
-from ks_universal.targets.kubernetes.preflight.rbac import build_role
+from ks_universal.targets.kubernetes.preflight.rbac import build_granted, build_role
 
+Json = dict[str, Any]
 CERTIFICATE = Kind("cert-manager.io/v1", "Certificate", "certificates")
 DISCOVERY = {
     "items": [
@@ -52,6 +55,34 @@ def test_the_role_has_the_kinds_of_the_release_and_no_wildcard() -> None:
         "verbs": ["create", "delete", "get", "list", "patch"],
     } in rules
     assert not any("*" in value for rule in rules for values in rule.values() for value in values)
+
+
+RULE = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
+
+
+def of_rbac(kind: str, name: str, namespace: str = "", **body: Any) -> Json:
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata, **body}
+
+
+def test_what_a_release_gives_is_in_a_role_of_its_own() -> None:
+    owner, given = Owner("shop", "n"), of_rbac("Role", "web", "n", rules=[RULE])
+    binding = of_rbac("RoleBinding", "web", "n", roleRef={"kind": "Role", "name": "web"})
+    (role,) = build_granted(owner, "n", [given, of_rbac("Role", "other", "n", rules=[RULE]), binding])
+    assert (role["kind"], role["metadata"]["name"], role["rules"]) == ("Role", "ks-universal-shop-granted", [RULE])
+    assert build_granted(owner, "elsewhere", [given, binding]) == ()
+    assert build_granted(owner, "", [given, binding]) == ()
+
+
+def test_roles_of_others_are_bound_and_unknown_rules_need_escalation() -> None:
+    aggregated = of_rbac("ClusterRole", "n:all", aggregationRule={})
+    binding = of_rbac("ClusterRoleBinding", "b", roleRef={"kind": "ClusterRole", "name": "view"})
+    (role,) = build_granted(Owner("shop", "n"), "", [aggregated, binding])
+    assert (role["kind"], role["metadata"]["name"]) == ("ClusterRole", "ks-universal:n:shop:granted")
+    assert [(rule["resourceNames"], rule["verbs"]) for rule in role["rules"]] == [
+        (["n:all"], ["escalate"]),
+        (["view"], ["bind"]),
+    ]
 
 
 def test_the_role_in_another_namespace_has_nothing_of_the_lock() -> None:

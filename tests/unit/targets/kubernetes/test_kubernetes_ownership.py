@@ -17,7 +17,7 @@ def mark(body: Json) -> Json:
 
 
 def config(labels: Json | None = None, **data: str) -> Json:
-    metadata: Json = {"name": "c", **({"labels": labels} if labels else {})}
+    metadata: Json = {"name": "c", "namespace": "home", **({"labels": labels} if labels else {})}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
@@ -80,6 +80,16 @@ def test_an_object_in_another_namespace_is_marked_with_its_releases_own() -> Non
     assert marked["metadata"]["annotations"][RELEASE_NAMESPACE] == "home"
     assert belongs_to(marked, SHOP)
     assert RELEASE_NAMESPACE not in mark(config(OURS))["metadata"]["annotations"]
+
+
+def test_what_is_in_no_namespace_says_whose_it_is() -> None:
+    """Namesakes in two namespaces would else take each other's ClusterRole for their own."""
+    role: Json = {"kind": "ClusterRole", "metadata": {"name": "r", "labels": OURS}}
+    marked = mark(role)
+    assert marked["metadata"]["annotations"][RELEASE_NAMESPACE] == "home"
+    assert belongs_to(marked, SHOP)
+    assert not belongs_to(marked, Owner("shop", "other"))
+    assert not belongs_to(role, SHOP)
 
 
 def test_what_a_namesake_has_in_its_own_namespace_is_foreign() -> None:

@@ -14,6 +14,11 @@ def answer(message: str, reason: str = "", **details: object) -> bytes:
     [
         (401, answer("Unauthorized", "Unauthorized"), "unauthorized"),
         (403, answer('secrets is forbidden: User "x" cannot list', "Forbidden"), "forbidden"),
+        (
+            403,
+            answer('roles "a" is forbidden: user "x" is attempting to grant RBAC permissions not currently held: {}'),
+            "escalation",
+        ),
         (403, answer('pods "a" is forbidden: exceeded quota: q, requested: pods=1', "Forbidden"), "quota"),
         (
             403,

@@ -33,9 +33,12 @@ _FIELD_CONFLICT = "kubernetes/field-conflict"
 _OWN = f".{APPLIED}"
 """The end of the path of our own annotation, which whoever changes an object as a whole manages, too."""
 _SCALED = "an autoscaler sets it (kubectl get hpa): leave 'replicas' out, or remove the autoscaler"
+_ESCALATION = "kubernetes/escalation"
 _NEXT_STEPS = {
     "kubernetes/unauthorized": "the credentials of this context have expired or are wrong",
     "kubernetes/forbidden": "ask for these rights; `ks-universal rbac` prints the smallest Role",
+    _ESCALATION: "an account can give others only rights that it has: have somebody with more rights deploy this, or "
+    "give the deploying account these, too; `ks-universal rbac` prints what it needs",
     "kubernetes/quota": QUOTA_HINT,
     "kubernetes/pod-security": POD_SECURITY_HINT,
     _FIELD_CONFLICT: "let that manager give the field up, or take it over with --take-ownership",
@@ -55,6 +58,15 @@ _CODES = {
     422: "kubernetes/invalid",
 }
 """What a status means where nothing in the answer says more."""
+_TELLING = {
+    "attempting to grant RBAC permissions not currently held": _ESCALATION,
+    "violates PodSecurity": "kubernetes/pod-security",
+    "Too long: may not be more than 1048576 bytes": "kubernetes/too-large",
+    "because it is being terminated": "kubernetes/namespace-terminating",
+    "admission webhook": "kubernetes/admission",
+    "ValidatingAdmissionPolicy": "kubernetes/admission",
+}
+"""What a message means that has such a text."""
 
 
 _LASTING = re.compile(r"immutable|may not change once set")
@@ -150,16 +162,11 @@ def _classify(code: int, reason: str, message: str, status: Json) -> str:
         return _FIELD_CONFLICT
     if code == 403 and is_quota(message):
         return "kubernetes/quota"
-    if code == 403 and "violates PodSecurity" in message:
-        return "kubernetes/pod-security"
     if code == 404 and _details(status).get("kind") == "namespaces":
         return "kubernetes/namespace-missing"
-    if "Too long: may not be more than 1048576 bytes" in message:
-        return "kubernetes/too-large"
-    if "because it is being terminated" in message:
-        return "kubernetes/namespace-terminating"
-    if "admission webhook" in message or "ValidatingAdmissionPolicy" in message:
-        return "kubernetes/admission"
+    told = next((found for text, found in _TELLING.items() if text in message), None)
+    if told is not None:
+        return told
     if code == 403 and "User " not in message:
         return "kubernetes/admission"
     if code in _CODES:

@@ -59,6 +59,10 @@ _USUAL = (
     Kind("networking.k8s.io/v1", "Ingress", "ingresses"),
     AUTOSCALERS[0],
     Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+    Kind("rbac.authorization.k8s.io/v1", "Role", "roles"),
+    Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"),
+    Kind("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False),
+    Kind("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False),
 )
 
 _OF_RELEASES = frozenset(("cert-manager.io", "monitoring.coreos.com", "gateway.networking.k8s.io", "deckhouse.io"))

@@ -20,7 +20,7 @@ def belongs_to(live: Json, owner: Owner) -> bool:
     """Tell whether an object carries what this program gives to a release's objects."""
     metadata = live["metadata"]
     labels = metadata.get("labels") or {}
-    home = (metadata.get("annotations") or {}).get(RELEASE_NAMESPACE) or metadata.get("namespace") or owner.namespace
+    home = (metadata.get("annotations") or {}).get(RELEASE_NAMESPACE) or metadata.get("namespace")
     return (labels.get(MANAGED_BY), labels.get(INSTANCE), home) == (PROGRAM, owner.release, owner.namespace)
 
 
@@ -43,8 +43,8 @@ def mark(body: Json, owner: Owner) -> Json:
 
 
 def home_of(body: Json, owner: Owner) -> dict[str, str]:
-    """The annotation that an object in another namespace than its release's has; nothing for the others."""
-    away = body["metadata"].get("namespace", owner.namespace) != owner.namespace
+    """The annotation that an object has which is not in its release's namespace; nothing for the others."""
+    away = body["metadata"].get("namespace") != owner.namespace
     return {RELEASE_NAMESPACE: owner.namespace} if away else {}
 
 

@@ -11,6 +11,7 @@ from ks_universal.json_types import Json
 from ks_universal.plan.changes import Change, ObjectChange, compare_objects, name_change
 from ks_universal.plan.one_off_jobs import find_job_digest
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Step
+from ks_universal.resources.access import BINDING_KINDS
 from ks_universal.resources.keeping import CLAIM
 from ks_universal.resources.objects import WORKLOAD_KINDS, ObjectRef, object_ref, read_template
 from ks_universal.targets.kubernetes.api.client import Client
@@ -163,11 +164,21 @@ async def _try_change(client: Client, marked: Json, existing: Json | None, situa
     if problem is not None and problem.code == "kubernetes/field-conflict":
         # What others have set is shown as it would be changed: that is what --take-ownership is about.
         tried = await _try(client, soft, force=True)
+    if isinstance(tried, Problem) and existing is None and _lacks_role(marked, tried):
+        return Trial(ObjectChange(identity=ref, change=Change.CREATED))
     if isinstance(tried, Problem):
         was_to_be = name_change(existing, same=False)
         return Trial(ObjectChange(identity=ref, change=was_to_be, refused=True), problem)
     change = compare_objects(ref, existing, harden(tried, marked, crossings))
     return Trial(change, problem, warning=_warn_of_fewer_pods(marked, change))
+
+
+def _lacks_role(marked: Json, refusal: Problem) -> bool:
+    """Tell whether a binding is refused because its role is not there, which the plan makes first.
+
+    The API server looks it up for those who do not have the right to bind every role.
+    """
+    return marked["kind"] in BINDING_KINDS and refusal.code == "kubernetes/not-found"
 
 
 def _warn_of_fewer_pods(marked: Json, change: ObjectChange) -> Problem | None:

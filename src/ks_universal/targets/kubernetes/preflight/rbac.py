@@ -1,9 +1,10 @@
 """The smallest Role with which a deploy works: what this package asks of the API server, as RBAC rules."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 
 from ks_universal.json_types import Json
+from ks_universal.resources.access import BINDING_KINDS, RBAC_GROUP, ROLE_KINDS, name_role
 from ks_universal.targets.kubernetes.api.kinds import (
     AUTOSCALERS,
     CONFIG_MAP,
@@ -20,6 +21,7 @@ from ks_universal.targets.kubernetes.objects.ownership import Owner
 
 _APPLY = ("create", "delete", "get", "list", "patch")
 _WATCH = ("list", "watch")
+_WHY_GRANTED = "what the release gives to its accounts: nobody can grant rights that they do not have"
 
 
 def build_role(owner: Owner, namespace: str, kinds: Iterable[Kind]) -> Json:
@@ -38,15 +40,61 @@ def build_role(owner: Owner, namespace: str, kinds: Iterable[Kind]) -> Json:
     rights["", "events"].add("create")
     if namespace == owner.namespace:
         rights[_group(LEASE), LEASE.plural].update(("create", "delete", "get", "update", *_WATCH))
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "Role",
-        "metadata": {"name": f"ks-universal-{owner.release}", "namespace": namespace},
-        "rules": [_rule(verbs, group, plurals) for verbs, group, plurals in _merge(rights)],
-    }
+    metadata = {"name": f"ks-universal-{owner.release}", "namespace": namespace}
+    return _write_role("Role", metadata, _write_rules(rights))
 
 
-def _merge(rights: dict[tuple[str, str], set[str]]) -> list[tuple[tuple[str, ...], str, list[str]]]:
+def build_cluster_role(owner: Owner, kinds: Iterable[Kind]) -> Json:
+    """Build the ClusterRole for deploying those objects of a release that are in no namespace."""
+    rights = {(_group(kind), kind.plural): set(_APPLY) for kind in kinds}
+    return _write_role("ClusterRole", {"name": _name_cluster_role(owner)}, _write_rules(rights))
+
+
+def build_granted(owner: Owner, namespace: str, bodies: Iterable[Json]) -> tuple[Json, ...]:
+    """Build what who deploys needs besides, to give a release's accounts their rights in a namespace ("": everywhere).
+
+    That is these rights themselves, and to bind roles that the release does not have. `bodies` are all objects of the
+    release.
+    """
+    bodies = tuple(bodies)
+    made = {(body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"]) for body in bodies}
+    here = [body for body in bodies if body["metadata"].get("namespace", "") == namespace]
+    rules = [rule for body in here for rule in _list_granted(body, made)]
+    if not rules:
+        return ()
+    metadata: Json = {"name": f"ks-universal-{owner.release}-granted", "namespace": namespace}
+    if not namespace:
+        metadata = {"name": f"{_name_cluster_role(owner)}:granted"}
+    distinct = [rule for index, rule in enumerate(rules) if rule not in rules[:index]]
+    kind = "Role" if namespace else "ClusterRole"
+    return (_write_role(kind, {**metadata, "annotations": {"kubernetes.io/description": _WHY_GRANTED}}, distinct),)
+
+
+def _list_granted(body: Json, made: Container[tuple[str, str, str]]) -> list[Json]:
+    metadata = body["metadata"]
+    if body["kind"] in ROLE_KINDS and "aggregationRule" in body:  # who makes it may not know what it will allow
+        return [_rule(("escalate",), RBAC_GROUP, ["clusterroles"], metadata["name"])]
+    if body["kind"] in ROLE_KINDS:
+        return list(body.get("rules") or ())
+    if body["kind"] in BINDING_KINDS and name_role(body) not in made:
+        kind, _, name = name_role(body)
+        return [_rule(("bind",), RBAC_GROUP, [f"{kind.lower()}s"], name)]
+    return []
+
+
+def _write_role(kind: str, metadata: Json, rules: list[Json]) -> Json:
+    return {"apiVersion": f"{RBAC_GROUP}/v1", "kind": kind, "metadata": metadata, "rules": rules}
+
+
+def _write_rules(rights: Mapping[tuple[str, str], set[str]]) -> list[Json]:
+    return [_rule(verbs, group, plurals) for verbs, group, plurals in _merge(rights)]
+
+
+def _name_cluster_role(owner: Owner) -> str:
+    return f"ks-universal:{owner.namespace}:{owner.release}"
+
+
+def _merge(rights: Mapping[tuple[str, str], set[str]]) -> list[tuple[tuple[str, ...], str, list[str]]]:
     """Put the resources of a group that have the same verbs together."""
     merged: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for (group, plural), verbs in sorted(rights.items()):
@@ -54,8 +102,9 @@ def _merge(rights: dict[tuple[str, str], set[str]]) -> list[tuple[tuple[str, ...
     return [(verbs, group, plurals) for (group, verbs), plurals in merged.items()]
 
 
-def _rule(verbs: tuple[str, ...], group: str, plurals: list[str]) -> Json:
-    return {"apiGroups": [group], "resources": plurals, "verbs": list(verbs)}
+def _rule(verbs: tuple[str, ...], group: str, plurals: list[str], name: str = "") -> Json:
+    names = {"resourceNames": [name]} if name else {}
+    return {"apiGroups": [group], "resources": plurals, **names, "verbs": list(verbs)}
 
 
 def _group(kind: Kind) -> str:
