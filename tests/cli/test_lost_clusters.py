@@ -1,4 +1,4 @@
-"""What a command exits with when the cluster is lost in the middle of a run: by what was at work."""
+"""What a command exits with when the cluster is lost in the middle of a run: by what was running."""
 
 import asyncio
 import os

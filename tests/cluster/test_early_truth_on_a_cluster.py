@@ -160,7 +160,7 @@ def test_early_truth_an_init_container_that_fails_is_named(namespace: str) -> No
 def test_early_truth_an_init_container_that_waits_in_vain_for_a_host_without_a_name(namespace: str) -> None:
     waiting = "until wget -q -O- postgresql:5432; do echo waiting for db; sleep 1; done"
     causes = fail(namespace, migrate(sh(waiting, "wait-for-db"), sh("true")), within_s=120)
-    assert causes[0].code == "migrations/waits-in-vain"
+    assert causes[0].code == "migrations/init-stuck"
     assert "init container wait-for-db does not finish" in causes[0].message
     assert "DB_HOST" in (causes[0].hint or "")
 

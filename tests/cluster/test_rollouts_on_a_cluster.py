@@ -162,7 +162,7 @@ def test_early_truth_an_init_container_that_waits_in_vain_is_heard_and_named(nam
     failure, events = run(namespace, step)
     assert failure is not None
     codes = [cause.code for cause in failure.causes]
-    assert codes == ["rollout/waits-in-vain", "kubernetes/progress-deadline", "kubernetes/serving"]
+    assert codes == ["rollout/init-stuck", "kubernetes/progress-deadline", "kubernetes/serving"]
     assert "waiting for db" in failure.causes[0].message
     waits = [event.waits_for for event in events.of(Waited)]
     assert waits[-2:] == [

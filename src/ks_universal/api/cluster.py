@@ -282,7 +282,7 @@ async def read_revisions(target: KubernetesTarget, number: int | None = None) ->
 
 
 async def read_status(target: KubernetesTarget) -> ReleaseState:
-    """Read what runs, how the last run ended, and who is at work. Raises InputError where there is no record."""
+    """Read what runs, how the last run ended, and who has the lock. Raises InputError where there is no record."""
     history, is_known, lock = await _read_told(target)
     latest = history.revisions[-1]
     return ReleaseState(

@@ -116,7 +116,7 @@ def _without(node: Node, dropped: set[int]) -> Node:
 
 
 def _note(code: str, difference: Difference, node: Node, *, root: bool = True, hint: str | None = None) -> Problem:
-    """Make a finding; `node` is the tree that the path is of, or (`root` false) what stands at the path."""
+    """Make a finding; `node` is the tree that the path is of, or (`root` false) what is at the path."""
     path = difference.path if root else ()
     where = locate(node, path, key=True)
     return Problem(code, f"{format_path(difference.path)} {difference.clause}", where, hint, Severity.WARNING)

@@ -28,7 +28,7 @@ _HELP = {
     "--set-string": "Set a value that is always text.",
     "--set-json": "Set a value to JSON: a.b='[1, 2]'.",
     "--set-file": "Set a value to the text of a file: a.b=path.",
-    "--set-literal": "Set a value to the text as it stands, commas and all.",
+    "--set-literal": "Set a value to the text as it is, commas and all.",
 }
 
 

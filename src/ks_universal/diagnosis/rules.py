@@ -7,7 +7,7 @@ from ks_universal.diagnosis.statements import STATEMENTS
 from ks_universal.diagnosis.violations import VIOLATIONS
 
 RULES = (*STATES, *PASSING, *WAITS, *UNREACHED, *SESSION, *RESOURCES, *OWN_TABLES, *VIOLATIONS, *STATEMENTS)
-"""All rules: where several match one line the first one wins, so the tools' own words stand before the database's."""
+"""All rules: where several match one line the first one wins, so the tools' own messages come before the database's."""
 
 TRANSIENT = frozenset(rule.code for rule in (*PASSING, *UNREACHED))
 """Kinds that pass by themselves: overcome, once there is an error of another kind."""

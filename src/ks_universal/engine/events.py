@@ -31,7 +31,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LockAwaited(_Event, frozen=True, kw_only=True, tag="LockAwaited"):
-    """Another run holds the release; `holder` says who, `hint` what to do where waiting may be in vain."""
+    """Another run holds the release; `holder` says who, `hint` what to do where waiting may not help."""
 
     release: str
     holder: str
@@ -154,7 +154,7 @@ class StepSkipped(_Event, frozen=True, kw_only=True, tag="StepSkipped"):
 
 
 class StopFailed(_Event, frozen=True, kw_only=True, tag="StopFailed"):
-    """The run ends before its time, and what the step had at work may run on; `cause` says why."""
+    """The run ends before its time, and what the step had running may run on; `cause` says why."""
 
     step: str
     cause: Problem

@@ -196,7 +196,7 @@ class Record:
 
     @property
     def outcome(self) -> Outcome:
-        """How the run ends as it stands. ROLLOUT_FAILED promises that all migrations that began have succeeded."""
+        """How the run ends as things are. ROLLOUT_FAILED promises that all migrations that began have succeeded."""
         outcomes = [failure.outcome for failure in self._failures]
         ranked = (Outcome.MIGRATION_FAILED, Outcome.ROLLOUT_FAILED)
         return next((o for o in ranked if o in outcomes), Outcome.FAILED if outcomes else Outcome.SUCCEEDED)
@@ -242,7 +242,7 @@ class Record:
         )
 
     def _note_stop(self, job: str) -> None:
-        """Note that what a killed run had left at work is stopped."""
+        """Note that what a killed run had left running is stopped."""
         for record in self._steps.values():
             if record.outcome is Outcome.RUNNING and record.job == job:
                 self._turn(record.id, Outcome.INTERRUPTED)
@@ -252,7 +252,7 @@ class Record:
             self._steps[step] = _with(self._steps[step], outcome)
 
     def _close_step(self, record: StepRecord) -> StepRecord:
-        """Close a record. What a killed run has left at work, and this one did not come to stop, goes on RUNNING."""
+        """Close a record. What a killed run left running, and this one did not come to stop, goes on RUNNING."""
         if record.outcome is Outcome.PENDING:
             return _with(record, Outcome.SKIPPED)
         is_stopped = record.outcome is Outcome.RUNNING and record.id in self._begun
@@ -275,7 +275,7 @@ def _begin_steps(plan: Plan, resumed: Revision | None, mask: Mask) -> dict[str, 
     """Begin the records of the steps. Those of a run that is continued stay, where they were.
 
     What that run had begun stays as it is until this one begins it anew, also where the plan leaves it out: it has had
-    its effect, or half of it, or is at work still.
+    its effect, or half of it, or may still run.
     """
     before = {record.id: record for record in resumed.steps} if resumed else {}
     records = {r.id: r if r.has_begun else _with(r, Outcome.SKIPPED) for r in before.values()}

@@ -54,7 +54,7 @@ def _assign_claims(bodies: list[Json], waves: Waves) -> dict[Reference, int]:
     """Put each claim into the wave of its first user.
 
     A claim whose class waits for the first consumer stays Pending until a pod uses it; in an earlier wave Argo CD would
-    wait for it in vain.
+    never see it.
     """
     claims: dict[Reference, int] = {}
     last = max(waves.values(), default=0)

@@ -95,7 +95,7 @@ class _Writer:
             elif kind is list or kind is tuple:
                 if value:
                     append(keys[key])
-                    # As kubectl does: the dash stands under the key.
+                    # As kubectl does: the dash is under the key.
                     self.write_list(value, pad)
                 else:
                     append(keys[key] + " []")

@@ -57,7 +57,7 @@ def _unread_keys(named: Set[str]) -> Set[str]:
 
 
 def _check_general(tree: Mapping) -> list[Problem]:
-    """Type the general settings by themselves; a key that is missing there may stand in the entries."""
+    """Type the general settings by themselves; a key that is missing there may be in the entries."""
     general = tree.entries.get(_GENERAL)
     if general is None:
         return []

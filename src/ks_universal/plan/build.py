@@ -158,7 +158,7 @@ class _Steps:
         return next((_rollout_id(m.name) for m in wanted if m.workload and "replicas" in m.workload["spec"]), None)
 
     def add_stops(self, jobs: Iterable[ObjectRef]) -> None:
-        """Stop what a killed run has left at work, before all else."""
+        """Stop what a killed run has left running, before all else."""
         for ref in jobs:
             self.graph.add_first(self._delete(ref, is_stop=True))
 

@@ -61,7 +61,7 @@ def _list_done(revision: Revision) -> Iterator[str]:
 
 
 def _may_move(container: Json) -> bool:
-    """Tell whether another image may stand under the name."""
+    """Tell whether the name may mean another image."""
     image: str = container["image"]
     _, _, digest = split_image(image)
     return not digest and bool(container.get("imagePullPolicy", find_pull_policy(image)) == "Always")

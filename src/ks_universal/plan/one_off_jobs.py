@@ -85,7 +85,7 @@ def plan_job(step: str, resource: Resource, state: State) -> Apply | SkippedJob:
         return SkippedJob(step, f"it ran in revision {known.revision}, and 'when: install' lets it run once")
     if not is_same:
         return _run(step, resource, "what it runs has changed")
-    return SkippedJob(step, _tell_gone(known))
+    return SkippedJob(step, _report_removal(known))
 
 
 def as_migration(step: str, body: Json) -> Migrate:
@@ -149,7 +149,7 @@ def _read_live(live: Json, known: JobRecord | None, *, revision: int) -> JobReco
     return known if outcome is Outcome.RUNNING else msgspec.structs.replace(known, outcome=outcome, ended=ended)
 
 
-def _tell_gone(known: JobRecord) -> str:
+def _report_removal(known: JobRecord) -> str:
     unseen = "; nobody saw how it ended" if known.outcome is Outcome.RUNNING else ""
     return f"it ran in revision {known.revision}, and {tell_end_of_gone(known)}{unseen}"
 

@@ -15,7 +15,7 @@ from ks_universal.resources.objects import ObjectRef
 
 
 class Outcome(StrEnum):
-    """How a step or a run ended; RUNNING also stands in the record of a run that was killed.
+    """How a step or a run ended; RUNNING is also in the record of a run that was killed.
 
     PENDING is a step that has not begun. ABANDONED is what readers are told of a killed run; see `mark_abandoned`.
     """
@@ -89,7 +89,7 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_ended(self) -> bool:
-        """Whether it has begun, and is not at work any more."""
+        """Whether it has begun, and does not run any more."""
         return self.has_begun and self.outcome is not Outcome.RUNNING
 
 
@@ -220,7 +220,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 def mark_abandoned(revisions: Sequence[Revision], *, is_dead: bool) -> tuple[Revision, ...]:
     """Give runs, oldest first, as readers are to see them: those that were killed as such.
 
-    `is_dead`: the latest one holds no lock any more. What it calls RUNNING may be at work still; of an older one
+    `is_dead`: the latest one holds no lock any more. What it calls RUNNING may still run; of an older one
     nothing is, for the run after it has stopped that or taken it up.
     """
     *older, latest = revisions

@@ -84,7 +84,7 @@ class AwaitOldPods(_Step, frozen=True, kw_only=True, tag="AwaitOldPods"):
 class Delete(_Step, frozen=True, kw_only=True, tag="Delete"):
     """Remove an object that left the values.
 
-    `is_stop`: it is a Job that may be at work, and is to be stopped, whatever else speaks for keeping it.
+    `is_stop`: it is a Job that may run, and is to be stopped, whatever else speaks for keeping it.
     """
 
     identity: ObjectRef

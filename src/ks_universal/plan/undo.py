@@ -1,4 +1,4 @@
-"""Which migrations stand between a release and one of its earlier revisions, and the steps that undo them."""
+"""Which migrations lie between a release and one of its earlier revisions, and the steps that undo them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Migrations that a killed run may have left at work, and that have to be stopped before a plan does anything else."""
+"""Migrations that a killed run may have left running, and that have to be stopped before a plan does anything else."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -15,7 +15,7 @@ Reference = tuple[str, str]
 _CONFIGURATION = frozenset(("ConfigMap", "Secret"))
 
 _Place = tuple[Json, str, str]
-"""The map that holds a name, the key it stands under, and the kind that it names."""
+"""The map that holds a name, the key it is under, and the kind that it names."""
 
 
 def read_references(pod: Json) -> tuple[Reference, ...]:

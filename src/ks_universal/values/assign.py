@@ -8,7 +8,7 @@ from ks_universal.values.scalars import is_null
 
 
 class _ClashError(Exception):
-    """Something that is neither absent nor null nor of the kind that the path needs stands in its way."""
+    """Something that is neither absent nor null nor of the kind that the path needs is in its way."""
 
     def __init__(self, obstacle: Node, rest: Path) -> None:
         super().__init__(rest)

@@ -8,7 +8,7 @@ def merge(base: Mapping, over: Mapping) -> Mapping:
     """Lay `over` on `base`; both stay as they are, and the result shares their unchanged parts.
 
     Keys keep the order of `base`, new ones follow. A null removes what `base` has; one that removes nothing stays, so
-    that the model can say what is empty. A merged map keeps its place in `base`: that is where most of it stands.
+    that the model can say what is empty. A merged map keeps its place in `base`: that is where most of it is.
     """
     entries = dict(base.entries)
     for key, node in over.entries.items():

@@ -9,7 +9,7 @@ import yaml
 
 from ks_universal.diagnostics import Position, Problem
 
-# What YAML 1.1 calls printable, which is all that may stand in a file unescaped.
+# What YAML 1.1 calls printable, which is all that a file may have unescaped.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _INDENTATION = "the indentation does not fit the lines above: entries of one map or list start in the same column"
@@ -61,13 +61,13 @@ def describe_syntax_error(error: yaml.YAMLError, text: str, name: str) -> Proble
 
 
 def describe_unprintable(text: str, name: str) -> Problem:
-    """Name the first character that may not stand in YAML."""
+    """Name the first character that YAML does not allow."""
     found = _UNPRINTABLE.search(text)
     if found is None:
         return Problem("values/syntax", "this is not YAML: it cannot be read", Position(name, 1, 1))
     before = text[: found.start()]
     where = Position(name, before.count("\n") + 1, found.start() - before.rfind("\n"))
-    message = f"this is not YAML: the character U+{ord(found.group()):04X} may not stand in it"
+    message = f"this is not YAML: the character U+{ord(found.group()):04X} is not allowed in it"
     return Problem("values/syntax", message, where, 'in double quotes it can be written as an escape, such as "\\x1b"')
 
 

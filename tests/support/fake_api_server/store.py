@@ -182,7 +182,7 @@ class Store:
         return self.save(key, fields.update(live, {**head_of(key.plural), **body}, manager, time=self.stamp()))
 
     def save(self, key: Key, body: Json, *, dry_run: bool = False) -> Json:
-        """Put an object in the place of the one of its name; one that is the same stays as it is, with its version."""
+        """Replace the object of its name; one that is the same stays as it is, with its version."""
         live = self.get(key)
         body = _fill_in(_convert(body))
         metadata = {**body["metadata"]}

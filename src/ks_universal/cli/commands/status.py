@@ -1,4 +1,4 @@
-"""`ks-universal status`: what runs of a release, what ran, and who is at work on it."""
+"""`ks-universal status`: what runs of a release, what ran, and who runs it."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ def command(name: str, cluster: Cluster, *, output: str) -> int:
 
 
 def format_state(state: "ReleaseState") -> Iterator[str]:
-    """Say who is at work, how the last run ended, and what runs."""
+    """Say who has the lock, how the last run ended, and what runs."""
     if state.lock is not None:
         dead = ", who is dead: the next run does not wait for it" if state.lock.left_s == 0 else ""
         yield f"locked by {state.lock}{dead}"

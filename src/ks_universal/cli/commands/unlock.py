@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @takes_cluster
 @click.option("--force", is_flag=True, help="Break the lock of a holder that may still be alive.")
 def command(name: str, cluster: Cluster, *, output: str, force: bool) -> int:
-    """Free the release NAME of a run that died. Exits 5, and says whose it is, while that run may be at work."""
+    """Free the release NAME of a run that died. Exits 5, and says whose it is, while that run may be active."""
     from ks_universal import unlock
 
     async def work(target: "KubernetesTarget") -> int:

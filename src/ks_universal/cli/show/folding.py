@@ -16,7 +16,7 @@ class RepetitionFold:
     """Takes the lines of one source as they come, and gives those to show.
 
     A line with another number is another line here: a counter that moves is shown. To tell that an init container waits
-    in vain is another question, for which numbers count for nothing (targets/kubernetes/observed/stuck_init.py).
+    is stuck is another question, for which numbers count for nothing (targets/kubernetes/observed/stuck_init.py).
     """
 
     def __init__(self) -> None:
@@ -71,6 +71,6 @@ def fold_tracebacks(lines: Iterable[str]) -> list[str]:
 
 
 def shows(lines: Iterable[str], excerpt: Iterable[str]) -> bool:
-    """Tell whether what is left of an excerpt, when it is folded, stands among lines that are."""
+    """Tell whether what is left of an excerpt, when it is folded, is among lines that are."""
     excerpt = tuple(excerpt)
     return set(excerpt).intersection(fold_tracebacks(excerpt)).issubset(lines)

@@ -240,7 +240,7 @@ def _find_later(attempts: Sequence[Attempt]) -> dict[int, tuple[Problem, ...]]:
 
 
 def _vain_lines(attempts: Sequence[Attempt]) -> Iterator[str]:
-    """Say that retries were in vain."""
+    """Say that retries cannot help."""
     if lasting := next(filter(None, map(find_permanent_cause, attempts[:-1])), None):
         yield f"  retries could not help: {lasting} does not pass by itself ('retry: passing' leaves them out)"
 

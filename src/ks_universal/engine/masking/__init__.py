@@ -25,7 +25,7 @@ class Mask:
     """Replaces by `***` what is a secret of the Secrets among some objects, however a tool has written it."""
 
     def __init__(self, bodies: Iterable[Json], names: Iterable[str] = ()) -> None:
-        """Take all Secrets; what stands in plain in the other objects is no secret, nor are the names.
+        """Take all Secrets; what is in plain text in the other objects is no secret, nor are the names.
 
         This takes a quarter of a second for a megabyte of keys and certificates, or for a document of 1,000 entries.
         """

@@ -25,7 +25,7 @@ _ESCAPED = frozenset("0123456789abcdefABCDEFnrtvuUx")
 _OPEN_END = re.compile(r"(?:\\++(?:u[0-9a-fA-F]{0,3}|x[0-9a-fA-F]?|[0-7]{1,2})?|%[0-9a-fA-F]?|&#?\w{0,9}|['\" ])+$")
 """The end of a text that may become an escape with what comes after it."""
 _HALF_CHARACTERS = re.compile(r"^[\x80-\xbf]+|[\xc2-\xf4][\x80-\xbf]*$")
-"""What may be taken for a part of one character of UTF-8 with what stands beside it."""
+"""What may be taken for a part of one character of UTF-8 with what is beside it."""
 
 
 class Secrets(NamedTuple):
@@ -99,7 +99,7 @@ def _add_base64(needles: Needles, value: bytes) -> None:
 
 def _inside_base64(value: bytes) -> Iterator[str]:
     """Give what base64 makes of a value inside of a longer text (`user:password`)."""
-    for before, lost in ((0, 0), (1, 2), (2, 3)):  # bytes of what stands before; characters that hold bits of it
+    for before, lost in ((0, 0), (1, 2), (2, 3)):  # bytes of what comes before; characters that hold bits of it
         encoded = binascii.b2a_base64(bytes(before) + value, newline=False).decode()
         yield encoded[lost:]  # at the end
         yield encoded[lost : (before + len(value)) * 8 // 6]  # in the middle
@@ -123,7 +123,7 @@ class _Plain:
         self.names = frozenset((*names, *named, *_list_names(self._texts)))
 
     def is_plain(self, text: str) -> bool:
-        """Tell whether a text is words that stand in plain in an object."""
+        """Tell whether a text is words that are in plain text in an object."""
         return is_words(text) and text.lower() in self._words
 
     @cached_property

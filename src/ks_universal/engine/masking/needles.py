@@ -49,7 +49,7 @@ NAMED_BEFORE = (
 
 
 class Where(IntEnum):
-    """Where a text is found: anywhere, as a whole word, or only where what stands before it names a password."""
+    """Where a text is found: anywhere, as a whole word, or only where what is before it names a password."""
 
     ANYWHERE = 0
     AS_WORD = 1

@@ -13,7 +13,7 @@ class Known(Protocol):
     names: frozenset[str]
 
     def is_plain(self, text: str) -> bool:
-        """Tell whether a text is words that stand in plain in an object."""
+        """Tell whether a text is words that are in plain text in an object."""
 
 
 _PASSWORD_PARTS = re.compile(r"pass|pwd|secret|token|credential|private|apikey|mnemonic|webhook|signature|license")

@@ -47,7 +47,7 @@ def _check_authenticator(path: Path, authenticator: Authenticator, report: Repor
         domains.append(((*place, "domain"), application.get("domain")))
     for place, domain in domains:
         if domain and (domain.startswith("*") or not is_host(domain)):
-            report.error("names/invalid", place, "is no domain", "it takes a DNS name such as app.example.com")
+            report.error("names/invalid", place, "is not a domain", "it takes a DNS name such as app.example.com")
     kept = spec.get("keepUsersLoggedInFor")
     if kept is not None and not re.fullmatch(_KEPT_FOR, kept):
         place = (*path, "keepUsersLoggedInFor")

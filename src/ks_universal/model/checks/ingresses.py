@@ -21,7 +21,9 @@ def check_domain(application: Application, report: Report) -> None:
     """Check the general domain."""
     domain = application.generic.ingresses_general.domain
     if domain is not None and (domain.strip().startswith("*") or not is_host(domain.strip())):
-        report.error("names/invalid", _DOMAIN, "is no domain", "it takes a DNS name in lower case such as example.com")
+        report.error(
+            "names/invalid", _DOMAIN, "is not a domain", "it takes a DNS name in lower case such as example.com"
+        )
 
 
 def check_host(path: Path, host: Host, application: Application, report: Report) -> None:

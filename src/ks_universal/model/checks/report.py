@@ -34,7 +34,7 @@ class Report:
             self.error("values/missing-key", path, f"needs the key '{key}'", hint, key=True)
 
     def is_broken(self, path: Path) -> bool:
-        """Tell whether something unusable stands at a path, above or below it: what it says is not known."""
+        """Tell whether something unusable is at a path, above or below it: what it says is not known."""
         return path in self._above_broken or any(path[:end] in self._broken for end in range(1, len(path) + 1))
 
     def is_written(self, path: Path) -> bool:

@@ -160,7 +160,7 @@ def _describe(error: "ExpressionError", severity: Severity, node: Scalar, trail:
 
 
 def _locate(node: Scalar, at: int | None) -> Position:
-    """Find the place of a part. Only text without quotes and folds stands in the file as it is here."""
+    """Find the place of a part. Only text without quotes and folds is in the file as it is here."""
     start = position(node.at)
     if not node.plain or at is None or "\n" in node.text:
         return start

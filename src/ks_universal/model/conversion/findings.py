@@ -62,7 +62,7 @@ class Findings:
         if hint is None and len(known) <= 8:
             hint = f"it takes {', '.join(known)}"
         if hint is None and trail is None:
-            hint = "what no section reads, such as anchors, can stand below 'global'"
+            hint = "what no section reads, such as anchors, can be below 'global'"
         self._add("values/unknown-key", trail, _key_place(node), f"has no key '{key}'", hint)
 
     def wrong_type(self, trail: Trail, node: Node, expected: str, hint: str | None = None) -> None:
@@ -128,7 +128,7 @@ def join_choices(choices: Iterable[str]) -> str:
 
 
 def hint_for_empty(*, text: bool) -> str:
-    """Say what to write in place of an entry or item without a value."""
+    """Say what to write instead of an entry or item without a value."""
     return 'write "" for an empty text, or leave it out' if text else "say something of it, or leave it out"
 
 

@@ -32,7 +32,7 @@ def find_place(struct: type[Format], key: str, node: Node, keys_of: ListKeys) ->
 
 def _find_section(key: str, node: Node, keys_of: ListKeys) -> str | None:
     if key == _CHART:
-        return "that is how a parent chart names it: what stands below it belongs to the top level"
+        return "that is how a parent chart names it: what is below it belongs to the top level"
     for section, struct in WORKLOAD_SECTIONS.items():
         if key in keys_of(struct):
             return f"it belongs to a {struct.noun}: {section}.NAME.{key}"

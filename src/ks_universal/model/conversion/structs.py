@@ -142,7 +142,7 @@ def _map_of(convert: Convert) -> Convert:
 
 def _hint_for_list(node: Node) -> str | None:
     return (
-        "the entries are keyed by their names: 'NAME: {...}' in place of '- name: NAME'"
+        "the entries are keyed by their names: 'NAME: {...}' instead of '- name: NAME'"
         if type(node) is Sequence
         else None
     )

@@ -3,7 +3,7 @@
 In the structs, `str` means text as written, `int` and `bool` also take their texts (`"8"`, `"false"`), `X | None` a key
 that may be left out, `X | tuple[Y, ...]` a scalar or a list; a struct that knows Kubernetes' fields at its place has a
 field marked `Inline`.
-What a key is for stands in `descriptions.json`, beside the structs and not in them: `template` need not read it.
+What a key is for is in `descriptions.json`, beside the structs and not in them: `template` need not read it.
 Annotations are read at run time: modules with structs don't use `from __future__ import annotations`.
 """
 

@@ -1,6 +1,6 @@
 """Which texts Kubernetes takes where it takes only a few: its OpenAPI does not say so, its reference does.
 
-Other texts are refused by every API server of the version that `fields.py` has its table from; `""` stands where it
+Other texts are refused by every API server of the version that `fields.py` has its table from; `""` is where it
 means something of its own.
 """
 

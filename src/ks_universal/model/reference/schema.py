@@ -91,7 +91,7 @@ class _Builder:
         keys = list_keys(kind)
         properties = {name: self._describe_key(name, key.kind, key.description) for name, key in keys.items()}
         if isinstance(kind, FormatMap) and kind.struct.__name__ in _SPEC_AROUND:
-            properties["spec"] = {"type": _MAP, "description": "The fields of Kubernetes' spec, as they stand there."}
+            properties["spec"] = {"type": _MAP, "description": "The fields of Kubernetes' spec, as they are there."}
         schema: Schema = {"type": _MAP, "properties": properties, "additionalProperties": False}
         required = [name for name, key in keys.items() if key.required]
         return schema if not required or kind in self._inherited else {**schema, "required": required}

@@ -109,7 +109,7 @@ def _try(descriptor: int) -> bool:
 async def _wait_briefly(descriptor: int) -> bool:
     """Wait for a holder that was killed while it started a child, which shares the lock until it becomes the command.
 
-    Closes the descriptor when that was in vain.
+    Closes the descriptor when that fails.
     """
     try:
         async with asyncio.timeout(_DYING_S):

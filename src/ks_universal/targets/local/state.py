@@ -101,7 +101,7 @@ class StateFolder:
         self.path = path.absolute()
 
     def refuse_links(self) -> None:
-        """Raise TargetError for a symbolic link in place of the folder or in it; what is PostgreSQL's may hold some."""
+        """Raise TargetError for a symbolic link instead of the folder or in it; what is PostgreSQL's may hold some."""
         refuse_link(self.path)
         for folder, folders, files in os.walk(self.path):
             for name in (*folders, *files):

@@ -30,7 +30,7 @@ class FrozenDict(dict[str, Any]):
 
 
 class Missing(NamedTuple):
-    """What the values don't have: `name` as the expression writes it, and what stands there instead."""
+    """What the values don't have: `name` as the expression writes it, and what is there instead."""
 
     name: str
     key: str

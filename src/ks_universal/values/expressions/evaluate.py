@@ -356,7 +356,7 @@ def _iterate(value: Value, evaluation: Evaluation) -> Iterator[tuple[Any, Any]]:
 
 
 def _at_place(compute: Callable[[], Any], at: int) -> Any:
-    """Compute something; an error that does not know its place stands here."""
+    """Compute something; an error that does not know its position gets this one."""
     try:
         return compute()
     except ExpressionError as error:

@@ -26,7 +26,7 @@ class Expanded(msgspec.Struct, frozen=True):
 
 
 def expand_text(text: str, context: Context, *, always: bool = False) -> Expanded:
-    """Evaluate a text; with `always`, whatever stands in its braces. Nothing is raised, whatever the text is."""
+    """Evaluate a text; with `always`, whatever is in its braces. Nothing is raised, whatever the text is."""
     pieces = scan(text)
     if not always and not is_expression(pieces):
         return Expanded(text, warnings=tuple(map(_near_miss, near_misses(pieces))))

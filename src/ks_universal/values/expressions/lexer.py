@@ -1,4 +1,4 @@
-"""Text to pieces: what stands outside of `{{ ... }}`, and tokens of what stands inside.
+"""Text to pieces: what is outside of `{{ ... }}`, and tokens of what is inside.
 
 Never fails: what no token of the language matches becomes a token of kind `bad`, so that texts of other template
 languages can be looked at, too.

@@ -75,7 +75,7 @@ class _TemplateParser:
             return self._parse_branch(keyword, tokens, at)
         tokens.expect_end()
         if not self._loops:
-            raise syntax_error(f"'{keyword}' stands outside of 'range'", at)
+            raise syntax_error(f"'{keyword}' is used outside of 'range'", at)
         return Jump(keyword)
 
     def _parse_branch(self, keyword: str, tokens: Tokens, at: int) -> Branch:
@@ -105,7 +105,7 @@ class _TemplateParser:
             return self._parse_inner_block()
         at = tokens.take().at
         if chained != keyword or chained == "range":
-            raise syntax_error(f"'else {chained}' cannot stand here", at)
+            raise syntax_error(f"'else {chained}' is not allowed here", at)
         branch = self._parse_branch(chained, tokens, at)
         return (branch,), ("end", Tokens(Action((), at)), at)
 

@@ -33,7 +33,7 @@ def parse_pipeline(action: Action) -> Pipeline | None:
 
 
 class Tokens:
-    """The tokens of one action, read from left to right; at the end stands one of kind `end`."""
+    """The tokens of one action, read from left to right; at the end is one of kind `end`."""
 
     def __init__(self, action: Action) -> None:
         self._tokens = action.tokens
@@ -142,7 +142,7 @@ class PipelineParser:
         if not isinstance(head, Call) and (len(operands) > 1 or not first):
             raise syntax_error("this is no function, and takes no arguments", head.at)
         if isinstance(head, Literal) and head.value is None:
-            raise syntax_error("'nil' cannot stand alone", head.at)
+            raise syntax_error("'nil' cannot be used alone", head.at)
         return Command(tuple(operands), head.at)
 
     def _parse_operand(self) -> Operand:
@@ -210,12 +210,12 @@ def unexpected(token: Token) -> ExpressionError:
     if token.kind == "end":
         return syntax_error("something is missing before '}}'", token.at)
     if token.text == "'":
-        return syntax_error("a text stands in double quotes, or in back quotes", token.at)
+        return syntax_error("a text is written in double quotes or back quotes", token.at)
     if token.text == '"':
         return syntax_error("a quote is opened here and never closed", token.at)
     # A text may be a secret: findings don't repeat it.
     what = "a text" if token.kind == "text" else f"'{token.text[:20]}'"
-    return syntax_error(f"{what} cannot stand here", token.at, _AS_TEXT)
+    return syntax_error(f"{what} is not allowed here", token.at, _AS_TEXT)
 
 
 def syntax_error(message: str, at: int, hint: str | None = None) -> ExpressionError:

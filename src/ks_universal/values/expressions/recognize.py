@@ -1,4 +1,4 @@
-"""Tells expressions from texts of other template languages; the rule stands in the package's docstring."""
+"""Tells expressions from texts of other template languages; the rule is in the package's docstring."""
 
 from collections.abc import Iterator, Sequence
 

@@ -24,7 +24,7 @@ class Variable(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A function by its name; its arguments stand beside it in the command."""
+    """A function by its name; its arguments follow it in the command."""
 
     name: str
     at: int
@@ -58,7 +58,7 @@ Operand = Literal | Dot | Variable | Call | Access | Pipeline
 
 
 class Text(NamedTuple):
-    """What stands between the braces' outsides, trimmed."""
+    """What is between the braces, trimmed."""
 
     text: str
 

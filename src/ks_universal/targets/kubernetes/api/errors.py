@@ -47,7 +47,7 @@ _NEXT_STEPS = {
     "kubernetes/too-large": "put large files into the image or a volume",
     "kubernetes/unreachable": "check the address in the kubeconfig, and the network",
     "kubernetes/certificate": "check address and certificate authority in the kubeconfig: another cluster answers,"
-    " its certificates were renewed, or a proxy stands between",
+    " its certificates were renewed, or a proxy is in between",
 }
 _CODES = {
     401: "kubernetes/unauthorized",
@@ -114,7 +114,7 @@ def is_quota(message: str) -> bool:
 
 
 def is_untrusted(error: Exception) -> bool:
-    """Tell whether a connection failed because the server's certificate is not trusted: trying again is in vain."""
+    """Tell whether a connection failed because the server's certificate is not trusted: a retry cannot help."""
     return "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 

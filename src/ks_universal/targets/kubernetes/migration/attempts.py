@@ -260,8 +260,8 @@ class Attempts:
         """The causes of all failures, the first failure's first: it is the one that tells."""
         return gather_causes(self.ended)
 
-    def find_vain_waits(self) -> tuple[PodIssue, ...]:
-        """Find that the init container which runs waits in vain."""
+    def find_stuck_init(self) -> tuple[PodIssue, ...]:
+        """Find that the init container which runs is stuck."""
         at_work = None if self.last is None else self.last.read_init_at_work()
         issue = None if at_work is None else find_vain_wait(*at_work)
         return () if issue is None else (issue,)

@@ -244,7 +244,7 @@ class JobRun:
 
 
 def _describe_waits(job: Json | None, attempt: PodAttempt) -> str:
-    """Say what the time went into before the migration itself began, or that an init container was still at work."""
+    """Say what the time went into before the migration itself began, or that an init container was still running."""
     for state in read_containers(attempt.pod):
         if state.kind == "init" and not (state.state == "terminated" and state.detail.get("exitCode") == 0):
             last = attempt.last_lines()[-1:]

@@ -28,7 +28,7 @@ from ks_universal.targets.kubernetes.observed.sight import describe_loss
 async def await_end(  # noqa: PLR0913 - what is followed, who looks, and who is told
     client: Client, observer: Observer, step: RunJob, record: JobRecord, emit: Emit, *, job: Json, resumed: bool
 ) -> JobState:
-    """Follow a Job to its end, or until it is stuck; who is cancelled leaves it as it is. `resumed`: it was at work."""
+    """Follow a Job to its end, or until it is stuck; who is cancelled leaves it as it is. `resumed`: it ran already."""
     await observer.start()
     watch = JobWatch(client, observer, as_migration(step.id, step.body), emit)
     try:

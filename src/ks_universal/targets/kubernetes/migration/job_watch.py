@@ -70,7 +70,7 @@ class JobWatch:
         self._said = ""
 
     async def follow(self, job: Json, *, resumed: bool) -> Ended | Stuck:
-        """Follow a Job until it ends or is stuck; `resumed` when it was found at work. Raises TargetError."""
+        """Follow a Job until it ends or is stuck; `resumed` when it was found running. Raises TargetError."""
         uid = job["metadata"]["uid"]
         sight = Sight(self._client, JOB, job, self._observer.job)
         with self._observer.follow(self._topic) as changed:
@@ -145,7 +145,7 @@ class JobWatch:
     def _find_issues(self, job: Json, running: list[Json]) -> list[PodIssue]:
         issues = [find_issue(pod, self._observer.events(pod)) for pod in running]
         if self._step.migration.timeout_s is None:
-            issues += self.attempts.find_vain_waits()
+            issues += self.attempts.find_stuck_init()
         if not running:
             issues.append(find_creation_issue(self._observer.events(job)))
         return [issue for issue in issues if issue is not None]
@@ -158,7 +158,7 @@ class JobWatch:
         await self.attempts.update(pods, resumed=resumed, stopped=_find_stop(job))
 
     def _tell(self, event: Event) -> None:
-        """Pass an event on; by what an init container says it is known whether it waits in vain."""
+        """Pass an event on; by what an init container says it is known whether it is stuck."""
         self._emit(event)
         if isinstance(event, LogWritten) and event.source != self._step.id:
             self._observer.wake(self._topic)

@@ -35,7 +35,7 @@ class LateObjects:
         self._held_since_s: float | None = None
 
     async def weigh(self, issues: Sequence[PodIssue]) -> list[PodIssue]:
-        """Give those more patience whose object a migration that is at work may make, or which is there by now."""
+        """Give those more patience whose object a running migration may make, or which is there by now."""
         wanted = dict.fromkeys(issue.missing for issue in issues if issue.missing is not None)
         there = {ref for ref in wanted if await self._exists(ref)}
         held_s = self._count_held_s(held=bool(wanted) and self._may_be_made())
@@ -49,7 +49,7 @@ class LateObjects:
         return None if self._held_since_s is None else _LOOK_AGAIN_S
 
     def _count_held_s(self, *, held: bool) -> float:
-        """Count the seconds in which a migration was at work while something was missing, this moment included."""
+        """Count the seconds in which a migration ran while something was missing, this moment included."""
         now = now_s()
         if self._held_since_s is not None:
             self._held_s += now - self._held_since_s
@@ -65,7 +65,7 @@ class LateObjects:
             return False
 
     def _may_be_made(self) -> bool:
-        """Tell whether a migration of the release, in this namespace, is at work, and does not wait for such itself."""
+        """Tell whether a migration of the release, in this namespace, is running, and does not wait for such itself."""
         others = (job for job in self._observer.jobs() if ("Job", job["metadata"]["name"]) != self._topic)
         return any(self._is_at_work(job) for job in others)
 

@@ -20,7 +20,7 @@ _SHORTEST_S = 1.0
 def read_period(pod: Json, now: datetime) -> tuple[datetime, float | None]:
     """Read when the pod's own work began, and how many seconds it took; None: it never began.
 
-    That of the container by which the pod failed, or which is at work; else the main one's. `now` is where it has not
+    That of the container by which the pod failed, or which runs; else the main one's. `now` is where it has not
     ended.
     """
     made = read_time(pod["status"].get("startTime") or pod["metadata"]["creationTimestamp"]) or now

@@ -82,7 +82,7 @@ def _leave_account(live: Json | None, body: Json) -> Json:
 def _renew_pull_policies(live: Json | None, body: Json) -> Json:
     """Name the pull policy that follows from a new image, where the one that followed from the old image is another.
 
-    The API server fills it in once: with the tag `latest` in place of `1.0`, pods would go on with what a node has.
+    The API server fills it in once: with the tag `latest` instead of `1.0`, pods would go on with what a node has.
     """
     if live is None or body["kind"] not in TEMPLATES:
         return body

@@ -33,7 +33,7 @@ MISSING_S = 30.0
 """What an operator makes (external-secrets, cert-manager) is there some seconds after what it makes it from."""
 
 _SUMMARY = "Unable to attach or mount volumes"
-"""How the kubelet sums up, every two minutes, what it could not mount; the reason stands in another event."""
+"""How the kubelet sums up, every two minutes, what it could not mount; the reason is in another event."""
 _MISSING = re.compile(r"\b(secret|configmap)s? \"([^\"]+)\" not found", re.I)
 _MISSING_KEY = re.compile(r"references non-existent (secret|config) key|couldn't find key", re.I)
 _NAMED_VOLUME = re.compile(r"volume \"([^\"]+)\"")

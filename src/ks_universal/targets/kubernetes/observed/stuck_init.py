@@ -30,7 +30,7 @@ def find_repetition(lines: Iterable[str]) -> str | None:
 
 
 def find_vain_wait(container: str, lines: Iterable[str]) -> PodIssue | None:
-    """Find that an init container which still runs waits in vain, and for how long it may."""
+    """Find that an init container which still runs is stuck, and how long it may be."""
     lines = list(lines)
     said = find_repetition(lines)
     if said is None:
@@ -43,4 +43,4 @@ def find_vain_wait(container: str, lines: Iterable[str]) -> PodIssue | None:
         if lasting
         else "see whether what it waits for is there; 'timeout' of the migration lets it wait longer"
     )
-    return PodIssue(Problem("migrations/waits-in-vain", message, hint=hint), grace_s)
+    return PodIssue(Problem("migrations/init-stuck", message, hint=hint), grace_s)

@@ -270,7 +270,7 @@ async def find_stranger_lock(client: Client, release: str) -> Problem | None:
 async def break_lock(client: Client, release: str, *, force: bool = False) -> Holder | None:
     """Free a release of a holder whose lease has expired; gives that holder, None where there was none.
 
-    Raises LockedError while the lease is valid, for its holder may be at work, unless `force`: then a holder that does
+    Raises LockedError while the lease is valid, for its holder may be active, unless `force`: then a holder that does
     live finds its lock lost, and writes nothing more.
     """
     lease, server_now = await _read_to_write(client, release)

@@ -1,4 +1,4 @@
-"""Finds out which image stands under a tag now, where no pod of this run has it yet.
+"""Finds out which image a tag means now, where no pod of this run has it yet.
 
 Only nodes know how to pull an image, and tell of the one that they have for a pod. So a Job of it is made whose command
 is not in the image: its container is made, which tells the id, and never starts.

@@ -10,7 +10,7 @@ from ks_universal.targets.kubernetes.observed.stuck_init import find_repetition
 
 
 class InitLog:
-    """Follows the init container at work; `take` gets its name and each of its lines."""
+    """Follows the init container that runs; `take` gets its name and each of its lines."""
 
     def __init__(self, client: Client, take: Callable[[str, str], None]) -> None:
         self._client = client
@@ -20,7 +20,7 @@ class InitLog:
 
     @property
     def container(self) -> str | None:
-        """The init container that is at work; None where none is."""
+        """The init container that runs; None where none does."""
         return None if self._at_work is None else self._at_work[1]
 
     @property

@@ -279,7 +279,7 @@ class Rollout:
         if said is None:
             return ()
         message = f"init container {self._init_log.container} does not finish: it keeps repeating: {said}"
-        return (Problem("rollout/waits-in-vain", message, hint="see whether what it waits for is there"),)
+        return (Problem("rollout/init-stuck", message, hint="see whether what it waits for is there"),)
 
 
 def _find_unreadiness(pod: Json, events: list[Json]) -> tuple[Problem, ...]:

@@ -110,7 +110,7 @@ async def start(request: ProcessRequest, entry: Path, *, shell: str = RUN) -> Pr
     except asyncio.CancelledError:
         await run_to_completion(_undo(spawning))
         raise
-    # Not its arguments, in which values of Secrets may stand.
+    # Not its arguments, in which values of Secrets may be.
     _log.debug("started process %d: %s in %s", process.pid, request.argv[0], request.directory)
     return process
 

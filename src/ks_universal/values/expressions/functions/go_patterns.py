@@ -233,7 +233,7 @@ class _Translator:
         """Read one character that is written with a backslash."""
         found = self._take(_CODE)
         if found is None:
-            _refuse("a backslash stands before what is no escape in Go")
+            _refuse("a backslash before what is not an escape in Go")
         short, long, octal, control, itself = found.groups()
         if control or itself:
             return _CONTROLS[control] if control else itself
