@@ -26,7 +26,7 @@ _PROJECTS = {
     "DexAuthenticator": "Deckhouse",
 }
 _GENERAL = "deploymentsGeneral"
-_GENERAL_TEXT = "What workloads inherit, and jobs and cron jobs, as far as it is for them; their own setting overrides it."
+_GENERAL_TEXT = "What workloads inherit, and jobs and cron jobs, where it fits them; their own setting overrides it."
 
 
 class Plain(msgspec.Struct, frozen=True):
