@@ -54,7 +54,7 @@ def test_a_code_may_be_pasted_as_a_finding_shows_it(ksu: Invoke, pasted: str) ->
     ("word", "hint"),
     [
         ("locked", "did you mean the code 'release/locked' or 'migrations/locked'?"),
-        ("deployment", "did you mean 'deployments', or the code 'kubernetes/deployment-deleted'?"),
+        ("deployment", "did you mean 'deployments'?"),
         ("migrations.locked", "did you mean the code 'migrations/locked'?"),
         ("database/locked", "did you mean 'release/locked' or 'migrations/locked'?"),
         ("config/data", "did you mean the key 'configs'?"),

@@ -9,9 +9,9 @@ from ks_universal.diagnosis.rules import RULES
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
 from ks_universal.finding_codes import FindingCode, find_code, read_codes
-from ks_universal.model.conversion.findings import nearest
 from ks_universal.model.reference.description import ROOT, Key, Kind, KubernetesMap, list_keys
 from ks_universal.model.reference.explain import find_inner, find_key, find_paths, name_default, name_kind
+from ks_universal.suggestions import nearest
 
 _CODE = re.compile(r"(?:\w+\[|\[)?([a-z-]+/[a-z-]+)\]?:?")
 """A code, also as a finding shows it: `error[kubernetes/image]:`."""

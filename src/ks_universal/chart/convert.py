@@ -8,9 +8,9 @@ import msgspec
 from ks_universal.chart.differences import Difference, find_differences
 from ks_universal.diagnostics import Problem, Severity, sort_problems
 from ks_universal.model.conversion.expressions import Release, expand_expressions
-from ks_universal.model.conversion.findings import nearest
 from ks_universal.model.conversion.normalize import normalize
 from ks_universal.model.reference.description import ROOT, FormatMap, Kind, KubernetesMap, ListOf, MapOf, list_keys
+from ks_universal.suggestions import nearest
 from ks_universal.values.nodes import Mapping, Node, Path, Scalar, Sequence, format_path, locate
 
 CHART = "ks-universal"

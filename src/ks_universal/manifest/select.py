@@ -7,8 +7,8 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
 from ks_universal.json_types import Json
-from ks_universal.model.conversion.findings import nearest
 from ks_universal.resources.objects import object_ref
+from ks_universal.suggestions import nearest
 
 
 def select_objects(objects: Sequence[Json], wanted: Sequence[str]) -> tuple[Json, ...]:

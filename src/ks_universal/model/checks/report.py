@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Set
 
 from ks_universal.diagnostics import Position, Problem, Severity
-from ks_universal.model.conversion.findings import Suggestions, name_place, nearest
+from ks_universal.model.conversion.findings import Suggestions, name_place
 from ks_universal.model.format.workloads import WORKLOAD_SECTIONS
+from ks_universal.suggestions import suggest
 from ks_universal.values.nodes import Mapping, Path, find, locate
 
 
@@ -59,11 +60,7 @@ class Report:
         """Make the hint for a name that is not among the known ones; the hundred-and-first gets none."""
         if not self._suggestions.take():
             return None
-        names = list(dict.fromkeys(known))
-        near = nearest(name, names)
-        if near is not None:
-            return f"did you mean '{near}'?"
-        return f"there is {', '.join(names)}" if 0 < len(names) <= 8 else None
+        return suggest(name, known)
 
     def _add(self, problem: Problem, path: Path, *, key: bool) -> None:
         if self._broken and not key and self.is_broken(path):

@@ -6,14 +6,11 @@ No finding repeats a scalar's characters: any of them may be a secret that was w
 from collections.abc import Iterable
 
 from ks_universal.diagnostics import Position, Problem, Severity
+from ks_universal.suggestions import nearest
 from ks_universal.values.nodes import Mapping, Mark, Node, Path, Sequence, format_path, position
 
 Trail = tuple["Trail", str | int] | None
 """A path while walking down, the innermost part outside: cheap to extend, unrolled only for a finding."""
-
-_MAX_CANDIDATES = 120
-"""More than any place has keys. More are narrowed down first: a thousand releases that name a Secret of the cluster
-must not take seconds."""
 
 
 def unroll(trail: Trail) -> Path:
@@ -105,20 +102,6 @@ class Findings:
 
     def _nearest(self, key: str, known: list[str]) -> str | None:
         return nearest(key, known) if self._suggestions.take() else None
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Find the known name that was probably meant, if one is near enough."""
-    import difflib
-
-    candidates = list(known)
-    if len(candidates) > _MAX_CANDIDATES:
-        candidates = [candidate for candidate in candidates if candidate[:2] == name[:2]][:_MAX_CANDIDATES]
-    folded = {candidate.casefold(): candidate for candidate in candidates}
-    if name.casefold() in folded:
-        return folded[name.casefold()]
-    found = difflib.get_close_matches(name[:100], candidates, n=1)
-    return found[0] if found else None
 
 
 def join_choices(choices: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
-from ks_universal.model.conversion.findings import join_choices, nearest
+from ks_universal.model.conversion.findings import join_choices
 from ks_universal.model.reference.description import (
     ROOT,
     Choice,
@@ -21,6 +21,7 @@ from ks_universal.model.reference.description import (
     Plain,
     list_keys,
 )
+from ks_universal.suggestions import nearest
 
 _PART = re.compile(r'\["(?P<quoted>[^"]*)"\]|\[(?P<index>[0-9*]*)\]|(?P<name>[^.\[\]]+)')
 _IS_ITEM = re.compile(r"\*|[0-9]+").fullmatch

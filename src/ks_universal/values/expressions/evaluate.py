@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ks_universal.suggestions import suggest
 from ks_universal.values.expressions.context import UNREAD, Context
 from ks_universal.values.expressions.data import Missing, Value, is_true, read_field
-from ks_universal.values.expressions.errors import ExpressionError, suggest
+from ks_universal.values.expressions.errors import ExpressionError
 from ks_universal.values.expressions.functions import FUNCTIONS, LAZY
 from ks_universal.values.expressions.functions.refused import REFUSED
 from ks_universal.values.expressions.functions.signature import Function, convert_arguments, missing_value

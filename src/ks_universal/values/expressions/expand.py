@@ -4,8 +4,9 @@ from functools import lru_cache
 
 import msgspec
 
+from ks_universal.suggestions import suggest
 from ks_universal.values.expressions.context import ROOTS, Context
-from ks_universal.values.expressions.errors import ExpressionError, suggest
+from ks_universal.values.expressions.errors import ExpressionError
 from ks_universal.values.expressions.evaluate import Evaluation
 from ks_universal.values.expressions.lexer import Token, scan
 from ks_universal.values.expressions.parser import parse_template

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ks_universal.suggestions import suggest
 from ks_universal.values.expressions.data import Missing, WrittenFloat, WrittenInt, kind_of
-from ks_universal.values.expressions.errors import ExpressionError, suggest
+from ks_universal.values.expressions.errors import ExpressionError
 from ks_universal.values.expressions.numbers import format_value, wrap
 
 _LARGEST = 2**63
