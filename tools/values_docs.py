@@ -16,7 +16,7 @@ same on a terminal, and `ks-universal schema` says it to editors.
 `*` stands for a name that you choose, `[]` for each entry of a list. Where text is wanted, the characters count as
 written: `imageTag: 1.10` is `1.10`. `null` is the same as leaving a key out, and removes what it would inherit; a
 written `false`, `0`, `""`, `[]` or `{}` wins over what is inherited. Every field that Kubernetes knows there is
-taken under its own name, too.
+taken under its own name, too. A key at the top that begins with `x-` is yours: for anchors, and for expressions.
 """
 
 

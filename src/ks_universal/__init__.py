@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         check_for_version,
         check_pod_security,
         convert,
+        leave_to_server,
         list_value_files,
         load,
         render,
@@ -239,6 +240,7 @@ __all__ = [
     "has_errors",
     "is_code",
     "keep_colours",
+    "leave_to_server",
     "list_jobs",
     "list_value_files",
     "load",
@@ -285,7 +287,7 @@ _HOMES = {
     "ks_universal.api.starting_values": "STARTING_TOOLS write_starting_values",
     "ks_universal.api.values": (
         "ConvertedValues Values build_values_schema check_flavor check_for_run check_for_version "
-        "check_pod_security convert list_value_files load render template validate"
+        "check_pod_security convert leave_to_server list_value_files load render template validate"
     ),
     "ks_universal.controls": "keep_colours remove_controls",
     "ks_universal.diagnostics": "Position Problem Severity describe_problem has_errors sort_problems",

@@ -68,11 +68,11 @@ deployments:
     assert ksu("template", "shop", "-f", "values.yaml", "-n", "here").status == 0
 
 
-FOREIGN = """\
+WARNED = """\
 deployments:
   app:
     containers:
-      main: {image: "app:1", envFrom: [{type: secret, configName: elsewhere}]}
+      main: {image: "app:1", envFrom: [{type: secret, configName: elsewhere}], env: [{name: A}, {name: A}]}
 """
 
 
@@ -81,10 +81,11 @@ deployments:
 def test_warnings_about_the_values_are_said_before_a_cluster_is_asked(
     ksu: Invoke, write: Write, name: str, output: str
 ) -> None:
-    write({"values.yaml": FOREIGN})
+    write({"values.yaml": WARNED})
     result = ksu(name, "shop", "-f", "values.yaml", "-n", "here", "-o", output)
     warned, refused = (result.out if output == "json" else result.err).partition("kubernetes/configuration")[::2]
-    assert "references/unknown-config" in warned
+    assert "env/duplicate" in warned
+    assert "elsewhere" not in warned, "the server is asked for it"
     assert refused
 
 

@@ -292,17 +292,17 @@ def test_plan_says_what_is_wrong_with_the_values_in_json_and_in_the_file_too(
     ksu: Invoke, namespace: str, tmp_path: Path
 ) -> None:
     kubectl(namespace, "create", "configmap", "elsewhere", "--from-literal=a=b")
-    values = VALUES + "          - {type: configMap, configName: elsewhere}\n"
+    values = VALUES + "          - {type: configMap, configName: elsewhere}\n        env: [{name: A}, {name: A}]\n"
     file = tmp_path / "plan.json"
     shown = ksu("plan", "shop", "-o", "json", "--out", str(file), "-f", write(tmp_path, values))
     assert shown.status == 0
     for plan in (shown.out, file.read_text()):
         (found,) = json.loads(plan)["problems"]
-        assert (found["code"], found["severity"]) == ("references/unknown-config", "warning")
+        assert (found["code"], found["severity"]) == ("env/duplicate", "warning")
         assert found["where"]["line"] == len(values.splitlines())
     done = deploy(ksu, tmp_path, values, "--plan", str(file))
     assert done.status == 0
-    assert done.err.count("references/unknown-config") == 1
+    assert done.err.count("env/duplicate") == 1
 
 
 def test_early_truth_what_pods_need_and_nobody_has_made_is_a_warning_before_anything_changes(

@@ -29,6 +29,8 @@ WITHOUT_OBJECTS = {
     "Application.fullnameOverride",
     "Application.global",
     "Application.local",
+    "Config.external",
+    "Config.keys",
     "Job.wait",
     "Job.when",
     "Migrations.retry",
@@ -36,7 +38,8 @@ WITHOUT_OBJECTS = {
     *LOCAL.split(),
     *POSTGRES.split(),
 }
-"""What is taken and makes nothing: the chart's dead key, what expressions read, how a run retries, what `up` needs."""
+"""What is taken and makes nothing: the chart's dead key, what expressions read, what others make, how a run retries,
+what `up` needs."""
 FIXED_WORDS = {"Claim.accessModes", "EnvFrom.type"}
 """They have to be there and take few texts: neither leaving them out nor lengthening them says anything."""
 

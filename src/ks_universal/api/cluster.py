@@ -5,7 +5,7 @@ from functools import partial
 from typing import NamedTuple, TypedDict, Unpack
 
 from ks_universal.api.plans import compare_plans
-from ks_universal.api.values import Values, check_for_run, check_namespace, check_release, render
+from ks_universal.api.values import Values, check_for_run, check_namespace, check_release, leave_to_server, render
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.event_log import log_plan
 from ks_universal.engine.events import Emit
@@ -107,7 +107,9 @@ async def preview(
     log_plan(planned)
     mask = build_mask(rendered, state, planned)
     preflight = await target.open_session(rendered, state, planned).check()
-    problems = mask.problems((*values.problems, *state.problems, *planned.warnings, *preflight.problems))
+    problems = mask.problems(
+        (*leave_to_server(values).problems, *state.problems, *planned.warnings, *preflight.problems)
+    )
     asked = MigratePolicy(migrate).value
     return mask.preview(build_preview(planned, state, preflight.changes, problems, migrate=asked, force=force))
 

@@ -32,6 +32,8 @@ _UNNAMED = Release()
 
 _GIVE_REVISION = "give what you mean in the values or with --set, such as --set firstInstall=true; 'template' takes it"
 
+_ASKED = frozenset(("references/unknown-config",))
+
 # What leaves a file unread: every finding about the rest would be about something that the user never wrote.
 _UNREAD = frozenset(("values/unreadable", "values/syntax"))
 
@@ -99,6 +101,11 @@ def check_for_run(values: Values) -> tuple[Problem, ...]:
     """
     unknown = (problem for problem in values.problems if problem.code == "expressions/unknown-revision")
     return tuple(msgspec.structs.replace(each, severity=Severity.ERROR, hint=_GIVE_REVISION) for each in unknown)
+
+
+def leave_to_server(values: Values) -> Values:
+    """Give values without the warnings that a run on a cluster does not need: it asks the server what is there."""
+    return msgspec.structs.replace(values, problems=tuple(p for p in values.problems if p.code not in _ASKED))
 
 
 def check_for_version(values: Values, rendered: Rendered, kube_version: str) -> tuple[Problem, ...]:

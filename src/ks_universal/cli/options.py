@@ -19,6 +19,7 @@ from ks_universal import (
     check_for_version,
     check_pod_security,
     has_errors,
+    leave_to_server,
     list_value_files,
     load,
 )
@@ -50,7 +51,7 @@ class Source(msgspec.Struct, frozen=True):
             raise InputError(values.problems)
         if problems := check_for_run(values):
             raise InputError(problems)
-        return values
+        return leave_to_server(values)
 
     def list_files(self) -> tuple[str, ...]:
         """List the files that `load` reads, those of `--set-file` included."""

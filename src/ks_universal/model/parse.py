@@ -16,6 +16,8 @@ from ks_universal.model.format.workloads import General
 from ks_universal.values.nodes import Mapping
 
 _GENERAL = "deploymentsGeneral"
+ANYBODYS = "x-"
+"""What begins the top-level keys that are read by nobody but anchors and expressions, as in Docker Compose."""
 _UNNAMED = Release()
 
 
@@ -41,7 +43,7 @@ def parse_application(tree: Mapping, release: Release = _UNNAMED) -> Parsed:
     problems = _check_general(unified)
     findings = Findings()
     unread = _unread_keys(expanded.keys)
-    entries = {key: node for key, node in effective.entries.items() if key not in unread}
+    entries = {k: node for k, node in effective.entries.items() if k not in unread and not k.startswith(ANYBODYS)}
     application = convert_struct(Application, Mapping(entries, effective.at, effective.key_at), None, findings)
     # What is wrong in the general settings is wrong in every deployment: one finding, where it is written.
     known = {(problem.code, problem.where) for problem in problems}

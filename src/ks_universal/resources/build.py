@@ -94,8 +94,8 @@ def _share(first: Json, second: Json) -> Json:
 
 def _build_configs(scope: Scope, application: Application, kind: ConfigType) -> Iterator[Resource]:
     for name, config in application.configs.items():
-        if config.type is kind:
-            yield Resource(build_config(within(scope, config.namespace), name, config))
+        if config.type is kind and not config.external:
+            yield Resource(build_config(within(scope, config.namespace), config.name or name, config))
 
 
 def _build_claims(scope: Scope, application: Application) -> Iterator[Resource]:

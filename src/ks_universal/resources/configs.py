@@ -4,7 +4,7 @@ from binascii import b2a_base64
 
 from ks_universal.digests import sha256_hex
 from ks_universal.json_types import Json
-from ks_universal.model.format.sections import Config, ConfigType
+from ks_universal.model.format.sections import Config, ConfigType, find_config
 from ks_universal.resources.metadata import Scope, build_labels, build_metadata
 from ks_universal.resources.references import Reference
 
@@ -33,16 +33,13 @@ def digest_configs(configs: dict[str, Config], references: tuple[Reference, ...]
     Not by `digest_json`: the pods of every release carry this one. `ascii` writes alike in every version of Python;
     `repr` escapes what the version's Unicode table does not know.
     """
-    read = [(kind, name, _content(configs[name])) for kind, name in sorted(references) if _is(configs.get(name), kind)]
+    found = ((kind, name, find_config(configs, kind, name)) for kind, name in sorted(references))
+    read = [(kind, name, _content(each[1])) for kind, name, each in found if each is not None and not each[1].external]
     return sha256_hex(ascii(read).encode())[:32] if read else None
 
 
 def _content(config: Config) -> dict[str, str]:
     return {**config.data, **config.string_data, **config.binary_data}
-
-
-def _is(config: Config | None, kind: str) -> bool:
-    return config is not None and (config.type is ConfigType.SECRET) == (kind == "Secret")
 
 
 def _encode(text: str) -> str:

@@ -75,7 +75,7 @@ def test_null_removes_a_key() -> None:
 @pytest.mark.parametrize(
     ("text", "place", "what"),
     [
-        ("deployment: {}", "$ ", "'deployment' was unexpected"),
+        ("deployment: {}", "$ ", "'deployment' does not match any of the regexes: '^x-'"),
         (APP % ("v1", ", replics: 2"), "$.deployments.a ", "'replics' was unexpected"),
         (APP % ("v1", ", replicas: two"), "$.deployments.a.replicas ", "does not match"),
         (APP % ("v1", ", hostNetwork: often"), "$.deployments.a.hostNetwork ", "is not one of"),

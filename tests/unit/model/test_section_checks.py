@@ -242,3 +242,70 @@ def test_a_misspelt_key_is_recognised_among_the_many_of_a_cron_job() -> None:
 @pytest.mark.parametrize("data", [f"data: {{a: {'x' * 1048576}}}", f"binaryData: {{a: {'AAAA' * 349525}AA==}}"])
 def test_a_config_that_is_just_as_large_as_it_may_be_is_none_too_large(data: str) -> None:
     assert find(f"configs: {{c: {{{data}}}}}") == []
+
+
+USES = (
+    "deployments: {a: {containers: {main: {image: x, imageTag: '1', envFrom: [{type: secret, configName: c}], "
+    "env: [{name: A, valueFrom: {secretKeyRef: {name: c, key: k}}}]}}}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "codes"),
+    [
+        ("c: {type: secret, external: true}", []),
+        ("c: {type: secret, external: true, keys: [k]}", []),
+        ("c: {type: secret, external: true, keys: [j]}", [("error", "references/unknown-key")]),
+        ("c: {external: true}", [("error", "references/wrong-kind")] * 2),
+        ("other: {name: c, type: secret, data: {k: v}}", []),
+        ("other: {name: c, type: secret, data: {k: v}}, c: {data: {}}", []),
+        ("c: {name: other, type: secret, data: {k: v}}", [("warning", "references/unknown-config")]),
+        ("c: {name: Other, type: secret, data: {}}",
+         [("error", "names/invalid"), ("warning", "references/unknown-config")]),
+        ("c: {type: secret, data: {k: v}}, d: {type: secret, name: c, data: {}}", [("error", "names/duplicate")]),
+        ("c: {type: secret, external: true, data: {k: v}}", [("error", "values/contradiction")]),
+        ("c: {type: secret, external: true, secretType: Opaque}", [("error", "values/contradiction")]),
+        ("c: {type: secret, keys: [k], data: {k: v}}", [("error", "values/contradiction")]),
+    ],
+)  # fmt: skip
+def test_configs_may_share_a_name_and_be_made_by_others(config: str, codes: list[tuple[str, str]]) -> None:
+    assert sorted(find(f"{USES}configs: {{{config}}}\n")) == sorted(codes)
+
+
+def test_what_nobody_makes_is_a_warning_at_the_first_of_its_places() -> None:
+    text = USES.replace("a:", "b:", 1) + "jobs: {j: {volumes: [{name: v, secret: {secretName: c}}], " + MAIN + "}}\n"
+    tree, _ = parse_yaml(text, "values.yaml")
+    (problem,) = parse_application(tree).problems
+    assert problem.message == (
+        "deployments.b.containers.main.env[0].valueFrom.secretKeyRef.name names the Secret 'c', which these values do "
+        "not contain; it is the first of 3 places"
+    )
+    assert problem.hint == (
+        "it must exist where the release runs; if so, write configs: {c: {type: secret, external: true}}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ingress", "codes"),
+    [
+        ("hosts: [{host: ''}]", []),
+        ("hosts: [{host: '', paths: [{path: /a}]}, {host: b.c, paths: [{path: /a}]}]", []),
+        ("hosts: [{host: ''}, {host: ''}]", []),
+        ("hosts: [{host: '', subdomain: x}]", [("error", "hosts/no-domain")]),
+        ("hosts: [{}]", [("error", "hosts/no-domain")]),
+        ("hosts: [{host: ''}], defaultBackend: {service: {name: web, port: {number: 80}}}",
+         [("warning", "references/unknown-service")]),
+        ("defaultBackend: {service: {name: app, port: {name: web}}}", [("error", "references/unknown-port")]),
+        ("rules: [{http: {paths: [{path: /, pathType: Exact, backend: {service: {name: app, port: {number: 81}}}}]}}]",
+         [("warning", "references/unknown-port")]),
+        ("hosts: [{host: a.b, paths: [{path: /, backend: {service: {name: ap, port: {number: 80}}}}]}]",
+         [("warning", "references/unknown-service")]),
+        ("defaultBackend: {resource: {apiGroup: a, kind: B, name: c}}", []),
+    ],
+)  # fmt: skip
+def test_ingresses_for_all_hosts_and_their_backends(ingress: str, codes: list[tuple[str, str]]) -> None:
+    assert find(f"{app('replicas: 1', '')}ingresses: {{app: {{{ingress}}}}}\n") == codes
+
+
+def test_an_empty_host_is_not_the_general_domain() -> None:
+    assert find(app("replicas: 1") + "ingresses: {app: {hosts: [{host: ''}]}}\n") == [("warning", "hosts/all")]

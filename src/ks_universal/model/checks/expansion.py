@@ -13,7 +13,7 @@ from ks_universal.model.checks.walk import each_container
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.containers import Container, EnvFrom, EnvVar
 from ks_universal.model.format.migrations import Migrations, Step, effective_steps
-from ks_universal.model.format.sections import each_key
+from ks_universal.model.format.sections import find_config, list_known_keys
 from ks_universal.model.format.workloads import find_container
 from ks_universal.model.kubernetes.expansion import find_names
 from ks_universal.model.kubernetes.pod_sources import ENV_FROM_SOURCES
@@ -72,17 +72,22 @@ def _given(container: Container, sources: tuple[EnvFrom, ...], application: Appl
     names = {entry.name for entries in groups for entry in entries}
     is_open = False
     for source in sources:
-        config = application.configs.get(_config_name(source))
-        if config is None:
+        found = find_config(application.configs, *_read_reference(source))
+        keys = None if found is None else list_known_keys(found[1])
+        if keys is None:
             is_open = True
         else:
-            names |= {source.kubernetes.get("prefix", "") + key for key in each_key(config)}
+            names |= {source.kubernetes.get("prefix", "") + key for key in keys}
     return _Scope(names, is_open)
 
 
-def _config_name(source: EnvFrom) -> str:
-    references = (source.kubernetes.get(key, {}) for key in dict(ENV_FROM_SOURCES))
-    return source.config_name or next((r["name"] for r in references if "name" in r), "")
+def _read_reference(source: EnvFrom) -> tuple[str, str]:
+    """Read the kind and the name of the ConfigMap or Secret; the name is empty where there is none."""
+    if source.config_name is not None:
+        return "Secret" if source.type == "secret" else "ConfigMap", source.config_name
+    written = source.kubernetes
+    named = ((kind, written[key].get("name", "")) for key, kind in ENV_FROM_SOURCES if key in written)
+    return next(named, ("ConfigMap", ""))
 
 
 def _check_env(path: Path, env: tuple[EnvVar, ...], given: _Scope, report: Report) -> None:

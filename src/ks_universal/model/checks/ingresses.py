@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import msgspec
 
+from ks_universal.json_types import Json
 from ks_universal.model.checks.ports import Target, check_target
 from ks_universal.model.checks.report import Report
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.authenticators import Authenticator
-from ks_universal.model.format.host_rules import list_certified
-from ks_universal.model.format.ingresses import Host, Ingress, IngressPath, is_host, resolve_host
+from ks_universal.model.format.host_rules import list_certified, resolve_ingress_host
+from ks_universal.model.format.ingresses import Host, Ingress, IngressHost, IngressPath, is_host, resolve_host
 from ks_universal.model.format.workloads import Certificate
 from ks_universal.values.nodes import Path
 
@@ -29,11 +30,15 @@ def check_domain(application: Application, report: Report) -> None:
 def check_host(path: Path, host: Host, application: Application, report: Report) -> None:
     """Check that an entry can be computed and is a host."""
     domain = application.generic.ingresses_general.domain
+    if isinstance(host, IngressHost) and host.is_any:
+        _check_any(path, domain, report)
+        return
     name = resolve_host(host.host, host.subdomain, domain)
     if name is None:
         what = f"the subdomain '{host.subdomain}' is below no domain" if host.subdomain else "it has no host"
         clause = f"cannot be computed: {what}"
-        report.error("hosts/no-domain", path, clause, "write 'host', or set generic.ingressesGeneral.domain")
+        anybody = ', with "" for all hosts' if isinstance(host, IngressHost) else ""
+        report.error("hosts/no-domain", path, clause, f"write 'host'{anybody}, or set generic.ingressesGeneral.domain")
     elif host.host and not is_host(name):
         report.error("names/invalid", (*path, "host"), "is no host", f"it takes {_RULE}")
     elif host.subdomain and not host.host and not is_host(f"{host.subdomain}.x"):
@@ -43,6 +48,13 @@ def check_host(path: Path, host: Host, application: Application, report: Report)
         report.warn("values/contradiction", (*path, "subdomain"), clause, "keep one of them")
 
 
+def _check_any(path: Path, domain: str | None, report: Report) -> None:
+    """Check an Ingress's host that is all hosts: the chart takes it as the general domain."""
+    if domain:
+        clause = "is empty, and stands for all hosts"
+        report.warn("hosts/all", (*path, "host"), clause, "leave it out for the general domain")
+
+
 def check_names(path: Path, names: tuple[str, ...], report: Report) -> None:
     """Check host names that are written as they are."""
     for index, name in enumerate(names):
@@ -50,6 +62,8 @@ def check_names(path: Path, names: tuple[str, ...], report: Report) -> None:
             report.error("names/invalid", (*path, index), "is no host", f"it takes {_RULE}")
 
 
+_KEYS = ("name", "port", "port")
+"""Where a backend names its Service, and the number or name of its port."""
 _TYPES = ("Exact", "ImplementationSpecific", "Prefix")
 
 
@@ -74,6 +88,7 @@ def check_ingresses(application: Application, report: Report) -> None:
             if not host.paths:
                 check_target(Target(path, place.name), application, report)
         _check_twice(place, application, report)
+        _check_backends(place, application, report)
     _check_doubles(application, report)
 
 
@@ -109,13 +124,33 @@ def _check_path(path: Path, name: str, entry: IngressPath, application: Applicat
         check_target(target, application, report)
 
 
+def _check_backends(place: _Place, application: Application, report: Report) -> None:
+    """Check where the fields lead that are written as Kubernetes has them."""
+    fields = place.ingress.kubernetes
+    places: list[tuple[Path, Json]] = [((*place.path, "defaultBackend"), fields.get("defaultBackend", {}))]
+    for index, rule in enumerate(fields.get("rules", ())):
+        for number, entry in enumerate(rule.get("http", {}).get("paths", ())):
+            path = (*place.path, "rules", index, "http", "paths", number, "backend")
+            places.append((path, entry.get("backend", {})))
+    for index, host in enumerate(place.ingress.hosts):
+        for number, below in enumerate(host.paths):
+            path = (*place.path, "hosts", index, "paths", number, "backend")
+            places.append((path, below.kubernetes.get("backend", {})))
+    for path, backend in places:
+        service = backend.get("service", {})
+        if "name" in service:
+            port = service.get("port", {})
+            named = Target((*path, "service"), service["name"], port.get("number"), port.get("name"), *_KEYS)
+            check_target(named, application, report)
+
+
 def _check_twice(place: _Place, application: Application, report: Report) -> None:
     """Find a path that is written twice for one host: the first would get all requests."""
     seen: set[tuple[str | None, str, str]] = set()
     domain = application.generic.ingresses_general.domain
     for index, host in enumerate(place.ingress.hosts):
         for number, entry in enumerate(host.paths):
-            key = (resolve_host(host.host, host.subdomain, domain), entry.path, entry.path_type)
+            key = (resolve_ingress_host(host, domain), entry.path, entry.path_type)
             if key in seen:
                 path = (*place.path, "hosts", index, "paths", number)
                 report.warn("names/duplicate", path, "is written twice for its host", "keep one of them")

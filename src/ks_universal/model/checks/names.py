@@ -31,11 +31,13 @@ def check_names(application: Application, report: Report) -> None:
         )
         if makes_service and not names.is_service_name(name):
             _refuse(report, path, "a Service", _SERVICE)
-    _check_keys(report, "configs", application.configs, "a ConfigMap or Secret", names.is_dns_subdomain, _SUBDOMAIN)
     _check_keys(report, "services", application.services, "a Service", names.is_service_name, _SERVICE)
     claims = application.persistent_volume_claims
     _check_keys(report, "persistentVolumeClaims", claims, "a claim", names.is_dns_subdomain, _SUBDOMAIN)
     for name, config in application.configs.items():
+        called = ("configs", name) if config.name is None else ("configs", name, "name")
+        if not names.is_dns_subdomain(config.name or name):
+            _refuse(report, called, "a ConfigMap or Secret", _SUBDOMAIN, key=config.name is None)
         for field, data in (
             ("data", config.data),
             ("stringData", config.string_data),

@@ -9,7 +9,7 @@ from ks_universal.model.format.application import Application
 from ks_universal.model.format.claims import Claim
 from ks_universal.model.format.ingresses import Ingress
 from ks_universal.model.format.routes import Route
-from ks_universal.model.format.sections import Config, Service
+from ks_universal.model.format.sections import Config, Service, find_config
 from ks_universal.model.format.workloads import Autoscaler, Workload
 from ks_universal.values.nodes import Path, format_path
 
@@ -39,9 +39,9 @@ def check_lead(application: Application, report: Report, path: Path, to: Path) -
 def _each_named(application: Application) -> Iterator[tuple[Path, Path, Config | Claim]]:
     """Walk (where it is named, where it is written, what is named), as far as these values have it."""
     for reference in each_reference(application):
-        config = application.configs.get(reference.name)
-        if config is not None and not reference.optional:
-            yield reference.path, ("configs", reference.name), config
+        found = find_config(application.configs, reference.kind, reference.name)
+        if found is not None and not reference.optional:
+            yield reference.path, ("configs", found[0]), found[1]
     for path, name in each_claim(application):
         claim = application.persistent_volume_claims.get(name)
         if claim is not None:

@@ -36,6 +36,8 @@ def check_target(target: Target, application: Application, report: Report) -> No
     leads_to = standalone if target.service in application.services else application.find_path(target.service)
     check_lead(application, report, target.path, leads_to)
     _check_made(target, application, report)
+    if report.is_broken((*leads_to, "ports" if leads_to == standalone else "containers")):
+        return
     _check_port(target, offers, report)
 
 

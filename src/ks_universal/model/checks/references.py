@@ -1,25 +1,26 @@
 """References to ConfigMaps, Secrets and claims, wherever they may be written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from ks_universal.diagnostics import Position
 from ks_universal.json_types import Json
 from ks_universal.model.checks.environment import each_env_from
 from ks_universal.model.checks.report import Report
 from ks_universal.model.checks.walk import each_container, each_settings, each_workload
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.containers import EnvFrom, EnvVar
-from ks_universal.model.format.sections import ConfigType, SecretRef, each_key
+from ks_universal.model.format.sections import CONFIG_KINDS, Config, SecretRef, find_config, list_known_keys
 from ks_universal.model.kubernetes.pod_sources import (
     ENV_FROM_SOURCES,
     ENV_SOURCES,
     PROJECTED_SOURCES,
     VOLUME_SOURCES,
 )
-from ks_universal.values.nodes import Path
+from ks_universal.values.nodes import Path, locate
 
-KINDS = {ConfigType.CONFIG_MAP: "ConfigMap", ConfigType.SECRET: "Secret"}
+_THERE = "it must exist where the release runs"
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -33,44 +34,77 @@ class Reference(msgspec.Struct, frozen=True):
     key_path: Path = ()
 
 
-def check_reference(reference: Reference, application: Application, report: Report) -> None:
-    """Check that a reference finds something, of the right kind, with the key."""
-    config = application.configs.get(reference.name)
-    if config is None:
-        _check_outside(reference, application, report)
-        return
-    if KINDS[config.type] != reference.kind:
-        clause = f"names the {reference.kind} '{reference.name}', but that config is a {KINDS[config.type]}"
-        report.error("references/wrong-kind", reference.path, clause)
-    elif reference.key is not None and reference.key not in each_key(config) and not reference.optional:
-        clause = f"is no key of the config '{reference.name}'"
-        report.error(
-            "references/unknown-key", reference.key_path, clause, report.suggest(reference.key, each_key(config))
-        )
+def check_references(application: Application, report: Report) -> None:
+    """Check that what is referred to exists, where these values can tell; what others may have made is said once."""
+    outside: dict[tuple[str, str], dict[Position, Path]] = {}
+    for reference in each_reference(application):
+        found = find_config(application.configs, reference.kind, reference.name)
+        if found is not None:
+            _check_key(reference, *found, report)
+        elif not _check_kind(reference, application, report):
+            places = outside.setdefault((reference.kind, reference.name), {})
+            places.setdefault(locate(report.tree, reference.path), reference.path)
+    for (kind, name), places in outside.items():
+        hint = _suggest_config(kind, name, application, report)
+        _warn_outside("references/unknown-config", f"the {kind} '{name}'", places, hint, report)
+    _check_claims(application, report)
 
 
-def _check_outside(reference: Reference, application: Application, report: Report) -> None:
-    """Report what these values do not have: the cluster may. A config that could not be typed has its own finding."""
+def _check_key(reference: Reference, name: str, config: Config, report: Report) -> None:
+    """Check that a config has the key that a reference names."""
+    known = list_known_keys(config)
+    if known is not None and reference.key is not None and reference.key not in known and not reference.optional:
+        clause = f"is no key of the config '{name}'"
+        report.error("references/unknown-key", reference.key_path, clause, report.suggest(reference.key, known))
+
+
+def _check_kind(reference: Reference, application: Application, report: Report) -> bool:
+    """Report a name that cannot be meant so; False: all that is wrong may be that these values do not have it."""
     if not reference.name:
         report.error("references/missing-name", reference.path, f"names no {reference.kind}")
-    elif not reference.optional and reference.name not in report.names_below("configs"):
-        clause = f"names the {reference.kind} '{reference.name}', which these values do not contain"
-        candidates = [name for name, config in application.configs.items() if KINDS[config.type] == reference.kind]
-        near = report.suggest(reference.name, candidates) or ""
-        hint = near if near.startswith("did") else "it must exist where the release runs"
-        report.warn("references/unknown-config", reference.path, clause, hint)
+        return True
+    config = application.configs.get(reference.name)
+    if config is None:
+        # A config that could not be typed has its own finding.
+        return reference.optional or reference.name in report.names_below("configs")
+    kind = CONFIG_KINDS[config.type]
+    if kind == reference.kind:
+        return reference.optional
+    clause = f"names the {reference.kind} '{reference.name}', but that config is a {kind}"
+    hint = f"a {reference.kind} of this name is another config: configs: {{KEY: {{name: {reference.name}, ...}}}}"
+    report.error("references/wrong-kind", reference.path, clause, hint)
+    return True
 
 
-def check_references(application: Application, report: Report) -> None:
-    """Check that what is referred to exists, where these values can tell."""
-    for reference in each_reference(application):
-        check_reference(reference, application, report)
+def _check_claims(application: Application, report: Report) -> None:
+    outside: dict[str, dict[Position, Path]] = {}
     for path, claim in each_claim(application):
         if claim not in report.names_below("persistentVolumeClaims") and not _is_of_a_pod(claim, application):
-            clause = f"names the claim '{claim}', which these values do not contain"
-            hint = report.suggest(claim, application.persistent_volume_claims)
-            hint = hint if hint else "it must exist where the release runs"
-            report.warn("references/unknown-claim", path, clause, hint)
+            outside.setdefault(claim, {}).setdefault(locate(report.tree, path), path)
+    for claim, places in outside.items():
+        hint = _suggest_outside(claim, application.persistent_volume_claims, report)
+        _warn_outside("references/unknown-claim", f"the claim '{claim}'", places, hint, report)
+
+
+def _warn_outside(code: str, what: str, places: dict[Position, Path], hint: str, report: Report) -> None:
+    """Warn of what these values do not contain, once, at the first of the places that name it."""
+    path = next(iter(places.values()))
+    among = f"; it is the first of {len(places)} places" if len(places) > 1 else ""
+    report.warn(code, path, f"names {what}, which these values do not contain{among}", hint)
+
+
+def _suggest_config(kind: str, name: str, application: Application, report: Report) -> str:
+    if name in application.configs:
+        return f"the config '{name}' has the name '{application.configs[name].name}'"
+    known = [other.name or key for key, other in application.configs.items() if CONFIG_KINDS[other.type] == kind]
+    near = _suggest_outside(name, known, report)
+    type_ = "type: secret, " if kind == "Secret" else ""
+    return near.replace(_THERE, f"{_THERE}; if so, write configs: {{{name}: {{{type_}external: true}}}}")
+
+
+def _suggest_outside(name: str, known: Iterable[str], report: Report) -> str:
+    near = report.suggest(name, known) or ""
+    return near if near.startswith("did") else _THERE
 
 
 def _is_of_a_pod(claim: str, application: Application) -> bool:

@@ -4,13 +4,14 @@ from ks_universal.model.checks.report import Report
 from ks_universal.model.checks.walk import each_job
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.claims import ClaimSettings
-from ks_universal.model.format.sections import Config, ConfigType
+from ks_universal.model.format.sections import CONFIG_KINDS, Config, ConfigType
 from ks_universal.model.format.workloads import CronJob, Job, JobSettings
 from ks_universal.model.kubernetes.names import is_quantity
 from ks_universal.model.kubernetes.schedules import is_schedule
 from ks_universal.values.nodes import Path
 
 _DATA = ("data", "stringData", "binaryData")
+_OF_OBJECTS = ("annotations", "immutable", "labels", "secretType")
 _NEEDED = {
     "kubernetes.io/dockercfg": (".dockercfg",),
     "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
@@ -24,13 +25,42 @@ _ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOnc
 def check_sections(application: Application, report: Report) -> None:
     """Check configs, groups and claims."""
     for name, config in application.configs.items():
-        _check_config(("configs", name), config, report)
+        if config.external:
+            _check_external(("configs", name), report)
+        else:
+            _check_keys(("configs", name), config, report)
+            _check_config(("configs", name), config, report)
+    _check_objects(application, report)
     for group, entries in application.secret_refs.items():
         for index, entry in enumerate(entries):
             if entry.secret_key_ref is None and entry.value is None and entry.value_from is None:
                 clause = "needs one of the keys 'secretKeyRef', 'value' and 'valueFrom'"
                 report.error("values/missing-key", ("secretRefs", group, index), clause)
     _check_claims(application, report)
+
+
+def _check_objects(application: Application, report: Report) -> None:
+    """Find configs that are the same ConfigMap or Secret."""
+    objects: dict[tuple[ConfigType, str, str | None], str] = {}
+    for key, config in application.configs.items():
+        called = config.name or key
+        other = objects.setdefault((config.type, called, config.namespace), key)
+        if other != key:
+            clause = f"is the {CONFIG_KINDS[config.type]} '{called}', as the config '{other}' is"
+            report.error("names/duplicate", ("configs", key), clause, "give one of them another 'name'", key=True)
+
+
+def _check_external(path: Path, report: Report) -> None:
+    for key in (*_DATA, *_OF_OBJECTS):
+        if report.is_written((*path, key)):
+            clause = "is said of a config that others make"
+            report.error("values/contradiction", (*path, key), clause, "leave it out, or 'external'", key=True)
+
+
+def _check_keys(path: Path, config: Config, report: Report) -> None:
+    if config.keys is not None:
+        clause = "is only for configs that others make"
+        report.error("values/contradiction", (*path, "keys"), clause, "add 'external: true', or write 'data'", key=True)
 
 
 def _check_config(path: Path, config: Config, report: Report) -> None:

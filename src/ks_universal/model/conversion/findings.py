@@ -51,16 +51,19 @@ class Findings:
         self.broken: set[Path] = set()
         self._suggestions = Suggestions()
 
-    def unknown_key(self, trail: Trail, key: str, node: Node, known: Iterable[str], place: str | None = None) -> None:
-        """A key that nothing reads; `place` says where it belongs."""
+    def unknown_key(
+        self, trail: Trail, key: str, node: Node, known: Iterable[str], place: str | None = None
+    ) -> str | None:
+        """A key that nothing reads; `place` says where it belongs. Gives the key that was probably meant."""
         known = sorted(known)
         near = None if place else self._nearest(key, known)
         hint = f"did you mean '{near}'?" if near else place
         if hint is None and len(known) <= 8:
             hint = f"it takes {', '.join(known)}"
         if hint is None and trail is None:
-            hint = "what no section reads, such as anchors, can be below 'global'"
+            hint = "a key that no section reads, such as one for anchors, begins with 'x-'"
         self._add("values/unknown-key", trail, _key_place(node), f"has no key '{key}'", hint)
+        return near
 
     def wrong_type(self, trail: Trail, node: Node, expected: str, hint: str | None = None) -> None:
         """A value of another kind than the place takes."""
@@ -81,6 +84,10 @@ class Findings:
     def missing_key(self, trail: Trail, node: Mapping, key: str) -> None:
         """A key that has to be there."""
         self._add("values/missing-key", trail, _key_place(node), f"needs the key '{key}'", broken=key)
+
+    def misspelled_key(self, trail: Trail, key: str) -> None:
+        """A key that has to be there, and is under a name that has its own finding."""
+        self.broken.add((*unroll(trail), key))
 
     def empty(self, trail: Trail, node: Node, hint: str) -> None:
         """An entry or item without a value."""

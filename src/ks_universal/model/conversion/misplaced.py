@@ -5,6 +5,7 @@ from collections.abc import Callable, Set
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.containers import Container
 from ks_universal.model.format.migrations import Migrations, Step
+from ks_universal.model.format.sections import GenericPlacement
 from ks_universal.model.format.types import Format
 from ks_universal.model.format.workloads import WORKLOAD_SECTIONS, CronJob, General, PodSettings
 from ks_universal.values.nodes import Mapping, Node
@@ -21,6 +22,8 @@ def find_place(struct: type[Format], key: str, node: Node, keys_of: ListKeys) ->
         return _find_section(key, node, keys_of)
     if struct is General and key in {"containers"} | keys_of(Container):
         return "containers inherit 'probes' and 'lifecycle' only; the rest each workload says itself"
+    if struct is GenericPlacement and key in keys_of(General):
+        return "it belongs to 'deploymentsGeneral' at the top level; this one is for authenticators alone"
     if issubclass(struct, PodSettings) and key in keys_of(Container):
         return f"it belongs to a container: containers.NAME.{key}"
     if struct is Container and any(key in keys_of(each) for each in (*WORKLOAD_SECTIONS.values(), CronJob)):
@@ -32,7 +35,7 @@ def find_place(struct: type[Format], key: str, node: Node, keys_of: ListKeys) ->
 
 def _find_section(key: str, node: Node, keys_of: ListKeys) -> str | None:
     if key == _CHART:
-        return "that is how a parent chart names it: what is below it belongs to the top level"
+        return "that is how a parent chart names it: 'ks-universal convert' brings what is below it to the top level"
     for section, struct in WORKLOAD_SECTIONS.items():
         if key in keys_of(struct):
             return f"it belongs to a {struct.noun}: {section}.NAME.{key}"

@@ -167,12 +167,14 @@ class _Struct:
         if type(node) is not Mapping:
             return refuse(node, trail, findings, "a map")
         values: dict[str, Any] = {}
+        meant: set[str | None] = set()
         if not self._keys:
             self._compile()
         for key, child in node.entries.items():
             known = self._keys.get(key)
             if known is None:
-                findings.unknown_key(trail, key, child, self._keys, _find_place(self._struct, key, child))
+                place = _find_place(self._struct, key, child)
+                meant.add(findings.unknown_key(trail, key, child, self._keys, place))
                 continue
             field, convert, inline = known
             value = convert(child, (trail, key), findings)
@@ -185,7 +187,10 @@ class _Struct:
         for field, (key, fallback) in self._required.items():
             if field not in values:
                 values[field] = fallback
-                report_missing(key, node, trail, findings)
+                if key in meant and key not in node.entries:
+                    findings.misspelled_key(trail, key)
+                else:
+                    report_missing(key, node, trail, findings)
         return self._struct(**values)
 
     def list_keys(self) -> frozenset[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ks_universal.model.format.ingresses import Host, Ingress, IngressPath, resolve_host
+from ks_universal.model.format.ingresses import Host, Ingress, IngressHost, IngressPath, resolve_host
 from ks_universal.model.format.routes import Route
 from ks_universal.model.format.sections import Generic
 from ks_universal.model.format.workloads import Workload
@@ -25,7 +25,12 @@ def list_host_rules(name: str, ingress: Ingress, generic: Generic, *, auto: bool
     if not ingress.hosts:
         own = HostRule(resolve_host(None, name, domain), _ALL)
         return (own,) if auto and "rules" not in ingress.kubernetes else ()
-    return tuple(HostRule(resolve_host(h.host, h.subdomain, domain), h.paths or _ALL) for h in ingress.hosts)
+    return tuple(HostRule(resolve_ingress_host(host, domain), host.paths or _ALL) for host in ingress.hosts)
+
+
+def resolve_ingress_host(host: IngressHost, domain: str | None) -> str | None:
+    """Find the name of a host; None for all hosts, and where it needs a general domain and there is none."""
+    return None if host.is_any else resolve_host(host.host, host.subdomain, domain)
 
 
 def list_hostnames(name: str, hostnames: Iterable[Host], generic: Generic, *, auto: bool) -> tuple[str, ...]:

@@ -48,9 +48,14 @@ class IngressPath(Format, frozen=True, kw_only=True):
 
 
 class IngressHost(Host, frozen=True, kw_only=True):
-    """A host and its paths; without paths all of it leads to the default port."""
+    """A host and its paths; without paths all of it leads to the default port. An empty `host` is all hosts."""
 
     paths: tuple[IngressPath, ...] = ()
+
+    @property
+    def is_any(self) -> bool:
+        """Tell whether it is all hosts."""
+        return self.host == "" and not self.subdomain
 
 
 class Protection(Format, frozen=True, kw_only=True):

@@ -25,7 +25,13 @@ class Config(Format, frozen=True, kw_only=True):
     `binary_data` is base64 as written; `string_data` is more plain text, for those who know it from Secrets.
     """
 
+    name: str | None = None
+    """The object's, where a ConfigMap and a Secret share it; else the key is."""
     type: ConfigType = ConfigType.CONFIG_MAP
+    external: bool = False
+    """Made by others: nothing is rendered."""
+    keys: tuple[str, ...] | None = None
+    """Those of an external one; None: not known."""
     secret_type: str = "Opaque"  # noqa: S105 - a kind, not a password
     data: dict[str, Text] = {}
     string_data: dict[str, Text] = {}
@@ -36,8 +42,26 @@ class Config(Format, frozen=True, kw_only=True):
     annotations: Labels = {}
 
 
+CONFIG_KINDS = {ConfigType.CONFIG_MAP: "ConfigMap", ConfigType.SECRET: "Secret"}
+
+
+def find_config(configs: dict[str, Config], kind: str, name: str) -> tuple[str, Config] | None:
+    """Find the config that is the object of a kind and name, with its key."""
+    config = configs.get(name)
+    if config is not None and config.name in (None, name) and CONFIG_KINDS[config.type] == kind:
+        return name, config
+    named = ((key, each) for key, each in configs.items() if each.name == name and CONFIG_KINDS[each.type] == kind)
+    return next(named, None)
+
+
+def list_known_keys(config: Config) -> list[str] | None:
+    """List the keys that the ConfigMap or Secret will have; None where others make it and do not say."""
+    return None if config.external and config.keys is None else list(each_key(config))
+
+
 def each_key(config: Config) -> Iterator[str]:
-    """Walk the keys that the ConfigMap or Secret will have."""
+    """Walk the keys that are said of the ConfigMap or Secret."""
+    yield from config.keys or ()
     yield from config.data
     yield from config.string_data
     yield from config.binary_data

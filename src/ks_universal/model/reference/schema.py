@@ -1,11 +1,13 @@
 """The format as a JSON Schema (draft 2020-12), for editors: what `description.py` says, in JSON Schema's words.
 
-It takes what `validate` takes of a single file, except top-level keys that only expressions name: `global` is for them.
+It takes what `validate` takes of a single file, except top-level keys that only expressions name: `global`, and what
+begins with `x-`, is for them.
 What only the whole input can tell (references, names, contradictions) stays with `validate`.
 """
 
 from typing import Any
 
+from ks_universal.model.parse import ANYBODYS
 from ks_universal.model.reference.description import (
     ROOT,
     Choice,
@@ -62,8 +64,9 @@ class _Builder:
     def build(self) -> Schema:
         """Build the whole schema."""
         root = self._describe_map(ROOT)
+        anybodys: Schema = {"patternProperties": {f"^{ANYBODYS}": {}}}
         head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "ks-universal values"}
-        return {**head, **root, "$defs": dict(sorted(self._definitions.items()))}
+        return {**head, **root, **anybodys, "$defs": dict(sorted(self._definitions.items()))}
 
     def _describe(self, kind: Kind) -> Schema:
         match kind:
