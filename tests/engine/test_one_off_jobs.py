@@ -111,6 +111,17 @@ def test_resume_a_run_killed_at_any_moment_ends_with_a_job_that_has_ended_as_in_
             assert (world.count("job-ran")[STEP], record(revision).outcome) == (1, Outcome.SUCCEEDED), at
 
 
+def test_jobs_long_lines_of_one_are_cut_in_the_record_after_they_were_masked() -> None:
+    world = World()
+    world.scripts[STEP] = (Try(lines=("correct-horse" * 10_000,), exit_code=1),)
+    revision, _ = deploy(release(wait=True), world)
+    (attempt,) = record(revision).attempts
+    (line,) = attempt.log_tail
+    assert line.startswith("***")
+    assert len(line) < 10_000
+    assert "horse" not in line
+
+
 def test_jobs_an_interrupted_run_leaves_one_that_it_waits_for_and_the_next_takes_it_up() -> None:
     world = World()
     world.scripts[STEP] = (Try(pause=lambda: asyncio.sleep(0)),)

@@ -1,6 +1,6 @@
 """Deployments that the values pause: what needs their new version is left out, and is made up for later."""
 
-from ks_universal.engine.events import StepFailed, StepPaused, StepSkipped, StepSucceeded
+from ks_universal.engine.events import StepFailed, StepKind, StepPaused, StepSkipped, StepSucceeded
 from ks_universal.plan.records import Outcome
 from ks_universal.resources.objects import ObjectRef
 from ks_universal.testing.world import World
@@ -47,4 +47,7 @@ def test_what_another_application_needs_of_a_paused_version_fails() -> None:
     assert failed.step == "db/rollout"
     assert [cause.code for cause in failed.causes] == ["rollout/paused"]
     assert "web/migrations/schema, web/rollout" in failed.causes[0].message
-    assert {"web/migrations/schema", "web/rollout"} <= set(events.steps(StepSkipped))
+    skipped = {event.step: event for event in events.of(StepSkipped)}
+    migration, rollout = skipped["web/migrations/schema"], skipped["web/rollout"]
+    assert (migration.kind, rollout.kind) == (StepKind.MIGRATE, StepKind.ROLL_OUT)
+    assert (migration.because, migration.unchanged) == ("db/rollout", False)

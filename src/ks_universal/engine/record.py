@@ -121,7 +121,7 @@ class Record:
         self._begun: dict[str, Step] = {}
         self._succeeded: set[str] = set()
         self._kept: list[ObjectRef] = []
-        self._paused: list[str] = []
+        self._is_paused = False
         self._gone: set[str | None] = set()
         self._failures: list[Failure] = []
 
@@ -186,9 +186,9 @@ class Record:
         """Note that nothing of a step's application is there any more."""
         self._gone.add(step.application)
 
-    def pause(self, step: Step) -> None:
+    def pause(self) -> None:
         """Note that a rollout goes no further, so that what needs it, deletions too, is not done."""
-        self._paused.append(step.id)
+        self._is_paused = True
 
     def keep(self, ref: ObjectRef) -> None:
         """Note that an object that left the values was kept: it stays the release's, to be found by an uninstall."""
@@ -231,7 +231,7 @@ class Record:
 
     def close(self, outcome: Outcome, now: datetime) -> Revision:
         """Give the record of the run, which has ended."""
-        is_done = outcome is Outcome.SUCCEEDED and not self._paused
+        is_done = outcome is Outcome.SUCCEEDED and not self._is_paused
         return msgspec.structs.replace(
             self.show(),
             outcome=outcome,

@@ -271,7 +271,7 @@ class _Execution:
             )
             await self._fail(step, RolloutFailed(step.id, (paused,)))
         else:
-            self._record.pause(step)
+            self._record.pause()
             self._emit(StepPaused(step=step.id))
         self._skip(lost, step)
 
