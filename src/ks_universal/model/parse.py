@@ -48,7 +48,8 @@ def parse_application(tree: Mapping, release: Release = _UNNAMED) -> Parsed:
     # What is wrong in the general settings is wrong in every deployment: one finding, where it is written.
     known = {(problem.code, problem.where) for problem in problems}
     problems += [problem for problem in findings.problems if (problem.code, problem.where) not in known]
-    checked = check_application(application, effective, findings.broken, release.namespace)
+    called = "" if release.name == _UNNAMED.name else release.name
+    checked = check_application(application, effective, findings.broken, release.namespace, called)
     failed = problems or has_errors(expanded.problems)
     return Parsed(None if failed else application, (*expanded.problems, *problems, *checked), effective)
 

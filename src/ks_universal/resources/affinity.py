@@ -2,32 +2,32 @@
 
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import COMPONENT
-from ks_universal.model.format.workloads import WorkloadSettings
-from ks_universal.resources.metadata import build_selector
+from ks_universal.model.format.workloads import Workload
+from ks_universal.resources.metadata import read_kept
 
 _SPREAD = "topologySpreadConstraints"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
-def build_affinity(name: str, workload: WorkloadSettings) -> Json | None:
+def build_affinity(name: str, workload: Workload) -> Json | None:
     """Build the affinity: what is written, and the node selector, and the soft spread over hosts if asked for."""
     affinity = dict(workload.affinity or {})
     if workload.node_selector:
         affinity["nodeAffinity"] = _require_nodes(affinity.get("nodeAffinity") or {}, workload.node_selector)
     if workload.auto_create_soft_anti_affinity and "podAntiAffinity" not in affinity:
-        affinity["podAntiAffinity"] = _spread_over_hosts(name)
+        affinity["podAntiAffinity"] = _spread_over_hosts(read_kept(workload).get(COMPONENT, name))
     return affinity or None
 
 
-def spread_pods(name: str, release: str, pod_spec: Json) -> Json:
+def spread_pods(selector: dict[str, str], pod_spec: Json) -> Json:
     """Give the fields of a PodSpec with constraints that count the workload's own pods, where they say no others.
 
-    Without a selector a constraint counts no pods: nothing would be spread.
+    `selector` are the labels of these. Without a selector a constraint counts no pods: nothing would be spread.
     """
     constraints = pod_spec.get(_SPREAD)
     if constraints is None:
         return pod_spec
-    own = {"matchLabels": build_selector(name, release)}
+    own = {"matchLabels": selector}
     return {
         **pod_spec,
         _SPREAD: [{**constraint, "labelSelector": constraint.get("labelSelector", own)} for constraint in constraints],
@@ -47,6 +47,6 @@ def _narrow(term: Json, chosen: list[Json]) -> Json:
     return {**term, "matchExpressions": [*term.get("matchExpressions", ()), *chosen]} if term else term
 
 
-def _spread_over_hosts(name: str) -> Json:
-    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {COMPONENT: name}}}
+def _spread_over_hosts(component: str) -> Json:
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {COMPONENT: component}}}
     return {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}

@@ -14,7 +14,7 @@ from ks_universal.resources.companions import build_autoscaler, build_companions
 from ks_universal.resources.configs import build_config
 from ks_universal.resources.ingresses import build_ingress
 from ks_universal.resources.jobs import build_cron_job, build_job
-from ks_universal.resources.metadata import Scope, build_labels, within
+from ks_universal.resources.metadata import Scope, build_labels, read_kept, within
 from ks_universal.resources.migrations import AppContext, build_migration
 from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Rendered, Resource, object_ref
 from ks_universal.resources.routes import build_route
@@ -104,8 +104,10 @@ def _build_claims(scope: Scope, application: Application) -> Iterator[Resource]:
 
 
 def _build_policies(scope: Scope, application: Application) -> Iterator[Resource]:
+    workloads = application.workloads
     for name, policy in application.network_policies.items():
-        yield Resource(build_network_policy(within(scope, policy.namespace), name, policy))
+        workload = workloads.get(name)
+        yield Resource(build_network_policy(within(scope, policy.namespace), name, policy, workload))
 
 
 def _build_services(scope: Scope, application: Application) -> Iterator[Resource]:
@@ -142,7 +144,9 @@ def _build_companions(scope: Scope, application: Application) -> Iterator[Resour
 
 
 def _build_migrations(scope: Scope, application: Application) -> Iterator[tuple[Step, Migration]]:
-    selectors = tuple(service.selector for service in application.services.values() if service.selector)
+    of_services = (service.selector for service in application.services.values())
+    kept = (read_kept(workload) for workload in application.workloads.values())
+    selectors = tuple(selector for selector in (*of_services, *kept) if selector)
     for name, workload in application.workloads.items():
         ref = AppContext(within(scope, workload.namespace), name, workload, application.secret_refs, selectors)
         for step in effective_steps(workload.migrations):

@@ -20,7 +20,7 @@ from ks_universal.model.format.workloads import (
     secret_name,
 )
 from ks_universal.resources.ingresses import build_auto_ingress
-from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_selector, within
+from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_selector, find_selector, within
 from ks_universal.resources.routes import build_auto_route
 
 
@@ -49,7 +49,7 @@ def build_budget(scope: Scope, name: str, workload: Workload) -> Json | None:
         return None
     says = any(limit in settings.kubernetes for limit in LIMITS)
     spec = {**({} if says else DEFAULT_LIMIT), **settings.kubernetes}
-    spec.setdefault("selector", {"matchLabels": build_selector(name, scope.release)})
+    spec.setdefault("selector", {"matchLabels": find_selector(name, workload, scope.release)})
     metadata = build_metadata(scope, name, build_labels(scope, name, settings.labels), settings.annotations)
     return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata, "spec": spec}
 

@@ -8,7 +8,14 @@ from ks_universal.model.format.workloads import CronJob, Job, JobSettings
 from ks_universal.resources.accounts import find_account_name
 from ks_universal.resources.affinity import spread_pods
 from ks_universal.resources.containers import build_container, build_init_containers
-from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_version_label, merge_annotations
+from ks_universal.resources.metadata import (
+    Scope,
+    build_labels,
+    build_metadata,
+    build_selector,
+    build_version_label,
+    merge_annotations,
+)
 from ks_universal.resources.pods import Pod, build_pod_spec
 from ks_universal.resources.workloads import find_version
 
@@ -45,7 +52,7 @@ def _build_labels(scope: Scope, name: str, job: JobSettings) -> dict[str, str]:
 
 
 def _build_spec(scope: Scope, name: str, job: JobSettings, application: Application) -> Json:
-    metadata: Json = {"labels": _build_labels(scope, name, job)}
+    metadata: Json = {"labels": {**_build_labels(scope, name, job), **job.pod_labels}}
     annotations = merge_annotations(scope, job.pod_annotations)
     if annotations:
         metadata["annotations"] = annotations
@@ -63,7 +70,7 @@ def _build_pod(scope: Scope, name: str, job: JobSettings, application: Applicati
         affinity=job.affinity,
         node_selector=job.node_selector,
         restart_policy=job.restart_policy,
-        passed_through=spread_pods(name, scope.release, job.pod_spec),
+        passed_through=spread_pods(build_selector(name, scope.release), job.pod_spec),
     )
     return build_pod_spec(scope, job, pod)
 

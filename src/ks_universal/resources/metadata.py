@@ -7,6 +7,7 @@ import msgspec
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import COMPONENT, INSTANCE, MANAGED_BY, NAME, PROGRAM, VERSION
 from ks_universal.model.format.sections import Generic
+from ks_universal.model.format.workloads import Workload
 
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?").fullmatch
 
@@ -27,6 +28,18 @@ def within(scope: Scope, namespace: str | None) -> Scope:
 def build_selector(name: str, release: str) -> dict[str, str]:
     """Build the labels that select the pods of a workload: the chart's, so that its releases can be taken over."""
     return {NAME: name, INSTANCE: release, COMPONENT: name}
+
+
+def find_selector(name: str, workload: Workload | None, release: str) -> dict[str, str]:
+    """Find the labels that select the pods of a workload: those of the selector that it keeps, else ours."""
+    return dict(read_kept(workload)) or build_selector(name, release)
+
+
+def read_kept(workload: Workload | None) -> dict[str, str]:
+    """Read the labels of the selector that a workload keeps; none where it has ours."""
+    kept = None if workload is None else workload.selector
+    labels: dict[str, str] = (kept or {}).get("matchLabels", {})
+    return labels
 
 
 def build_labels(scope: Scope, name: str, *layers: dict[str, str], component: str | None = None) -> dict[str, str]:

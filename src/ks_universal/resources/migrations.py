@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import INSTANCE, MANAGED_BY
 from ks_universal.model.format.containers import Container
 from ks_universal.model.format.images import has_tag
 from ks_universal.model.format.migrations import DEFAULT_BACKOFF_LIMIT, Phase, Retry, Step, UndoStep, merge_env
@@ -38,6 +39,10 @@ POD_ONLY = frozenset(
 _NOT_FOR_JOBS = frozenset(
     ("lifecycle", "livenessProbe", "readinessProbe", "restartPolicy", "restartPolicyRules", "startupProbe")
 )
+
+
+_FOLLOWED = frozenset((INSTANCE, MANAGED_BY))
+"""Labels by which a run sees its pods."""
 
 
 class AppContext(msgspec.Struct, frozen=True):
@@ -75,7 +80,8 @@ def build_job(ref: AppContext, step: Step, name: str) -> Json:
     container_name, written = _require_container(ref, step)
     container = _adapt(written, step)
     labels = _build_labels(ref, step, container.image_tag)
-    pod_metadata: Json = {"labels": _hide_from_services(labels, step, ref.selectors)}
+    of_pod = _build_labels(ref, step, container.image_tag, ref.workload.pod_labels)
+    pod_metadata: Json = {"labels": _hide_from_services(of_pod, step, ref.selectors)}
     annotations = merge_annotations(scope, ref.workload.pod_annotations, step.annotations)
     if annotations:
         pod_metadata["annotations"] = annotations
@@ -105,8 +111,8 @@ def _without_claims(workload: Workload, step: Step, container: Container) -> Con
     return msgspec.structs.replace(container, volume_mounts=mounts)
 
 
-def _build_labels(ref: AppContext, step: Step, tag: str | None) -> dict[str, str]:
-    layers = (build_version_label(tag), ref.workload.labels, step.labels)
+def _build_labels(ref: AppContext, step: Step, tag: str | None, of_pod: dict[str, str] | None = None) -> dict[str, str]:
+    layers = (build_version_label(tag), ref.workload.labels, of_pod or {}, step.labels)
     component = job_name(ref.name, step.name)
     return build_labels(ref.scope, job_name(ref.name, None), *layers, component=component)
 
@@ -114,7 +120,7 @@ def _build_labels(ref: AppContext, step: Step, tag: str | None) -> dict[str, str
 def _hide_from_services(labels: dict[str, str], step: Step, selectors: Iterable[dict[str, str]]) -> dict[str, str]:
     """Drop inherited labels by which a Service of these values would send requests to the migration."""
     matching = [selector for selector in selectors if selector and selector.items() <= labels.items()]
-    dropped = {key for selector in matching for key in selector if key not in step.labels}
+    dropped = {key for selector in matching for key in selector if key not in _FOLLOWED and key not in step.labels}
     return {key: value for key, value in labels.items() if key not in dropped}
 
 

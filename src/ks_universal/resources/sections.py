@@ -4,17 +4,18 @@ from ks_universal.json_types import Json
 from ks_universal.metadata_keys import COMPONENT, INSTANCE, NAME
 from ks_universal.model.format.claims import Claim, ClaimSettings, ClaimTemplate
 from ks_universal.model.format.sections import NetworkPolicy, Quota
-from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_selector
+from ks_universal.model.format.workloads import Workload
+from ks_universal.resources.metadata import Scope, build_labels, build_metadata, find_selector
 
 
-def build_network_policy(scope: Scope, name: str, policy: NetworkPolicy) -> Json:
+def build_network_policy(scope: Scope, name: str, policy: NetworkPolicy, workload: Workload | None) -> Json:
     """Build a policy; without a selector it is for the pods of the workload of its own name.
 
     Its types are always written: the API server derives them from the rules once, and would go by those of then when
     the first egress rule comes, or the last one goes.
     """
     types = ["Ingress", "Egress"] if policy.kubernetes.get("egress") else ["Ingress"]
-    selector = {"matchLabels": build_selector(name, scope.release)}
+    selector = {"matchLabels": find_selector(name, workload, scope.release)}
     spec = {"podSelector": selector, "policyTypes": types, **policy.kubernetes}
     metadata = build_metadata(scope, name, build_labels(scope, name, policy.labels), policy.annotations)
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}

@@ -7,7 +7,7 @@ from ks_universal.model.format.containers import Port
 from ks_universal.model.format.ports import Offer, list_ports
 from ks_universal.model.format.sections import Service, ServicePort
 from ks_universal.model.format.workloads import StatefulSet, Workload, headless_name
-from ks_universal.resources.metadata import Scope, build_labels, build_metadata, build_selector
+from ks_universal.resources.metadata import Scope, build_labels, build_metadata, find_selector
 
 _DEPLOYMENT = "deployment"
 
@@ -18,7 +18,7 @@ def build_service(scope: Scope, name: str, service: Service, workloads: Mapping[
     if service.selector is not None:
         spec["selector"] = _read_selector(scope, service.selector, workloads)
     elif service.type != "ExternalName":
-        spec["selector"] = build_selector(name, scope.release)
+        spec["selector"] = find_selector(name, workloads.get(name), scope.release)
     if service.ports:
         spec["ports"] = [_build_port(port) for port in service.ports]
     spec.update(service.kubernetes)
@@ -33,7 +33,8 @@ def build_auto_service(scope: Scope, name: str, workload: Workload) -> Json | No
         return None
     settings = workload.service_config
     ports = [_build_auto_port(offer, offer.port) for offer in offers if offer.port is not None]
-    spec: Json = {"type": workload.service_type, "selector": build_selector(name, scope.release), "ports": ports}
+    selector = find_selector(name, workload, scope.release)
+    spec: Json = {"type": workload.service_type, "selector": selector, "ports": ports}
     spec.update(settings.kubernetes)
     metadata = build_metadata(scope, name, build_labels(scope, name, settings.labels), settings.annotations)
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
@@ -50,7 +51,7 @@ def build_headless_service(scope: Scope, name: str, stateful_set: StatefulSet) -
     spec: Json = {
         "clusterIP": "None",
         "publishNotReadyAddresses": True,
-        "selector": build_selector(name, scope.release),
+        "selector": find_selector(name, stateful_set, scope.release),
     }
     if ports:
         spec["ports"] = ports
@@ -68,7 +69,7 @@ def _read_selector(scope: Scope, selector: dict[str, str], workloads: Mapping[st
     layers = (scope.generic.labels, *(workload.labels for workload in workloads.values()))
     if len(selector) != 1 or target not in workloads or any(_DEPLOYMENT in labels for labels in layers):
         return selector
-    return build_selector(target, scope.release)
+    return find_selector(target, workloads[target], scope.release)
 
 
 def _build_port(port: ServicePort) -> Json:

@@ -24,7 +24,9 @@ from ks_universal.resources.metadata import (
     build_metadata,
     build_selector,
     build_version_label,
+    find_selector,
     merge_annotations,
+    read_kept,
 )
 from ks_universal.resources.pods import Pod, build_pod_spec
 from ks_universal.resources.references import Reference, read_content, read_restart_references
@@ -35,8 +37,9 @@ def build_workload(scope: Scope, name: str, workload: AnyWorkload, application: 
     """Build the workload; its pod template changes when the configuration does that its pods would not notice."""
     labels = build_labels(scope, name, build_version_label(find_version(workload.containers)), workload.labels)
     spec = _build_settings(name, workload, application)
-    spec["selector"] = {"matchLabels": build_selector(name, scope.release)}
-    spec["template"] = _build_template(scope, name, workload, application, labels=labels)
+    spec["selector"] = workload.selector or {"matchLabels": build_selector(name, scope.release)}
+    of_pods = {**labels, **workload.pod_labels, **read_kept(workload)}
+    spec["template"] = _build_template(scope, name, workload, application, labels=of_pods)
     metadata = build_metadata(scope, name, labels, workload.annotations)
     spec = add_passed_through(spec, workload.spec)
     return {"apiVersion": "apps/v1", "kind": workload.kind, "metadata": metadata, "spec": spec}
@@ -98,6 +101,6 @@ def _build_pod(scope: Scope, name: str, workload: Workload, application: Applica
         account=find_account_name(scope, name, workload),
         security_context=workload.security_context,
         affinity=build_affinity(name, workload),
-        passed_through=spread_pods(name, scope.release, workload.pod_spec),
+        passed_through=spread_pods(find_selector(name, workload, scope.release), workload.pod_spec),
     )
     return build_pod_spec(scope, workload, pod)

@@ -100,7 +100,8 @@ def test_what_leads_to_a_service_or_to_pods_of_another_namespace_is_found() -> N
         ("hpas.web leads to deployments.web", "-:6:5", "error"),
         ("services.web leads to deployments.web", "-:3:8", "error"),
     ]
-    service_moved = LEADS.replace("web: {ports: [", "web: {selector: {app: web}, namespace: there, ports: [")
+    selector = "selector: {app.kubernetes.io/name: web}"
+    service_moved = LEADS.replace("web: {ports: [", f"web: {{{selector}, namespace: there, ports: [")
     assert [message for message, _, _ in find(service_moved, "here")] == [
         "httpRoutes.front.rules[0].backendRefs[0] leads to services.web",
         "ingresses.front.hosts[0].paths[0] leads to services.web",

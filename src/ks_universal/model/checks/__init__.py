@@ -22,6 +22,7 @@ from ks_universal.model.checks.report import Report
 from ks_universal.model.checks.routes import check_routes
 from ks_universal.model.checks.scaling import check_scaling
 from ks_universal.model.checks.sections import check_jobs, check_policies, check_sections
+from ks_universal.model.checks.selectors import check_selectors
 from ks_universal.model.checks.services import check_services, check_switches
 from ks_universal.model.checks.volumes import check_volumes
 from ks_universal.model.checks.workloads import check_workloads
@@ -42,6 +43,7 @@ _CHECKS: tuple[Callable[[Application, Report], None], ...] = (
     check_namespaces,
     check_migrations,
     check_dependencies,
+    check_selectors,
     check_services,
     check_jobs,
     check_ingresses,
@@ -58,14 +60,14 @@ _CHECKS: tuple[Callable[[Application, Report], None], ...] = (
 
 
 def check_application(
-    application: Application, tree: Mapping, broken: Set[Path] = frozenset(), namespace: str = ""
+    application: Application, tree: Mapping, broken: Set[Path] = frozenset(), namespace: str = "", release: str = ""
 ) -> list[Problem]:
     """Find what is wrong in a typed application; `tree` is the effective tree that it was typed from.
 
     `broken` are paths at which typing found nothing usable: there the application holds empty values that say nothing.
-    `namespace` is the release's; empty where it is not known.
+    `namespace` and `release` are empty where they are not known.
     """
-    report = Report(tree, broken, namespace)
+    report = Report(tree, broken, namespace, release)
     for check in _CHECKS:
         check(application, report)
     return report.problems

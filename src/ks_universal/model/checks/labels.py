@@ -48,17 +48,17 @@ _OF_GENERIC = (
 def check_labels(application: Application, report: Report) -> None:
     """Check every map of labels and annotations."""
     for path, labels in _each_map(application):
-        if path[-1] == "labels":
-            _check_map(path, labels, report)
+        if path[-1] != "annotations" and path[-1] != "podAnnotations":
+            _check_map(path, labels, report, of_selector=path[-1] == "matchLabels")
         for key in labels:
             if not is_qualified_name(key):
                 hint = "it takes 'name' or 'domain/name' of letters, digits, '-', '_' and '.', the name at most 63"
                 report.error("names/invalid", (*path, key), "is no key that Kubernetes takes", hint, key=True)
 
 
-def _check_map(path: Path, labels: dict[str, str], report: Report) -> None:
+def _check_map(path: Path, labels: dict[str, str], report: Report, *, of_selector: bool) -> None:
     for key, value in labels.items():
-        if key in BUILT_IN:
+        if key in BUILT_IN and not of_selector:
             clause = "is a built-in label and cannot be set"
             report.error("names/built-in-label", (*path, key), clause, "leave it out", key=True)
         if not is_label_value(value):
@@ -82,9 +82,11 @@ def _each_map(application: Application) -> Iterator[_Place]:
 def _of_workload(path: Path, workload: PodSettings) -> Iterator[_Place]:
     yield from _both(path, workload)
     yield (*path, "podAnnotations"), workload.pod_annotations
+    yield (*path, "podLabels"), workload.pod_labels
     yield from _parts(path, workload, _OF_PODS)
     if isinstance(workload, Workload):
         yield from _parts(path, workload, _OF_WORKLOADS)
+        yield (*path, "selector", "matchLabels"), (workload.selector or {}).get("matchLabels", {})
 
 
 def _parts(path: Path, owner: object, parts: tuple[tuple[str, str], ...]) -> Iterator[_Place]:

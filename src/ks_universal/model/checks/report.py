@@ -12,8 +12,9 @@ from ks_universal.values.nodes import Mapping, Path, find, locate
 class Report:
     """Findings of the checks, each place and clause once: what entries inherit is found in many and written once."""
 
-    def __init__(self, tree: Mapping, broken: Set[Path], namespace: str = "") -> None:
+    def __init__(self, tree: Mapping, broken: Set[Path], namespace: str = "", release: str = "") -> None:
         self.tree = tree
+        self.release = release
         self.namespace = namespace
         self.problems: list[Problem] = []
         self._broken = broken

@@ -98,6 +98,7 @@ class PodSettings(Format, frozen=True, kw_only=True):
     labels: Labels = {}
     annotations: Labels = {}
     pod_annotations: Labels = {}
+    pod_labels: Labels = {}
     security_context: Annotated[Json, Kubernetes("PodSecurityContext")] | None = None
     priority_class_name: str | None = None
     node_selector: dict[str, str] = {}
@@ -153,6 +154,8 @@ class Workload(WorkloadSettings, frozen=True, kw_only=True):
     noun: ClassVar[str]
     """What people are told that it is."""
     containers: dict[str, Container]
+    selector: Annotated[Json, Kubernetes("LabelSelector")] | None = None
+    """Of the object, where it is not ours: of a release that another program has made. Its pods have these labels."""
     migrations: Migrations = Migrations()
     depends_on: tuple[str, ...] = ()
     """The workloads that must be ready before its rollout begins."""

@@ -2,7 +2,13 @@ import httpx2
 import msgspec
 import pytest
 
-from ks_universal.targets.kubernetes.api.errors import api_error, describe_managers, is_schema_error, unreachable
+from ks_universal.targets.kubernetes.api.errors import (
+    api_error,
+    describe_managers,
+    is_lasting,
+    is_schema_error,
+    unreachable,
+)
 
 
 def answer(message: str, reason: str = "", **details: object) -> bytes:
@@ -53,6 +59,13 @@ def test_what_cannot_be_changed_says_what_can_be_done(message: str) -> None:
     hint = api_error(422, answer(message, "Invalid"), "Job/a").problem.hint
     assert hint is not None
     assert "another name" in hint
+
+
+def test_a_selector_that_cannot_be_changed_can_be_kept() -> None:
+    message = 'Deployment.apps "web" is invalid: spec.selector: Invalid value: {"matchLabels":{}}: field is immutable'
+    problem = api_error(422, answer(message, "Invalid"), "Deployment/web").problem
+    assert problem.hint == "this cannot be changed: keep the selector that is there, by 'selector' in the values"
+    assert is_lasting(problem)
 
 
 def test_a_field_conflict_names_managers_and_fields() -> None:

@@ -71,6 +71,7 @@ _TELLING = {
 
 _LASTING = re.compile(r"immutable|may not change once set")
 _IMMUTABLE = "this cannot be changed: give the object another name, or delete it first, with all that hangs on it"
+_KEEP = "this cannot be changed: keep the selector that is there, by 'selector' in the values"
 
 
 def api_error(code: int, answer: bytes, what: str) -> ApiError:
@@ -79,7 +80,9 @@ def api_error(code: int, answer: bytes, what: str) -> ApiError:
     reason = str(status.get("reason") or "")
     message = str(status.get("message") or answer[:500].decode(errors="replace") or f"HTTP {code}")
     problem_code = _classify(code, reason, message, status)
-    hint = _IMMUTABLE if _LASTING.search(message) else _NEXT_STEPS.get(problem_code)
+    hint = _NEXT_STEPS.get(problem_code)
+    if _LASTING.search(message):
+        hint = _KEEP if "spec.selector" in message else _IMMUTABLE
     if problem_code == _FIELD_CONFLICT:
         fields = tuple(dict.fromkeys(map(_name_field, _conflicts(status))))
         return ApiError(code, reason, describe_managers(what, _read_managers(status)), fields)
@@ -100,7 +103,7 @@ def describe_managers(what: str, fields: Mapping[str, Sequence[str]]) -> Problem
 
 def is_lasting(problem: Problem) -> bool:
     """Tell whether an object is refused for what it cannot change of the one that is there."""
-    return problem.hint == _IMMUTABLE
+    return problem.hint in (_IMMUTABLE, _KEEP)
 
 
 def is_schema_error(answer: bytes) -> bool:
