@@ -1,6 +1,7 @@
 """The whole input: every section, parsed, with what its entries inherit merged in."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from ks_universal.model.format.access import Account, ClusterRole, Role
@@ -23,7 +24,7 @@ from ks_universal.model.format.workloads import (
 from ks_universal.values.nodes import Path
 
 
-class Application(Format, frozen=True, kw_only=True):
+class Application(Format, frozen=True, kw_only=True, dict=True):
     """All sections in the order written. `deploymentsGeneral` is not here: it is merged into the entries."""
 
     generic: Generic = Generic()
@@ -51,7 +52,7 @@ class Application(Format, frozen=True, kw_only=True):
     global_: Any = None
     local: Local = Local()
 
-    @property
+    @cached_property
     def workloads(self) -> Mapping[str, AnyWorkload]:
         """The applications: all entries of the three sections, by the names that they share no two of."""
         if self.stateful_sets or self.daemon_sets:
