@@ -92,6 +92,7 @@ def build_table(definitions: dict[str, Schema]) -> Table:
             table[short], mentioned = {"": type_of(definitions[name])[0]}, []
         waiting += mentioned
     # Ours: what a migration says for its container and its pod in one.
+    table["VolumeMountOrNone"] = {**table["VolumeMount"], "name": "text"}
     table["AnySecurityContext"] = {**table["PodSecurityContext"], **table["SecurityContext"]}
     return dict(sorted(table.items()))
 

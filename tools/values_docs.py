@@ -17,6 +17,9 @@ same on a terminal, and `ks-universal schema` says it to editors.
 written: `imageTag: 1.10` is `1.10`. `null` is the same as leaving a key out, and removes what it would inherit; a
 written `false`, `0`, `""`, `[]` or `{}` wins over what is inherited. Every field that Kubernetes knows there is
 taken under its own name, too. A key at the top that begins with `x-` is yours: for anchors, and for expressions.
+
+In `migrations`, `env`, `envFrom`, `volumes` and `volumeMounts` add to what the container has, also where they are `[]`;
+there `inherit`, or an entry with nothing but its name (`- {name: DEBUG, value: null}`), takes away.
 """
 
 

@@ -1,6 +1,7 @@
 """Names, labels and annotations of every object: section 3 of the values reference."""
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 
@@ -10,6 +11,10 @@ from ks_universal.model.format.sections import Generic
 from ks_universal.model.format.workloads import Workload
 
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?").fullmatch
+
+
+Layer = Mapping[str, str | None]
+"""Labels or annotations over those below; None takes one away."""
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -42,7 +47,7 @@ def read_kept(workload: Workload | None) -> dict[str, str]:
     return labels
 
 
-def build_labels(scope: Scope, name: str, *layers: dict[str, str], component: str | None = None) -> dict[str, str]:
+def build_labels(scope: Scope, name: str, *layers: Layer, component: str | None = None) -> dict[str, str]:
     """Build all labels: the built-in ones, which nothing overrides, then layers, the last the strongest."""
     built_in = {
         MANAGED_BY: PROGRAM,
@@ -50,11 +55,11 @@ def build_labels(scope: Scope, name: str, *layers: dict[str, str], component: st
         INSTANCE: scope.release,
         COMPONENT: component or name,
     }
-    labels = {**built_in, **scope.generic.labels}
+    labels: dict[str, str | None] = {**built_in, **scope.generic.labels}
     for layer in layers:
         labels.update(layer)
     labels.update(built_in)
-    return labels
+    return _list_kept(labels)
 
 
 def build_version_label(tag: str | None) -> dict[str, str]:
@@ -62,7 +67,7 @@ def build_version_label(tag: str | None) -> dict[str, str]:
     return {VERSION: tag} if tag is not None and _LABEL_VALUE(tag) else {}
 
 
-def build_metadata(scope: Scope, name: str, labels: dict[str, str], *annotations: dict[str, str]) -> Json:
+def build_metadata(scope: Scope, name: str, labels: dict[str, str], *annotations: Layer) -> Json:
     """Build `metadata`: annotations are layers over the generic ones, the last the strongest; left out when empty."""
     metadata: Json = {"name": name}
     if scope.namespace:
@@ -74,9 +79,13 @@ def build_metadata(scope: Scope, name: str, labels: dict[str, str], *annotations
     return metadata
 
 
-def merge_annotations(scope: Scope, *layers: dict[str, str]) -> dict[str, str]:
+def merge_annotations(scope: Scope, *layers: Layer) -> dict[str, str]:
     """Merge layers of annotations over the generic ones, the last the strongest."""
-    merged = dict(scope.generic.annotations)
+    merged: dict[str, str | None] = dict(scope.generic.annotations)
     for layer in layers:
         merged.update(layer)
-    return merged
+    return _list_kept(merged)
+
+
+def _list_kept(merged: Layer) -> dict[str, str]:
+    return {key: value for key, value in merged.items() if value is not None}

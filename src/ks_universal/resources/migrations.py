@@ -8,8 +8,23 @@ from ks_universal.json_types import Json
 from ks_universal.metadata_keys import INSTANCE, MANAGED_BY
 from ks_universal.model.format.containers import Container
 from ks_universal.model.format.images import has_tag
-from ks_universal.model.format.migrations import DEFAULT_BACKOFF_LIMIT, Phase, Retry, Step, UndoStep, merge_env
-from ks_universal.model.format.workloads import NOT_FOR_JOB_PODS, StatefulSet, Workload, find_container
+from ks_universal.model.format.migrations import (
+    DEFAULT_BACKOFF_LIMIT,
+    Phase,
+    Retry,
+    Step,
+    UndoStep,
+    list_removed,
+    merge_env,
+)
+from ks_universal.model.format.types import ChangedLabels
+from ks_universal.model.format.workloads import (
+    NOT_FOR_JOB_PODS,
+    StatefulSet,
+    Workload,
+    find_container,
+    leave_uninherited,
+)
 from ks_universal.model.kubernetes.durations import parse_duration
 from ks_universal.model.kubernetes.names import job_name, undo_job_name
 from ks_universal.resources.accounts import find_account_name
@@ -77,6 +92,7 @@ def build_migration(ref: AppContext, step: Step) -> Migration:
 def build_job(ref: AppContext, step: Step, name: str) -> Json:
     """Build the Job that runs a step: pods never restart, a new one starts only when the old one is gone."""
     scope = ref.scope
+    ref = msgspec.structs.replace(ref, workload=leave_uninherited(ref.workload, step))
     container_name, written = _require_container(ref, step)
     container = _adapt(written, step)
     labels = _build_labels(ref, step, container.image_tag)
@@ -151,12 +167,16 @@ def _collect_own(ref: AppContext, step: Step) -> Json:
         if "resources" in container:
             resources[container["name"]] = container["resources"]
     said = {
-        "labels": step.labels or None,
-        "annotations": step.annotations or None,
+        "labels": _list_said(step.labels),
+        "annotations": _list_said(step.annotations),
         "resources": resources or None,
         "networkPolicy": step.network_policy,
     }
     return {key: value for key, value in said.items() if value is not None}
+
+
+def _list_said(changed: ChangedLabels) -> dict[str, str] | None:
+    return {key: value for key, value in changed.items() if value is not None} or None
 
 
 def _find_timeout_s(step: Step) -> float | None:
@@ -173,8 +193,9 @@ def _build_pod(ref: AppContext, step: Step, name: str, container: Container) -> 
     main = add_passed_through(main, _without(container.kubernetes, _NOT_FOR_JOBS))
     init_containers = [
         *_build_sidecars(ref, step),
-        *build_init_containers(step.init_containers or (), ref.groups),
+        *build_init_containers((*workload.init_containers, *(step.init_containers or ())), ref.groups),
     ]
+    _take_away(main, init_containers, step)
     pod = Pod(
         containers=[main],
         init_containers=init_containers,
@@ -187,6 +208,27 @@ def _build_pod(ref: AppContext, step: Step, name: str, container: Container) -> 
         passed_through=_without(workload.pod_spec, NOT_FOR_JOB_PODS),
     )
     return build_pod_spec(scope, workload, pod)
+
+
+def _take_away(main: Json, others: list[Json], step: Step) -> None:
+    """Take from the new containers of a pod what the step says that it does not have."""
+    _keep(main, "env", list_removed(step))
+    for container in (main, *others):
+        _keep(container, "volumeMounts", _list_absent(step))
+
+
+def _keep(container: Json, key: str, left: frozenset[str]) -> None:
+    """Keep those of a container's list that have other names."""
+    if left and key in container:
+        container[key] = [item for item in container[key] if item["name"] not in left]
+        if not container[key]:
+            del container[key]
+
+
+def _list_absent(step: Step) -> frozenset[str]:
+    """List the volumes that a migration does not have: their entries say nothing but the name."""
+    said = {volume["name"]: volume for volume in step.volumes}
+    return frozenset(name for name, volume in said.items() if len(volume) == 1)
 
 
 def _without(fields: Json, names: frozenset[str]) -> Json:
@@ -208,7 +250,7 @@ def _adapt(container: Container, step: Step) -> Container:
         args=step.args,
         env=merge_env(container.env, step.env),
         env_from=(*container.env_from, *step.env_from),
-        volume_mounts=tuple(mounts.values()),
+        volume_mounts=tuple(mount for mount in mounts.values() if "name" in mount),
         resources=container.resources if step.resources is None else step.resources,
         security_context=_merge(container.security_context, context),
     )
@@ -237,7 +279,8 @@ def _choose_volumes(workload: Workload, step: Step, containers: list[Json]) -> l
     uses = [use["name"] for c in containers for key in ("volumeMounts", "volumeDevices") for use in c.get(key, ())]
     volumes = {volume["name"]: volume for volume in workload.volumes if volume["name"] in uses}
     volumes.update({volume["name"]: volume for volume in step.volumes})
-    return list(volumes.values())
+    absent = _list_absent(step)
+    return [volume for name, volume in volumes.items() if name not in absent]
 
 
 def _build_pod_security_context(workload: Workload, step: Step) -> Json | None:

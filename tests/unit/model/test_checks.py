@@ -104,7 +104,7 @@ def test_what_may_be_meant_so_is_a_warning(text: str, code: str) -> None:
         app(", args: [$(A)], envFrom: [{type: configMap, configName: c}]") + CONFIGS,
         app(", env: [{name: B, value: $(PASS)}], secretRefs: [g]")
         + "secretRefs: {g: [{name: PASS, value: x}]}",
-        migrations("args: [$(A), $(B)], env: [{name: A}]").replace("imageTag: '1'", "imageTag: '1', env: [{name: B}]"),
+        app(", env: [{name: B}]", ", migrations: {enabled: true, args: [$(A), $(B)], env: [{name: A, value: ''}]}"),
         migrations("image: flyway/flyway:10"),
         migrations("args: [up], container: side", SIDE).replace("main", "web"),
         migrations("args: [up], steps: [{}]"),

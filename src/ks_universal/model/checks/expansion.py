@@ -12,7 +12,7 @@ from ks_universal.model.checks.report import Report
 from ks_universal.model.checks.walk import each_container
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.containers import Container, EnvFrom, EnvVar
-from ks_universal.model.format.migrations import Migrations, Step, effective_steps
+from ks_universal.model.format.migrations import Migrations, Step, effective_steps, list_removed
 from ks_universal.model.format.sections import find_config, list_known_keys
 from ks_universal.model.format.workloads import find_container
 from ks_universal.model.kubernetes.expansion import find_names
@@ -58,7 +58,7 @@ def _check_step(
 ) -> None:
     step, container = running
     given = _given(container, (*container.env_from, *step.env_from), application)
-    scope = _Scope(given.names | {v.name for v in (*container.env, *step.env)}, given.is_open)
+    scope = _Scope(given.names | {v.name for v in (*container.env, *step.env)} - list_removed(step), given.is_open)
     own = migrations.steps[index] if migrations.steps else None
     below = (*path, "steps", index)
     for key, words in (("command", step.command), ("args", step.args)):

@@ -61,7 +61,7 @@ def _check_map(path: Path, labels: dict[str, str], report: Report, *, of_selecto
         if key in BUILT_IN and not of_selector:
             clause = "is a built-in label and cannot be set"
             report.error("names/built-in-label", (*path, key), clause, "leave it out", key=True)
-        if not is_label_value(value):
+        if value is not None and not is_label_value(value):
             hint = "it takes at most 63 letters, digits, '-', '_' and '.'; an annotation takes any text"
             report.error("names/invalid", (*path, key), "is no value that Kubernetes takes for a label", hint)
 

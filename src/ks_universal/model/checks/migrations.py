@@ -5,7 +5,15 @@ from collections.abc import Iterator
 from ks_universal.model.checks.report import Report
 from ks_universal.model.checks.walk import SettingsPlace, each_settings
 from ks_universal.model.format.application import Application
-from ks_universal.model.format.migrations import Migrations, MigrationSettings, Phase, Rollback, Step, effective_steps
+from ks_universal.model.format.migrations import (
+    Inherit,
+    Migrations,
+    MigrationSettings,
+    Phase,
+    Rollback,
+    Step,
+    effective_steps,
+)
 from ks_universal.model.format.precedence import Node, Part, Waits, build_written
 from ks_universal.model.format.workloads import Workload, find_container
 from ks_universal.model.kubernetes.durations import parse_duration
@@ -18,6 +26,10 @@ def check_migrations(application: Application, report: Report) -> None:
     """Check the migrations of all deployments."""
     for place in each_settings(application):
         _check_limits(place, report)
+        said = place.settings.inherit
+        if isinstance(said, tuple) and Inherit.NONE in said and len(said) > 1:
+            clause = "is 'none' beside others, which win"
+            report.error("values/contradiction", (*place.path, "inherit"), clause, "leave out 'none'")
         _check_rollback((*place.path, "rollback"), place.settings.rollback, report)
     jobs: dict[str, str] = {}
     for owner, workload in application.workloads.items():

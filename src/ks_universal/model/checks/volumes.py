@@ -43,7 +43,8 @@ def _check_volumes(path: Path, volumes: tuple[Json, ...], report: Report) -> Non
 def _check_mounts(path: Path, mounts: tuple[Json, ...], names: list[str], report: Report) -> None:
     seen: set[str] = set()
     for index, mount in enumerate(mounts):
-        _check_name((*path, index, "name"), mount.get("name", ""), names, report)
+        if mount.keys() != {"mountPath"}:
+            _check_name((*path, index, "name"), mount.get("name", ""), names, report)
         place = mount.get("mountPath", "")
         if place in seen:
             report.error("names/duplicate", (*path, index, "mountPath"), "is mounted twice in one container")

@@ -75,7 +75,8 @@ def converter_for(annotation: Any) -> Convert:
     if origin is tuple:
         return _list_of(converter_for(get_args(annotation)[0]))
     if origin is dict:
-        return _map_of(converter_for(get_args(annotation)[1]))
+        inner = get_args(annotation)[1]
+        return _map_of(converter_for(inner), takes_null=type(None) in get_args(inner))
     if issubclass(annotation, StrEnum):
         return one_of({member.value: member for member in annotation})
     return _Struct.of(annotation).convert
@@ -122,7 +123,7 @@ def _list_of(convert: Convert) -> Convert:
     return convert_tuple
 
 
-def _map_of(convert: Convert) -> Convert:
+def _map_of(convert: Convert, *, takes_null: bool) -> Convert:
     text = convert in (scalars.convert_text, scalars.convert_any_text)
 
     def convert_entries(node: Node, trail: Trail, findings: Findings) -> Any:
@@ -133,6 +134,8 @@ def _map_of(convert: Convert) -> Convert:
             value = convert(child, (trail, key), findings)
             if value is not UNSET:
                 values[key] = value
+            elif is_null(child) and takes_null:
+                values[key] = None
             elif is_null(child):
                 findings.empty((trail, key), child, hint_for_empty(text=text))
         return values

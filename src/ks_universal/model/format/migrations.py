@@ -8,7 +8,7 @@ import msgspec
 from ks_universal.json_types import Json
 from ks_universal.model.format.access import Rbac
 from ks_universal.model.format.containers import Container, EnvFrom, EnvVar
-from ks_universal.model.format.types import Format, Kubernetes, Labels
+from ks_universal.model.format.types import ChangedLabels, Format, Kubernetes
 
 DEFAULT_BACKOFF_LIMIT = 1
 _ADDED = ("env_from", "volumes", "volume_mounts")
@@ -37,6 +37,27 @@ class Retry(StrEnum):
     PASSING = "passing"
 
 
+class Inherit(StrEnum):
+    """What a migration takes of its application and the container that it reuses, by the keys there.
+
+    `env` are all of its variables, `volumes` the mounts. ALL is all but the init containers.
+    """
+
+    ALL = "all"
+    NONE = "none"
+    AFFINITY = "affinity"
+    ANNOTATIONS = "annotations"
+    ENV = "env"
+    INIT_CONTAINERS = "initContainers"
+    LABELS = "labels"
+    NODE_SELECTOR = "nodeSelector"
+    RESOURCES = "resources"
+    SECURITY_CONTEXT = "securityContext"
+    SERVICE_ACCOUNT = "serviceAccount"
+    TOLERATIONS = "tolerations"
+    VOLUMES = "volumes"
+
+
 class UndoStep(Format, frozen=True, kw_only=True):
     """One step of a `rollback` that is written as steps."""
 
@@ -58,6 +79,7 @@ class MigrationSettings(Format, frozen=True, kw_only=True):
 
     args: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
+    inherit: Inherit | tuple[Inherit, ...] | None = None
     image: str | None = None
     image_tag: str | None = None
     container: str | None = None
@@ -80,13 +102,14 @@ class MigrationSettings(Format, frozen=True, kw_only=True):
     service_account: str | None = None
     rbac: Rbac | None = None
     volumes: tuple[Annotated[Json, Kubernetes("Volume")], ...] = ()
-    volume_mounts: tuple[Annotated[Json, Kubernetes("VolumeMount")], ...] = ()
+    volume_mounts: tuple[Annotated[Json, Kubernetes("VolumeMountOrNone")], ...] = ()
+    """One without a `name` takes that at its path away."""
     depends_on: tuple[str, ...] | None = None
     phase: Phase | None = None
     rollback: Rollback | None = None
     fatal_exit_codes: tuple[int, ...] | None = None
-    labels: Labels = {}
-    annotations: Labels = {}
+    labels: ChangedLabels = {}
+    annotations: ChangedLabels = {}
     network_policy: Annotated[Json, Kubernetes("NetworkPolicySpec")] | None = None
     """The spec of a NetworkPolicy for the migration's pods; its `podSelector` is filled in."""
 
@@ -145,6 +168,19 @@ def _inherit(general: dict[str, Any], step: Step) -> Step:
         merged[name] = general[name] | own[name]
     merged["env"] = merge_env(general["env"], step.env)
     return Step(name=step.name, rollback=step.rollback, **merged)
+
+
+def is_inherited(step: MigrationSettings, what: Inherit) -> bool:
+    """Tell whether a migration takes something of its application."""
+    said = step.inherit or Inherit.ALL
+    chosen = (said,) if isinstance(said, Inherit) else said
+    return what in chosen or (Inherit.ALL in chosen and what is not Inherit.INIT_CONTAINERS)
+
+
+def list_removed(step: MigrationSettings) -> frozenset[str]:
+    """List the variables that a migration does not have: their entries say nothing but the name."""
+    said = (EnvVar(name=variable.name) == variable for variable in step.env)
+    return frozenset(variable.name for variable, is_bare in zip(step.env, said, strict=True) if is_bare)
 
 
 def merge_env(general: tuple[EnvVar, ...], own: tuple[EnvVar, ...]) -> tuple[EnvVar, ...]:

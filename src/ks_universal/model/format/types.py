@@ -37,6 +37,8 @@ class AlsoBool(msgspec.Struct, frozen=True):
 
 Text = Annotated[str, AsYaml()]
 Labels = dict[str, str]
+ChangedLabels = dict[str, str | None]
+"""None takes an inherited one away."""
 
 
 class Format(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

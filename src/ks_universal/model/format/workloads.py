@@ -1,14 +1,16 @@
 """Workloads, what they inherit, and what belongs to one: sections 4, 6 and 17 to 21 of the reference."""
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
+
+import msgspec
 
 from ks_universal.json_types import Json
 from ks_universal.model.format.access import Rbac
 from ks_universal.model.format.claims import ClaimTemplate
 from ks_universal.model.format.containers import Container, Probes
 from ks_universal.model.format.ingresses import Ingress
-from ks_universal.model.format.migrations import Migrations, Step
+from ks_universal.model.format.migrations import Inherit, Migrations, MigrationSettings, Step, is_inherited
 from ks_universal.model.format.routes import Route
 from ks_universal.model.format.types import AlsoBool, Format, Inline, Kubernetes, Labels
 
@@ -257,10 +259,51 @@ NOT_FOR_JOB_PODS = frozenset({"readinessGates", "restartPolicy", "topologySpread
 """Of the pods that serve; a Job's pods would not start with them, or would be kept from nodes for no reason."""
 
 
+_OF_CONTAINERS: dict[Inherit, dict[str, Any]] = {
+    Inherit.ENV: {"env": (), "env_from": (), "secret_refs": ()},
+    Inherit.RESOURCES: {"resources": None},
+    Inherit.SECURITY_CONTEXT: {"security_context": None},
+    Inherit.VOLUMES: {"volume_mounts": ()},
+}
+_OF_WORKLOADS: dict[Inherit, dict[str, Any]] = {
+    Inherit.AFFINITY: {"affinity": None},
+    Inherit.ANNOTATIONS: {"annotations": {}, "pod_annotations": {}},
+    Inherit.INIT_CONTAINERS: {"init_containers": ()},
+    Inherit.LABELS: {"labels": {}, "pod_labels": {}},
+    Inherit.NODE_SELECTOR: {"node_selector": {}},
+    Inherit.SECURITY_CONTEXT: {"security_context": None},
+    Inherit.SERVICE_ACCOUNT: {
+        "service_account_name": None,
+        "service_account": None,
+        "auto_create_service_account": False,
+    },
+    Inherit.TOLERATIONS: {"tolerations": None},
+}
+"""The fields of an application and its container that a migration may leave, with what stands for nothing there."""
+
+
 def find_container(workload: Workload, step: Step) -> tuple[str, Container] | None:
-    """Find the container: the one that the step names, else `main`, else the only one; None if that is none."""
+    """Find the container as a migration takes it: the one that the step names, else `main`, else the only one; None if that is none."""
     containers = workload.containers
     name = step.container
     if name is None:
         name = "main" if "main" in containers else next(iter(containers), "") if len(containers) == 1 else ""
-    return (name, containers[name]) if name in containers else None
+    return (name, _take_inherited(containers[name], step)) if name in containers else None
+
+
+def _take_inherited(container: Container, step: MigrationSettings) -> Container:
+    """Leave out what a step does not take of its container."""
+    left = _list_left(_OF_CONTAINERS, step)
+    return msgspec.structs.replace(container, **left) if left else container
+
+
+def leave_uninherited(workload: Workload, step: MigrationSettings) -> Workload:
+    """Leave out what a step does not take of its application; what it takes of the container, `find_container` says."""
+    left = _list_left(_OF_WORKLOADS, step)
+    return msgspec.structs.replace(workload, **left) if left else workload
+
+
+def _list_left(fields: dict[Inherit, dict[str, Any]], step: MigrationSettings) -> dict[str, Any]:
+    return {
+        name: value for what, left in fields.items() if not is_inherited(step, what) for name, value in left.items()
+    }

@@ -18,6 +18,11 @@ _OF_PODS: dict[str, tuple[str, ...]] = {
 }
 _OF_CONTAINERS: dict[str, tuple[str, ...]] = {"procMount": ("Default", "Unmasked")}
 
+_MOUNTS: dict[str, tuple[str, ...]] = {
+    "mountPropagation": ("Bidirectional", "HostToContainer", "None"),
+    "recursiveReadOnly": ("Disabled", "Enabled", "IfPossible"),
+}
+
 _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "AnySecurityContext": _OF_PODS | _OF_CONTAINERS,
     "AppArmorProfile": {"type": _PROFILES},
@@ -89,10 +94,8 @@ _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
         "nodeTaintsPolicy": _HONOR,
         "whenUnsatisfiable": ("DoNotSchedule", "ScheduleAnyway"),
     },
-    "VolumeMount": {
-        "mountPropagation": ("Bidirectional", "HostToContainer", "None"),
-        "recursiveReadOnly": ("Disabled", "Enabled", "IfPossible"),
-    },
+    "VolumeMount": _MOUNTS,
+    "VolumeMountOrNone": _MOUNTS,
 }
 
 
