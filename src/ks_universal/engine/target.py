@@ -115,7 +115,7 @@ class Session(Protocol):
         """
 
     async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:
-        """Wait until the last pod of the versions before is gone, of a Deployment that this session has rolled out.
+        """Wait until the last pod of the versions before is gone, of a workload that this session has rolled out.
 
         Raises RolloutFailed where the new version, which `roll_out` has not waited for, does not come up.
         """

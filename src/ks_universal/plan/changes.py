@@ -16,7 +16,9 @@ Path = tuple[str | int, ...]
 
 _MASKED_CHANGE = f"{MASK} (changed)"
 _BOOKKEEPING = frozenset(("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"))
-_BOOKKEEPING_ANNOTATIONS = frozenset((APPLIED, "deployment.kubernetes.io/revision"))
+_BOOKKEEPING_ANNOTATIONS = frozenset(
+    (APPLIED, "deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
+)
 
 
 class Operation(StrEnum):

@@ -41,7 +41,7 @@ def describe_step(step: Step) -> str:
 
 
 def list_restarts(plan: Plan) -> Iterator[str]:
-    """Say of each Deployment why its pods may restart though the values don't change them."""
+    """Say of each workload why its pods may restart though the values don't change them."""
     for step in plan.steps:
         if isinstance(step, RollOut) and step.moving:
             yield f"{step.application} may restart: {_describe_moving(step)}"

@@ -13,7 +13,7 @@ _CONTENT = frozenset(("binaryData", "data", "stringData"))
 
 
 def find_unnoticed(plan: Plan, changes: Iterable[ObjectChange]) -> Iterator[str]:
-    """Say of each Deployment whose pods stay which configuration changes that they read.
+    """Say of each workload whose pods stay which configuration changes that they read.
 
     `changes` are those of the plan's objects, as the target found them. Where nobody knows whether the pods stay,
     nothing is said.

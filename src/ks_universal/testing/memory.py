@@ -93,7 +93,7 @@ class MemorySession:
             raise
 
     async def roll_out(self, step: RollOut, emit: Emit, image_ids: Mapping[str, str] = NO_IDS) -> None:
-        """Apply the Deployment, wait for what the world says, and fail if it is broken, or paused."""
+        """Apply the workload, wait for what the world says, and fail if it is broken, or paused."""
         self._switch.pass_moment()
         self._world.image_ids[step.id] = dict(image_ids)
         self._put(step, emit)

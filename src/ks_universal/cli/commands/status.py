@@ -9,7 +9,7 @@ import msgspec
 from ks_universal import Outcome
 from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
 from ks_universal.cli.show.console import show_problems, write_result
-from ks_universal.cli.show.event_lines import format_stopping
+from ks_universal.cli.show.event_lines import ROLLED_OUT, format_left, format_stopping
 from ks_universal.cli.show.job_lines import format_job, list_problem_lines
 from ks_universal.cli.show.record_lines import format_revision
 
@@ -51,7 +51,9 @@ def format_state(state: "ReleaseState") -> Iterator[str]:
         yield format_job(job)
         yield from (f"  {line}" for line in list_problem_lines(job))
     missing = state.latest.runs.keys() - {workload.name for workload in state.workloads}
-    yield from (f"{application}: its Deployment is not there" for application in sorted(missing))
+    kinds = {ref.name: ref.kind for ref in state.latest.objects if ref.kind in ROLLED_OUT}
+    for application in sorted(missing):
+        yield f"{application}: its {kinds.get(application, 'Deployment')} is not there"
     for workload in state.workloads:
         yield from _format_workload(workload)
 
@@ -60,6 +62,7 @@ def _format_workload(workload: "Workload") -> Iterator[str]:
     waits = f"; waits for {workload.waits_for}" if workload.waits_for else ""
     stopping = f"; {format_stopping(workload.stopping)}" if workload.stopping else ""
     paused = "; paused" if workload.paused else ""
-    yield f"{workload.name}: {workload.ready} of {workload.wanted} ready{paused}{waits}{stopping}"
+    left = f"; {format_left(workload.left)}" if workload.left else ""
+    yield f"{workload.name}: {workload.ready} of {workload.wanted} ready{paused}{waits}{stopping}{left}"
     yield from (f"  {container}: {image}" for container, image in workload.images.items())
     yield from (f"  {line}" for problem in workload.problems for line in str(problem).splitlines())

@@ -29,6 +29,9 @@ from ks_universal import (
 
 PROGRAM = "ks-universal"
 
+ROLLED_OUT = frozenset(("DaemonSet", "Deployment", "StatefulSet"))
+"""The kinds of which the end of a rollout tells."""
+
 
 class Line(msgspec.Struct, frozen=True):
     """`source` is a step, a container or the program; `style` one of rich's words."""
@@ -98,16 +101,21 @@ def format_stopping(count: int) -> str:
     return "1 old pod is still stopping" if count == 1 else f"{count} old pods are still stopping"
 
 
+def format_left(count: int) -> str:
+    """Say that old pods stay by their update strategy: `1 old pod stays, by its updateStrategy`."""
+    return f"{count} old pod{'s stay' if count > 1 else ' stays'}, by its updateStrategy"
+
+
 def format_time(moment: datetime) -> str:
     """Write a moment, in UTC."""
     return f"{moment:%Y-%m-%d %H:%M:%S}Z"
 
 
 def _format_change(event: ObjectChanged) -> Line | None:
-    """Say that an object changed; what becomes of a Deployment is said by the rollout's end, but for one that stays."""
+    """Say that an object changed; what becomes of a workload is said by the rollout's end, but for one that stays."""
     if event.moved:
         return Line(event.step, f"restarts its pods for what {' and '.join(event.moved)} is now", "yellow")
-    if event.change is Change.UNCHANGED or (event.identity.kind == "Deployment" and event.change is not Change.KEPT):
+    if event.change is Change.UNCHANGED or (event.identity.kind in ROLLED_OUT and event.change is not Change.KEPT):
         return None
     return Line(PROGRAM, f"{event.identity} {event.change}", "dim")
 

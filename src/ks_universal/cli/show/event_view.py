@@ -31,7 +31,7 @@ from ks_universal import (
     keep_colours,
 )
 from ks_universal.cli.show.console import discard_output, say, show_problems
-from ks_universal.cli.show.event_lines import PROGRAM, Line, format_event
+from ks_universal.cli.show.event_lines import PROGRAM, ROLLED_OUT, Line, format_event
 from ks_universal.cli.show.folding import RepetitionFold, TracebackFold
 from ks_universal.cli.show.report import RunReport
 
@@ -128,7 +128,7 @@ class TextView:
 
     def _is_shown_otherwise(self, event: Event) -> bool:
         """Tell whether the live line says it, or what was said of the step says that it is done."""
-        if isinstance(event, ObjectChanged) and event.identity.kind != "Deployment":
+        if isinstance(event, ObjectChanged) and event.identity.kind not in ROLLED_OUT:
             self._applied.add(event.step)
         if isinstance(event, StepStarted) and event.kind is StepKind.AWAIT_OLD_PODS:  # mostly there are none
             self._applied.add(event.step)

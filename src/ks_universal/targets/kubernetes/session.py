@@ -23,7 +23,8 @@ from ks_universal.targets.kubernetes.migration.job_states import await_end
 from ks_universal.targets.kubernetes.migration.one_off_jobs import is_done, remove_old_job
 from ks_universal.targets.kubernetes.objects.applying import apply_over, build_applied, read_crossings
 from ks_universal.targets.kubernetes.objects.ownership import find_foreign, home_of, is_as_applied
-from ks_universal.targets.kubernetes.objects.removal import Wait, is_terminating, remove, see_gone
+from ks_universal.targets.kubernetes.objects.pod_claims import judge_claim, read_pod_claims
+from ks_universal.targets.kubernetes.objects.removal import Wait, is_terminating, remove, remove_claim, see_gone
 from ks_universal.targets.kubernetes.objects.scaling import Scalers
 from ks_universal.targets.kubernetes.objects.takeover import own, warn_of_helm
 from ks_universal.targets.kubernetes.observed.pods import is_stopping
@@ -100,9 +101,17 @@ class KubernetesSession:
 
     async def delete(self, step: Delete, emit: Emit) -> Change | None:
         """Remove the object if it is the release's, and not to be kept."""
-        removal = await remove(self._client, step, self._owner, kept=self._kept, wait=self._wait(step, emit))
+        wait, live = self._wait(step, emit), self._live.get(step.identity)
+        claims = await read_pod_claims(self._client, live)
+        removal = await remove(self._client, step, self._owner, kept=self._kept, wait=wait)
         if removal is not None:
             emit(ObjectChanged(step=step.id, identity=step.identity, change=removal))
+        if live is not None and removal is Change.DELETED:
+            for claim in claims:
+                change = judge_claim(claim, live, self._kept)
+                if change.change is Change.DELETED:
+                    await remove_claim(self._client.of(claim), claim, wait)
+                emit(ObjectChanged(step=step.id, identity=change.identity, change=change.change))
         return removal
 
     async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
@@ -130,7 +139,7 @@ class KubernetesSession:
         return attempts
 
     async def roll_out(self, step: RollOut, emit: Emit, image_ids: Mapping[str, str] = NO_IDS) -> None:
-        """Apply the Deployment and follow it until its new version serves."""
+        """Apply the workload and follow it until its new version serves."""
         applied = await self._apply(step, emit, await self._find_moved(step, emit, image_ids))
         if is_settled(applied):
             return
@@ -151,16 +160,16 @@ class KubernetesSession:
         return {} if live is None else await find_moved_images(live, observer, image_ids, look_up)
 
     async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:
-        """Follow the Deployment until its last old pod is gone; first its rollout, where nobody has waited for that."""
+        """Follow the workload until its last old pod is gone; first its rollout, where nobody has waited for that."""
         applied = self._live[step.identity]
         if not self._options.await_rollout:
             await self._watch(step, emit, applied).follow()
         await self._watch(step, emit, applied).await_old_pods(self._options.removal_s)
 
     def count_old_pods(self, step: RollOut) -> int:
-        """Count the Deployment's old pods that are stopping; none where this run observes nothing."""
+        """Count the workload's old pods that are stopping; none where this run observes nothing."""
         observer = self._cluster.observe(self._client.of(step.body))
-        return sum(map(is_stopping, observer.old_pods(object_ref(step.body).name)))
+        return sum(map(is_stopping, observer.old_pods((step.body["kind"], object_ref(step.body).name))))
 
     async def save(self, revision: Revision) -> None:
         """Keep the revision's record; with the first of a number also what the revision is made of."""
@@ -168,9 +177,12 @@ class KubernetesSession:
 
     def _announce(self, step: Migrate, run: JobRun, reason: str, message: str, *, is_warning: bool = False) -> None:
         namespace = step.migration.body["metadata"].get("namespace", "")
-        deployment = ObjectRef("Deployment", namespace, step.migration.application)
+        application = step.migration.application
+        served = self._rendered.workloads.get(application)
+        kind = "Deployment" if served is None else served.body["kind"]
+        workload = ObjectRef(kind, namespace, application)
         said = KubernetesEvent(reason, f"{step.id} {message}", datetime.now(UTC), is_warning, run.job)
-        self._cluster.recorder.announce(deployment, self._live.get(deployment), said)
+        self._cluster.recorder.announce(workload, self._live.get(workload), said)
 
     async def _apply(self, step: Apply | RollOut, emit: Emit, moved: Mapping[str, str] = NO_IDS) -> Json:
         """Make the object so, and return it as it then is; `moved` as in `build_applied`."""

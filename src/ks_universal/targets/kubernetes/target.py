@@ -18,7 +18,7 @@ from ks_universal.plan.steps import Plan
 from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.errors import ApiError
-from ks_universal.targets.kubernetes.api.kinds import JOB, NAMESPACE, Kind
+from ks_universal.targets.kubernetes.api.kinds import JOB, NAMESPACE, VERSIONED, Kind
 from ks_universal.targets.kubernetes.cluster import Cluster, ClusterOptions
 from ks_universal.targets.kubernetes.migration.job_states import read_job_states, without_logs
 from ks_universal.targets.kubernetes.migration.live_log import LiveLog, build_live_mask
@@ -103,9 +103,10 @@ class KubernetesTarget:
     async def read_workloads(self, revision: Revision) -> tuple[Workload, ...]:
         """Read what runs now, by name, in the namespaces that a revision's objects are in."""
         places = sorted({self.namespace, *(ref.namespace for ref in revision.objects if ref.namespace)})
-        found = await asyncio.gather(
-            *(read_workloads(self._client.within(place), self._cluster.owner) for place in places)
-        )
+        # Of the other kinds the release has none, and a role need not have rights for them.
+        kinds = dict.fromkeys(("Deployment", *(ref.kind for ref in revision.objects if ref.kind in VERSIONED)))
+        owner = self._cluster.owner
+        found = await asyncio.gather(*(read_workloads(self._client.within(place), owner, kinds) for place in places))
         return tuple(sorted((each for part in found for each in part), key=lambda workload: workload.name))
 
     async def read_lock(self) -> Holder | None:

@@ -14,6 +14,9 @@ from ks_universal.targets.local.ports import EVERYWHERE, LOOPBACK, is_port_taken
 from ks_universal.targets.local.postgres.binaries import find_version_problem
 from ks_universal.targets.local.rollout import container_ports
 
+_POD_NAME = "statefulset.kubernetes.io/pod-name"
+_POD_INDEX = "apps.kubernetes.io/pod-index"
+
 
 def find_problems(
     plan: Plan, objects: dict[ObjectRef, Json], machine: Machine, own_ports: set[int]
@@ -44,9 +47,38 @@ def build_step(
     """Return what to run for a step, with the configuration that is staged for it, and why it cannot run."""
     body = step.migration.body if isinstance(step, Migrate) else step.body
     staged = {object_ref(copy): copy for copy in step.staged} if isinstance(step, Migrate) else {}
-    template, name = body["spec"]["template"], body["metadata"]["name"]
-    sources = Sources(objects | staged, body["metadata"].get("namespace", namespace), template, f"{name}-local")
+    template, name = read_pod(body), body["metadata"]["name"]
+    sources = Sources(objects | staged, body["metadata"].get("namespace", namespace), template, _name_pod(body))
     return build_pod(template, name, sources, machine)
+
+
+def read_pod(body: Json) -> Json:
+    """Read what a workload's pod is made of; that of a StatefulSet is its first, with its number and its claims."""
+    template: Json = body["spec"]["template"]
+    if body["kind"] != "StatefulSet":
+        return template
+    metadata, spec = template.get("metadata") or {}, template["spec"]
+    numbered = {_POD_NAME: _name_pod(body), _POD_INDEX: str(_read_start(body))}
+    claims = [{"name": t["metadata"]["name"], "volumeClaimTemplate": t["spec"]} for t in _list_claims(body)]
+    names = {claim["name"] for claim in claims}
+    volumes = [*(volume for volume in spec.get("volumes") or () if volume["name"] not in names), *claims]
+    return {
+        "metadata": {**metadata, "labels": {**(metadata.get("labels") or {}), **numbered}},
+        "spec": {**spec, **({"volumes": volumes} if volumes else {})},
+    }
+
+
+def _name_pod(body: Json) -> str:
+    name = body["metadata"]["name"]
+    return f"{name}-{_read_start(body)}" if body["kind"] == "StatefulSet" else f"{name}-local"
+
+
+def _read_start(stateful_set: Json) -> int:
+    return int((stateful_set["spec"].get("ordinals") or {}).get("start") or 0)
+
+
+def _list_claims(stateful_set: Json) -> list[Json]:
+    return list(stateful_set["spec"].get("volumeClaimTemplates") or ())
 
 
 def build_job(
@@ -72,7 +104,7 @@ def _warn_of_cron_jobs(plan: Plan) -> Iterator[Problem]:
     names = [str(object_ref(body)) for body in bodies if body["kind"] in ("CronJob", "Job")]
     if names:
         message = f"not run on this machine: {', '.join(names)}"
-        hint = "`up` runs deployments, migrations and `jobs`; run what it does by hand, or deploy to a cluster"
+        hint = "`up` runs workloads, migrations and `jobs`; run what it does by hand, or deploy to a cluster"
         yield Problem("local/not-run", message, hint=hint, severity=Severity.WARNING)
 
 

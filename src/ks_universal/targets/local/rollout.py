@@ -1,4 +1,4 @@
-"""Applications on this machine: one running pod a Deployment, replaced by its next version or kept."""
+"""Applications on this machine: one running pod a workload, replaced by its next version or kept."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from ks_universal.targets.local.pods import Pod, PodFailed
 
 
 class Version(msgspec.Struct, frozen=True):
-    """A version of an application: the Deployment, what runs for it, and the digest of what its pods are made of."""
+    """A version of an application: the workload, what runs for it, and the digest of what its pods are made of."""
 
     body: Json
     request: PodRequest
@@ -44,7 +44,7 @@ class Applications:
         self._pods: dict[ObjectRef, Pod] = {}
 
     def bodies(self) -> dict[ObjectRef, Json]:
-        """Return the Deployments that run (or are meant to run nothing) here now."""
+        """Return the workloads that run (or are meant to run nothing) here now."""
         return {ref: version.body for ref, version in self._versions.items()}
 
     def ports(self) -> set[int]:

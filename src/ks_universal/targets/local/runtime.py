@@ -66,7 +66,7 @@ class Runtime:
         return Machine(local, self._directory.absolute(), facts)
 
     def read_objects(self) -> dict[ObjectRef, Json]:
-        """Read the live objects. A Deployment is live while this program runs it."""
+        """Read the live objects. A workload is live while this program runs it."""
         return self.state.read_objects() | self.applications.bodies()
 
     def _forget(self) -> None:

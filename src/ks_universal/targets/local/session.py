@@ -15,7 +15,7 @@ from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, 
 from ks_universal.resources.keeping import find_keeper
 from ks_universal.resources.objects import ObjectRef, object_ref
 from ks_universal.targets.local.attempts import open_run, settle_recorded
-from ks_universal.targets.local.check import build_job, build_step, find_problems
+from ks_universal.targets.local.check import build_job, build_step, find_problems, read_pod
 from ks_universal.targets.local.containers import Machine
 from ks_universal.targets.local.jobs import JobRun
 from ks_universal.targets.local.rollout import Version
@@ -63,7 +63,7 @@ class LocalSession:
         return self._runtime.jobs.read(jobs)
 
     async def delete(self, step: Delete, emit: Emit) -> Change | None:
-        """Forget the object, unless it asks to be kept; the processes of a Deployment or Job are gone on return."""
+        """Forget the object, unless it asks to be kept; the processes of a workload or Job are gone on return."""
         await self._runtime.begin(self._planned)
         live = self._runtime.read_objects().get(step.identity)
         if live is None:
@@ -102,7 +102,7 @@ class LocalSession:
         pod, problems = build_step(step, self._runtime.read_objects(), self._plan.namespace, machine)
         if has_errors(problems):
             raise RolloutFailed(step.id, problems)
-        runs = [step.body["spec"]["template"], machine.local, machine.facts]
+        runs = [read_pod(step.body), machine.local, machine.facts]
         await self._runtime.applications.roll_out(step, Version(step.body, pod, digest_json(runs, 64)), emit)
 
     async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:

@@ -108,7 +108,7 @@ class LocalTarget:
             raise
 
     async def read(self, rendered: Rendered) -> State:  # noqa: ARG002 - whatever it owns is its own here
-        """Read the record and the live objects. A Deployment is live while this program runs it."""
+        """Read the record and the live objects. A workload is live while this program runs it."""
         postgres = self._runtime.postgres
         secrets = (postgres.as_secret(),) if postgres else ()
         if self._runtime.is_to_forget:

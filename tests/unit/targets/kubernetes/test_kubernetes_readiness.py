@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from ks_universal.targets.kubernetes.observed.readiness import may_shrink, new_pods, old_pods, read_progress
+from ks_universal.targets.kubernetes.observed.readiness import may_shrink, read_progress
+from ks_universal.targets.kubernetes.observed.versions import new_pods, old_pods
 
 Json = dict[str, Any]
 REVISION = "deployment.kubernetes.io/revision"

@@ -31,7 +31,11 @@ EVENT = Kind("v1", "Event", "events")
 NAMESPACE = Kind("v1", "Namespace", "namespaces", namespaced=False)
 JOB = Kind("batch/v1", "Job", "jobs")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
+STATEFUL_SET = Kind("apps/v1", "StatefulSet", "statefulsets")
+DAEMON_SET = Kind("apps/v1", "DaemonSet", "daemonsets")
 REPLICA_SET = Kind("apps/v1", "ReplicaSet", "replicasets")
+CONTROLLER_REVISION = Kind("apps/v1", "ControllerRevision", "controllerrevisions")
+CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 SERVICE_ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 
@@ -41,6 +45,13 @@ AUTOSCALERS = (
 )
 """The kinds that scale what their `scaleTargetRef` names; the second is KEDA's."""
 
+VERSIONED: dict[str, tuple[Kind, Kind | None]] = {
+    "Deployment": (DEPLOYMENT, REPLICA_SET),
+    "StatefulSet": (STATEFUL_SET, None),
+    "DaemonSet": (DAEMON_SET, CONTROLLER_REVISION),
+}
+"""The kinds of workloads that are rolled out, with what keeps their versions; a StatefulSet's status tells them."""
+
 _USUAL = (
     POD,
     SECRET,
@@ -49,11 +60,13 @@ _USUAL = (
     NAMESPACE,
     JOB,
     DEPLOYMENT,
+    STATEFUL_SET,
+    DAEMON_SET,
     REPLICA_SET,
     LEASE,
     Kind("v1", "Service", "services"),
     SERVICE_ACCOUNT,
-    Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
+    CLAIM,
     Kind("batch/v1", "CronJob", "cronjobs"),
     Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     Kind("networking.k8s.io/v1", "Ingress", "ingresses"),

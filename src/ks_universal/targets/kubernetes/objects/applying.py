@@ -48,7 +48,9 @@ def build_applied(live: Json | None, body: Json, owner: Owner, *, moved: Mapping
 async def read_crossings(client: Client, live: Json | None, marked: Json, scalers: Scalers) -> tuple[Crossing, ...]:
     """Find what has to change hands before an object is applied; asks for autoscalers only where that matters."""
     asks = asks_who_scales(live, marked)
-    return find_crossings(live, marked, is_scaled=asks and await scalers.have(client, marked["metadata"]["name"]))
+    return find_crossings(
+        live, marked, is_scaled=asks and await scalers.have(client, marked["kind"], marked["metadata"]["name"])
+    )
 
 
 async def apply_over(

@@ -2,8 +2,8 @@
 
 Given away is `replicas`, to an autoscaler: to leave out what we own would set it back to its default, one pod. Taken is
 `replicas` from an autoscaler that is gone, and what the API server has filled in and nobody owns, where it contradicts
-what is wanted, since leaving it out leaves it there: `rollingUpdate` beside the strategy Recreate, the `emptyDir` of a
-volume that had no source. Pure.
+what is wanted, since leaving it out leaves it there: `rollingUpdate` beside the strategy Recreate or OnDelete, the
+`emptyDir` of a volume that had no source. Pure.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,6 +12,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
+from ks_universal.resources.objects import APP_SECTIONS
 from ks_universal.targets.kubernetes.api.errors import describe_managers
 from ks_universal.targets.kubernetes.objects.field_owners import (
     Managers,
@@ -27,12 +28,14 @@ from ks_universal.targets.kubernetes.objects.field_owners import (
 )
 
 TEMPLATES: dict[str, Path] = {
-    "Deployment": ("spec", "template"),
+    **dict.fromkeys(APP_SECTIONS, ("spec", "template")),
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
 }
 """Where those workloads have their pods that can be changed; of a Job nothing can."""
 REPLICAS: Path = ("spec", "replicas")
-_STRATEGY: Path = ("spec", "strategy")
+_SCALED = frozenset(("Deployment", "StatefulSet"))
+_STRATEGIES = ((("spec", "strategy"), "Recreate"), (("spec", "updateStrategy"), "OnDelete"))
+"""Where a workload says how its pods are replaced, and with which type it takes no `rollingUpdate`."""
 _CONTROLLERS = "kube-controller-manager"
 """The manager as which autoscalers of Kubernetes write, by the subresource `scale`."""
 
@@ -54,7 +57,7 @@ class Crossing(msgspec.Struct, frozen=True):
 
 def asks_who_scales(live: Json | None, body: Json) -> bool:
     """Tell whether it matters to applying an object if there is an autoscaler for it."""
-    if live is None or body["kind"] != "Deployment":
+    if live is None or body["kind"] not in _SCALED:
         return False
     owners = list(find_owners(live, REPLICAS))
     if read_field(body, REPLICAS) is None:
@@ -106,10 +109,10 @@ def _find_leftovers(live: Json, body: Json) -> Iterator[Crossing]:
 
 
 def _find_contradictions(live: Json, body: Json) -> Iterator[Crossing]:
-    strategy = read_field(body, _STRATEGY) or {}
-    limits = (*_STRATEGY, "rollingUpdate")
-    if strategy.get("type") == "Recreate" and read_field(live, limits) is not None:
-        yield Crossing(limits, _STRATEGY, is_taken=True)
+    for place, kind in _STRATEGIES:
+        limits = (*place, "rollingUpdate")
+        if (read_field(body, place) or {}).get("type") == kind and read_field(live, limits) is not None:
+            yield Crossing(limits, place, is_taken=True)
     volumes = (*TEMPLATES[body["kind"]], "spec", "volumes")
     for volume in read_field(body, volumes) or ():
         here = (*volumes, Named(volume["name"]))

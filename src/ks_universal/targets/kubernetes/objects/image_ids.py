@@ -11,8 +11,10 @@ import msgspec
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import IMAGE_IDS
 from ks_universal.plan.moving import list_serving
-from ks_universal.resources.objects import annotate
+from ks_universal.plan.release import pod_of
+from ks_universal.resources.objects import APP_SECTIONS, annotate
 from ks_universal.targets.kubernetes.observed.pods import is_finished, is_stopping, owner
+from ks_universal.targets.kubernetes.observed.versions import new_pods
 
 
 def list_image_ids(pod: Json, containers: Iterable[Json]) -> Iterator[tuple[str, str]]:
@@ -27,14 +29,15 @@ def list_image_ids(pod: Json, containers: Iterable[Json]) -> Iterator[tuple[str,
     return ((each["image"], ids[each["name"]]) for each in containers if ids.get(each["name"]))
 
 
-def find_moved(
-    live: Json, image_ids: Mapping[str, str], replica_sets: Iterable[Json], pods: Iterable[Json]
-) -> dict[str, str]:
-    """Find the images, of those given with the ids that they are to have, of which a Deployment's pods have others.
+def find_moved(live: Json, image_ids: Mapping[str, str], revisions: list[Json], pods: list[Json]) -> dict[str, str]:
+    """Find the images, of those given with the ids that they are to have, of which a workload's pods have others.
 
-    Those that the Deployment's note has are left out: its pods have restarted for them already.
+    Those that the workload's note has are left out: its pods have restarted for them already.
     """
-    templates = {each["metadata"]["uid"]: each["spec"]["template"]["spec"] for each in replica_sets}
+    if live["kind"] == "Deployment":
+        templates = {each["metadata"]["uid"]: each["spec"]["template"]["spec"] for each in revisions}
+    else:  # pods are the workload's own; what those of earlier versions were made of is not known
+        templates, pods = {live["metadata"]["uid"]: pod_of(live)}, new_pods(live, revisions, pods)
     running = [pod for pod in pods if owner(pod)[2] in templates and not is_stopping(pod) and not is_finished(pod)]
     have = {pair for pod in running for pair in list_image_ids(pod, list_serving(templates[owner(pod)[2]]))}
     known = read_note(live)
@@ -46,8 +49,8 @@ def find_moved(
 
 
 def keep_note(live: Json | None, body: Json, moved: Mapping[str, str]) -> Json:
-    """Return a Deployment with a note of what has `moved`, and of what is noted of images that it still names."""
-    if body["kind"] != "Deployment":
+    """Return a workload with a note of what has `moved`, and of what is noted of images that it still names."""
+    if body["kind"] not in APP_SECTIONS:
         return body
     template = body["spec"]["template"]
     named = {container["image"] for container in list_serving(template["spec"])}
@@ -60,9 +63,9 @@ def keep_note(live: Json | None, body: Json, moved: Mapping[str, str]) -> Json:
     return {**body, "spec": spec}
 
 
-def read_note(deployment: Json) -> dict[str, str]:
-    """Read what is noted in a Deployment's template; nothing where somebody has made a note of another form."""
-    metadata = deployment["spec"]["template"].get("metadata") or {}
+def read_note(workload: Json) -> dict[str, str]:
+    """Read what is noted in a workload's template; nothing where somebody has made a note of another form."""
+    metadata = workload["spec"]["template"].get("metadata") or {}
     try:
         return msgspec.json.decode((metadata.get("annotations") or {}).get(IMAGE_IDS, "{}"), type=dict[str, str])
     except msgspec.DecodeError:

@@ -17,6 +17,7 @@ from ks_universal.resources.objects import WORKLOAD_KINDS, read_template
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.clock import now_s
 from ks_universal.targets.kubernetes.api.errors import ApiError
+from ks_universal.targets.kubernetes.api.kinds import CLAIM as CLAIM_KIND
 from ks_universal.targets.kubernetes.api.kinds import Kind
 from ks_universal.targets.kubernetes.objects.ownership import Owner, belongs_to
 
@@ -68,6 +69,12 @@ async def remove(client: Client, step: Delete, owner: Owner, *, kept: Container[
         await client.delete(kind, step.identity.name, uid=live["metadata"]["uid"], propagation="Foreground")
         await see_gone(client, kind, live, wait)
     return change.change
+
+
+async def remove_claim(client: Client, claim: Json, wait: Wait) -> None:
+    """Remove a claim that a StatefulSet has made, and see it gone; Kubernetes may be at that already."""
+    await client.delete(CLAIM_KIND, claim["metadata"]["name"], uid=claim["metadata"]["uid"])
+    await see_gone(client, CLAIM_KIND, claim, wait)
 
 
 async def see_gone(client: Client, kind: Kind, live: Json, wait: Wait) -> None:

@@ -1,4 +1,4 @@
-"""Who says how many pods a Deployment has: an autoscaler of the release, or one that others have made."""
+"""Who says how many pods a workload has: an autoscaler of the release, or one that others have made."""
 
 import asyncio
 from collections.abc import Container
@@ -20,27 +20,27 @@ class Scalers(msgspec.Struct, frozen=True):
     owner: Owner
     wanted: tuple[Json, ...]
 
-    async def have(self, client: Client, name: str) -> bool:
-        """Tell whether a Deployment of the client's namespace has an autoscaler when the run is done.
+    async def have(self, client: Client, kind: str, name: str) -> bool:
+        """Tell whether a workload of the client's namespace has an autoscaler when the run is done.
 
         Where the role may not read autoscalers, there may be one.
         """
         wanted = [body for body in self.wanted if client.of(body).namespace == client.namespace]
-        if any(_scales(body, name) for body in wanted):
+        if any(_scales(body, kind, name) for body in wanted):
             return True
         stay = {object_ref(body) for body in wanted}
-        found = await asyncio.gather(*(_list(client, kind) for kind in AUTOSCALERS))
-        return any(live is None or any(_scales(b, name) and self._stays(b, stay) for b in live) for live in found)
+        found = await asyncio.gather(*(_list(client, each) for each in AUTOSCALERS))
+        return any(live is None or any(_scales(b, kind, name) and self._stays(b, stay) for b in live) for live in found)
 
     def _stays(self, live: Json, wanted: Container[ObjectRef]) -> bool:
         is_left = belongs_to(live, self.owner) and object_ref(live) not in wanted
         return not is_left or find_keeper(live) is not None
 
 
-def _scales(body: Json, name: str) -> bool:
-    scales = body["kind"] in {kind.kind for kind in AUTOSCALERS}
+def _scales(body: Json, kind: str, name: str) -> bool:
+    scales = body["kind"] in {each.kind for each in AUTOSCALERS}
     target = body["spec"].get("scaleTargetRef", {}) if scales else {}
-    return (target.get("kind", "Deployment"), target.get("name")) == ("Deployment", name)
+    return (target.get("kind", "Deployment"), target.get("name")) == (kind, name)
 
 
 async def _list(client: Client, kind: Kind) -> list[Json] | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import ADOPTED, CONFIG_DIGEST, MANAGED_BY, VERSION
-from ks_universal.resources.objects import annotate
+from ks_universal.resources.objects import APP_SECTIONS, annotate
 from ks_universal.targets.kubernetes.api.client import FIELD_MANAGER, Client
 from ks_universal.targets.kubernetes.api.kinds import Kind
 from ks_universal.targets.kubernetes.objects.field_owners import Managers, correct_owners
@@ -23,8 +23,8 @@ _NAMES = {"labels": frozenset((MANAGED_BY, VERSION)), "annotations": frozenset((
 
 
 def adopt(live: Json | None, body: Json, owner: Owner) -> Json:
-    """Return a Deployment as it is to be applied: with the pods that are there where those are what is wanted."""
-    if live is None or body["kind"] != "Deployment":
+    """Return a workload as it is to be applied: with the pods that are there where those are what is wanted."""
+    if live is None or body["kind"] not in APP_SECTIONS:
         return body
     wanted, there = body["spec"]["template"], live["spec"]["template"]
     annotations = live["metadata"].get("annotations") or {}

@@ -1,4 +1,4 @@
-"""How the workloads of a namespace are now: pods, Jobs, Deployments, ReplicaSets and events, kept by watching."""
+"""How the workloads of a namespace are now, with their versions, pods and events, kept by watching."""
 
 import asyncio
 from collections import defaultdict
@@ -8,49 +8,56 @@ from contextlib import contextmanager
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import INSTANCE
 from ks_universal.targets.kubernetes.api.client import Client
-from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, EVENT, JOB, POD, REPLICA_SET
+from ks_universal.targets.kubernetes.api.kinds import EVENT, JOB, POD, VERSIONED
 from ks_universal.targets.kubernetes.api.watch import Reflector
 from ks_universal.targets.kubernetes.observed.pods import created, owner, read_last_seen
-from ks_universal.targets.kubernetes.observed.readiness import old_pods
+from ks_universal.targets.kubernetes.observed.versions import old_pods
 
 WorkloadKey = tuple[str, str]
-"""A Job or Deployment, by kind and name: whatever happens below it is told to whoever follows it."""
+"""A Job or workload, by kind and name: whatever happens below it is told to whoever follows it."""
 
 
 class Observer:
-    """One list and one watch a kind, begun at the first use, for all Jobs and Deployments that are followed."""
+    """One list and one watch a kind, begun at the first use, for all Jobs and workloads that are followed."""
 
     def __init__(self, client: Client, release: str) -> None:
         self._changed: dict[WorkloadKey, list[asyncio.Event]] = defaultdict(list)
         self._events: dict[str, dict[str, Json]] = defaultdict(dict)
         self._pods: dict[WorkloadKey, dict[str, Json]] = defaultdict(dict)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[Reflector, asyncio.Task[None]] = {}
         self._failure: BaseException | None = None
         self._starting = asyncio.Lock()
         selector = f"{INSTANCE}={release}"
         self._jobs = Reflector(client, JOB, self._tell, labels=selector, fields=None)
-        self._deployments = Reflector(client, DEPLOYMENT, self._tell, labels=selector, fields=None)
-        self._replica_sets = Reflector(client, REPLICA_SET, self._tell, labels=selector, fields=None)
+        self._by_kind = {
+            kind: Reflector(client, kind, self._tell, labels=selector, fields=None)
+            for pair in VERSIONED.values()
+            for kind in pair
+            if kind is not None
+        }
         self._all_pods = Reflector(client, POD, self._tell, labels=None, fields=None)
         self._all_events = Reflector(client, EVENT, self._take_event, labels=None, fields=None)
 
-    async def start(self) -> None:
-        """Begin to observe; does nothing when it has begun."""
+    async def start(self, kind: str = "Deployment") -> None:
+        """Begin to observe Jobs, pods and workloads of a kind, as far as that has not begun.
+
+        Of the kinds only that one: a role need not have rights for those that a release does not have.
+        """
         async with self._starting:
-            if self._tasks:
-                return
-            mirrors = (self._jobs, self._deployments, self._replica_sets, self._all_pods, self._all_events)
-            await asyncio.gather(*(mirror.fill() for mirror in mirrors))
-            self._tasks = [asyncio.create_task(mirror.run()) for mirror in mirrors]
-            for task in self._tasks:
+            of_kind = (self._by_kind[each] for each in VERSIONED[kind] if each is not None)
+            mirrors = (self._jobs, self._all_pods, self._all_events, *of_kind)
+            fresh = [mirror for mirror in mirrors if mirror not in self._tasks]
+            await asyncio.gather(*(mirror.fill() for mirror in fresh))
+            for mirror in fresh:
+                task = self._tasks[mirror] = asyncio.create_task(mirror.run())
                 task.add_done_callback(self._note_end)
 
     async def stop(self) -> None:
         """Stop observing."""
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(self._tasks.values())
 
     @contextmanager
     def follow(self, topic: WorkloadKey) -> Iterator[asyncio.Event]:
@@ -80,25 +87,26 @@ class Observer:
         """Read a Job as last seen."""
         return self._jobs.objects.get(name)
 
-    def deployment(self, name: str) -> Json | None:
-        """Read a Deployment as last seen."""
-        return self._deployments.objects.get(name)
+    def workload(self, key: WorkloadKey) -> Json | None:
+        """Read a workload that is rolled out as last seen."""
+        kind, name = key
+        return self._by_kind[VERSIONED[kind][0]].objects.get(name)
 
-    def replica_sets(self, deployment: Json) -> list[Json]:
-        """Read a Deployment's ReplicaSets, oldest first."""
-        uid = deployment["metadata"]["uid"]
-        return sorted((r for r in self._replica_sets.objects.values() if owner(r)[2] == uid), key=created)
+    def revisions(self, workload: Json) -> list[Json]:
+        """Read what keeps a workload's versions, oldest first; see `versions`."""
+        _, keeper = VERSIONED[workload["kind"]]
+        uid = workload["metadata"]["uid"]
+        kept = () if keeper is None else self._by_kind[keeper].objects.values()
+        return sorted((each for each in kept if owner(each)[2] == uid), key=created)
 
     def pods(self, topic: WorkloadKey) -> list[Json]:
-        """Read all pods below a Job or Deployment of this name (also of a namesake that was deleted), oldest first."""
+        """Read all pods below a Job or workload of this name (also of a namesake that was deleted), oldest first."""
         return sorted(self._pods[topic].values(), key=created)
 
-    def old_pods(self, name: str) -> list[Json]:
-        """Read the pods of earlier versions of a Deployment that are still there; see `readiness.old_pods`."""
-        deployment = self.deployment(name)
-        if deployment is None:
-            return []
-        return old_pods(deployment, self.replica_sets(deployment), self.pods(("Deployment", name)))
+    def old_pods(self, key: WorkloadKey) -> list[Json]:
+        """Read the pods of earlier versions of a workload that are still there; see `versions.old_pods`."""
+        workload = self.workload(key)
+        return [] if workload is None else old_pods(workload, self.revisions(workload), self.pods(key))
 
     def events(self, item: Json) -> list[Json]:
         """Read the events about an object, in the order in which they last happened."""
@@ -136,7 +144,7 @@ class Observer:
 
 def _topic(item: Json) -> WorkloadKey:
     kind, name, _ = owner(item)
-    if item["kind"] in {"Job", "Deployment"}:
+    if item["kind"] == "Job" or item["kind"] in VERSIONED:
         return item["kind"], item["metadata"]["name"]
     if kind == "ReplicaSet":
         return "Deployment", name.rpartition("-")[0]

@@ -8,7 +8,12 @@ from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.clock import now_s
 from ks_universal.targets.kubernetes.api.kinds import Kind
 
-_LOSSES = {"Deployment": "kubernetes/deployment-deleted", "Job": "kubernetes/job-deleted"}
+_LOSSES = {
+    "Deployment": "kubernetes/deployment-deleted",
+    "Job": "kubernetes/job-deleted",
+    "StatefulSet": "kubernetes/stateful-set-deleted",
+    "DaemonSet": "kubernetes/daemon-set-deleted",
+}
 _HINT = "find out who does that (another pipeline, a clean-up job), then deploy again"
 
 _UNSEEN_S = 2.0
@@ -47,6 +52,6 @@ class Sight:
 
 
 def describe_loss(kind: Kind, name: str, what: str = "deleted", *, is_replaced: bool = False) -> Problem:
-    """Say that somebody `deleted` a Deployment or Job, or else what somebody does to it."""
+    """Say that somebody `deleted` a workload or Job, or else what somebody does to it."""
     again = ", and another one of this name was made" if is_replaced else ""
     return Problem(_LOSSES[kind.kind], f"somebody {what} {kind.kind}/{name}{again}", hint=_HINT)

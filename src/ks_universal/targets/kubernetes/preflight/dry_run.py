@@ -22,9 +22,11 @@ from ks_universal.targets.kubernetes.objects.crossings import REPLICAS, find_con
 from ks_universal.targets.kubernetes.objects.field_owners import read_field
 from ks_universal.targets.kubernetes.objects.own_objects import find_strangers
 from ks_universal.targets.kubernetes.objects.ownership import Owner, find_foreign, is_as_applied
+from ks_universal.targets.kubernetes.objects.pod_claims import judge_claim, read_pod_claims
 from ks_universal.targets.kubernetes.objects.removal import plan_removal, warn_of_end
 from ks_universal.targets.kubernetes.objects.scaling import Scalers
 from ks_universal.targets.kubernetes.observed.pauses import apply_or_resume, find_pause
+from ks_universal.targets.kubernetes.preflight.fixed_fields import name_fixed_fields, warn_of_left_pods
 from ks_universal.targets.kubernetes.preflight.missing_references import find_missing
 from ks_universal.targets.kubernetes.preflight.unknown_kinds import KindName, describe_unknown, find_unknown_kinds
 
@@ -70,7 +72,17 @@ async def try_plan(client: Client, plan: Plan, situation: Situation) -> tuple[Tr
     leaving = [change.identity for change in changes if change.change is Change.DELETED]
     missing = await find_missing(client, plan, _list_starting(known, trials), situation.live, leaving)
     ending = _find_ending(known, situation.terminating)
-    return (*(Trial(problem=problem) for problem in (*unknown.values(), *missing, *ending)), *trials)
+    claims = await asyncio.gather(*(_list_claims(client, step, situation) for step in known))
+    problems = (Trial(problem=problem) for problem in (*unknown.values(), *missing, *ending))
+    return (*problems, *trials, *(Trial(change) for of_step in claims for change in of_step))
+
+
+async def _list_claims(client: Client, step: Step, situation: Situation) -> list[ObjectChange]:
+    """List what becomes of the claims of a StatefulSet that leaves."""
+    live = situation.live.get(step.identity) if isinstance(step, Delete) else None
+    if live is None or not isinstance(step, Delete) or plan_removal(live, step, situation.owner, ()) is None:
+        return []
+    return [judge_claim(claim, live, situation.kept) for claim in await read_pod_claims(client, live)]
 
 
 def _find_ending(steps: Iterable[Step], terminating: Mapping[ObjectRef, Json]) -> Iterator[Problem]:
@@ -168,9 +180,11 @@ async def _try_change(client: Client, marked: Json, existing: Json | None, situa
         return Trial(ObjectChange(identity=ref, change=Change.CREATED))
     if isinstance(tried, Problem):
         was_to_be = name_change(existing, same=False)
+        if problem is not None and existing is not None:
+            problem = name_fixed_fields(problem, existing, marked)
         return Trial(ObjectChange(identity=ref, change=was_to_be, refused=True), problem)
     change = compare_objects(ref, existing, harden(tried, marked, crossings))
-    return Trial(change, problem, warning=_warn_of_fewer_pods(marked, change))
+    return Trial(change, problem, warning=_warn_of_fewer_pods(marked, change) or warn_of_left_pods(marked, change))
 
 
 def _lacks_role(marked: Json, refusal: Problem) -> bool:

@@ -1,20 +1,22 @@
 """The smallest Role with which a deploy works: what this package asks of the API server, as RBAC rules."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 
 from ks_universal.json_types import Json
 from ks_universal.resources.access import BINDING_KINDS, RBAC_GROUP, ROLE_KINDS, name_role
 from ks_universal.targets.kubernetes.api.kinds import (
     AUTOSCALERS,
+    CLAIM,
     CONFIG_MAP,
     DEPLOYMENT,
     EVENT,
     JOB,
     LEASE,
     POD,
-    REPLICA_SET,
     SECRET,
+    STATEFUL_SET,
+    VERSIONED,
     Kind,
 )
 from ks_universal.targets.kubernetes.objects.ownership import Owner
@@ -24,7 +26,7 @@ _WATCH = ("list", "watch")
 _WHY_GRANTED = "what the release gives to its accounts: nobody can grant rights that they do not have"
 
 
-def build_role(owner: Owner, namespace: str, kinds: Iterable[Kind]) -> Json:
+def build_role(owner: Owner, namespace: str, kinds: Collection[Kind]) -> Json:
     """Build the Role for deploying those objects of a release that are in a namespace and of the given kinds.
 
     The record and the lock are in the release's own namespace only.
@@ -32,8 +34,13 @@ def build_role(owner: Owner, namespace: str, kinds: Iterable[Kind]) -> Json:
     rights: dict[tuple[str, str], set[str]] = defaultdict(set)
     for kind in (*kinds, SECRET, CONFIG_MAP, JOB, DEPLOYMENT):
         rights[_group(kind), kind.plural].update(_APPLY)
-    for kind in (JOB, DEPLOYMENT, REPLICA_SET, POD, EVENT):
+    versioned = [VERSIONED[kind.kind] for kind in (DEPLOYMENT, *kinds) if kind.kind in VERSIONED]
+    watched = [kind for pair in versioned for kind in pair if kind is not None]
+    for kind in (JOB, *watched, POD, EVENT):
         rights[_group(kind), kind.plural].update(_WATCH)
+    if STATEFUL_SET in kinds:  # an uninstall names the claims that stay, or removes them
+        rights["", CLAIM.plural].update(("delete", "get", "list"))
+        rights["", POD.plural].add("delete")  # see `rollout.blocked`
     for kind in AUTOSCALERS:
         rights[_group(kind), kind.plural].add("list")
     rights["", "pods/log"].add("get")

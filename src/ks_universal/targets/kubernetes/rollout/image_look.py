@@ -44,20 +44,24 @@ _OF_CONTAINER = ("name", "image", "imagePullPolicy", "securityContext", "resourc
 async def find_moved_images(
     live: Json, observer: Observer, image_ids: Mapping[str, str], look_up: Callable[[str], Awaitable[str]]
 ) -> dict[str, str]:
-    """Find the images of which a Deployment's pods have other ids than these; `look_up` is asked where one is empty."""
+    """Find the images of which a workload's pods have other ids than these; `look_up` is asked where one is empty."""
     if not image_ids:
         return {}
-    await observer.start()
-    topic: WorkloadKey = ("Deployment", live["metadata"]["name"])
-    unknown = find_moved(live, dict.fromkeys(image_ids, ""), observer.replica_sets(live), observer.pods(topic))
+    await observer.start(live["kind"])
+    key: WorkloadKey = (live["kind"], live["metadata"]["name"])
+
+    def find(ids: Mapping[str, str]) -> dict[str, str]:
+        return find_moved(live, ids, observer.revisions(live), observer.pods(key))
+
+    unknown = find(dict.fromkeys(image_ids, ""))
     looked = {image: await look_up(image) for image in unknown if not image_ids[image]}
     known = {image: looked.get(image, id_) for image, id_ in image_ids.items() if id_ or image in looked}
-    return find_moved(live, known, observer.replica_sets(live), observer.pods(topic))
+    return find(known)
 
 
-async def look_up_image(client: Client, observer: Observer, deployment: Json, image: str) -> str | None:
-    """Give the id that an image of a Deployment has now; None where that cannot be found out."""
-    body = build_look(deployment, image)
+async def look_up_image(client: Client, observer: Observer, workload: Json, image: str) -> str | None:
+    """Give the id that an image of a workload has now; None where that cannot be found out."""
+    body = build_look(workload, image)
     old = await client.get(JOB, body["metadata"]["name"])
     if old is not None and find_stranger(old, body) is None:  # a killed run has left it
         await remove_job(client, observer, old)
@@ -90,9 +94,9 @@ async def _read_id(observer: Observer, job: Json, image: str) -> str | None:
             observer.check()
 
 
-def build_look(deployment: Json, image: str) -> Json:
-    """Build the Job: of the Deployment's pod what concerns the image, and whether and where such a pod may be."""
-    pod, metadata = pod_of(deployment), deployment["metadata"]
+def build_look(workload: Json, image: str) -> Json:
+    """Build the Job: of the workload's pod what concerns the image, and whether and where such a pod may be."""
+    pod, metadata = pod_of(workload), workload["metadata"]
     container = next(each for each in list_serving(pod) if each["image"] == image)
     name = f"{metadata['name'][:40]}-image-{digest({'image': image})[:8]}"
     labels = {key: metadata["labels"][key] for key in (MANAGED_BY, INSTANCE)}

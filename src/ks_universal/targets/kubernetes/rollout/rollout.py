@@ -1,4 +1,4 @@
-"""Rollouts: a Deployment followed until its new pods are ready, and its old ones until the last of them is gone."""
+"""Rollouts: a workload followed until its new pods are ready, and its old ones until the last of them is gone."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from ks_universal.json_types import Json
 from ks_universal.plan.steps import AwaitOldPods, RollOut
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.clock import now_s
-from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT
+from ks_universal.targets.kubernetes.api.kinds import VERSIONED
 from ks_universal.targets.kubernetes.api.logs import read_log
 from ks_universal.targets.kubernetes.migration.injected import list_injected, show_as_sidecars
 from ks_universal.targets.kubernetes.migration.late_objects import LateObjects
@@ -30,17 +30,18 @@ from ks_universal.targets.kubernetes.observed.pauses import describe_pause
 from ks_universal.targets.kubernetes.observed.pods import ContainerState, condition, is_ready, read_containers
 from ks_universal.targets.kubernetes.observed.readiness import (
     Progress,
-    find_current,
+    count_wanted,
     may_shrink,
-    new_pods,
-    old_pods,
     proves_itself,
     read_progress,
 )
 from ks_universal.targets.kubernetes.observed.sidecars import Crash, describe_crash, find_crashes, list_beside, tells_of
 from ks_universal.targets.kubernetes.observed.sight import Sight, describe_loss
+from ks_universal.targets.kubernetes.observed.versions import find_current, new_pods, old_pods
+from ks_universal.targets.kubernetes.rollout.blocked import BlockedUpdate
 from ks_universal.targets.kubernetes.rollout.init_logs import InitLog
 from ks_universal.targets.kubernetes.rollout.old_pods import describe_stuck, describe_wait, read_grace_s
+from ks_universal.targets.kubernetes.rollout.stall import Stall
 
 _SEARCHED = 2000
 """How many of a container's last lines are searched for causes: those of one run, with long stack traces."""
@@ -50,12 +51,14 @@ _PAUSED_S = 60.0
 """Who pauses a rollout on its way may want to have a look, and resume it."""
 _SLOW_S = 5.0
 """How long a pod may be there after its grace period without that anybody asks why."""
+_STALLED_S = 600.0
+"""How long a workload may come no further; of a Deployment its controller tells, by `progressDeadlineSeconds`."""
 _SETTLING_S = 3.0
 """How long pods without a readiness probe have to stay up: a version that crashes at its start is ready, too."""
 
 
 class Rollout:
-    """One rollout of a Deployment that has been applied; `applied` is what the API server answered."""
+    """One rollout of a workload that has been applied; `applied` is what the API server answered."""
 
     def __init__(
         self, client: Client, observer: Observer, step: RollOut | AwaitOldPods, emit: Emit, *, applied: Json
@@ -66,18 +69,21 @@ class Rollout:
         self._emit = emit
         self._applied = applied
         self._name = str(applied["metadata"]["name"])
-        self._topic: WorkloadKey = ("Deployment", self._name)
+        self._kind, _ = VERSIONED[applied["kind"]]
+        self._topic: WorkloadKey = (self._kind.kind, self._name)
         self._grace = GracePeriods()
         self._late = LateObjects(client, observer, self._topic)
         self._said = ""
         self._up_since_s: float | None = None
+        self._stall = Stall(_STALLED_S)
+        self._blocked = BlockedUpdate(client, observer)
         self._look_at_s: float | None = None
         self._restarts = 0
         self._known_events: dict[str, int] = {}
         self._issues: list[Problem] = []
         self._restarts_before: dict[str, dict[str, int]] = {}
         self._init_log = InitLog(client, self._take_line)
-        self._sight = Sight(client, DEPLOYMENT, applied, observer.deployment)
+        self._sight = Sight(client, self._kind, applied, lambda _: observer.workload(self._topic))
 
     async def follow(self) -> None:
         """Wait until it is done. Raises RolloutFailed as soon as it is known that it will not be."""
@@ -100,7 +106,7 @@ class Rollout:
 
     async def _wait_until(self, is_so: Callable[[], Awaitable[bool]]) -> None:
         """Look again at each change, and when time makes a difference."""
-        await self._observer.start()
+        await self._observer.start(self._kind.kind)
         with self._observer.follow(self._topic) as changed:
             while not await is_so():
                 with contextlib.suppress(TimeoutError):
@@ -113,54 +119,60 @@ class Rollout:
         """Seconds until a trouble has lasted too long, or the new pods have stayed up for long enough."""
         settling_s = None if self._up_since_s is None else max(0.0, self._up_since_s + _SETTLING_S - now_s())
         look_s = None if self._look_at_s is None else max(0.0, self._look_at_s - now_s())
-        return find_soonest(settling_s, look_s, self._grace.left_s(), self._late.left_s(), self._sight.left_s())
+        waits = (self._grace.left_s(), self._late.left_s(), self._sight.left_s(), self._stall.left_s())
+        return find_soonest(settling_s, look_s, *waits, self._blocked.left_s())
 
-    def _has_settled(self, deployment: Json, fresh: list[Json]) -> bool:
+    def _has_settled(self, workload: Json, fresh: list[Json]) -> bool:
         """Whether the pods have stayed up; a restart begins it anew: it may be over before the pod was seen unready."""
         restarts = sum(state.restarts for pod in fresh for state in read_containers(pod))
         if self._up_since_s is None or restarts != self._restarts:
             self._up_since_s, self._restarts = now_s(), restarts
-        return proves_itself(deployment) or now_s() - self._up_since_s >= _SETTLING_S
+        return proves_itself(workload) or now_s() - self._up_since_s >= _SETTLING_S
 
     async def _is_done(self) -> bool:
-        deployment = await self._find_deployment()
-        if deployment is None:
+        workload = await self._find_workload()
+        if workload is None:
             return False
-        replica_sets, pods = self._observer.replica_sets(deployment), self._observer.pods(self._topic)
-        progress = read_progress(deployment, replica_sets, pods)
-        fresh = new_pods(deployment, replica_sets, pods)
+        revisions, pods = self._observer.revisions(workload), self._observer.pods(self._topic)
+        progress = read_progress(workload, revisions, pods)
+        fresh = new_pods(workload, revisions, pods)
         await self._init_log.look(fresh)
         if progress.done:
-            return self._has_settled(deployment, fresh)
+            return self._has_settled(workload, fresh)
         self._up_since_s = None
+        if workload["kind"] != "Deployment":
+            progress = self._stall.look(workload, progress)
         if progress.paused and self._applied["spec"].get("paused"):
             raise RolloutPaused(self._step.id)
-        if progress.failure is not None and not self._was_said_before(deployment):
+        if progress.failure is not None and not self._was_said_before(workload):
             overdue = msgspec.structs.replace(progress.failure, hint=None) if self._issues else progress.failure
-            raise await self._fail(overdue, deployment, *self._issues)
-        hopeless = await self._judge(deployment, replica_sets, pods, progress)
+            raise await self._fail(overdue, workload, *self._issues)
+        hopeless = await self._judge(workload, revisions, pods, progress)
         if hopeless is not None:
-            raise await self._fail(hopeless, deployment)
-        self._say(progress.waits_for + self._describe_unready(fresh))
+            raise await self._fail(hopeless, workload)
+        blocked = await self._blocked.look(workload, pods)
+        self._say(
+            f"{progress.waits_for} ({blocked})" if blocked else progress.waits_for + self._describe_unready(fresh)
+        )
         return False
 
-    async def _find_deployment(self) -> Json | None:
-        """Find the Deployment as it is since this was applied; None: that is yet to be observed."""
+    async def _find_workload(self) -> Json | None:
+        """Find the workload as it is since this was applied; None: that is yet to be observed."""
         found = await self._sight.look()
         if isinstance(found, Problem):
-            raise self._lose(found, "its Deployment is not there any more")
+            raise self._lose(found, f"its {self._kind.kind} is not there any more")
         if found is not None and "deletionTimestamp" in found["metadata"]:  # its controller does nothing more for it
-            deleted = describe_loss(DEPLOYMENT, self._name, "is deleting")
-            raise self._lose(deleted, "its Deployment is being deleted")
+            deleted = describe_loss(self._kind, self._name, "is deleting")
+            raise self._lose(deleted, f"its {self._kind.kind} is being deleted")
         return found if found is not None and _has_observed(found, self._applied) else None
 
     def _lose(self, problem: Problem, what_runs: str) -> RolloutFailed:
         return RolloutFailed(self._step.id, (problem, _say_what_runs(what_runs)), is_gone=True)
 
     async def _has_replaced_all(self, waited_s: float, grace_s: float) -> bool:
-        if await self._find_deployment() is None:
+        if await self._find_workload() is None:
             return False
-        left = self._observer.old_pods(self._name)
+        left = self._observer.old_pods(self._topic)
         if not left:
             return True
         overdue_s = waited_s - read_grace_s(left)
@@ -171,7 +183,7 @@ class Rollout:
         return False
 
     async def _judge(
-        self, deployment: Json, replica_sets: list[Json], pods: list[Json], progress: Progress
+        self, workload: Json, revisions: list[Json], pods: list[Json], progress: Progress
     ) -> Problem | None:
         """Judge what keeps the new pods; not a quota where old ones end before: that goes on, slowly.
 
@@ -179,35 +191,35 @@ class Rollout:
         may be there now, so they have the time for another start, or a time of their own: a failure of the progress is
         said of the time before.
         """
-        fresh = new_pods(deployment, replica_sets, pods)
-        goes_on = bool(pods) and may_shrink(deployment)
+        fresh = new_pods(workload, revisions, pods)
+        goes_on = bool(pods) and may_shrink(workload)
         issues = [find_issue(pod, self._observer.events(pod), self._count_before(pod)) for pod in fresh]
-        if len(fresh) < deployment["spec"].get("replicas", 1):
-            current = find_current(deployment, replica_sets)
-            issues += [find_creation_issue(self._new_events(current))] if current is not None else []
+        if len(fresh) < count_wanted(workload):
+            maker = find_current(workload, revisions) if workload["kind"] == "Deployment" else workload
+            issues += [find_creation_issue(self._new_events(maker))] if maker is not None else []
         found = [issue for issue in issues if issue is not None]
         self._issues = [issue.problem for issue in found]
         if progress.failure is not None:
             restarts = any(state.restarts for pod in fresh for state in read_containers(pod))
-            limit_s = LONGEST_BACK_OFF_S if restarts else deployment["spec"].get("progressDeadlineSeconds", 600)
+            limit_s = LONGEST_BACK_OFF_S if restarts else workload["spec"].get("progressDeadlineSeconds", 600)
             found.append(PodIssue(progress.failure, min(limit_s, LONGEST_BACK_OFF_S)))
         if progress.paused:
-            found.append(PodIssue(describe_pause(deployment), _PAUSED_S))
+            found.append(PodIssue(describe_pause(workload), _PAUSED_S))
         lasting = [t for t in found if not goes_on or t.problem.code != "kubernetes/quota"]
         return self._grace.find_expired(await self._late.weigh(lasting))
 
-    def _was_said_before(self, deployment: Json) -> bool:
+    def _was_said_before(self, workload: Json) -> bool:
         """Tell whether what the controller says of the progress was said before this was applied."""
-        return condition(deployment, "Progressing") == condition(self._applied, "Progressing")
+        return condition(workload, "Progressing") == condition(self._applied, "Progressing")
 
     def _count_before(self, pod: Json) -> dict[str, int]:
         """Count the restarts of a pod's containers from before it was first seen here."""
         restarts = {state.name: state.restarts for state in read_containers(pod)}
         return self._restarts_before.setdefault(pod["metadata"]["uid"], restarts)
 
-    def _new_events(self, replica_set: Json) -> list[Json]:
-        """The events that happened since the rollout began: a ReplicaSet may have been used before."""
-        events = self._observer.events(replica_set)
+    def _new_events(self, maker: Json) -> list[Json]:
+        """The events that happened since the rollout began: what makes the pods may have made others before."""
+        events = self._observer.events(maker)
         if not self._known_events:
             self._known_events = {"": 0, **{event["metadata"]["uid"]: event.get("count") or 1 for event in events}}
         return [e for e in events if (e.get("count") or 1) > self._known_events.get(e["metadata"]["uid"], 0)]
@@ -231,16 +243,16 @@ class Rollout:
             self._emit(Waited(step=self._step.id, waits_for=reason))
         self._said = reason
 
-    async def _fail(self, problem: Problem, deployment: Json, *before: Problem) -> RolloutFailed:
+    async def _fail(self, problem: Problem, workload: Json, *before: Problem) -> RolloutFailed:
         """Give the causes: what the containers told, what was there `before` the problem, the problem, what serves."""
-        replica_sets, pods = self._observer.replica_sets(deployment), self._observer.pods(self._topic)
+        revisions, pods = self._observer.revisions(workload), self._observer.pods(self._topic)
         told: list[Problem] = []
         known = [*before, problem]
-        for pod in sorted(new_pods(deployment, replica_sets, pods), key=is_ready)[:1]:
-            crashes = self._find_crashes(pod, deployment["spec"]["template"])
+        for pod in sorted(new_pods(workload, revisions, pods), key=is_ready)[:1]:
+            crashes = self._find_crashes(pod, workload["spec"]["template"])
             told = await self._read_causes(pod, crashes)
             known = [each for each in known if not any(tells_of(each, crash) for crash in crashes.values())]
-        serving = sum(is_ready(pod) for pod in old_pods(deployment, replica_sets, pods))
+        serving = sum(is_ready(pod) for pod in old_pods(workload, revisions, pods))
         return RolloutFailed(self._step.id, tuple(dict.fromkeys((*told, *known, _what_runs(serving)))))
 
     def _find_crashes(self, pod: Json, template: Json) -> dict[str, Crash]:
@@ -287,9 +299,9 @@ def _find_unreadiness(pod: Json, events: list[Json]) -> tuple[Problem, ...]:
     return tuple(problem for name in running for problem in find_unreadiness(name, events))
 
 
-def _has_observed(deployment: Json, applied: Json) -> bool:
+def _has_observed(workload: Json, applied: Json) -> bool:
     """Tell whether what was observed is what was applied, or newer."""
-    seen, wanted = deployment["metadata"], applied["metadata"]
+    seen, wanted = workload["metadata"], applied["metadata"]
     return bool(seen["uid"] == wanted["uid"] and seen.get("generation", 0) >= wanted.get("generation", 0))
 
 
