@@ -1,4 +1,4 @@
-"""What makes pods of Jobs and Deployments on the fake API server, and removes what has lost its owner.
+"""What makes pods of Jobs and workloads on the fake API server, and removes what has lost its owner.
 
 Each look moves each object by one step, so that a watch sees what lies between. What the real ones do and these do not:
 wait between the attempts of a Job, run several pods of one at once, surge by shares, roll back.
@@ -9,6 +9,7 @@ import json
 from datetime import datetime, timedelta
 
 from support.fake_api_server.kubelet import is_finished, is_ready, list_statuses, make_condition, phase_of
+from support.fake_api_server.pod_sets import PodSets
 from support.fake_api_server.store import Json, Store, has_owner, key_of
 
 
@@ -21,6 +22,7 @@ class Controllers:
         self.refusal = ""
         """Why no pod may be made, as an Event has it; empty where they may."""
         self._store = store
+        self._pod_sets = PodSets(store, self._make_pod_of)
         self._progress: dict[str, tuple[object, datetime]] = {}
         """By a Deployment's uid: how far it was last seen to be, and since when."""
 
@@ -34,7 +36,7 @@ class Controllers:
             moved |= self._look_at_deployment(deployment)
         for replica_set in store.find("replicasets"):
             moved |= self._look_at_replica_set(replica_set)
-        return moved
+        return moved | self._pod_sets.look()
 
     # garbage
 
@@ -234,7 +236,10 @@ class Controllers:
         return store.set_status(replica_set, {"replicas": len(pods), "readyReplicas": ready})
 
     def _make_pod(self, owner: Json, name: str) -> bool:
-        template, namespace = owner["spec"]["template"], owner["metadata"]["namespace"]
+        return self._make_pod_of(owner, name, owner["spec"]["template"])
+
+    def _make_pod_of(self, owner: Json, name: str, template: Json) -> bool:
+        namespace = owner["metadata"]["namespace"]
         if self.refusal:
             return self._tell_refusal(owner)
         metadata = {**template.get("metadata", {}), "name": name, "ownerReferences": [_refer_to(owner)]}

@@ -36,6 +36,9 @@ RESOURCES = {
         Resource("v1", "Event", "events"),
         Resource("apps/v1", "Deployment", "deployments"),
         Resource("apps/v1", "ReplicaSet", "replicasets"),
+        Resource("apps/v1", "StatefulSet", "statefulsets"),
+        Resource("apps/v1", "DaemonSet", "daemonsets"),
+        Resource("apps/v1", "ControllerRevision", "controllerrevisions"),
         Resource("batch/v1", "Job", "jobs"),
         Resource("batch/v1", "CronJob", "cronjobs"),
         Resource("coordination.k8s.io/v1", "Lease", "leases"),
@@ -248,7 +251,7 @@ class Store:
         place = {"namespace": key.namespace} if resource.namespaced else {}
         uid = f"00000000-0000-4000-8000-{next(self._numbers):012}"
         metadata = {**body["metadata"], "name": key.name, **place, "uid": uid, "creationTimestamp": self.stamp()}
-        if key.plural in {"jobs", "deployments", "replicasets"}:
+        if key.plural in {"jobs", "deployments", "replicasets", "statefulsets", "daemonsets"}:
             metadata["generation"] = 1
         made = _name_pods({**body, "metadata": metadata})
         return made if dry_run else self._put(key, made)
@@ -334,10 +337,24 @@ def _fill_in(body: Json) -> Json:
         strategy = spec.setdefault("strategy", {})
         if strategy.setdefault("type", "RollingUpdate") == "RollingUpdate":
             strategy.setdefault("rollingUpdate", {"maxUnavailable": "25%", "maxSurge": "25%"})
+    _fill_in_sets(body, spec)
     if body["kind"] == "Job":
         for name, value in {"backoffLimit": 6, "completions": 1, "parallelism": 1, "suspend": False}.items():
             spec.setdefault(name, value)
     return body
+
+
+def _fill_in_sets(body: Json, spec: Json) -> None:
+    """Fill in the defaults of StatefulSets and DaemonSets."""
+    if body["kind"] in {"StatefulSet", "DaemonSet"}:
+        strategy = spec.setdefault("updateStrategy", {})
+        if strategy.setdefault("type", "RollingUpdate") == "RollingUpdate":
+            strategy.setdefault(
+                "rollingUpdate", {"partition": 0} if body["kind"] == "StatefulSet" else {"maxUnavailable": 1}
+            )
+    if body["kind"] == "StatefulSet":
+        for name, value in {"replicas": 1, "podManagementPolicy": "OrderedReady"}.items():
+            spec.setdefault(name, value)
 
 
 def _name_pods(body: Json) -> Json:
@@ -369,6 +386,13 @@ _SERVERS_OWN = (
 def _check(live: Json | None, body: Json) -> None:
     """Refuse what the API server would, of that which the program may do."""
     ref = f'{body["kind"]}.{body["apiVersion"].partition("/")[0]} "{body["metadata"]["name"]}" is invalid: '
+    fixed = ("serviceName", "podManagementPolicy", "selector", "volumeClaimTemplates")
+    if live is not None and body["kind"] == "StatefulSet":
+        if any(live["spec"].get(name) != body["spec"].get(name) for name in fixed):
+            message = "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'template' are"
+            raise Refused(422, "Invalid", f"{ref}{message} forbidden")
+        if "rollingUpdate" in body["spec"]["updateStrategy"] and body["spec"]["updateStrategy"]["type"] == "OnDelete":
+            raise Refused(422, "Invalid", f"{ref}spec.updateStrategy: Invalid value: only allowed for RollingUpdate")
     for path in _list_changed_forbidden(live, body):
         raise Refused(422, "Invalid", f"{ref}{path}: Invalid value: field is immutable")
     data = {**(body.get("data") or {}), **(body.get("binaryData") or {})}

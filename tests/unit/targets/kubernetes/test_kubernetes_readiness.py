@@ -18,7 +18,7 @@ def deployment(*, replicas: int = 2, paused: bool = False, revision: str = "2", 
     metadata = {"name": "app", "uid": "d", "generation": 2, "annotations": {REVISION: "2"}}
     settled = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
     spec = {"replicas": replicas, "paused": paused, "template": template(revision)}
-    return {"metadata": metadata, "spec": spec, "status": {**settled, **status}}
+    return {"kind": "Deployment", "metadata": metadata, "spec": spec, "status": {**settled, **status}}
 
 
 def replica_set(revision: str) -> Json:
@@ -139,4 +139,4 @@ def test_no_replicas_wanted_is_done_when_all_have_gone() -> None:
     ],
 )
 def test_old_pods_may_end_before_new_ones_are_ready(replicas: int, strategy: Json, expected: bool) -> None:
-    assert may_shrink({"spec": {"replicas": replicas, "strategy": strategy}}) is expected
+    assert may_shrink({"kind": "Deployment", "spec": {"replicas": replicas, "strategy": strategy}}) is expected

@@ -19,6 +19,7 @@ def live(*pausers: str, **status: int) -> Json:
     metadata = {"name": "app", "generation": 1, "managedFields": [{"manager": "other", "fieldsV1": {}}, *managed]}
     template: Json = {"metadata": {}, "spec": {"containers": []}}
     return {
+        "kind": "Deployment",
         "metadata": metadata,
         "spec": {"paused": True, "replicas": 1, "template": template},
         "status": {**DONE, **status},

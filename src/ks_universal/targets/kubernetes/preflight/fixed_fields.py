@@ -53,7 +53,9 @@ def warn_of_left_pods(marked: Json, change: ObjectChange) -> Problem | None:
         message = f"{change.identity}: nobody replaces its pods (updateStrategy OnDelete), and this run waits for none"
         hint = "delete them one by one to have the new version (kubectl delete pod)"
     elif marked["kind"] == "StatefulSet" and count_held_back(marked):
-        message = f"{change.identity}: its first {count_held_back(marked)} pods keep the version before (partition)"
+        left = min(count_held_back(marked), marked["spec"].get("replicas", 1))
+        keep = "1 of its pods keeps" if left == 1 else f"{left} of its pods keep"
+        message = f"{change.identity}: {keep} the version before, which is below the partition; this run waits for none"
         hint = f"lower updateStrategy.rollingUpdate.partition of {name} to go on"
     else:
         return None
