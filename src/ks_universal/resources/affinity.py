@@ -42,6 +42,22 @@ def _require_nodes(node_affinity: Json, selector: dict[str, str]) -> Json:
     return {**node_affinity, _REQUIRED: {**required, "nodeSelectorTerms": terms or [{"matchExpressions": chosen}]}}
 
 
+def without_nodes(affinity: Json, selector: dict[str, str]) -> Json | None:
+    """Take a node selector out of an affinity that `build_affinity` has built with it; None where it is not in it."""
+    rest = {key: value for key, value in affinity.items() if key != "nodeAffinity"}
+    nodes = dict(affinity.get("nodeAffinity") or {})
+    required = nodes.pop(_REQUIRED, None) or {}
+    terms = required.get("nodeSelectorTerms") or [{}]
+    size = len(selector)
+    chosen = [{e["key"]: e.get("values") for e in t.get("matchExpressions", ())[-size:]} for t in terms]
+    if any(each != {key: [value] for key, value in selector.items()} for each in chosen):
+        return None
+    left = [{**term, "matchExpressions": term["matchExpressions"][:-size]} for term in terms]
+    if left != [{"matchExpressions": []}]:
+        nodes[_REQUIRED] = {**required, "nodeSelectorTerms": left}
+    return {**rest, **({"nodeAffinity": nodes} if nodes else {})}
+
+
 def _narrow(term: Json, chosen: list[Json]) -> Json:
     # An empty term matches no node; an expression in it would make it match some.
     return {**term, "matchExpressions": [*term.get("matchExpressions", ()), *chosen]} if term else term

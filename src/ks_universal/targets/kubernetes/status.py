@@ -46,7 +46,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
 
 async def read_workloads(client: Client, owner: Owner, kinds: Iterable[str]) -> tuple[Workload, ...]:
     """Read the workloads of a release that are in the client's namespace; of other `kinds` nothing is asked."""
-    pods = (await client.list(POD, labels=f"{INSTANCE}={owner.release}")).items
+    pods = (await client.list(POD)).items
     found = await asyncio.gather(*(_read_kind(client, owner, kind, pods) for kind in kinds))
     return tuple(workload for of_kind in found for workload in of_kind)
 
@@ -55,7 +55,8 @@ async def _read_kind(client: Client, owner: Owner, kind: str, pods: list[Json]) 
     selector = f"{INSTANCE}={owner.release}"
     served, keeper = VERSIONED[kind]
     workloads = [item for item in (await client.list(served, labels=selector)).items if belongs_to(item, owner)]
-    revisions = (await client.list(keeper, labels=selector)).items if keeper is not None else []
+    # By no label: what was taken over has those of before.
+    revisions = (await client.list(keeper)).items if keeper is not None else []
     return [_read(each, _owned(revisions, each), pods) for each in workloads]
 
 

@@ -48,3 +48,57 @@ def test_they_stay_as_long_as_nothing_else_of_them_changes() -> None:
 def test_what_is_absent_or_different_or_already_ours_is_applied_as_it_is(live: Json | None) -> None:
     assert adopt(live, WANTED, SHOP) == WANTED
     assert ADOPTED not in WANTED["metadata"].get("annotations", {})
+
+
+FOREIGN = {"app": "shop", "release": "my-shop", "heritage": "Helm"}
+RENDERED = {"app": "shop", **OURS, "app.kubernetes.io/name": "app", "app.kubernetes.io/component": "app"}
+
+
+def workload(kind: str, pods: Json, labels: Json) -> Json:
+    template = {"metadata": {"labels": labels}, "spec": pods}
+    return {"kind": kind, "metadata": {"name": "app", "labels": labels}, "spec": {"template": template}}
+
+
+def pods(ports: list[Json], **spec: Any) -> Json:
+    return {**spec, "containers": [{"name": "main", "image": "app:1", "ports": ports}]}
+
+
+@pytest.mark.parametrize("kind", ["DaemonSet", "Deployment", "StatefulSet"])
+def test_pods_of_any_chart_stay_without_the_names_and_in_the_words_of_before(kind: str) -> None:
+    there = pods([{"containerPort": 80, "protocol": "TCP"}], nodeSelector={"disk": "fast", "arch": "arm64"})
+    chosen = [{"key": key, "operator": "In", "values": [text]} for key, text in (("arch", "arm64"), ("disk", "fast"))]
+    affinity = {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": chosen}]}
+        }
+    }
+    wanted = pods([{"containerPort": 80, "protocol": "TCP", "name": "port-80"}], affinity=affinity)
+    adopted = adopt(workload(kind, there, FOREIGN), workload(kind, wanted, RENDERED), SHOP)
+    template = adopted["spec"]["template"]
+    assert template["metadata"]["labels"] == {"app": "shop"}
+    assert template["spec"] == there
+    assert adopted["metadata"]["labels"] == RENDERED
+
+
+def test_pods_with_another_node_selector_or_other_ports_are_other_pods() -> None:
+    there = pods([{"containerPort": 80, "name": "web"}], nodeSelector={"disk": "fast"})
+    for other in (
+        pods([{"containerPort": 80, "name": "web"}]),
+        pods([{"containerPort": 80, "name": "web"}], nodeSelector={"disk": "slow"}),
+        pods([{"containerPort": 80, "name": "http"}], nodeSelector={"disk": "fast"}),
+    ):
+        wanted = workload("Deployment", other, RENDERED)
+        assert adopt(workload("Deployment", there, FOREIGN), wanted, SHOP) == wanted
+
+
+def test_what_else_an_affinity_asks_of_nodes_stays_an_affinity() -> None:
+    arch = {"key": "arch", "operator": "In", "values": ["arm64"]}
+    disk = {"key": "disk", "operator": "In", "values": ["fast"]}
+    required = "requiredDuringSchedulingIgnoredDuringExecution"
+
+    def affinity(*expressions: Json) -> Json:
+        return {"nodeAffinity": {required: {"nodeSelectorTerms": [{"matchExpressions": list(expressions)}]}}}
+
+    there = pods([], nodeSelector={"disk": "fast"}, affinity=affinity(arch))
+    wanted = workload("Deployment", pods([], affinity=affinity(arch, disk)), RENDERED)
+    assert adopt(workload("Deployment", there, FOREIGN), wanted, SHOP)["spec"]["template"]["spec"] == there

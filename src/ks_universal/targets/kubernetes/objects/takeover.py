@@ -1,14 +1,17 @@
 """Takes a release over from another program: the pods that run stay, and the fields get one owner. Pure but for `own`.
 
-The chart's pods carry labels of Helm's where ours carry this program's, and lack the digest of their configuration. To
-apply ours would restart every pod for the sake of its labels; so those stay until something else of the pods changes.
+A chart's pods carry labels of Helm's where ours carry this program's, and lack the digest of their configuration; their
+ports may have no names, and what ours say as affinity they may say as a node selector. To apply ours would restart
+every pod for the sake of words; so those of before stay until something else of the pods changes.
 """
 
 from collections.abc import Iterable
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
-from ks_universal.metadata_keys import ADOPTED, CONFIG_DIGEST, MANAGED_BY, VERSION
+from ks_universal.metadata_keys import ADOPTED, COMPONENT, CONFIG_DIGEST, INSTANCE, MANAGED_BY, NAME, VERSION
+from ks_universal.resources.affinity import without_nodes
+from ks_universal.resources.defaults import strip_defaults
 from ks_universal.resources.objects import APP_SECTIONS, annotate
 from ks_universal.targets.kubernetes.api.client import FIELD_MANAGER, Client
 from ks_universal.targets.kubernetes.api.kinds import Kind
@@ -18,7 +21,10 @@ from ks_universal.targets.kubernetes.objects.ownership import Owner, belongs_to,
 _HELM_RELEASE = "meta.helm.sh/release-name"
 """The annotation that Helm writes on the objects of a release."""
 
-_NAMES = {"labels": frozenset((MANAGED_BY, VERSION)), "annotations": frozenset((CONFIG_DIGEST,))}
+_NAMES = {
+    "labels": frozenset((COMPONENT, INSTANCE, MANAGED_BY, NAME, VERSION)),
+    "annotations": frozenset((CONFIG_DIGEST,)),
+}
 """What pods carry for the sake of the program that made them."""
 
 
@@ -26,10 +32,13 @@ def adopt(live: Json | None, body: Json, owner: Owner) -> Json:
     """Return a workload as it is to be applied: with the pods that are there where those are what is wanted."""
     if live is None or body["kind"] not in APP_SECTIONS:
         return body
-    wanted, there = body["spec"]["template"], live["spec"]["template"]
+    there = live["spec"]["template"]
     annotations = live["metadata"].get("annotations") or {}
-    pods = digest(wanted)
-    if annotations.get(ADOPTED) != pods and (belongs_to(live, owner) or not contains(there, _without_names(wanted))):
+    pods = digest(body["spec"]["template"])
+    wanted = _in_words_of(there, body["spec"]["template"])
+    if wanted is None:
+        return body
+    if annotations.get(ADOPTED) != pods and (belongs_to(live, owner) or not _is_same(there, wanted)):
         return body
     spec = {**body["spec"], "template": _with_names(wanted, there)}
     return annotate({**body, "spec": spec}, {ADOPTED: pods})
@@ -64,6 +73,40 @@ async def own(client: Client, kind: Kind, applied: Json) -> Json:
 def _list_ours(live: Json) -> Managers:
     managers = live["metadata"].get("managedFields") or []
     return [entry for entry in managers if entry["manager"] == FIELD_MANAGER or "subresource" in entry]
+
+
+def _is_same(there: Json, wanted: Json) -> bool:
+    """Tell whether the pods that are there are those that are wanted: with all of it, and with nothing more."""
+    pod = strip_defaults(there["spec"], "PodSpec")
+    return contains(there, _without_names(wanted)) and contains(strip_defaults(wanted["spec"], "PodSpec"), pod)
+
+
+def _in_words_of(there: Json, wanted: Json) -> Json | None:
+    """Say a pod template in the words of another one, where these mean the same; None: it chooses other nodes."""
+    spec = dict(wanted["spec"])
+    selector = there["spec"].get("nodeSelector")
+    if selector and "nodeSelector" not in spec:
+        affinity = without_nodes(spec.pop("affinity", {}), selector)
+        if affinity is None:
+            return None
+        spec |= {"nodeSelector": selector, **({"affinity": affinity} if affinity else {})}
+    for key in ("initContainers", "containers"):
+        if key in spec:
+            others = {container["name"]: container for container in there["spec"].get(key) or ()}
+            spec[key] = [_without_port_names(each, others.get(each["name"], {})) for each in spec[key]]
+    return {**wanted, "spec": spec}
+
+
+def _without_port_names(container: Json, there: Json) -> Json:
+    """Leave out the names of those ports that have none there."""
+    if "ports" not in container:
+        return container
+    unnamed = [port["containerPort"] for port in there.get("ports") or () if "name" not in port]
+    ports = [
+        {key: value for key, value in port.items() if key != "name" or port["containerPort"] not in unnamed}
+        for port in container["ports"]
+    ]
+    return {**container, "ports": ports}
 
 
 def _without_names(template: Json) -> Json:

@@ -29,8 +29,10 @@ class Observer:
         self._starting = asyncio.Lock()
         selector = f"{INSTANCE}={release}"
         self._jobs = Reflector(client, JOB, self._tell, labels=selector, fields=None)
+        # What keeps the versions of a workload that was taken over has the labels of before.
+        by_label = {served: selector for served, _ in VERSIONED.values()}
         self._by_kind = {
-            kind: Reflector(client, kind, self._tell, labels=selector, fields=None)
+            kind: Reflector(client, kind, self._tell, labels=by_label.get(kind), fields=None)
             for pair in VERSIONED.values()
             for kind in pair
             if kind is not None
