@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from ks_universal.api.explain import KeyExplanation, explain_code, explain_key, is_code
     from ks_universal.api.file_watch import FileWatch, Stamps, watching
+    from ks_universal.api.imports import ImportedValues, import_manifests
     from ks_universal.api.local import check_for_target, down, make_output_folder, open_local, tell_full_disk, up
     from ks_universal.api.logs import Logs, Running, StepLog, find_running, follow_logs, read_logs
     from ks_universal.api.plans import read_plan, write_plan
@@ -149,6 +150,7 @@ __all__ = [
     "Flavor",
     "History",
     "Holder",
+    "ImportedValues",
     "InputError",
     "JobRecord",
     "JobState",
@@ -238,6 +240,7 @@ __all__ = [
     "find_running",
     "follow_logs",
     "has_errors",
+    "import_manifests",
     "is_code",
     "keep_colours",
     "leave_to_server",
@@ -282,6 +285,7 @@ _HOMES = {
     "ks_universal.api.logs": "Logs Running StepLog find_running follow_logs read_logs",
     "ks_universal.api.explain": "KeyExplanation explain_code explain_key is_code",
     "ks_universal.api.file_watch": "FileWatch Stamps watching",
+    "ks_universal.api.imports": "ImportedValues import_manifests",
     "ks_universal.api.local": "check_for_target down make_output_folder open_local tell_full_disk up",
     "ks_universal.api.plans": "read_plan write_plan",
     "ks_universal.api.starting_values": "STARTING_TOOLS write_starting_values",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -16,6 +17,7 @@ COMMANDS = (
     "down",
     "explain",
     "history",
+    "import",
     "init",
     "logs",
     "migrate",
@@ -41,7 +43,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - see above
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"ks_universal.cli.commands.{cmd_name}").command
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = import_module(f"ks_universal.cli.commands.{module}").command
         return add_options(command)
 
 

@@ -8,9 +8,9 @@ import msgspec
 from ks_universal.diagnostics import Position, Problem
 from ks_universal.values.assign import assign
 from ks_universal.values.merge import merge
-from ks_universal.values.nodes import Mapping, Written
+from ks_universal.values.nodes import Mapping, Node, Written
 from ks_universal.values.overrides import OVERRIDE_FLAGS, Override, parse_override
-from ks_universal.values.parse import parse_yaml
+from ks_universal.values.parse import parse_documents, parse_yaml
 
 # Far beyond any values file: keeps `-f /dev/zero` from filling the memory.
 _MAX_BYTES = 64 * 1024 * 1024
@@ -43,6 +43,19 @@ def load_values(
             tree, found = assign(tree, assignment)
             problems.extend(found)
     return Loaded(tree, tuple(problems))
+
+
+def load_documents(
+    files: Sequence[str], *, stdin: Callable[[], str] | None = None
+) -> tuple[list[Node], tuple[Problem, ...]]:
+    """Read the documents of all `files`, each by itself, in the order given; `-` is what `stdin` returns."""
+    reader = _Reader(stdin)
+    documents: list[Node] = []
+    for file in files:
+        found, problems = parse_documents(reader.read(file), file)
+        documents += found
+        reader.problems += problems
+    return documents, tuple(reader.problems)
 
 
 class _Reader:

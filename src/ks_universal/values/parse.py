@@ -39,24 +39,28 @@ def parse_yaml(text: str, name: str) -> tuple[Mapping, list[Problem]]:
 
     Whatever `text` holds, nothing is raised. Where reading had to stop, the map is empty.
     """
+    documents, problems = parse_documents(text, name)
+    problems.extend(_not_a_map(node) for node in documents if not isinstance(node, Mapping) and not is_null(node))
+    maps = [node for node in documents if isinstance(node, Mapping)]
+    return (reduce(merge, maps) if maps else Mapping({}, Written(name))), problems
+
+
+def parse_documents(text: str, name: str) -> tuple[list[Node], list[Problem]]:
+    """Read the documents of `text`, each by itself; none where reading had to stop. Nothing is raised."""
     text = text.removeprefix("\ufeff")
     if not _is_unicode(text):
         from ks_universal.values.syntax import describe_unprintable
 
-        return Mapping({}, Written(name)), [describe_unprintable(text, name)]
+        return [], [describe_unprintable(text, name)]
     problems: list[Problem] = []
-    documents: list[Node] = []
     try:
-        documents.extend(_Reader(_Parser(_Stream(text, name)).get_event, problems).read_documents())
+        return list(_Reader(_Parser(_Stream(text, name)).get_event, problems).read_documents()), problems
     except yaml.YAMLError as error:
         from ks_universal.values.syntax import describe_syntax_error
 
-        return Mapping({}, Written(name)), [*problems, describe_syntax_error(error, text, name)]
+        return [], [*problems, describe_syntax_error(error, text, name)]
     except _RefusedError as refusal:
-        return Mapping({}, Written(name)), [*problems, refusal.problem]
-    problems.extend(_not_a_map(node) for node in documents if not isinstance(node, Mapping) and not is_null(node))
-    maps = [node for node in documents if isinstance(node, Mapping)]
-    return (reduce(merge, maps) if maps else Mapping({}, Written(name))), problems
+        return [], [*problems, refusal.problem]
 
 
 class _Stream(io.StringIO):

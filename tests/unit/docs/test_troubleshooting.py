@@ -12,8 +12,8 @@ from support.source_codes import find_codes
 
 PAGE = Path(__file__).parents[3] / "docs" / "troubleshooting.md"
 OF_INPUT = {
-    "convert", "env", "expressions", "hosts", "images", "names", "pod-security", "probes", "references", "request",
-    "services", "values",
+    "convert", "env", "expressions", "hosts", "images", "import", "names", "pod-security", "probes",
+    "references", "request", "services", "values",
 }  # fmt: skip
 """Areas of what is found in the input alone; a finding of these names its position itself."""
 BEFORE_PLAN = {"model", "resources", "values"}

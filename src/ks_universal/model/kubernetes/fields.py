@@ -27,6 +27,11 @@ def fields_of(definition: str) -> Fields:
     return _load_others()[definition] if fields is None else fields
 
 
+def has_definition(definition: str) -> bool:
+    """Tell whether the fields of a definition are known."""
+    return definition in load_table() or definition in _load_others()
+
+
 @cache
 def _load_others() -> dict[str, Fields]:
     return _read("others.json")

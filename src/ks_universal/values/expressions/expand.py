@@ -44,6 +44,14 @@ def expand_text(text: str, context: Context, *, always: bool = False) -> Expande
     return Expanded(usable, tuple(evaluation.errors), tuple(evaluation.warnings), keys)
 
 
+def quote_braces(text: str) -> str:
+    """Give a text that `expand_text` makes this text of: braces that would be evaluated are quoted."""
+    pieces = scan(text)
+    if not is_expression(pieces) and not any(near_misses(pieces)):
+        return text
+    return text.replace("{{", '{{ "{{" }}')
+
+
 @lru_cache(maxsize=1024)
 def _parse(text: str) -> Block:
     return parse_template(scan(text))

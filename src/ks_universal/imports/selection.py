@@ -1,0 +1,132 @@
+"""What of the input belongs to a release, and who selects whom by labels."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ks_universal.imports.draft import Draft
+from ks_universal.imports.hooks import read_hook
+from ks_universal.imports.read import Found
+from ks_universal.json_types import Json
+
+_OF_CONTROLLERS = frozenset(
+    ("ControllerRevision", "EndpointSlice", "Endpoints", "Event", "Lease", "Node", "Pod", "ReplicaSet")
+)
+"""The kinds that controllers make."""
+_OF_SERVERS = frozenset((("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default"), ("Service", "kubernetes")))
+_KEPT_BY_OTHERS = ("helm.sh/release", "kubernetes.io/service-account-token", "ks-universal.io/")
+"""What the types of Secrets begin with that are no configuration."""
+
+
+def drop_strangers(objects: Iterable[Found], draft: Draft) -> list[Found]:
+    """Give the objects that somebody wrote for the release; each other one is noted."""
+    kept = []
+    for found in objects:
+        reason = _find_reason(found)
+        if reason is None:
+            kept.append(found)
+        else:
+            draft.leave_out(found, reason)
+    return kept
+
+
+def _find_reason(found: Found) -> str | None:
+    owners = found.body["metadata"].get("ownerReferences") or ()
+    owner = next(iter(owners), None)
+    if owner is not None:
+        return f"{owner.get('kind')}/{owner.get('name')} makes it"
+    hook = read_hook(found.body)
+    if hook is not None and hook.is_test:
+        return "it tests a release, and there is no test here"
+    if hook is not None and not hook.is_of_deploys:
+        return f"it runs at {hook}, and nothing here does"
+    if found.kind in _OF_CONTROLLERS or (found.kind, found.name) in _OF_SERVERS:
+        return "the cluster makes it"
+    if found.kind == "Secret" and str(found.body.get("type", "")).startswith(_KEPT_BY_OTHERS):
+        return "it is no configuration of the application"
+    return None
+
+
+def find_port_names(workload: Json, services: Iterable[Found]) -> dict[int, str]:
+    """Find what Services call the ports of a workload's pods, by the ports' numbers."""
+    labels = (workload["spec"]["template"].get("metadata") or {}).get("labels", {})
+    names: dict[int, str] = {}
+    for service in services:
+        selector = service.body["spec"].get("selector")
+        if selector and selector.items() <= labels.items():
+            for port in service.body["spec"].get("ports", ()):
+                target = port.get("targetPort", port["port"])
+                if isinstance(target, int) and "name" in port and port["name"] not in names.values():
+                    names.setdefault(target, port["name"])
+    return names
+
+
+def find_met(bodies: Iterable[Json]) -> dict[tuple[str, str, str], frozenset[str]]:
+    """Give, for each selector in objects, which objects' labels it meets: {(kind, name, where): {kind/name}}."""
+    objects = list(bodies)
+    pods = {f"{b['kind']}/{b['metadata']['name']}": _pod_labels(b) for b in objects if _pod_labels(b) is not None}
+    services = {
+        f"Service/{b['metadata']['name']}": b["metadata"].get("labels", {}) for b in objects if b["kind"] == "Service"
+    }
+    met: dict[tuple[str, str, str], frozenset[str]] = {}
+    for body in objects:
+        theirs = services if body["kind"] == "ServiceMonitor" else pods
+        for where, selector in _list_selectors(body):
+            found = frozenset(name for name, labels in theirs.items() if selects(selector, labels or {}))
+            met[body["kind"], body["metadata"]["name"], where] = found
+    return met
+
+
+def selects(selector: Json, labels: dict[str, str]) -> bool:
+    """Tell whether labels are what a LabelSelector asks for."""
+    wanted = selector.get("matchLabels") or {}
+    return wanted.items() <= labels.items() and all(
+        _meets(expression, labels) for expression in selector.get("matchExpressions") or ()
+    )
+
+
+def _meets(expression: Json, labels: dict[str, str]) -> bool:
+    value, values = labels.get(expression["key"]), expression.get("values") or ()
+    match expression.get("operator"):
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return value is not None
+        case _:
+            return value is None
+
+
+def _list_selectors(body: Json) -> Iterator[tuple[str, Json]]:
+    """Walk the selectors of an object, each as a LabelSelector."""
+    spec = body.get("spec")
+    if not isinstance(spec, dict):
+        return
+    if body["kind"] == "Service":
+        if spec.get("selector"):
+            yield "spec.selector", {"matchLabels": spec["selector"]}
+        return
+    if body["kind"] in ("PodDisruptionBudget", "ServiceMonitor") and isinstance(spec.get("selector"), dict):
+        yield "spec.selector", spec["selector"]
+    yield from _walk(spec, "spec")
+
+
+def _walk(value: Any, where: str) -> Iterator[tuple[str, Json]]:
+    """Walk the selectors of pods that stand deeper: in network policies, affinities, spread constraints."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            here = f"{where}.{key}"
+            if key in ("podSelector", "labelSelector") and isinstance(item, dict):
+                yield here, item
+            else:
+                yield from _walk(item, here)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _walk(item, f"{where}[{index}]")
+
+
+def _pod_labels(body: Json) -> dict[str, str] | None:
+    if body["kind"] not in ("DaemonSet", "Deployment", "StatefulSet"):
+        return None
+    labels: dict[str, str] = (body["spec"]["template"].get("metadata") or {}).get("labels", {})
+    return labels
