@@ -283,7 +283,7 @@ _OF_WORKLOADS: dict[Inherit, dict[str, Any]] = {
 
 
 def find_container(workload: Workload, step: Step) -> tuple[str, Container] | None:
-    """Find the container as a migration takes it: the one that the step names, else `main`, else the only one, or None."""
+    """Find the container that a migration runs, as it takes it: the one it names, else `main`, else the only one."""
     containers = workload.containers
     name = step.container
     if name is None:
