@@ -4,7 +4,7 @@ from typing import Any
 from ks_universal.diagnostics import Severity
 from ks_universal.model.format.local import Local
 from ks_universal.plan.steps import Apply, Plan
-from ks_universal.targets.local.check import find_problems
+from ks_universal.targets.local.check import find_problems, read_pod
 from ks_universal.targets.local.containers import Machine
 
 
@@ -19,3 +19,17 @@ def test_jobs_and_cron_jobs_that_do_not_run_here_are_named_and_nothing_else_is(t
     (problem,) = find_problems(plan, {}, Machine(Local(), tmp_path, {}), set())
     assert (problem.code, problem.severity) == ("local/not-run", Severity.WARNING)
     assert problem.message == "not run on this machine: Job/seed, CronJob/nightly"
+
+
+def test_the_pod_of_a_stateful_set_is_its_first_with_its_claims_as_volumes() -> None:
+    template: dict[str, Any] = {"metadata": {"labels": {"a": "b"}}, "spec": {"volumes": [{"name": "tmp"}]}}
+    claim = {"metadata": {"name": "data"}, "spec": {"accessModes": []}}
+    spec = {"template": template, "ordinals": {"start": 3}, "volumeClaimTemplates": [claim]}
+    pod = read_pod({"kind": "StatefulSet", "metadata": {"name": "db"}, "spec": spec})
+    assert pod["metadata"]["labels"] == {
+        "a": "b",
+        "apps.kubernetes.io/pod-index": "3",
+        "statefulset.kubernetes.io/pod-name": "db-3",
+    }
+    assert pod["spec"]["volumes"] == [{"name": "tmp"}, {"name": "data", "volumeClaimTemplate": {"accessModes": []}}]
+    assert read_pod({"kind": "DaemonSet", "metadata": {"name": "a"}, "spec": {"template": template}}) is template

@@ -78,6 +78,21 @@ def test_the_limits_that_the_server_filled_in_are_taken_before_a_recreate() -> N
     assert find_conflict(live, [crossing]) is None
 
 
+@pytest.mark.parametrize("kind", ["DaemonSet", "StatefulSet"])
+def test_the_limits_that_the_server_filled_in_are_taken_before_on_delete(kind: str) -> None:
+    live = {**deployment(OURS, updateStrategy=DEFAULTS), "kind": kind}
+    wanted = {**deployment(updateStrategy={"type": "OnDelete"}), "kind": kind}
+    strategy = ("spec", "updateStrategy")
+    assert find_crossings(live, wanted, is_scaled=False) == (
+        Crossing((*strategy, "rollingUpdate"), strategy, is_taken=True),
+    )
+
+
+def test_replicas_of_a_stateful_set_are_given_to_an_autoscaler_too() -> None:
+    live, wanted = ({**body, "kind": "StatefulSet"} for body in (deployment(OURS, replicas=4), deployment()))
+    assert find_crossings(live, wanted, is_scaled=True) == (Crossing(REPLICAS, REPLICAS, is_taken=False),)
+
+
 def test_limits_of_which_only_one_is_ours_are_taken_as_a_whole() -> None:
     half = entry({"f:spec": {"f:strategy": {"f:rollingUpdate": {"f:maxSurge": {}}}}})
     assert [c.field for c in find_crossings(deployment(half, strategy=DEFAULTS), RECREATE, is_scaled=False)] == [LIMITS]
