@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple, TypedDict, Unpack
 
+import msgspec
+
 from ks_universal.api.plans import compare_plans
 from ks_universal.api.values import Values, check_for_run, check_namespace, check_release, leave_to_server, render
 from ks_universal.diagnostics import Problem
@@ -111,7 +113,8 @@ async def preview(
         (*leave_to_server(values).problems, *state.problems, *planned.warnings, *preflight.problems)
     )
     asked = MigratePolicy(migrate).value
-    return mask.preview(build_preview(planned, state, preflight.changes, problems, migrate=asked, force=force))
+    shown = build_preview(planned, state, preflight.changes, problems, migrate=asked, force=force)
+    return msgspec.structs.replace(mask.preview(shown), now_s=values.now_s)
 
 
 async def migrate(

@@ -1,7 +1,9 @@
 """Values to manifests: read, check, render and write; nothing but files is touched, and nothing else is imported."""
 
+import os
 import re
 from collections.abc import Callable, Sequence
+from time import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,6 +31,7 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.ASCII)
 _LONGEST_RELEASE = 53
 _LONGEST_NAMESPACE = 63
 _UNNAMED = Release()
+_ALWAYS_S = 1_000_000_000
 
 _GIVE_REVISION = "give what you mean in the values or with --set, such as --set firstInstall=true; 'template' takes it"
 
@@ -42,19 +45,22 @@ class Values(msgspec.Struct, frozen=True):
     """Values that were read and checked: `application` is None where errors are among `problems`.
 
     `problems` are sorted by place; warnings alone leave the application usable. `tree` says what is written where, for
-    findings about objects; it is there only where `load` was asked for it, because it is large.
+    findings about objects; it is there only where `load` was asked for it, because it is large. `now_s` is the time of
+    the run where expressions read it (`now`), and `timeless` the application at a time that is always the same.
     """
 
     application: Application | None
     problems: tuple[Problem, ...]
     tree: Mapping | None = None
+    now_s: int | None = None
+    timeless: Application | None = None
 
     def __repr__(self) -> str:
         """Show no values: they hold secrets."""
         return f"Values({len(self.problems)} problems)"
 
 
-def load(
+def load(  # noqa: PLR0913 - the last four have a default
     files: Sequence[str],
     overrides: Sequence[Override] = (),
     *,
@@ -62,21 +68,36 @@ def load(
     release: str = _UNNAMED.name,
     namespace: str = "",
     keep_tree: bool = False,
+    now_s: int | None = None,
 ) -> Values:
     """Read, merge and check values; nothing is raised, whatever the files hold.
 
     `files` are paths, the later ones winning; `-` is the text that `stdin` returns. `overrides` are `--set` and its
     kin: `Override("--set", "deployments.my-app.replicas=3")`. `release` and `namespace` are what expressions read as
     `.Release.Name` and `.Release.Namespace`: those that `render` is given. `keep_tree` is for `check_for_version` and
-    `check_pod_security`.
+    `check_pod_security`. `now_s` is what `now` gives, such as that of a saved plan, in seconds since 1970 (default:
+    that of SOURCE_DATE_EPOCH, else of the clock).
     """
     loaded = load_values(files, overrides, stdin=stdin)
     if any(problem.code in _UNREAD for problem in loaded.problems):
         return Values(None, sort_problems(list(loaded.problems)))
-    parsed = parse_application(loaded.tree, Release(release, namespace, __version__))
+    known = Release(release, namespace, __version__, _read_clock() if now_s is None else now_s)
+    parsed = parse_application(loaded.tree, known)
     problems = sort_problems([*loaded.problems, *parsed.problems])
     application = None if has_errors(problems) else parsed.application
-    return Values(application, problems, parsed.tree if keep_tree else None)
+    values = Values(application, problems, parsed.tree if keep_tree else None)
+    if all(problem.code != "expressions/clock" for problem in problems):
+        return values
+    timeless = parse_application(loaded.tree, msgspec.structs.replace(known, now_s=_ALWAYS_S)).application
+    return msgspec.structs.replace(values, now_s=known.now_s, timeless=timeless)
+
+
+def _read_clock() -> int | None:
+    """Read the time of the run, as makers of reproducible builds set it; None where they set none that is one."""
+    said = os.environ.get("SOURCE_DATE_EPOCH")
+    if said is None:
+        return int(time())
+    return int(said) if said.isascii() and said.isdecimal() else None
 
 
 def validate(
@@ -91,7 +112,10 @@ def render(values: Values, release: str, namespace: str = "") -> Rendered:
 
     Raises InputError when the values have errors, or when Kubernetes would refuse one of the names.
     """
-    return build_objects(require_application(values, release, namespace), release, namespace)
+    rendered = build_objects(require_application(values, release, namespace), release, namespace)
+    if values.timeless is None:
+        return rendered
+    return msgspec.structs.replace(rendered, timeless=build_objects(values.timeless, release, namespace))
 
 
 def check_for_run(values: Values) -> tuple[Problem, ...]:

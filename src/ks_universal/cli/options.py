@@ -39,14 +39,18 @@ class Source(msgspec.Struct, frozen=True):
     files: tuple[str, ...]
     overrides: tuple[Override, ...]
 
-    def load(self, release: str | None = None, namespace: str = "", *, keep_tree: bool = False) -> Values:
-        """Read and check the values; expressions read the name and the namespace. See `load`."""
+    def load(
+        self, release: str | None = None, namespace: str = "", *, keep_tree: bool = False, now_s: int | None = None
+    ) -> Values:
+        """Read and check the values; expressions read the name, the namespace and the time. See `load`."""
         named = {} if release is None else {"release": release}
-        return load(self.files, self.overrides, stdin=read_stdin, namespace=namespace, keep_tree=keep_tree, **named)
+        return load(
+            self.files, self.overrides, stdin=read_stdin, namespace=namespace, keep_tree=keep_tree, now_s=now_s, **named
+        )
 
-    def load_valid(self, release: str, namespace: str) -> Values:
+    def load_valid(self, release: str, namespace: str, now_s: int | None = None) -> Values:
         """Read what is to run before a cluster is asked for anything. Raises InputError with all findings on errors."""
-        values = self.load(release, namespace)
+        values = self.load(release, namespace, now_s=now_s)
         if has_errors(values.problems):
             raise InputError(values.problems)
         if problems := check_for_run(values):

@@ -44,9 +44,10 @@ def build_plan(
     release = Release(rendered)
     if migrate is MigratePolicy.NEVER and not force:
         _refuse(find_refusals(release.apps.values(), state.revisions))
-    digests = {name: fingerprint(app, release) for name, app in release.apps.items()}
+    timeless = release if rendered.timeless is None else Release(rendered.timeless)
+    digests = {name: fingerprint(app, timeless) for name, app in timeless.apps.items()}
     resumed = _find_resumed(state, digests)
-    choice = choose(release, digests, state.revisions, policy=migrate, resumed=resumed)
+    choice = choose(release, digests, state.revisions, policy=migrate, resumed=resumed, timeless=timeless)
     return _assemble(rendered, release, state, choice, digests, _number(state, resumed))
 
 

@@ -44,6 +44,8 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """What does not happen though somebody may expect it, and what may happen: `find_unnoticed`, `list_restarts`."""
     problems: tuple[Problem, ...]
     digest: str
+    now_s: int | None = None
+    """The time that expressions of the values have read, for `load` when the plan is carried out."""
 
 
 def build_preview(

@@ -141,8 +141,9 @@ def choose(
     *,
     policy: MigratePolicy,
     resumed: Revision | None,
+    timeless: Release,
 ) -> Choice:
-    """Choose the migrations of all applications.
+    """Choose the migrations of all applications. `timeless` is the release as `digests` have it.
 
     Those that succeeded in the run that is continued, or in one of `ks-universal migrate` just before, are skipped;
     the latter not where the run that is continued has planned them again.
@@ -157,7 +158,10 @@ def choose(
         may_be_done = verdict.run and policy is MigratePolicy.AUTO
         earlier = find_migrated(app, digests[app.name], before) if may_be_done else {}
         open_ = []
-        for step in (build_migrate(migration, release, verdict.why) for migration in app.migrations):
+        for migration, equal in zip(app.migrations, timeless.apps[app.name].migrations, strict=True):
+            step = build_migrate(migration, release, verdict.why)
+            if timeless is not release:
+                step = msgspec.structs.replace(step, digest=build_migrate(equal, timeless, "").digest)
             if done.get(step.id) == step.digest:
                 skipped.append(_skip(step.migration, "succeeded already in this revision", succeeded=True))
             elif step.id in earlier and step.id not in planned:

@@ -95,6 +95,8 @@ class Rendered(msgspec.Struct, frozen=True):
     namespace: str
     objects: tuple[Resource, ...]
     migrations: tuple[Migration, ...]
+    timeless: "Rendered | None" = None
+    """The same at a time that is always the same, where expressions read it: tells what else has changed."""
 
     @property
     def workloads(self) -> dict[str, Resource]:

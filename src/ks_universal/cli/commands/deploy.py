@@ -46,7 +46,7 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, limits:
     saved = read_plan(given["plan_file"], name) if given["plan_file"] else None
     if saved and (given["migrate"] or given["force"]):
         raise click.UsageError("--plan says already which migrations run; leave --migrate and --force out.")
-    values = source.load_valid(name, cluster.find_namespace())
+    values = source.load_valid(name, cluster.find_namespace(), saved.now_s if saved else None)
     view = open_view(output)
     view.show(values.problems)
 

@@ -30,6 +30,8 @@ class Release(msgspec.Struct, frozen=True):
     name: str = "release-name"
     namespace: str = ""
     version: str = ""
+    now_s: int | None = None
+    """The time of the run, in seconds since 1970; None: not known."""
 
 
 class Expansion(msgspec.Struct, frozen=True):
@@ -146,7 +148,9 @@ class _Walk:
             from ks_universal.values.expressions.context import Context
 
             release = self._release
-            self._context = Context(self._tree, release.name, release.namespace or "default", version=release.version)
+            self._context = Context(
+                self._tree, release.name, release.namespace or "default", version=release.version, now_s=release.now_s
+            )
         return self._context
 
 

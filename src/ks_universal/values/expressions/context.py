@@ -21,8 +21,8 @@ ROOTS = ("Values", "Release", "Chart", *UNREAD)
 class Context:
     """The root of expressions. Maps and lists of the values are turned into plain ones once, when they are needed."""
 
-    def __init__(self, tree: Mapping, release: str, namespace: str, *, version: str) -> None:
-        """Take the merged tree before anything is inherited; `version` is the program's own.
+    def __init__(self, tree: Mapping, release: str, namespace: str, *, version: str, now_s: int | None = None) -> None:
+        """Take the merged tree before anything is inherited; `version` is the program's, `now_s` the time of the run.
 
         Which revision this will be is not known when values are read: it is the first, as `helm template` says.
         """
@@ -31,6 +31,7 @@ class Context:
             Name=release, Namespace=namespace, Service=CHART_NAME, Revision=1, IsInstall=True, IsUpgrade=False
         )
         self.root = FrozenDict(Values=tree, Release=known, Chart=chart)
+        self._now_s = now_s
         self._plain: dict[int, Value] = {}
         self.pattern_time = PatternTime()
         self.steps = 0
@@ -38,6 +39,12 @@ class Context:
         self.work = 0
         self.is_spent = False
         """The texts have taken what all of them may take together: none is evaluated any more."""
+
+    def read_clock(self) -> int:
+        """Give the time of the run, in seconds since 1970. Raises ExpressionError where it is not known."""
+        if self._now_s is None:
+            raise ExpressionError("the time is not known", hint="SOURCE_DATE_EPOCH takes whole seconds since 1970")
+        return self._now_s
 
     def read(self, value: Value) -> Value:
         """Give a plain value for a node of the tree; anything else stays. Raises ExpressionError."""

@@ -42,6 +42,7 @@ _WEIGHT_OF_TPL = 20
 MAX_ERRORS = 20
 MAX_TEMPLATES = 10
 """How far `tpl` may go in texts that call it again."""
+_CLOCK = "expressions/clock"
 _REVISION = frozenset({"Revision", "IsInstall", "IsUpgrade"})
 
 Parse = Callable[[str], Block]
@@ -109,7 +110,11 @@ class Evaluation:
         for value in values:
             self.work(measure(value) * signature.weight)
         arguments = convert_arguments(name, signature, values)
-        result = signature.call(*((self._context.pattern_time,) if signature.timed else ()), *arguments)
+        if signature.timed:
+            arguments.insert(0, self._context.pattern_time)
+        if signature.clocked:
+            arguments.insert(0, self._context.read_clock())
+        result = signature.call(*arguments)
         self.work(self.measure(result) * signature.weight)
         return result
 
@@ -124,6 +129,13 @@ class Evaluation:
             what = ".".join(("", *names[:2]))
             message = f"{what} is that of a first install here, whatever the cluster holds"
             self.warnings.append(ExpressionError(message, code="expressions/unknown-revision", at=at))
+
+    def note_clock(self, name: str, at: int) -> None:
+        """Warn, once a text, that it is another one in each run."""
+        if all(warning.code != _CLOCK for warning in self.warnings):
+            message = f"'{name}' makes this another text in each run: what reads it changes in each deploy"
+            hint = "no migration runs for it; SOURCE_DATE_EPOCH sets the time"
+            self.warnings.append(ExpressionError(message, hint=hint, code=_CLOCK, at=at))
 
     def count(self, steps: int = 1) -> None:
         """Stop what would take too long."""
@@ -266,6 +278,8 @@ class _Frame:
         values = [*(self._read(operand, dot) for operand in operands), *piped]
         if signature is None:
             return self._call_template(call, values)
+        if signature.clocked:
+            self._evaluation.note_clock(call.name, call.at)
         plain = [self._evaluation.read_whole(value) for value in values]
         return _at_place(lambda: self._evaluation.call(call.name, signature, plain), call.at)
 

@@ -11,7 +11,7 @@ from ks_universal.values.expressions.pipelines import parse_pipeline
 from ks_universal.values.expressions.syntax import Access, Call, Literal, Operand, Pipeline
 
 _ROOT_FIELDS = frozenset(f".{root}" for root in ROOTS)
-_ONLY_HELM = frozenset({*REFUSED, "tpl"})
+_ONLY_HELM = frozenset({*REFUSED, "ago", "now", "tpl"})
 _WITHOUT_ARGUMENTS = frozenset({"now", "uuidv4"})
 _BEFORE_ROOTS = frozenset({"space", "mark"})
 

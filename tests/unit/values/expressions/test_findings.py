@@ -48,7 +48,7 @@ def test_a_missing_value_is_named_with_what_was_probably_meant_d14(expand: Expan
         ("{{ uuidv4 }}", "refused"),
         ("{{ randAlphaNum 5 }}", "refused"),
         ('{{ (lookup "v1" "Secret" "" "").items }}', "refused"),
-        ("{{ now | date `2006` }}", "refused"),
+        ("{{ now | date `2006` }}", "failed"),
         ("{{ genCA `ca` 365 }}", "refused"),
         ('{{ env "HOME" }}', "refused"),
         ('{{ include "ks-universal.labels" . }}', "refused"),

@@ -1,4 +1,4 @@
-"""Functions on times that are given. Nothing reads the clock, and the zone is UTC."""
+"""Functions on times. The time of the run is given, too: nothing reads the clock. The zone is UTC."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -6,7 +6,7 @@ from typing import Any
 
 from ks_universal.values.expressions.errors import ExpressionError
 from ks_universal.values.expressions.functions.layouts import format_layout, parse_layout
-from ks_universal.values.expressions.functions.signature import Function, function, to_int
+from ks_universal.values.expressions.functions.signature import Function, clocked, function, to_int
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
@@ -98,7 +98,16 @@ def _as_time(when: datetime) -> Time:
     return Time.combine(date(when.year, when.month, when.day), when.timetz())
 
 
+def _now(now_s: int) -> Time:
+    return _read_time(now_s)
+
+
+def _ago(now_s: int, when: Any) -> str:
+    return _duration(now_s - round(_read_time(when).timestamp()))
+
+
 DATES: dict[str, Function] = {
+    "ago": clocked(_ago, "any"),
     "date": function(_date, "text any"),
     "dateInZone": function(_date_in_zone, "text any text"),
     "dateModify": function(_date_modify, "text any"),
@@ -106,6 +115,7 @@ DATES: dict[str, Function] = {
     "durationRound": function(_duration_round, "any"),
     "htmlDate": function(_html_date, "any"),
     "htmlDateInZone": function(_html_date_in_zone, "any text"),
+    "now": clocked(_now),
     "toDate": function(_to_date, "text text", weight=20),
     "unixEpoch": function(_unix_epoch, "any"),
 }

@@ -2,7 +2,6 @@
 
 _CLUSTER = "asks the cluster, and the same values must always make the same objects"
 _CHANCE = "makes something new each time, and the same values must always make the same objects"
-_CLOCK = "reads the clock, and the same values must always make the same objects"
 _MACHINE = "reads this machine, and the same values must make the same objects everywhere"
 _CHART = "needs the templates of a chart"
 
@@ -16,7 +15,6 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
     (_CHANCE, _SECRET, "genPrivateKey genCA genCAWithKey genSelfSignedCert genSelfSignedCertWithKey"),
     (_CHANCE, _SECRET, "genSignedCert genSignedCertWithKey buildCustomCert bcrypt htpasswd encryptAES"),
     (_CHANCE, _GIVE, "uuidv4"),
-    (_CLOCK, _SET, "now ago"),
     (_MACHINE, _SET, "env expandenv getHostByName"),
     (_CHART, "write the text here, or compute it with the functions", "include"),
     ("is not evaluated here", _GIVE, "decryptAES derivePassword toToml fromToml urlParse urlJoin toDecimal call"),

@@ -17,14 +17,16 @@ class Function(NamedTuple):
     """A function by its arguments' kinds: `takes` from the left, `rest` any number more, all converted.
 
     Kinds are `text`, `int`, `float`, `bool`, `list`, `dict` and `any`; with `?` the value may be missing. What is
-    `timed` takes the time of patterns before its arguments. `weight` is what it takes for each character and entry
-    of its arguments and its result, beside what others take; `deep` goes through all that is in its arguments.
+    `timed` takes the time of patterns before its arguments, `clocked` that of the run. `weight` is what it takes for
+    each character and entry of its arguments and its result, beside what others take; `deep` goes through all that is
+    in its arguments.
     """
 
     call: Callable[..., Any]
     takes: tuple[str, ...]
     rest: str | None
     timed: bool = False
+    clocked: bool = False
     weight: int = 1
     deep: bool = False
 
@@ -39,6 +41,11 @@ def function(call: Callable[..., Any], kinds: str = "", *, weight: int = 1, deep
 def timed(call: Callable[..., Any], kinds: str) -> Function:
     """Describe a function of patterns."""
     return function(call, kinds)._replace(timed=True)
+
+
+def clocked(call: Callable[..., Any], kinds: str = "") -> Function:
+    """Describe a function that depends on when it is called."""
+    return function(call, kinds)._replace(clocked=True)
 
 
 def bounded(length: int) -> int:
