@@ -26,7 +26,7 @@ from ks_universal.targets.kubernetes.objects.ownership import find_foreign, home
 from ks_universal.targets.kubernetes.objects.pod_claims import judge_claim, read_pod_claims
 from ks_universal.targets.kubernetes.objects.removal import Wait, is_terminating, remove, remove_claim, see_gone
 from ks_universal.targets.kubernetes.objects.scaling import Scalers
-from ks_universal.targets.kubernetes.objects.takeover import own, warn_of_helm
+from ks_universal.targets.kubernetes.objects.takeover import inherit_pods, own, warn_of_helm
 from ks_universal.targets.kubernetes.observed.pods import is_stopping
 from ks_universal.targets.kubernetes.observed.readiness import is_settled
 from ks_universal.targets.kubernetes.preflight.dry_run import Situation, try_plan
@@ -199,6 +199,8 @@ class KubernetesSession:
         kind = await self._cluster.find_kind(key.kind, body["apiVersion"])
         await remove_old_job(client, self._cluster.observe(client), live, body, again=again)
         force = self._options.take_ownership
+        if live is not None and foreign is not None:
+            live = await inherit_pods(client, kind, live)
         crossings = await read_crossings(client, live, body, self._scalers())
         while is_terminating(applied := await apply_over(client, kind, live, body, crossings, force=force)):
             await see_gone(client, kind, applied, wait)  # somebody has deleted it since it was read

@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 
 from ks_universal.metadata_keys import ADOPTED
+from ks_universal.targets.kubernetes.objects.field_owners import gather
 from ks_universal.targets.kubernetes.objects.ownership import Owner
-from ks_universal.targets.kubernetes.objects.takeover import adopt
+from ks_universal.targets.kubernetes.objects.takeover import adopt, drop_leftovers
 
 Json = dict[str, Any]
 SHOP = Owner("shop", "home")
@@ -29,7 +30,7 @@ WANTED = deployment(OURS, **{"ks-universal.io/config-digest": "c1"})
 def test_the_pods_of_a_chart_stay_when_only_names_differ() -> None:
     adopted = adopt(deployment(HELMS), WANTED, SHOP)
     template = adopted["spec"]["template"]
-    assert template["metadata"] == {"labels": {MANAGED_BY: "Helm", INSTANCE: "shop"}}
+    assert template["metadata"] == {"labels": HELMS}
     assert template["spec"] == WANTED["spec"]["template"]["spec"]
     assert adopted["metadata"]["labels"] == OURS
 
@@ -75,7 +76,7 @@ def test_pods_of_any_chart_stay_without_the_names_and_in_the_words_of_before(kin
     wanted = pods([{"containerPort": 80, "protocol": "TCP", "name": "port-80"}], affinity=affinity)
     adopted = adopt(workload(kind, there, FOREIGN), workload(kind, wanted, RENDERED), SHOP)
     template = adopted["spec"]["template"]
-    assert template["metadata"]["labels"] == {"app": "shop"}
+    assert template["metadata"]["labels"] == FOREIGN
     assert template["spec"] == there
     assert adopted["metadata"]["labels"] == RENDERED
 
@@ -102,3 +103,29 @@ def test_what_else_an_affinity_asks_of_nodes_stays_an_affinity() -> None:
     there = pods([], nodeSelector={"disk": "fast"}, affinity=affinity(arch))
     wanted = workload("Deployment", pods([], affinity=affinity(arch, disk)), RENDERED)
     assert adopt(workload("Deployment", there, FOREIGN), wanted, SHOP)["spec"]["template"]["spec"] == there
+
+
+def test_pods_with_more_than_is_wanted_are_other_pods_and_the_plan_says_what_goes() -> None:
+    waits = [{"name": "wait-for-job", "image": "wait"}]
+    there = {**pods([]), "initContainers": waits, "dnsPolicy": "ClusterFirst", "hostNetwork": True}
+    live, wanted = workload("Deployment", there, FOREIGN), workload("Deployment", pods([]), RENDERED)
+    assert adopt(live, wanted, SHOP) == wanted
+    tried = workload("Deployment", {**there, "containers": pods([])["containers"]}, {**FOREIGN, **RENDERED})
+    left = drop_leftovers(tried, live, wanted)["spec"]["template"]
+    assert left == {"metadata": {"labels": RENDERED}, "spec": {**pods([]), "dnsPolicy": "ClusterFirst"}}
+
+
+def test_all_that_others_own_of_the_pods_becomes_ours_and_nothing_else_does() -> None:
+    def entry(manager: str, template: Json, **more: Any) -> Json:
+        fields = {"f:spec": {"f:replicas": {}, **({"f:template": template} if template else {})}}
+        return {"manager": manager, "operation": "Update", "apiVersion": "apps/v1", "fieldsV1": fields, **more}
+
+    waits: Json = {"f:spec": {"f:initContainers": {'k:{"name":"wait"}': {".": {}, "f:image": {}}}}}
+    image: Json = {"f:spec": {"f:containers": {'k:{"name":"main"}': {"f:image": {}}}}}
+    managers = [entry("helm", waits), entry("kubectl", image), entry("autoscaler", image, subresource="scale")]
+    live = {"apiVersion": "apps/v1", "metadata": {"managedFields": managers}}
+    helm, kubectl, scale, ours = gather(managers, ("spec", "template"), live)
+    assert [helm, kubectl] == [entry("helm", {}), entry("kubectl", {})]
+    assert scale == managers[2]
+    assert ours["fieldsV1"] == {"f:spec": {"f:template": {"f:spec": {**waits["f:spec"], **image["f:spec"]}}}}
+    assert gather([helm, scale, ours], ("spec", "template"), live) == [helm, scale, ours]

@@ -111,17 +111,36 @@ def disown(managers: Managers, path: Path) -> Managers:
 
 def take(managers: Managers, path: Path, live: Json) -> Managers:
     """Copy the entries so that we own a field with all that is in it, and nobody else does."""
-    taken = disown(managers, path)
-    ours = next(filter(is_ours, taken), None)
+    return _give(disown(managers, path), path, _fields_of(read_field(live, path)), live)
+
+
+def gather(managers: Managers, path: Path, live: Json) -> Managers:
+    """Copy the entries so that we own all that anybody owns below a field; what is of a subresource stays."""
+    gathered = copy.deepcopy(managers)
+    theirs: Json = {}
+    for entry in gathered:
+        parent = None if is_ours(entry) or "subresource" in entry else _find(entry.get("fieldsV1", {}), path[:-1])
+        _merge(theirs, (parent or {}).pop(_key(path[-1]), {}))
+    return _give(gathered, path, theirs, live) if theirs else managers
+
+
+def _give(managers: Managers, path: Path, fields: Json, live: Json) -> Managers:
+    """Add fields to our entry, which is made where there is none."""
+    ours = next(filter(is_ours, managers), None)
     if ours is None:
         ours = {"manager": FIELD_MANAGER, "operation": "Apply", "apiVersion": live["apiVersion"]}
         ours |= {"fieldsType": "FieldsV1", "fieldsV1": {}}
-        taken.append(ours)
+        managers.append(ours)
     parent = ours["fieldsV1"]
-    for key in path[:-1]:
+    for key in path:
         parent = parent.setdefault(_key(key), {})
-    parent[_key(path[-1])] = _fields_of(read_field(live, path))
-    return taken
+    _merge(parent, fields)
+    return managers
+
+
+def _merge(fields: Json, others: Json) -> None:
+    for key, below in others.items():
+        _merge(fields.setdefault(key, {}), below)
 
 
 async def correct_owners(client: Client, kind: Kind, live: Json, correct: Callable[[Json], Managers]) -> Json:

@@ -6,6 +6,7 @@ every pod for the sake of words; so those of before stay until something else of
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
@@ -15,9 +16,10 @@ from ks_universal.resources.defaults import strip_defaults
 from ks_universal.resources.objects import APP_SECTIONS, annotate
 from ks_universal.targets.kubernetes.api.client import FIELD_MANAGER, Client
 from ks_universal.targets.kubernetes.api.kinds import Kind
-from ks_universal.targets.kubernetes.objects.field_owners import Managers, correct_owners
+from ks_universal.targets.kubernetes.objects.field_owners import Managers, Path, correct_owners, gather
 from ks_universal.targets.kubernetes.objects.ownership import Owner, belongs_to, contains, digest
 
+_PODS: Path = ("spec", "template")
 _HELM_RELEASE = "meta.helm.sh/release-name"
 """The annotation that Helm writes on the objects of a release."""
 
@@ -40,7 +42,9 @@ def adopt(live: Json | None, body: Json, owner: Owner) -> Json:
         return body
     if annotations.get(ADOPTED) != pods and (belongs_to(live, owner) or not _is_same(there, wanted)):
         return body
-    spec = {**body["spec"], "template": _with_names(wanted, there)}
+    metadata = there.get("metadata") or {}
+    names = {key: metadata[key] for key in ("labels", "annotations") if metadata.get(key)}
+    spec = {**body["spec"], "template": {**wanted, "metadata": names}}
     return annotate({**body, "spec": spec}, {ADOPTED: pods})
 
 
@@ -62,6 +66,45 @@ def warn_of_helm(live: Iterable[Json], owner: Owner) -> tuple[Problem, ...]:
     )
 
 
+async def inherit_pods(client: Client, kind: Kind, live: Json) -> Json:
+    """Make this program the owner of all that a workload says of its pods, before its own is applied.
+
+    What is then not applied goes: an init container of before would else stay in the pods for ever. Other fields keep
+    their owners: the replicas that an autoscaler has set would go, too.
+    """
+    if live["kind"] not in APP_SECTIONS:
+        return live
+    return await correct_owners(client, kind, live, lambda body: gather(_list_managers(body), _PODS, body))
+
+
+def drop_leftovers(tried: Json, live: Json, body: Json) -> Json:
+    """Give what came of a trial without what `inherit_pods` will have removed from the pods."""
+    if body["kind"] not in APP_SECTIONS:
+        return tried
+    there = live["spec"]["template"]
+    was = {"metadata": there.get("metadata") or {}, "spec": strip_defaults(there["spec"], "PodSpec")}
+    template = _prune(tried["spec"]["template"], was, body["spec"]["template"])
+    return {**tried, "spec": {**tried["spec"], "template": template}}
+
+
+def _prune(tried: Any, was: Any, wanted: Any) -> Any:
+    """Leave out what was there and is not wanted; what the API server fills in stays."""
+    if isinstance(tried, dict) and isinstance(was, dict) and isinstance(wanted, dict):
+        kept = {key: value for key, value in tried.items() if key in wanted or key not in was}
+        return {key: _prune(value, was.get(key), wanted.get(key)) for key, value in kept.items()}
+    if isinstance(tried, list) and isinstance(was, list) and isinstance(wanted, list):
+        old, new = ({_name(item): item for item in items} for items in (was, wanted))
+        kept_items = [item for item in tried if _name(item) in new or _name(item) not in old]
+        return [_prune(item, old.get(_name(item)), new.get(_name(item))) for item in kept_items]
+    return tried
+
+
+def _name(item: Any) -> str:
+    """Give what tells the entries of a list apart."""
+    keys = ("mountPath", "containerPort", "name")
+    return next((str(item[key]) for key in keys if key in item), repr(item)) if isinstance(item, dict) else repr(item)
+
+
 async def own(client: Client, kind: Kind, applied: Json) -> Json:
     """Make this program the only one that manages what it has taken over, so that its next change is no conflict.
 
@@ -71,8 +114,12 @@ async def own(client: Client, kind: Kind, applied: Json) -> Json:
 
 
 def _list_ours(live: Json) -> Managers:
-    managers = live["metadata"].get("managedFields") or []
-    return [entry for entry in managers if entry["manager"] == FIELD_MANAGER or "subresource" in entry]
+    return [entry for entry in _list_managers(live) if entry["manager"] == FIELD_MANAGER or "subresource" in entry]
+
+
+def _list_managers(live: Json) -> Managers:
+    managers: Managers = live["metadata"].get("managedFields") or []
+    return managers
 
 
 def _is_same(there: Json, wanted: Json) -> bool:
@@ -110,18 +157,8 @@ def _without_port_names(container: Json, there: Json) -> Json:
 
 
 def _without_names(template: Json) -> Json:
-    return _rename(template, {})
-
-
-def _with_names(template: Json, there: Json) -> Json:
-    return _rename(template, there.get("metadata") or {})
-
-
-def _rename(template: Json, names: Json) -> Json:
-    """Copy a pod template with the names that another's metadata has, and none of its own."""
+    """Copy a pod template without what pods carry for the sake of who made them."""
     metadata = dict(template.get("metadata") or {})
     for field, keys in _NAMES.items():
-        own = {key: text for key, text in (metadata.get(field) or {}).items() if key not in keys}
-        others = {key: text for key, text in (names.get(field) or {}).items() if key in keys}
-        metadata[field] = {**own, **others}
+        metadata[field] = {key: text for key, text in (metadata.get(field) or {}).items() if key not in keys}
     return {**template, "metadata": {field: value for field, value in metadata.items() if value != {}}}

@@ -25,6 +25,7 @@ from ks_universal.targets.kubernetes.objects.ownership import Owner, find_foreig
 from ks_universal.targets.kubernetes.objects.pod_claims import judge_claim, read_pod_claims
 from ks_universal.targets.kubernetes.objects.removal import plan_removal, warn_of_end
 from ks_universal.targets.kubernetes.objects.scaling import Scalers
+from ks_universal.targets.kubernetes.objects.takeover import drop_leftovers
 from ks_universal.targets.kubernetes.observed.pauses import apply_or_resume, find_pause
 from ks_universal.targets.kubernetes.preflight.fixed_fields import name_fixed_fields, warn_of_left_pods
 from ks_universal.targets.kubernetes.preflight.missing_references import find_missing
@@ -183,7 +184,10 @@ async def _try_change(client: Client, marked: Json, existing: Json | None, situa
         if problem is not None and existing is not None:
             problem = name_fixed_fields(problem, existing, marked)
         return Trial(ObjectChange(identity=ref, change=was_to_be, refused=True), problem)
-    change = compare_objects(ref, existing, harden(tried, marked, crossings))
+    made = harden(tried, marked, crossings)
+    if existing is not None and find_foreign(existing, situation.owner) is not None:
+        made = drop_leftovers(made, existing, marked)
+    change = compare_objects(ref, existing, made)
     return Trial(change, problem, warning=_warn_of_fewer_pods(marked, change) or warn_of_left_pods(marked, change))
 
 
