@@ -19,9 +19,13 @@ _NAMES_OF_MANAGERS = frozenset(
         MANAGED_BY,
         VERSION,
         "argocd.argoproj.io/instance",
+        "batch.kubernetes.io/controller-uid",
+        "batch.kubernetes.io/job-name",
         "chart",
+        "controller-uid",
         "helm.sh/chart",
         "heritage",
+        "job-name",
         "kustomize.toolkit.fluxcd.io/name",
         "kustomize.toolkit.fluxcd.io/namespace",
         "helm.toolkit.fluxcd.io/name",
@@ -34,9 +38,6 @@ _WRITTEN_BY_MANAGERS = re.compile(
     r"|deployment\.kubernetes\.io/.*|deprecated\.daemonset\.template\.generation|pv\.kubernetes\.io/.*"
     r"|volume(?:\.beta)?\.kubernetes\.io/(?:storage-provisioner|selected-node)|autoscaling\.alpha\.kubernetes\.io/.*"
     r"|batch\.kubernetes\.io/job-tracking|cronjob\.kubernetes\.io/.*|ks-universal\.io/(?!resource-policy).*"
-)
-_OF_JOB_PODS = frozenset(
-    ("batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name", "controller-uid", "job-name")
 )
 _DIGEST = re.compile(r"[0-9a-f]{32,64}")
 _ROLL = re.compile(r"(?:.*[/-])?(?:checksum|rollme|roll-me)(?:[/.-].*)?", re.IGNORECASE)
@@ -54,7 +55,7 @@ def clean_object(body: Json) -> Json:
     if kind in WORKLOAD_KINDS:
         cleaned["spec"] = _clean_workload(cleaned)
     if kind == "Job":
-        _drop_job_names(cleaned)
+        cleaned["spec"] = {key: value for key, value in cleaned["spec"].items() if key != "selector"}
     if kind == "Secret":
         cleaned.setdefault("type", "Opaque")
     if kind == "ServiceAccount":
@@ -109,16 +110,6 @@ def _clean_below(fields: Json, path: tuple[str, ...]) -> Json:
 
 def _clean_claim(claim: Json) -> Json:
     return {"metadata": _clean_metadata(claim["metadata"]), "spec": claim.get("spec", {})}
-
-
-def _drop_job_names(body: Json) -> None:
-    """Drop the selector of a Job and the labels of its pods, which the API server makes."""
-    spec = body["spec"] = {key: value for key, value in body["spec"].items() if key != "selector"}
-    for metadata in (body["metadata"], (spec.get("template") or {}).get("metadata") or {}):
-        labels = {key: text for key, text in metadata.get("labels", {}).items() if key not in _OF_JOB_PODS}
-        metadata.pop("labels", None)
-        if labels:
-            metadata["labels"] = labels
 
 
 def _is_bound(body: Json) -> bool:

@@ -1,6 +1,6 @@
 """Jobs that run migrations as steps of the deployment that they belong to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,10 +9,20 @@ from ks_universal.imports.hooks import choose_container
 from ks_universal.imports.pods import read_pods
 from ks_universal.json_types import Json
 from ks_universal.model.format.images import split_image
+from ks_universal.model.format.migrations import Inherit
 from ks_universal.resources.references import read_references
 
 _SERVERS = ("web", "server", "api", "app", "main", "backend", "frontend", "django", "puma", "scheduler", "core")
 """How the deployment is called that others are beside, most often."""
+
+
+_INHERITED = ("affinity", "nodeSelector", "securityContext", "serviceAccountName", "tolerations", "volumes")
+"""What `inherit: none` leaves out of the fields of pods."""
+
+
+_NO_PARTS = ("all", "none", "initContainers")
+_FIELDS = {"env": ("env", "envFrom"), "securityContext": ("securityContext",)}
+"""The fields of a container that are a part of what is inherited."""
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -64,6 +74,15 @@ def read_step(job: Json, deployment: Json, owner: Owner) -> Step:
     own = template.entry["containers"][choose_container(job)["name"]]
     base = theirs.entry["containers"][owner.container]
     entry: Json = {} if _is_default(owner.container, theirs.entry["containers"]) else {"container": owner.container}
+    if not owner.is_of_image:
+        # Another program: what the application has is nothing to it.
+        entry["inherit"] = "none"
+        base = {key: base[key] for key in ("image", "imageTag", "command") if key in base}
+        theirs = msgspec.structs.replace(theirs, entry={**_without(theirs.entry, _INHERITED), "containers": {}})
+    elif left := _find_unwanted(own, base):
+        entry["inherit"] = [part.value for part in Inherit if part.value not in (*left, *_NO_PARTS)]
+        base = _without(base, [field for part in left for field in _FIELDS[part]])
+        theirs = msgspec.structs.replace(theirs, entry=_without(theirs.entry, left))
     entry |= _read_process(own, base)
     lost = [
         f"container {name}" for name in template.entry["containers"] if template.entry["containers"][name] is not own
@@ -78,11 +97,32 @@ def read_step(job: Json, deployment: Json, owner: Owner) -> Step:
         entry["serviceAccount"] = account
     if "initContainers" in template.entry:
         entry["initContainers"] = template.entry["initContainers"]
-    volumes = _list_new(template.entry.get("volumes", []), theirs.entry.get("volumes", []))
+    volumes = _list_volumes(own, base, template.entry.get("volumes", []), theirs.entry.get("volumes", []))
     if volumes:
         entry["volumes"] = volumes
     entry |= _read_limits(job["spec"])
     return Step(entry, tuple(lost))
+
+
+def _find_unwanted(own: Json, base: Json) -> list[str]:
+    """Find what a Job's container lacks of the deployment's, where that cannot be taken away by name."""
+    left = []
+    if "securityContext" in base and "securityContext" not in own:
+        left.append("securityContext")
+    if any(source not in own.get("envFrom", ()) for source in base.get("envFrom", ())):
+        left.append("env")
+    return left
+
+
+def _without(fields: Json, keys: Collection[str]) -> Json:
+    return {key: value for key, value in fields.items() if key not in keys}
+
+
+def _list_volumes(own: Json, base: Json, volumes: Sequence[Json], theirs: Sequence[Json]) -> list[Json]:
+    """List the volumes of a Job that its deployment does not have, and by name those of which it mounts none."""
+    mounted = {mount["name"] for mount in own.get("volumeMounts", ())}
+    left = {mount["name"] for mount in base.get("volumeMounts", ())} - mounted
+    return [*_list_new(volumes, theirs), *({"name": volume["name"]} for volume in theirs if volume["name"] in left)]
 
 
 def _is_default(container: str, containers: Mapping[str, Any]) -> bool:
@@ -99,6 +139,10 @@ def _read_process(own: Json, base: Json) -> Json:
         entry["args"] = own["args"]
     for key in ("env", "envFrom", "volumeMounts"):
         added = _list_new(own.get(key, []), base.get(key, []))
+        if key == "env":
+            names = {variable["name"] for variable in own.get(key, ())}
+            left = (variable["name"] for variable in base.get(key, ()) if variable["name"] not in names)
+            added += ({"name": name, "value": None} for name in left)
         if added:
             entry[key] = added
     if own.get("resources") != base.get("resources"):

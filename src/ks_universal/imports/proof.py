@@ -13,8 +13,15 @@ from ks_universal.json_types import Json
 from ks_universal.resources.objects import Migration, ObjectRef, object_ref
 from ks_universal.values.parse import parse_yaml
 
-_WHERE_IT_RUNS = ("affinity", "imagePullSecrets", "nodeSelector", "priorityClassName", "tolerations")
-"""What a migration has of its deployment, whatever its Job said: where pods run, and with which right to pull."""
+_WHERE_IT_RUNS = (
+    "affinity",
+    "imagePullSecrets",
+    "nodeSelector",
+    "priorityClassName",
+    "terminationGracePeriodSeconds",
+    "tolerations",
+)
+"""What a migration has of its deployment, whatever its Job said: where pods run, how long they may take to end."""
 
 _SHOWN = 4
 """How many differing fields of an object are named."""
