@@ -685,10 +685,10 @@ def api_error(error: Exception) -> tuple[World, Callable[[], Revision]]:
     world = World()
 
     class Refusing(MemorySession):
-        async def apply(self, step: Apply, emit: Any) -> None:
+        async def apply(self, step: Apply, emit: Any) -> tuple[Any, ...]:
             if step.id == "ServiceAccount/a":
                 raise error
-            await super().apply(step, emit)
+            return await super().apply(step, emit)
 
     target = MemoryTarget(world, session=Refusing)
     rendered = release(a=app("one", autoCreateServiceAccount=True), b=app("one"))

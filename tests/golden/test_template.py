@@ -28,6 +28,7 @@ SHOWN_IN_ALL_FLAVORS = (
     "daemon-sets",
     "depends-on",
     "expand-contract",
+    "extra-objects",
     "guide-complete",
     "guide-steps",
     "jobs",
@@ -47,6 +48,8 @@ OTHERS = {
     "ServiceMonitor": "ServiceMonitorSpec",
 }
 """Kinds of other projects: their fields are checked against the table made from their own definitions."""
+UNKNOWN = frozenset(("ExternalSecret", "PrometheusRule", "SecretStore", "Widget"))
+"""Kinds of extra objects of which nothing here says what they take."""
 
 
 def find_unknown_fields(value: Json, definition: str) -> list[str]:
@@ -110,7 +113,7 @@ def test_every_object_passes_strict_validation(case: Path, flavor: Flavor) -> No
     for body in render(case, flavor):
         if body["kind"] in OTHERS:
             assert find_unknown_fields(body["spec"], OTHERS[body["kind"]]) == []
-        else:
+        elif body["kind"] not in UNKNOWN:
             kubernetes_validate.validate(body, "1.36", strict=True)
 
 

@@ -103,7 +103,7 @@ async def preview(
     What is in the way is among `problems`, after the warnings about the values. Raises as `render` and `build_plan` do,
     and TargetError.
     """
-    rendered = _render_for_run(values, target)
+    rendered = await target.place(_render_for_run(values, target))
     state = await target.read(rendered)
     planned = build_plan(rendered, state, migrate=MigratePolicy(migrate), force=force)
     log_plan(planned)

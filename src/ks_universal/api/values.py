@@ -83,7 +83,12 @@ def load(  # noqa: PLR0913 - the last four have a default
         return Values(None, sort_problems(list(loaded.problems)))
     known = Release(release, namespace, __version__, _read_clock() if now_s is None else now_s)
     parsed = parse_application(loaded.tree, known)
-    problems = sort_problems([*loaded.problems, *parsed.problems])
+    found = [*loaded.problems, *parsed.problems]
+    if parsed.application is not None and parsed.application.extra_objects and not has_errors(found):
+        from ks_universal.resources.checks.repeated import find_repeated
+
+        found += find_repeated(parsed.application, parsed.tree, release, namespace)
+    problems = sort_problems(found)
     application = None if has_errors(problems) else parsed.application
     values = Values(application, problems, parsed.tree if keep_tree else None)
     if all(problem.code != "expressions/clock" for problem in problems):

@@ -116,6 +116,7 @@ async def run_planned(  # noqa: PLR0913 - see `run`
     began_s = _now_s()
     lock = target.lock(emit, wait=wait_for_lock)
     async with acquire_within(lock, rendered.release, wait_s=lock_wait_s):
+        rendered = await target.place(rendered)
         state = await target.read(rendered)
         plan = planner(rendered, state)
         log_plan(plan)
@@ -208,7 +209,9 @@ class _Execution:
             case RunJob():
                 await self._run_job(step)
             case Apply():
-                await self._session.apply(step, self._emit)
+                made = await self._session.apply(step, self._emit)
+                if made:
+                    await asyncio.to_thread(self._mask.learn, made)
             case Delete():
                 if await self._session.delete(step, self._emit) is Change.KEPT:
                     self._record.keep(step.identity)

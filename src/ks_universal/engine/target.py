@@ -17,6 +17,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit
 from ks_universal.errors import KsUniversalError
+from ks_universal.json_types import Json
 from ks_universal.plan.changes import Change, ObjectChange
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob
@@ -79,8 +80,11 @@ class Session(Protocol):
     async def check(self) -> Preflight:
         """Find, before anything starts, what the plan changes, and what cannot succeed here. Changes nothing."""
 
-    async def apply(self, step: Apply, emit: Emit) -> None:
-        """Make the object exist as given; emits ObjectChanged. A RunJob's Job that is made anew begins to run."""
+    async def apply(self, step: Apply, emit: Emit) -> tuple[Json, ...]:
+        """Make the object exist as given; emits ObjectChanged. A RunJob's Job that is made anew begins to run.
+
+        Gives the Secrets that have been made of it meanwhile, where it waits for them.
+        """
 
     async def await_job(self, step: RunJob, record: JobRecord, emit: Emit) -> JobState:
         """Wait until a Job that was applied, and is recorded so, has ended or cannot get to work; gives how it is then.
@@ -132,6 +136,9 @@ class Target(Protocol):
 
     def lock(self, emit: Emit, *, wait: bool) -> AbstractAsyncContextManager[None]:
         """Hold the release alone. Waits (LockAwaited says for whom) or, without `wait`, raises LockedError."""
+
+    async def place(self, rendered: Rendered) -> Rendered:
+        """Give the release with its extra objects in the namespaces, or in none, in which their kinds are here."""
 
     async def read(self, rendered: Rendered) -> State:
         """Read what the release owns and remembers, and which of the rendered objects exist."""

@@ -5,7 +5,7 @@ from itertools import takewhile
 
 from ks_universal.json_types import Json
 from ks_universal.manifest.waves import assign_waves, sort_by_wave
-from ks_universal.resources.objects import APP_SECTIONS, Rendered
+from ks_universal.resources.objects import Rendered
 
 
 class Flavor(StrEnum):
@@ -34,9 +34,9 @@ def flavor_objects(rendered: Rendered, flavor: Flavor) -> tuple[Json, ...]:
 
 def _order(rendered: Rendered) -> tuple[Json, ...]:
     """Put the migrations among the workloads; what needs these stays behind them."""
-    bodies = [resource.body for resource in rendered.objects]
-    workloads = [body for body in bodies if body["kind"] in APP_SECTIONS]
-    first = list(takewhile(lambda body: body["kind"] not in APP_SECTIONS, bodies))
-    last = [body for body in bodies[len(first) :] if body["kind"] not in APP_SECTIONS]
+    workloads = [resource.body for resource in rendered.objects if resource.is_rolled_out]
+    before = list(takewhile(lambda resource: not resource.is_rolled_out, rendered.objects))
+    first = [resource.body for resource in before]
+    last = [resource.body for resource in rendered.objects[len(first) :] if not resource.is_rolled_out]
     jobs = [migration.body for migration in rendered.migrations]
     return (*first, *sort_by_wave(assign_waves(rendered), [*jobs, *workloads]), *last)

@@ -87,9 +87,10 @@ def _keep(body: Json) -> Json:
 
 def _rename_job(body: Json) -> Json:
     """Name a Job by what it runs: Helm cannot change its pods, but it replaces one name by another (D30)."""
-    if body["kind"] != "Job":
+    annotations = body["metadata"].get("annotations") or {}
+    if body["kind"] != "Job" or JOB_DIGEST not in annotations:
         return body
-    digest = body["metadata"]["annotations"][JOB_DIGEST][:_DIGEST_LENGTH]
+    digest = annotations[JOB_DIGEST][:_DIGEST_LENGTH]
     return _rename(body, f"{body['metadata']['name'][: _LONGEST_NAME - _DIGEST_LENGTH - 1].rstrip('-.')}-{digest}")
 
 

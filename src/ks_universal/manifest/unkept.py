@@ -9,10 +9,13 @@ from ks_universal.manifest.flavors import Flavor
 from ks_universal.model.format.migrations import Phase, When
 from ks_universal.model.format.precedence import Node, Part, Precedence
 from ks_universal.model.format.workloads import JobWhen
+from ks_universal.model.kubernetes.makers import list_made
 from ks_universal.order import find_all_needs
 from ks_universal.resources.access import BINDING_KINDS, UNKNOWN_NAMESPACE
+from ks_universal.resources.extra_objects import is_early
 from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Rendered, Resource, object_ref
 from ks_universal.resources.precedence import find_precedence
+from ks_universal.resources.references import read_references
 
 _DEPLOY = "'ks-universal deploy' keeps it"
 _MIGRATIONS_WHEN = "flavor/migrations-when"
@@ -95,6 +98,18 @@ def _needless_waits_in_helm(release: _Release) -> Iterator[Problem]:
         if resource.wait_for_migrations not in (None, True) and not migrating <= waits:
             message = f"Helm has {release.name(name)} wait for the migrations of the whole release"
             yield _warn("flavor/wait-for-migrations", message, f"its 'waitForMigrations' says otherwise; {_DEPLOY}")
+
+
+def _late_makers_in_helm(release: _Release) -> Iterator[Problem]:
+    """Find what makes a Secret that a hook needs: as a hook it would be deleted, and its Secret with it."""
+    for job, migration in release.list_migrations(Phase.PRE):
+        read = set(read_references(migration.body["spec"]["template"]["spec"]))
+        for resource in release.rendered.objects:
+            if is_early(resource) and read.intersection(list_made(resource.body)):
+                maker = object_ref(resource.body)
+                message = f"Helm runs {job} before it makes {maker}, which makes what it reads"
+                hint = f"the first install never gets ready: install {maker} before, or use 'ks-universal deploy'"
+                yield _warn("flavor/extra-objects", message, hint)
 
 
 def _early_contracts_in_helm(release: _Release) -> Iterator[Problem]:
@@ -192,6 +207,7 @@ _RULES: Mapping[Flavor, tuple[Callable[[_Release], Iterator[Problem]], ...]] = {
     Flavor.HELM: (
         _unknown_namespace,
         _dependencies_behind_helms_hooks,
+        _late_makers_in_helm,
         _needless_waits_in_helm,
         _early_contracts_in_helm,
         _job_waits_in_helm,

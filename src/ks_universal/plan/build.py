@@ -13,6 +13,7 @@ from ks_universal.errors import InputError
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import Phase
 from ks_universal.model.format.precedence import Node, Part
+from ks_universal.model.kubernetes.makers import DEFINITION_KINDS
 from ks_universal.order import CycleError
 from ks_universal.plan.fingerprints import fingerprint
 from ks_universal.plan.gate import close_gates, find_users, is_live
@@ -137,7 +138,6 @@ class _Steps:
             for step in deletes
             if step.identity in live and step.identity.kind in WORKLOAD_KINDS
         }
-        bound = [step.id for step in deletes if step.identity.kind in BINDING_KINDS]
         for step in deletes:
             rollout = self._find_unscaled(live.get(step.identity))
             if rollout is not None:
@@ -146,8 +146,8 @@ class _Steps:
             around = step.identity.kind in COMPANION_KINDS.union(WORKLOAD_KINDS)
             old_pods = () if around else map(self._await_old_pods, self._release.apps)
             leaving = (user for user, body in users.items() if uses(body, step.identity, live.get(step.identity)))
-            bindings = bound if step.identity.kind in ROLE_KINDS else ()
-            self.graph.add(step, (*last, *old_pods, *leaving, *bindings))
+            others = [other.id for other in deletes if _goes_before(other.identity, step.identity)]
+            self.graph.add(step, (*last, *old_pods, *leaving, *others))
 
     def _find_unscaled(self, leaving: Json | None) -> str | None:
         """Find the rollout with a number of pods of its own, which what leaves has scaled until now."""
@@ -171,16 +171,24 @@ class _Steps:
 
     def _add_apply(self, ref: ObjectRef, resource: Resource) -> None:
         name = self._release.step_id(ref)
-        step: Apply | SkippedJob = Apply(id=name, application=resource.application, body=resource.body)
+        step: Apply | SkippedJob = Apply(
+            id=name, application=resource.application, body=resource.body, awaits_ready=resource.is_extra
+        )
         if find_job_digest(resource.body) is not None:
             step = plan_job(name, resource, self._state)
         if isinstance(step, SkippedJob):
             self.skipped_jobs[ref] = step
             return
+        self.graph.add(step, (*self._list_definitions(resource.body), *self._list_needs_of_object(ref, resource)))
+
+    def _list_definitions(self, body: Json) -> Iterator[str]:
+        yield from map(self._release.step_id, self._release.find_definitions(body))
+
+    def _list_needs_of_object(self, ref: ObjectRef, resource: Resource) -> Iterator[str]:
         if ref.kind in BINDING_KINDS:
-            self.graph.add(step, (self._release.step_id(ObjectRef(*name_role(resource.body))),))
-            return
-        self.graph.add(step, self._list_needs_of_job(resource) if ref.kind in WORKLOAD_KINDS else ())
+            yield self._release.step_id(ObjectRef(*name_role(resource.body)))
+        if ref.kind in WORKLOAD_KINDS:
+            yield from self._list_needs_of_job(resource)
 
     def _list_needs_of_job(self, resource: Resource) -> Iterator[str]:
         yield from self._list_reads(resource.body)
@@ -233,8 +241,10 @@ class _Steps:
             needs = (step.id,)
 
     def _list_needs_of_migration(self, step: Migrate) -> Iterator[str]:
-        """List what a migration needs; its configuration it brings along."""
+        """List what a migration needs; its configuration it brings along, but for what others make."""
         migration = step.migration
+        yield from self._list_definitions(migration.body)
+        yield from map(self._release.step_id, self._release.find_makers(migration.body))
         yield from map(self._release.step_id, self._release.find_pod_dependencies(migration.body))
         yield from map(self._release.step_id, self._release.find_rights(migration.body))
         yield from self._list_policies(migration.application)
@@ -247,6 +257,8 @@ class _Steps:
         yield from map(self._release.step_id, self._used.get(name, ()))
 
     def _list_reads(self, workload: Json) -> Iterator[str]:
+        yield from self._list_definitions(workload)
+        yield from map(self._release.step_id, self._release.find_makers(workload))
         yield from map(self._release.step_id, self._release.find_configuration(workload))
         yield from map(self._release.step_id, self._release.find_pod_dependencies(workload))
         yield from map(self._release.step_id, self._release.find_rights(workload))
@@ -256,6 +268,12 @@ class _Steps:
             for ref in self._release.list_made_for(owner):
                 if ref.kind == "NetworkPolicy":
                     yield self._release.step_id(ref)
+
+
+def _goes_before(ref: ObjectRef, other: ObjectRef) -> bool:
+    """Tell whether an object is deleted before another: a binding before roles, and what is defined before that."""
+    is_definition = other.kind in DEFINITION_KINDS and ref.kind not in DEFINITION_KINDS
+    return is_definition or (other.kind in ROLE_KINDS and ref.kind in BINDING_KINDS)
 
 
 def _find_resumed(state: State, digests: dict[str, str], back_to: int | None = None) -> Revision | None:

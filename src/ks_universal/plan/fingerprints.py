@@ -14,6 +14,7 @@ from ks_universal.digests import digest_json
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import Retry, When
 from ks_universal.plan.release import App, Release, entries_of, pod_of
+from ks_universal.resources.extra_objects import describe
 from ks_universal.resources.objects import Migration, ObjectRef
 
 
@@ -50,7 +51,7 @@ class _Fingerprint(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def fingerprint(app: App, release: Release) -> str:
     """Give the fingerprint of an application: equal ones are of the same values, whatever these are."""
-    finders = (release.find_configuration, release.find_pod_dependencies, release.find_rights)
+    finders = (release.find_configuration, release.find_pod_dependencies, release.find_rights, release.find_makers)
     used = [ref for workload in app.workloads for find in finders for ref in find(workload)]
     refs = dict.fromkeys((*release.list_made_for(app.name), *used))
     pods = [pod_of(migration.body) for migration in app.migrations]
@@ -107,6 +108,8 @@ def _list_facts(migration: Migration, release: Release) -> _Facts:
         facts[f"container {container['name']}"] = _describe_container(container)
     for ref, content in release.read_content(job).items():
         facts[str(ref)] = content
+    for ref in release.find_makers(job):
+        facts[str(ref)] = describe(release.objects[ref].body)
     for ref in release.find_pod_dependencies(job):
         facts[str(ref)] = _describe_surrounding(ref, release.objects[ref].body, job)
     return facts

@@ -10,7 +10,7 @@ from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
 from ks_universal.plan.graph import Graph
 from ks_universal.plan.records import State
-from ks_universal.plan.release import CONFIGURATION, PREREQUISITE_KINDS, App, Release, content_of
+from ks_universal.plan.release import CONFIGURATION, App, Release, content_of
 from ks_universal.resources.objects import ObjectRef, Resource, object_ref
 
 
@@ -27,7 +27,7 @@ def find_users(release: Release) -> dict[ObjectRef, tuple[str, ...]]:
     return {
         ref: tuple(readers.get(ref, ())) if ref.kind in CONFIGURATION else _users(resource, release)
         for ref, resource in release.objects.items()
-        if ref.kind not in PREREQUISITE_KINDS and not resource.is_rolled_out
+        if not release.is_prerequisite(ref) and not resource.is_rolled_out
     }
 
 
@@ -70,14 +70,14 @@ def _is_deployed(app: App, state: State) -> bool:
 
 
 def _users(resource: Resource, release: Release) -> tuple[str, ...]:
-    if resource.body["kind"] == "Service":
+    if object_ref(resource.body).kind == "Service":
         own = () if resource.application is None else (resource.application,)
         return tuple(dict.fromkeys((*own, *_selected(resource.body, release.apps.values()))))
     return tuple(release.apps) if resource.application is None else (resource.application,)
 
 
 def _selected(service: Json, apps: Iterable[App]) -> Iterator[str]:
-    selector = service["spec"].get("selector") or {}
+    selector = (service.get("spec") or {}).get("selector") or {}
     for app in apps:
         if selector and app.workload is not None:
             labels = app.workload["spec"]["template"]["metadata"].get("labels", {})

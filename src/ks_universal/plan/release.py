@@ -6,7 +6,10 @@ import msgspec
 
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import When
+from ks_universal.model.kubernetes.makers import list_made
+from ks_universal.plan.extras import Extras
 from ks_universal.resources.access import BINDING_KINDS, ROLE_KINDS, is_bound, name_role
+from ks_universal.resources.extra_objects import is_early
 from ks_universal.resources.objects import Migration, ObjectRef, Rendered, object_ref, read_template
 from ks_universal.resources.references import Reference, read_content, read_references
 
@@ -53,6 +56,7 @@ class Release:
         self._made_for: dict[str | None, list[ObjectRef]] = {}
         for ref, resource in self.objects.items():
             self._made_for.setdefault(resource.application, []).append(ref)
+        self._extras = Extras(rendered)
         self._bindings = [ref for ref in self.objects if ref.kind in BINDING_KINDS]
 
     def step_id(self, ref: ObjectRef) -> str:
@@ -89,6 +93,20 @@ class Release:
                 found += self._resolve(workload, (("Secret", secret["name"]) for secret in secrets))
         return tuple(ref for ref in dict.fromkeys(found) if ref not in read)
 
+    def find_makers(self, workload: Json) -> tuple[ObjectRef, ...]:
+        """Find the extra objects that make the ConfigMaps and Secrets which the pods of a workload name."""
+        namespace = object_ref(workload).namespace
+        refs = (ObjectRef(kind, namespace, name) for kind, name in read_references(pod_of(workload)))
+        return tuple(dict.fromkeys(self._extras.makers[ref] for ref in refs if ref in self._extras.makers))
+
+    def is_prerequisite(self, ref: ObjectRef) -> bool:
+        """Tell whether an object is applied before anything else: see PREREQUISITE_KINDS and `makers.Stage`."""
+        return ref.kind in PREREQUISITE_KINDS or is_early(self.objects[ref])
+
+    def find_definitions(self, body: Json) -> Iterator[ObjectRef]:
+        """Find what has to be there before an object can be made: see `Extras.find_definitions`."""
+        return self._extras.find_definitions(body)
+
     def find_rights(self, workload: Json) -> Iterator[ObjectRef]:
         """Find the bindings that give the account of a workload's pods its rights, each with the role that it gives."""
         for ref in self._bindings:
@@ -108,7 +126,7 @@ class Release:
 def uses(workload: Json, ref: ObjectRef, body: Json | None) -> bool:
     """Tell whether pods of a workload need an object, of which `body` is what is there, as long as they run.
 
-    That is what they name, the rights of their account, and the policies that guard them.
+    That is what they name and what makes that, the rights of their account, and the policies that guard them.
     """
     if ref.kind in BINDING_KINDS:
         return body is not None and _is_bound(body, workload)
@@ -117,7 +135,8 @@ def uses(workload: Json, ref: ObjectRef, body: Json | None) -> bool:
     if ref.kind == "NetworkPolicy" and body is not None:
         labels = read_template(workload)["metadata"].get("labels") or {}
         return (body["spec"]["podSelector"].get("matchLabels") or {}).items() <= labels.items()
-    return (ref.kind, ref.name) in read_references(pod_of(workload))
+    made = () if body is None else list_made(body)
+    return not {(ref.kind, ref.name), *made}.isdisjoint(read_references(pod_of(workload)))
 
 
 def _is_bound(binding: Json, workload: Json) -> bool:

@@ -34,9 +34,10 @@ def _mask(field: str, value: Any) -> Any:
 
 
 class Apply(_Step, frozen=True, kw_only=True, tag="Apply"):
-    """Make the object exist as given."""
+    """Make the object exist as given; where it `awaits_ready`, its controller has to have done its work, too."""
 
     body: Json
+    awaits_ready: bool = False
 
 
 class RunJob(Apply, frozen=True, kw_only=True, tag="RunJob"):

@@ -110,6 +110,5 @@ def is_bound(binding: Json, account: str, namespace: str) -> bool:
 
 def name_role(binding: Json) -> tuple[str, str, str]:
     """Name the role that a binding gives: its kind, its namespace ("" for a ClusterRole), its name."""
-    reference = binding["roleRef"]
-    namespace = binding["metadata"].get("namespace", "") if reference["kind"] == "Role" else ""
-    return reference["kind"], namespace, reference["name"]
+    kind, name = (str(binding["roleRef"].get(key, "")) for key in ("kind", "name"))
+    return kind, binding["metadata"].get("namespace", "") if kind == "Role" else "", name

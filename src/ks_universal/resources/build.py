@@ -12,6 +12,7 @@ from ks_universal.resources.accounts import build_account, write_account
 from ks_universal.resources.authenticators import build_authenticators
 from ks_universal.resources.companions import build_autoscaler, build_companions
 from ks_universal.resources.configs import build_config
+from ks_universal.resources.extra_objects import build_extras, is_applied_first
 from ks_universal.resources.ingresses import build_ingress
 from ks_universal.resources.jobs import build_cron_job, build_job
 from ks_universal.resources.metadata import Scope, build_labels, read_kept, within
@@ -27,13 +28,15 @@ def build_objects(application: Application, release: str, namespace: str) -> Ren
     """Build all objects of a release.
 
     `application` must have no findings that are errors. An empty `namespace` is left out of the objects. Objects come
-    in apply order (quotas, accounts, roles, Secrets, ConfigMaps, claims, network policies, Services, workloads, then
-    what needs these), each kind in the order written; migrations in run order. Equal input gives equal objects, key
-    order included.
+    in apply order (extra objects that others need, quotas, accounts, roles, Secrets, ConfigMaps, claims, network
+    policies, Services, workloads, then what needs these), each kind in the order written; migrations in run order.
+    Equal input gives equal objects, key order included.
     """
     scope = Scope(release, namespace, application.generic)
     migrations = list(_build_migrations(scope, application))
+    extras = build_extras(scope, application.extra_objects)
     resources = [
+        *filter(is_applied_first, extras),
         *(
             Resource(build_quota(within(scope, q.namespace), name, q))
             for name, q in application.resource_quotas.items()
@@ -54,6 +57,7 @@ def build_objects(application: Application, release: str, namespace: str) -> Ren
         *(Resource(body) for body in build_authenticators(scope, application)),
         *(Resource(build_ingress(scope, name, i, application)) for name, i in application.ingresses.items()),
         *(Resource(build_route(scope, name, r, application)) for name, r in application.http_routes.items()),
+        *(resource for resource in extras if not is_applied_first(resource)),
     ]
     return Rendered(release, namespace, tuple(resources), tuple(migration for _, migration in migrations))
 

@@ -1,6 +1,7 @@
 """`configs`: ConfigMaps and Secrets, byte for byte what was written (section 12 of the values reference)."""
 
 from binascii import b2a_base64
+from typing import Any
 
 from ks_universal.digests import sha256_hex
 from ks_universal.json_types import Json
@@ -17,7 +18,7 @@ def build_config(scope: Scope, name: str, config: Config) -> Json:
     binary = {key: "".join(value.split()) for key, value in config.binary_data.items()}
     if config.type is ConfigType.SECRET:
         body["kind"], body["type"] = "Secret", config.secret_type
-        body["data"] = {key: _encode(value) for key, value in text.items()} | binary
+        body["data"] = {key: encode(value) for key, value in text.items()} | binary
     else:
         body["data"] = text
         if binary:
@@ -27,14 +28,21 @@ def build_config(scope: Scope, name: str, config: Config) -> Json:
     return body
 
 
-def digest_configs(configs: dict[str, Config], references: tuple[Reference, ...]) -> str | None:
+def digest_configs(
+    configs: dict[str, Config], references: tuple[Reference, ...], extra: list[tuple[str, str, str]]
+) -> str | None:
     """Digest the content of those referenced configs that are in these values; None where there are none.
+
+    `extra` says what extra objects are or make of it.
 
     Not by `digest_json`: the pods of every release carry this one. `ascii` writes alike in every version of Python;
     `repr` escapes what the version's Unicode table does not know.
     """
     found = ((kind, name, find_config(configs, kind, name)) for kind, name in sorted(references))
-    read = [(kind, name, _content(each[1])) for kind, name, each in found if each is not None and not each[1].external]
+    read: list[Any] = [
+        (kind, name, _content(each[1])) for kind, name, each in found if each is not None and not each[1].external
+    ]
+    read += extra
     return sha256_hex(ascii(read).encode())[:32] if read else None
 
 
@@ -42,5 +50,6 @@ def _content(config: Config) -> dict[str, str]:
     return {**config.data, **config.string_data, **config.binary_data}
 
 
-def _encode(text: str) -> str:
+def encode(text: str) -> str:
+    """Encode a text as a Secret holds it."""
     return b2a_base64(text.encode(), newline=False).decode()

@@ -2,8 +2,11 @@
 
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import RESOURCE_POLICY
+from ks_universal.model.kubernetes.makers import DEFINITION_KINDS
 
 CLAIM = "PersistentVolumeClaim"
+DATA_KINDS = frozenset((CLAIM, *DEFINITION_KINDS))
+"""What holds data, or takes all objects with it that are of it or in it."""
 KEPT_BY_HELM = "helm.sh/resource-policy"
 KEEP = "keep"
 
@@ -18,4 +21,4 @@ def find_keeper(body: Json) -> str | None:
 
 def is_to_outlive(body: Json) -> bool:
     """Tell whether an object stays where nobody has asked for the removal of data."""
-    return body["kind"] == CLAIM or find_keeper(body) is not None
+    return body["kind"] in DATA_KINDS or find_keeper(body) is not None

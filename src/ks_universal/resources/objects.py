@@ -5,6 +5,7 @@ import msgspec
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import Phase, Retry, When
 from ks_universal.model.format.workloads import WORKLOAD_SECTIONS, JobWhen
+from ks_universal.model.kubernetes.kind_names import qualify_kind
 
 APP_SECTIONS = {struct.kind: section for section, struct in WORKLOAD_SECTIONS.items()}
 """The kinds of what serves, and is rolled out as the workload of an application, with their sections in the values."""
@@ -13,7 +14,10 @@ WORKLOAD_KINDS = frozenset(("CronJob", "Job", *APP_SECTIONS))
 
 
 class ObjectRef(msgspec.Struct, frozen=True, order=True):
-    """What makes two objects the same one. `namespace` is empty for what is not in one."""
+    """What makes two objects the same one. `namespace` is empty for what is not in one.
+
+    `kind` has the group in it where it is one of another project, as kubectl writes it: see `qualify_kind`.
+    """
 
     kind: str
     namespace: str
@@ -26,7 +30,8 @@ class ObjectRef(msgspec.Struct, frozen=True, order=True):
 def object_ref(body: Json) -> ObjectRef:
     """Read the identity off an object."""
     metadata = body["metadata"]
-    return ObjectRef(body["kind"], metadata.get("namespace", ""), metadata["name"])
+    kind = qualify_kind(body["apiVersion"], body["kind"]) if "apiVersion" in body else body["kind"]
+    return ObjectRef(kind, metadata.get("namespace", ""), metadata["name"])
 
 
 def annotate(body: Json, annotations: dict[str, str]) -> Json:
@@ -46,7 +51,7 @@ class Resource(msgspec.Struct, frozen=True):
     """An object and the application (the name of a workload) that it was made for; None: shared.
 
     On the workload itself, `depends_on` and `wait_for_migrations` are what the values say that its rollout waits for;
-    see `model.precedence.Waits`. `one_off` is for a Job of the values.
+    see `model.precedence.Waits`. `one_off` is for a Job of the values. `is_extra`: it is one of `extraObjects`.
     """
 
     body: Json
@@ -54,6 +59,7 @@ class Resource(msgspec.Struct, frozen=True):
     depends_on: tuple[str, ...] = ()
     wait_for_migrations: bool | tuple[str, ...] | None = None
     one_off: OneOff | None = None
+    is_extra: bool = False
 
     @property
     def is_rolled_out(self) -> bool:

@@ -18,6 +18,7 @@ from ks_universal.resources.affinity import build_affinity, spread_pods
 from ks_universal.resources.companions import is_scaled
 from ks_universal.resources.configs import digest_configs
 from ks_universal.resources.containers import add_passed_through, build_container, build_init_containers
+from ks_universal.resources.extra_objects import list_restarting
 from ks_universal.resources.metadata import (
     Scope,
     build_labels,
@@ -71,8 +72,10 @@ def _build_template(
 ) -> Json:
     pod = _build_pod(scope, name, workload, application)
     annotations = merge_annotations(scope, workload.pod_annotations)
-    references = _list_restarting(pod, workload.restart_on_config_change) if application.configs else ()
-    digest = digest_configs(application.configs, references)
+    has_any = application.configs or application.extra_objects
+    references = _list_restarting(pod, workload.restart_on_config_change) if has_any else ()
+    extra = list_restarting(application.extra_objects, references) if references else []
+    digest = digest_configs(application.configs, references, extra)
     if digest is not None:
         annotations[CONFIG_DIGEST] = digest
     metadata: Json = {"labels": labels}

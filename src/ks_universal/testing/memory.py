@@ -44,8 +44,8 @@ class MemorySession:
         self._switch.pass_moment()
         return Preflight(compare_plan(self._plan, self._world.objects), self._world.problems)
 
-    async def apply(self, step: Apply, emit: Emit) -> None:
-        """Make the object exist as given."""
+    async def apply(self, step: Apply, emit: Emit) -> tuple[Json, ...]:
+        """Make the object exist as given; nothing here makes anything of it."""
         self._switch.pass_moment()
         await asyncio.sleep(0)
         ref = object_ref(step.body)
@@ -55,6 +55,7 @@ class MemorySession:
             if not step.awaits_end and self._world.find_try(step.id, 1).pause is None:
                 await self._run_one_off(step, lambda _: None)
         self._switch.pass_moment()
+        return ()
 
     async def await_job(self, step: RunJob, record: JobRecord, emit: Emit) -> JobState:
         """Run the script of the step, as far as it has not run yet; see Target."""
@@ -277,6 +278,10 @@ class MemoryTarget:
         finally:
             if not self._switch.dead:
                 self._release()
+
+    async def place(self, rendered: Rendered) -> Rendered:
+        """Give the release as it is: nothing here asks what is in a namespace."""
+        return rendered
 
     async def read(self, rendered: Rendered) -> State:  # noqa: ARG002 - a world has one release
         """Read all there is."""

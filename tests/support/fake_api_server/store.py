@@ -47,6 +47,8 @@ RESOURCES = {
         Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
         Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
         Resource("cert-manager.io/v1", "Certificate", "certificates"),
+        Resource("external-secrets.io/v1", "ExternalSecret", "externalsecrets"),
+        Resource("external-secrets.io/v1", "ClusterSecretStore", "clustersecretstores", namespaced=False),
     )
 }
 PLURALS = {resource.kind: resource.plural for resource in RESOURCES.values()}
@@ -251,7 +253,7 @@ class Store:
         place = {"namespace": key.namespace} if resource.namespaced else {}
         uid = f"00000000-0000-4000-8000-{next(self._numbers):012}"
         metadata = {**body["metadata"], "name": key.name, **place, "uid": uid, "creationTimestamp": self.stamp()}
-        if key.plural in {"jobs", "deployments", "replicasets", "statefulsets", "daemonsets"}:
+        if key.plural in {"jobs", "deployments", "replicasets", "statefulsets", "daemonsets", "externalsecrets"}:
             metadata["generation"] = 1
         made = _name_pods({**body, "metadata": metadata})
         return made if dry_run else self._put(key, made)

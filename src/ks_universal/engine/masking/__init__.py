@@ -29,7 +29,13 @@ class Mask:
 
         This takes a quarter of a second for a megabyte of keys and certificates, or for a document of 1,000 entries.
         """
-        self._secrets = collect(bodies, names)
+        self._bodies, self._names = tuple(bodies), tuple(names)
+        self._secrets = collect(self._bodies, self._names)
+
+    def learn(self, bodies: Iterable[Json]) -> None:
+        """Take further objects, which have come to be since."""
+        self._bodies = (*self._bodies, *bodies)
+        self._secrets = collect(self._bodies, self._names)
 
     def text(self, text: str) -> str:
         """Mask a text. Where it was cut (`…`), the beginning or the end of a value is enough."""

@@ -11,6 +11,7 @@ from ks_universal.model.checks.authenticators import check_authenticators
 from ks_universal.model.checks.containers import check_containers, check_images, check_resources
 from ks_universal.model.checks.environment import check_environment
 from ks_universal.model.checks.expansion import check_expansion
+from ks_universal.model.checks.extra import check_extras
 from ks_universal.model.checks.ingresses import check_certificates, check_ingresses
 from ks_universal.model.checks.labels import check_labels
 from ks_universal.model.checks.migrations import check_dependencies, check_migrations
@@ -55,6 +56,7 @@ _CHECKS: tuple[Callable[[Application, Report], None], ...] = (
     check_workloads,
     check_policies,
     check_access,
+    check_extras,
     check_switches,
 )
 

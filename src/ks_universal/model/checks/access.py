@@ -7,6 +7,7 @@ from ks_universal.model.checks.report import Report
 from ks_universal.model.checks.walk import each_settings, each_workload
 from ks_universal.model.format.access import ClusterRole, Rbac, Role, read_account
 from ks_universal.model.format.application import Application
+from ks_universal.model.format.extra import list_names
 from ks_universal.model.format.migrations import effective_steps
 from ks_universal.model.format.workloads import PodSettings
 from ks_universal.model.kubernetes import names
@@ -125,6 +126,7 @@ def _has_account(application: Application, workload: PodSettings) -> bool:
 def _list_accounts(application: Application) -> Iterator[str]:
     """List the accounts that the values make, and those that pods are said to have."""
     yield from ("default", *application.service_accounts)
+    yield from list_names(application.extra_objects, "ServiceAccount")
     if application.generic.service_account_name:
         yield application.generic.service_account_name
     for path, workload in each_workload(application):

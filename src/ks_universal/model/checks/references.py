@@ -11,7 +11,9 @@ from ks_universal.model.checks.report import Report
 from ks_universal.model.checks.walk import each_container, each_settings, each_workload
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.containers import EnvFrom, EnvVar
+from ks_universal.model.format.extra import each_manifest, list_names
 from ks_universal.model.format.sections import CONFIG_KINDS, Config, SecretRef, find_config, list_known_keys
+from ks_universal.model.kubernetes.makers import list_made
 from ks_universal.model.kubernetes.pod_sources import (
     ENV_FROM_SOURCES,
     ENV_SOURCES,
@@ -41,7 +43,7 @@ def check_references(application: Application, report: Report) -> None:
         found = find_config(application.configs, reference.kind, reference.name)
         if found is not None:
             _check_key(reference, *found, report)
-        elif not _check_kind(reference, application, report):
+        elif not _check_extra(reference, application, report) and not _check_kind(reference, application, report):
             places = outside.setdefault((reference.kind, reference.name), {})
             places.setdefault(locate(report.tree, reference.path), reference.path)
     for (kind, name), places in outside.items():
@@ -76,10 +78,26 @@ def _check_kind(reference: Reference, application: Application, report: Report) 
     return True
 
 
+def _check_extra(reference: Reference, application: Application, report: Report) -> bool:
+    """Tell whether an extra object is, or makes, what is named; reports a key that one does not have."""
+    for _, body in each_manifest(application.extra_objects):
+        if (reference.kind, reference.name) in list_made(body):
+            return True
+        if (body["kind"], body["metadata"]["name"]) == (reference.kind, reference.name):
+            keys = {key for field in ("data", "stringData", "binaryData") for key in body.get(field) or ()}
+            if reference.key is not None and reference.key not in keys and not reference.optional:
+                clause = f"is no key of the extra object {reference.kind}/{reference.name}"
+                report.error("references/unknown-key", reference.key_path, clause, report.suggest(reference.key, keys))
+            return True
+    return False
+
+
 def _check_claims(application: Application, report: Report) -> None:
     outside: dict[str, dict[Position, Path]] = {}
+    extra = list_names(application.extra_objects, "PersistentVolumeClaim")
     for path, claim in each_claim(application):
-        if claim not in report.names_below("persistentVolumeClaims") and not _is_of_a_pod(claim, application):
+        known = claim in report.names_below("persistentVolumeClaims") or claim in extra
+        if not known and not _is_of_a_pod(claim, application):
             outside.setdefault(claim, {}).setdefault(locate(report.tree, path), path)
     for claim, places in outside.items():
         hint = _suggest_outside(claim, application.persistent_volume_claims, report)

@@ -74,6 +74,7 @@ _PLACES = _Keys(
         "jobs": _Each(_Keys(_POD)),
         "cronJobs": _Each(_Keys(_POD)),
         "secretRefs": _Each(_VARIABLES),
+        "extraObjects": _Text(),
     }
 )
 

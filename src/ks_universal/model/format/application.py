@@ -7,6 +7,7 @@ from typing import Any
 from ks_universal.model.format.access import Account, ClusterRole, Role
 from ks_universal.model.format.authenticators import Authenticator
 from ks_universal.model.format.claims import Claim
+from ks_universal.model.format.extra import ExtraObjects
 from ks_universal.model.format.ingresses import Ingress
 from ks_universal.model.format.local import Local
 from ks_universal.model.format.routes import Route
@@ -47,6 +48,7 @@ class Application(Format, frozen=True, kw_only=True, dict=True):
     resource_quotas: dict[str, Quota] = {}
     dex_authenticator: Authenticator | None = None
     dex_authenticators: dict[str, Authenticator] = {}
+    extra_objects: ExtraObjects = {}
     name_override: str | None = None
     fullname_override: str | None = None
     global_: Any = None

@@ -14,6 +14,7 @@ _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]
 _DNS_1035_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _LABEL_PART = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_NOT_IN_PATHS = re.compile(r"[\s/%]")
 _PORT_NAME = re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
@@ -25,6 +26,11 @@ def is_dns_label(text: str) -> bool:
 def is_dns_subdomain(text: str) -> bool:
     """A DNS-1123 subdomain: most objects."""
     return len(text) <= 253 and _DNS_SUBDOMAIN.fullmatch(text) is not None
+
+
+def is_path_segment(text: str) -> bool:
+    """Tell whether a text names an object of any kind: most kinds take less."""
+    return text not in (".", "..") and 0 < len(text) <= 253 and not _NOT_IN_PATHS.search(text)
 
 
 def is_service_name(text: str) -> bool:

@@ -13,7 +13,7 @@ from ks_universal.metadata_keys import REVISION
 from ks_universal.plan.changes import Change, name_change
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Step
-from ks_universal.resources.keeping import CLAIM
+from ks_universal.resources.keeping import DATA_KINDS
 from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.cluster import Cluster
@@ -22,6 +22,7 @@ from ks_universal.targets.kubernetes.migration.job_run import JobRun
 from ks_universal.targets.kubernetes.migration.job_states import await_end
 from ks_universal.targets.kubernetes.migration.one_off_jobs import is_done, remove_old_job
 from ks_universal.targets.kubernetes.objects.applying import apply_over, build_applied, read_crossings
+from ks_universal.targets.kubernetes.objects.awaited import Awaited, await_ready
 from ks_universal.targets.kubernetes.objects.ownership import find_foreign, home_of, is_as_applied
 from ks_universal.targets.kubernetes.objects.pod_claims import judge_claim, read_pod_claims
 from ks_universal.targets.kubernetes.objects.removal import Wait, is_terminating, remove, remove_claim, see_gone
@@ -79,11 +80,25 @@ class KubernetesSession:
         )
         return [*(() if lock is None else (lock,)), *record]
 
-    async def apply(self, step: Apply, emit: Emit) -> None:
-        """Apply the object, unless it is known to be as given."""
+    async def apply(self, step: Apply, emit: Emit) -> tuple[Json, ...]:
+        """Apply the object, unless it is known to be as given; an extra one gets ready."""
         if isinstance(step, RunJob) and step.awaits_end:  # it may be gone as soon as it has ended: its ttl may be 0
             await self._cluster.observe(self._client.of(step.body)).start()
-        await self._apply(step, emit)
+        applied = await self._apply(step, emit)
+        is_awaited = step.awaits_ready and self._options.await_rollout
+        return await self._await_ready(step, applied, emit) if is_awaited else ()
+
+    async def _await_ready(self, step: Apply, applied: Json, emit: Emit) -> tuple[Json, ...]:
+        before = self._state.objects.get(object_ref(step.body))
+        version = applied["metadata"]["resourceVersion"]
+        awaited = Awaited(
+            step=step.id,
+            kind=await self._cluster.find_kind(step.body["kind"], step.body["apiVersion"]),
+            applied=applied,
+            is_new=before is None or before["metadata"]["resourceVersion"] != version,
+            say=lambda what: emit(Waited(step=step.id, waits_for=what)),
+        )
+        return await await_ready(self._client.of(step.body), awaited)
 
     async def await_job(self, step: RunJob, record: JobRecord, emit: Emit) -> JobState:
         """Follow the Job to its end; whoever is cancelled leaves it to the cluster."""
@@ -196,7 +211,7 @@ class KubernetesSession:
             emit(ObjectChanged(step=step.id, identity=key, change=Change.UNCHANGED))
             return live
         foreign = self._refuse_foreign(live)
-        kind = await self._cluster.find_kind(key.kind, body["apiVersion"])
+        kind = await self._cluster.find_kind(body["kind"], body["apiVersion"])
         await remove_old_job(client, self._cluster.observe(client), live, body, again=again)
         force = self._options.take_ownership
         if live is not None and foreign is not None:
@@ -229,7 +244,7 @@ class KubernetesSession:
     async def _await_end(self, client: Client, key: ObjectRef, wait: Wait) -> Json | None:
         """Wait until an object that was on its way out is gone; gives what somebody may have made in its place."""
         old = self._state.terminating[key]
-        kind = await self._cluster.find_kind(key.kind, old["apiVersion"])
+        kind = await self._cluster.find_kind(old["kind"], old["apiVersion"])
         await see_gone(client, kind, old, wait)
         return await client.get(kind, key.name)
 
@@ -239,7 +254,7 @@ class KubernetesSession:
     @property
     def _kept(self) -> frozenset[str]:
         """The kinds that hold data, and stay where nobody asked for their removal."""
-        return frozenset() if self._options.delete_data else frozenset((CLAIM,))
+        return frozenset() if self._options.delete_data else DATA_KINDS
 
 
 def _name_change(live: Json | None, applied: Json) -> Change:

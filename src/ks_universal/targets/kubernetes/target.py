@@ -15,7 +15,7 @@ from ks_universal.json_types import Json
 from ks_universal.plan.changes import Change
 from ks_universal.plan.records import History, JobRecord, JobState, Revision, State
 from ks_universal.plan.steps import Plan
-from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
+from ks_universal.resources.objects import ObjectRef, Rendered, Resource, object_ref
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import JOB, NAMESPACE, VERSIONED, Kind
@@ -64,6 +64,20 @@ class KubernetesTarget:
         lease = Lease(self._client, self.release, duration_s=self._options.lease_s)
         async with lease.hold(emit, wait=wait):
             yield
+
+    async def place(self, rendered: Rendered) -> Rendered:
+        """Take the namespace off the extra objects whose kinds have none here, which nobody knows without asking."""
+        objects = [await self._place(each) if each.is_extra else each for each in rendered.objects]
+        timeless = None if rendered.timeless is None else await self.place(rendered.timeless)
+        return msgspec.structs.replace(rendered, objects=tuple(objects), timeless=timeless)
+
+    async def _place(self, resource: Resource) -> Resource:
+        body = resource.body
+        kind = await self._client.find_kind(body["kind"], body["apiVersion"])
+        if kind is None or kind.namespaced or "namespace" not in body["metadata"]:
+            return resource
+        metadata = {key: value for key, value in body["metadata"].items() if key != "namespace"}
+        return msgspec.structs.replace(resource, body={**body, "metadata": metadata})
 
     async def read(self, rendered: Rendered) -> State:
         """Read the record, and the objects of the record's inventory and of `rendered` that exist."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
 from ks_universal.model.format.local import Local
+from ks_universal.model.kubernetes.makers import list_made
 from ks_universal.plan.one_off_jobs import as_migration, find_job_digest
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import ObjectRef, object_ref
@@ -16,6 +17,8 @@ from ks_universal.targets.local.rollout import container_ports
 
 _POD_NAME = "statefulset.kubernetes.io/pod-name"
 _POD_INDEX = "apps.kubernetes.io/pod-index"
+_WITHOUT_CONTROLLER = frozenset(("ConfigMap", "CronJob", "Job", "Secret"))
+"""Of the extra objects: configuration, and what has a warning of its own."""
 
 
 def find_problems(
@@ -25,6 +28,7 @@ def find_problems(
     yield from find_postgres_problems(machine.local)
     there = _objects_after(plan, objects)
     yield from _warn_of_cron_jobs(plan)
+    yield from _warn_of_extras(plan)
     yield from _warn_of_jobs(plan, there, machine)
     taken: dict[int, str] = {}
     for step in plan.steps:
@@ -105,6 +109,19 @@ def _warn_of_cron_jobs(plan: Plan) -> Iterator[Problem]:
     if names:
         message = f"not run on this machine: {', '.join(names)}"
         hint = "`up` runs workloads, migrations and `jobs`; run what it does by hand, or deploy to a cluster"
+        yield Problem("local/not-run", message, hint=hint, severity=Severity.WARNING)
+
+
+def _warn_of_extras(plan: Plan) -> Iterator[Problem]:
+    """Warn of extra objects whose controllers are not here."""
+    bodies = [step.body for step in plan.steps if isinstance(step, Apply) and step.awaits_ready]
+    names = [str(object_ref(body)) for body in bodies if object_ref(body).kind not in _WITHOUT_CONTROLLER]
+    if names:
+        made = [f"{kind}/{name}" for body in bodies for kind, name in list_made(body)]
+        message = f"without effect on this machine: {', '.join(names)}"
+        hint = (
+            f"nothing makes {', '.join(made)} here: write it in 'configs' of another values file (-f)" if made else None
+        )
         yield Problem("local/not-run", message, hint=hint, severity=Severity.WARNING)
 
 

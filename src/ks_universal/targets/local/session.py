@@ -7,6 +7,7 @@ from ks_universal.diagnostics import has_errors
 from ks_universal.digests import digest_json
 from ks_universal.engine.events import Emit, ObjectChanged
 from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, RolloutFailed
+from ks_universal.json_types import Json
 from ks_universal.model.format.local import Local
 from ks_universal.plan.changes import Change, compare_plan, name_change
 from ks_universal.plan.one_off_jobs import find_job_digest
@@ -39,18 +40,19 @@ class LocalSession:
         problems = find_problems(self._plan, live, self._machine(), self._runtime.applications.ports())
         return Preflight(compare_plan(self._plan, live), tuple(dict.fromkeys(problems)))
 
-    async def apply(self, step: Apply, emit: Emit) -> None:
+    async def apply(self, step: Apply, emit: Emit) -> tuple[Json, ...]:
         """Remember the object; a Job runs. Services, accounts, policies and claims have no effect on processes."""
         await self._runtime.begin(self._planned)
         if find_job_digest(step.body) is not None:
             pod, problems = build_job(step, self._runtime.read_objects(), self._plan.namespace, self._machine())
             await self._runtime.jobs.apply(step, None if problems else pod, emit)
-            return
+            return ()
         ref, state = object_ref(step.body), self._runtime.state
         before = state.read_object(ref)
         if before != step.body:
             state.write_object(step.body)
         emit(ObjectChanged(step=step.id, identity=ref, change=name_change(before, same=before == step.body)))
+        return ()
 
     async def await_job(self, step: RunJob, record: JobRecord, emit: Emit) -> JobState:  # noqa: ARG002 - `apply` has one
         """Wait for the Job's end; who is cancelled leaves it running, until `close`."""

@@ -107,6 +107,10 @@ class LocalTarget:
             self._lock.release()
             raise
 
+    async def place(self, rendered: Rendered) -> Rendered:
+        """Give the release as it is: nothing here asks what is in a namespace."""
+        return rendered
+
     async def read(self, rendered: Rendered) -> State:  # noqa: ARG002 - whatever it owns is its own here
         """Read the record and the live objects. A workload is live while this program runs it."""
         postgres = self._runtime.postgres

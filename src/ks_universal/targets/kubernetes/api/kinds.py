@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from ks_universal.json_types import Json
+from ks_universal.model.kubernetes.kind_names import group_of, is_unqualified, qualify_kind
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -78,12 +79,9 @@ _USUAL = (
     Kind("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False),
 )
 
-_OF_RELEASES = frozenset(("cert-manager.io", "monitoring.coreos.com", "gateway.networking.k8s.io", "deckhouse.io"))
-"""The groups of other projects whose kinds releases have. Others have a Certificate, too: AWS, Knative, Gardener."""
-
 
 class Kinds:
-    """The kinds known so far, by name; of a name in several groups, it is the kind that a release can have."""
+    """The kinds known so far, by the names of `qualify_kind`; a bare name is also found in other groups."""
 
     def __init__(self) -> None:
         self._by_name = {kind.kind: kind for kind in _USUAL}
@@ -96,9 +94,10 @@ class Kinds:
         return found
 
     def add(self, kinds: Iterable[Kind]) -> None:
-        """Take up what discovery found: kinds that a release can have first, each group's preferred version first."""
-        for kind in sorted(kinds, key=lambda kind: kind.api_version.partition("/")[0] not in _OF_RELEASES):
+        """Take up what discovery found, each group's preferred version first."""
+        for kind in sorted(kinds, key=lambda kind: not is_unqualified(group_of(kind.api_version))):
             self._by_name.setdefault(kind.kind, kind)
+            self._by_name.setdefault(qualify_kind(kind.api_version, kind.kind), kind)
             self._by_name.setdefault(f"{kind.api_version} {kind.kind}", kind)
 
 

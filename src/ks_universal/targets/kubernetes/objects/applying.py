@@ -7,7 +7,7 @@ from ks_universal.engine.target import NO_IDS
 from ks_universal.errors import TargetError
 from ks_universal.json_types import Json
 from ks_universal.resources.containers import find_pull_policy
-from ks_universal.resources.objects import WORKLOAD_KINDS, read_template
+from ks_universal.resources.objects import WORKLOAD_KINDS, object_ref, read_template
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.kinds import Kind
 from ks_universal.targets.kubernetes.objects.crossings import (
@@ -72,7 +72,11 @@ def _leave_account(live: Json | None, body: Json) -> Json:
     Without a name the API server takes that of the deprecated field `serviceAccount`, its own copy, which nobody has
     applied and nothing removes (kubernetes#72519): the pods would go on asking for an account that is gone.
     """
-    if live is None or body["kind"] not in WORKLOAD_KINDS or "serviceAccountName" in read_template(body)["spec"]:
+    if (
+        live is None
+        or object_ref(body).kind not in WORKLOAD_KINDS
+        or "serviceAccountName" in read_template(body)["spec"]
+    ):
         return body
     if "serviceAccountName" not in read_template(live)["spec"]:
         return body

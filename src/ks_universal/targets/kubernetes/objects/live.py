@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import INSTANCE
 from ks_universal.plan.release import pod_of
-from ks_universal.resources.objects import WORKLOAD_KINDS, ObjectRef
+from ks_universal.resources.objects import WORKLOAD_KINDS, ObjectRef, object_ref
 from ks_universal.resources.references import read_references
 from ks_universal.targets.kubernetes.api.client import Client, read_json
 from ks_universal.targets.kubernetes.api.kinds import SECRET, Kind
@@ -35,7 +35,7 @@ async def read_secrets(client: Client, bodies: Iterable[Json], known: Container[
     used = (
         ObjectRef("Secret", client.of(workload).namespace, name)
         for workload in bodies
-        if workload["kind"] in WORKLOAD_KINDS
+        if object_ref(workload).kind in WORKLOAD_KINDS
         for kind, name in read_references(pod_of(workload))
         if kind == "Secret"
     )

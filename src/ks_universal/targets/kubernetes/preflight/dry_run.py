@@ -27,6 +27,7 @@ from ks_universal.targets.kubernetes.objects.removal import plan_removal, warn_o
 from ks_universal.targets.kubernetes.objects.scaling import Scalers
 from ks_universal.targets.kubernetes.objects.takeover import drop_leftovers
 from ks_universal.targets.kubernetes.observed.pauses import apply_or_resume, find_pause
+from ks_universal.targets.kubernetes.preflight.coming import Coming
 from ks_universal.targets.kubernetes.preflight.fixed_fields import name_fixed_fields, warn_of_left_pods
 from ks_universal.targets.kubernetes.preflight.missing_references import find_missing
 from ks_universal.targets.kubernetes.preflight.unknown_kinds import KindName, describe_unknown, find_unknown_kinds
@@ -66,9 +67,10 @@ async def try_plan(client: Client, plan: Plan, situation: Situation) -> tuple[Tr
     First come unknown kinds, and what pods need that is not there.
     """
     bodies = [step.body for step in plan.steps if isinstance(step, Apply | RollOut)]
-    unknown = await find_unknown_kinds(client, bodies)
+    coming = Coming(bodies, situation.live)
+    unknown = await find_unknown_kinds(client, (body for body in bodies if not coming.brings(body)))
     known = [step for step in plan.steps if _name_kind(step) not in unknown]
-    trials = await asyncio.gather(*(_try_step(client, step, situation) for step in known))
+    trials = await asyncio.gather(*(_try_step(client, step, situation, coming) for step in known))
     changes = [trial.change for trial in trials if trial.change is not None]
     leaving = [change.identity for change in changes if change.change is Change.DELETED]
     missing = await find_missing(client, plan, _list_starting(known, trials), situation.live, leaving)
@@ -109,7 +111,7 @@ def _list_starting(steps: Iterable[Step], trials: Iterable[Trial]) -> Iterator[J
             trial.problem is None
             and isinstance(step, Apply | RollOut)
             and changes
-            and step.body["kind"] in WORKLOAD_KINDS
+            and object_ref(step.body).kind in WORKLOAD_KINDS
         ):
             yield step.body
 
@@ -118,9 +120,12 @@ def _name_kind(step: Step) -> KindName | None:
     return (step.body["apiVersion"], step.body["kind"]) if isinstance(step, Apply | RollOut) else None
 
 
-async def _try_step(client: Client, step: Step, situation: Situation) -> Trial:
+async def _try_step(client: Client, step: Step, situation: Situation, coming: Coming) -> Trial:
     if isinstance(step, AwaitOldPods):
         return Trial()
+    if not isinstance(step, Delete) and coming.brings(_read_body(step)):
+        made = ObjectChange(identity=object_ref(_read_body(step)), change=Change.CREATED)
+        return Trial(None if isinstance(step, Migrate) else made)
     owner, force = situation.owner, situation.force
     if isinstance(step, Delete):
         existing = situation.live.get(step.identity) or situation.terminating.get(step.identity)
@@ -222,7 +227,7 @@ async def _try_renamed(client: Client, job: Json, digest: str, *, force: bool) -
 
 async def _try_pod(client: Client, workload: Json) -> Problem | None:
     """Find what keeps a workload's pods from being made; the API server accepts the workload itself."""
-    if workload["kind"] not in WORKLOAD_KINDS:
+    if object_ref(workload).kind not in WORKLOAD_KINDS:
         return None
     template = read_template(workload)
     ref = object_ref(workload)

@@ -7,6 +7,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
+from ks_universal.model.kubernetes.makers import list_made
 from ks_universal.plan.release import pod_of
 from ks_universal.plan.steps import Apply, Migrate, Plan, RollOut
 from ks_universal.resources.objects import ObjectRef, object_ref
@@ -50,15 +51,15 @@ def _place(client: Client, ref: ObjectRef) -> ObjectRef:
 
 
 def _list_made(client: Client, plan: Plan) -> Iterator[ObjectRef]:
-    """List what the plan makes, with the Secrets that cert-manager makes for its Certificates and Ingresses."""
+    """List what the plan makes, with what controllers make of it, as cert-manager does of Ingresses."""
     for step in plan.steps:
         bodies = (step.body,) if isinstance(step, Apply | RollOut) else step.staged if isinstance(step, Migrate) else ()
         for body in bodies:
             place = client.of(body).namespace
             yield ObjectRef(body["kind"], place, body["metadata"]["name"])
-            spec = body["spec"] if body["kind"] in ("Certificate", "Ingress") else {}
-            names = (each.get("secretName") for each in (spec, *spec.get("tls", ())))
-            yield from (ObjectRef("Secret", place, name) for name in names if name)
+            yield from (ObjectRef(kind, place, name) for kind, name in list_made(body))
+            entries = body["spec"].get("tls", ()) if body["kind"] == "Ingress" else ()
+            yield from (ObjectRef("Secret", place, entry["secretName"]) for entry in entries if "secretName" in entry)
 
 
 async def _look_for(

@@ -1,0 +1,123 @@
+"""Waits until an extra object is ready, and what its controller makes is there."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.target import RolloutFailed
+from ks_universal.json_types import Json
+from ks_universal.metadata_keys import WAIT
+from ks_universal.model.kubernetes.durations import parse_duration
+from ks_universal.model.kubernetes.kind_names import group_of, is_unqualified
+from ks_universal.model.kubernetes.makers import is_made_by_pods, list_made, read_annotation
+from ks_universal.resources.objects import object_ref
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.clock import now_s
+from ks_universal.targets.kubernetes.api.errors import ApiError
+from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, SECRET, Kind
+from ks_universal.targets.kubernetes.observed.conditions import READY, Standing, has_said_anything, judge
+
+_PATIENCE_S = 300.0
+_FIRST_WORD_S = 3.0
+"""How long a controller has to say its first word of what has just been made or changed, and to take back its last."""
+_PAUSE_S = 1.0
+_SAY_AFTER_S = 2.0
+_DEFINITION = "CustomResourceDefinition"
+_KINDS = {kind.kind: kind for kind in (CONFIG_MAP, SECRET)}
+
+
+class Awaited(msgspec.Struct, frozen=True, kw_only=True):
+    """An extra object as it was applied. `is_new`: this run has made or changed it."""
+
+    step: str
+    kind: Kind
+    applied: Json
+    is_new: bool
+    say: Callable[[str], None]
+
+
+async def await_ready(client: Client, awaited: Awaited) -> tuple[Json, ...]:
+    """Wait until an object is ready; gives the Secrets that were made of it. Raises RolloutFailed."""
+    applied, ref = awaited.applied, object_ref(awaited.applied)
+    patience_s = _read_patience_s(applied)
+    if patience_s == 0:
+        return ()
+    began_s, said, live = now_s(), "", applied
+    while True:
+        waited_s = now_s() - began_s
+        made = {each: await _read(client, *each) for each in _list_awaited(live)}
+        standing = judge({**live, "kind": awaited.kind.kind, "apiVersion": awaited.kind.api_version})
+        if standing.is_ready:
+            standing = _judge_made(made, live)
+        if standing.is_ready:
+            standing = await _find_word(client, awaited, live, waited_s)
+        if standing.is_ready:
+            return tuple(body for body in made.values() if body and body["kind"] == "Secret")
+        if waited_s >= (min(_FIRST_WORD_S, patience_s) if standing.is_final else patience_s):
+            raise RolloutFailed(awaited.step, (_describe(awaited, live, standing, waited_s),))
+        if standing.why != said and waited_s >= _SAY_AFTER_S:
+            awaited.say(f"it to be ready: {standing.why}")
+            said = standing.why
+        await asyncio.sleep(_PAUSE_S)
+        found = await client.get(awaited.kind, ref.name)
+        if found is None:
+            gone = Problem("kubernetes/object-not-ready", f"{ref} is gone", hint="see who has deleted it")
+            raise RolloutFailed(awaited.step, (gone,))
+        live = found
+
+
+def _list_awaited(live: Json) -> tuple[tuple[str, str], ...]:
+    return () if is_made_by_pods(live) else list_made(live)
+
+
+def _judge_made(made: Mapping[tuple[str, str], Json | None], live: Json) -> Standing:
+    missing = [f"{kind}/{name}" for (kind, name), body in made.items() if body is None]
+    if not missing:
+        return READY
+    told = "its status does not say why" if has_said_anything(live) else "no controller has written a status"
+    return Standing(is_ready=False, why=f"{' and '.join(missing)} is not there, and {told}")
+
+
+async def _find_word(client: Client, awaited: Awaited, live: Json, waited_s: float) -> Standing:
+    """Find what is missing to an object that says nothing against being ready."""
+    is_others = not is_unqualified(group_of(awaited.kind.api_version))
+    if awaited.is_new and is_others and not has_said_anything(live) and waited_s < _FIRST_WORD_S:
+        return Standing(is_ready=False, why="no controller has written a status yet")
+    return await _find_served(client, live) if awaited.kind.kind == _DEFINITION else READY
+
+
+async def _find_served(client: Client, definition: Json) -> Standing:
+    """Find whether discovery tells of a kind yet, a moment after its definition is established."""
+    spec = definition["spec"]
+    version = next((v["name"] for v in spec["versions"] if v.get("served")), None)
+    served = version is None or await client.find_kind(spec["names"]["kind"], f"{spec['group']}/{version}") is not None
+    return Standing(is_ready=served, why="the API server does not serve it yet")
+
+
+async def _read(client: Client, kind: str, name: str) -> Json | None:
+    """Read a Secret or ConfigMap; one that the role may not read counts as there."""
+    try:
+        found = await client.get(_KINDS[kind], name)
+    except ApiError as error:
+        if error.code != 403:
+            raise
+        return {"kind": kind}
+    return None if found is None else {**found, "kind": kind}
+
+
+def _read_patience_s(body: Json) -> float:
+    written = read_annotation(body, WAIT)
+    if written == "false":
+        return 0.0
+    return parse_duration(written or "") or _PATIENCE_S
+
+
+def _describe(awaited: Awaited, live: Json, standing: Standing, waited_s: float) -> Problem:
+    ref = object_ref(awaited.applied)
+    after = "" if standing.is_final else f" after {waited_s:.0f} s"
+    first = "see" if has_said_anything(live) else "see whether its controller runs, and"
+    place = ref.kind.lower(), ref.name
+    hint = f"{first} kubectl describe {'/'.join(place)}; with the annotation {WAIT}: 'false' nobody waits for it"
+    return Problem("kubernetes/object-not-ready", f"{ref} is not ready{after}: {standing.why}", hint=hint)
