@@ -1,5 +1,8 @@
 """Labels and annotations: those of Kubernetes that every object has, and all that are this program's own."""
 
+OWN = "ks-universal.io/"
+"""What all that are this program's own begin with, and the types of its Secrets."""
+
 PROGRAM = "ks-universal"
 """The value of MANAGED_BY on all objects of a release."""
 

@@ -7,13 +7,14 @@ from ks_universal.imports.draft import Draft
 from ks_universal.imports.hooks import read_hook
 from ks_universal.imports.read import Found
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import OWN
 
 _OF_CONTROLLERS = frozenset(
     ("ControllerRevision", "EndpointSlice", "Endpoints", "Event", "Lease", "Node", "Pod", "ReplicaSet")
 )
 """The kinds that controllers make."""
 _OF_SERVERS = frozenset((("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default"), ("Service", "kubernetes")))
-_KEPT_BY_OTHERS = ("helm.sh/release", "kubernetes.io/service-account-token", "ks-universal.io/")
+_KEPT_BY_OTHERS = ("helm.sh/release", "kubernetes.io/service-account-token", OWN)
 """What the types of Secrets begin with that are no configuration."""
 
 

@@ -74,18 +74,25 @@ def find_key(path: str) -> Explained:
 
 
 def find_paths(end: str) -> tuple[str, ...]:
-    """Find the keys whose path ends so: `deployments.*.migrations.retry` for `migrations.retry`; the highest first."""
-    found = [path for path in _list_paths(ROOT, "", ()) if f".{path}".endswith(f".{end}")] if end else []
-    return tuple(sorted(found, key=lambda path: path.count(".")))
+    """Find the keys whose path ends so: `deployments.*.migrations.retry` for `migrations.retry`; the highest first.
+
+    Of a key that several sections share, such as this one, the first path of the highest.
+    """
+    paths = [each for each in _list_paths(ROOT, "", ()) if f".{each[0]}".endswith(f".{end}")] if end else []
+    found: dict[tuple[Kind, str], str] = {}
+    for path, kind, name in sorted(paths, key=lambda each: each[0].count(".")):
+        found.setdefault((kind, name), path)
+    return tuple(found.values())
 
 
-def _list_paths(kind: Kind, path: str, above: tuple[Kind, ...]) -> Iterator[str]:
+def _list_paths(kind: Kind, path: str, above: tuple[Kind, ...]) -> Iterator[tuple[str, Kind, str]]:
+    """List the paths of all keys, with the map that each is of and its name there."""
     while isinstance(kind, ListOf | MapOf):
         path, kind = (f"{path}[]", kind.item) if isinstance(kind, ListOf) else (f"{path}.*", kind.value)
     if isinstance(kind, FormatMap) and kind not in above:
         for name, key in list_keys(kind).items():
             below = f"{path}.{name}".lstrip(".")
-            yield below
+            yield below, kind, name
             yield from _list_paths(key.kind, below, (*above, kind))
 
 
