@@ -12,17 +12,13 @@ import yaml
 
 import ks_universal
 from ks_universal import ImportedValues, import_manifests, load, render
-from ks_universal.model.format.application import Application
 
 CHARTS = sorted((Path(__file__).parents[1] / "data" / "charts").iterdir())
 EXPECTED = Path(__file__).parent / "import"
-NEED_RAW = {"relations"}
 Json = dict[str, Any]
 
 
 def import_chart(chart: Path, helm: str, **options: Any) -> tuple[str, ImportedValues]:
-    if chart.name in NEED_RAW and "extra_objects" not in Application.__struct_fields__:
-        pytest.skip("needs extraObjects")
     rendered = subprocess.run(
         [helm, "template", "my", str(chart), "-n", "prod"], check=True, capture_output=True, text=True
     ).stdout

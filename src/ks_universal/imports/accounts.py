@@ -82,7 +82,8 @@ def _gives_own(binding: Found) -> bool:
 
 
 def _read_bound(binding: Found | None, draft: Draft) -> Json:
-    subjects = [] if binding is None else binding.body.get("subjects") or []
+    written = [] if binding is None else binding.body.get("subjects")
+    subjects = [each for each in written or () if isinstance(each, dict) and "name" in each]
     own = ("", draft.namespace or "default")
     bound = [s["name"] for s in subjects if s.get("kind") == "ServiceAccount" and s.get("namespace", "") in own]
     others = [s for s in subjects if s.get("kind") != "ServiceAccount" or s.get("namespace", "") not in own]

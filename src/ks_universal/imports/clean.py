@@ -5,6 +5,7 @@ Two objects are the same where they are equal after it, but for the names that `
 
 import re
 
+from ks_universal.imports.read import is_known
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import COMPONENT, INSTANCE, MANAGED_BY, NAME, VERSION
 from ks_universal.model.kubernetes.fields import has_definition
@@ -47,6 +48,8 @@ def clean_object(body: Json) -> Json:
     """Give an object as its author may have written it; `status` has been left out before."""
     kind = body["kind"]
     cleaned = {**body, "metadata": _clean_metadata(body["metadata"])}
+    if not is_known(body):
+        return cleaned
     definition = f"{kind}Spec"
     if has_definition(definition) and isinstance(body.get("spec"), dict):
         cleaned["spec"] = strip_defaults(body["spec"], definition)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ks_universal.imports.clean import IDENTITY, clean_object, is_roll_annotation
+from ks_universal.imports.read import is_known
 from ks_universal.json_types import Json
 from ks_universal.resources.objects import WORKLOAD_KINDS, read_template
 
@@ -24,11 +25,13 @@ def normalize(body: Json) -> Json:
     metadata.pop("namespace", None)
     _drop_identity(metadata)
     cleaned["metadata"] = metadata
+    if not is_known(body):
+        return cleaned
     if body["kind"] in WORKLOAD_KINDS:
         cleaned["spec"] = _normalize_workload(cleaned)
     if body["kind"] == "Secret":
         cleaned["data"] = {**cleaned.get("data", {}), **_encode(cleaned.pop("stringData", {}))}
-    return {key: value for key, value in cleaned.items() if value != {}}
+    return {key: value for key, value in cleaned.items() if value != {} or key == "spec"}
 
 
 def find_differences(wanted: Any, made: Any, path: str = "") -> Iterator[str]:

@@ -13,7 +13,7 @@ from ks_universal.imports.draft import Draft
 from ks_universal.imports.hooks import find_waiting, waits_for_job
 from ks_universal.imports.jobs import Gate, put_jobs
 from ks_universal.imports.proof import list_differing, prove
-from ks_universal.imports.read import API_VERSIONS, Found
+from ks_universal.imports.read import Found, is_known
 from ks_universal.imports.render import make
 from ks_universal.imports.sections import read_secret, read_section
 from ks_universal.imports.selection import drop_strangers, find_port_names
@@ -50,6 +50,9 @@ def import_objects(objects: Sequence[Found], *, namespace: str = "", with_secret
         _put(found, draft, with_secret_values=with_secret_values)
     _declare_missing(objects, draft)
     _keep_raw_what_does_not_fit(draft)
+    for number, found in enumerate(draft.raw):
+        if id(found) in draft.reasons:
+            draft.say(("extraObjects", number), f"As it is, for {draft.reasons[id(found)]}.")
     text = write_values(draft.build(), _head(draft, objects), draft.comments)
     return Imported(text, sort_problems([*draft.notes, *prove(text, draft)]))
 
@@ -94,12 +97,13 @@ def _keep_raw_what_does_not_fit(draft: Draft) -> None:
             return
         made = make(draft.build(), draft.release, draft.namespace)
     for found, fields in list(list_differing(made, draft)):
-        draft.give_up([found], f"no section says {', '.join(fields[:2]) or 'it'}")
+        if found not in draft.raw:
+            draft.give_up([found], f"its section does not say all of it: {', '.join(fields[:2]) or 'the whole'}")
 
 
 def _put_workloads(objects: Sequence[Found], gates: dict[str, Gate], draft: Draft) -> list[Found]:
     """Put what runs pods, each with its companions; gives the objects that are left."""
-    workloads = [found for found in objects if found.kind in SECTIONS and _is_known(found)]
+    workloads = [found for found in objects if found.kind in SECTIONS and is_known(found.body)]
     left = [found for found in objects if found not in workloads]
     for found in workloads:
         if found.kind in SERVING:
@@ -113,10 +117,10 @@ def _put_serving(found: Found, others: Sequence[Found], gates: dict[str, Gate], 
     body, section = clean_object(found.body), SECTIONS[found.kind]
     gate = gates.get(found.name) if section == "deployments" else None
     _drop_waiting(found, body, [job.name for each in gates.values() for job in each.jobs], draft)
-    ports = find_port_names(body, [each for each in others if each.kind == "Service" and _is_known(each)])
+    ports = find_port_names(body, [each for each in others if each.kind == "Service" and is_known(each.body)])
     workload = read_workload(body, draft.release, ports)
     entry = {**draft.place(found), **workload.entry}
-    near = [each for each in others if each.namespace == found.namespace and _is_known(each)]
+    near = [each for each in others if each.namespace == found.namespace and is_known(each.body)]
     entry, companions = add_companions(section, found.name, entry, near, draft)
     if gate is not None:
         entry = {**entry, "migrations": gate.entry}
@@ -156,8 +160,8 @@ def _drop_waiting(found: Found, body: Json, jobs: Sequence[str], draft: Draft) -
 
 
 def _put(found: Found, draft: Draft, *, with_secret_values: bool) -> None:
-    read = read_section(clean_object(found.body)) if _is_known(found) else None
-    if found.kind == "Secret" and _is_known(found):
+    read = read_section(clean_object(found.body)) if is_known(found.body) else None
+    if found.kind == "Secret" and is_known(found.body):
         _put_secret(found, draft, with_secret_values=with_secret_values)
     elif read is None:
         draft.raw.append(found)
@@ -182,10 +186,6 @@ def _put_secret(found: Found, draft: Draft, *, with_secret_values: bool) -> None
         ("configs", key),
         "Its values are not written here: it has to be there already, and is not this release's to change or remove.",
     )
-
-
-def _is_known(found: Found) -> bool:
-    return bool(found.body["apiVersion"] == API_VERSIONS.get(found.kind))
 
 
 def _find_release(objects: Iterable[Found]) -> str:

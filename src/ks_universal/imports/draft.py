@@ -1,11 +1,13 @@
 """The values as they grow: entries, why they are as they are, and which object each is to make again."""
 
 from collections.abc import Collection
+from typing import Any
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.imports.clean import clean_raw
 from ks_universal.imports.read import Found
 from ks_universal.json_types import Json
+from ks_universal.values.expressions.expand import quote_braces
 from ks_universal.values.nodes import Path
 
 _ORDER = (
@@ -80,7 +82,7 @@ class Draft:
         self.comments: dict[Path, list[str]] = {}
         self.notes: list[Problem] = []
         self.kept: list[Found] = []
-        """The objects that the values are to make again."""
+        """The objects that entries are to make again."""
         self.migrations: list[tuple[Found, Json, str, str | None]] = []
         """The Jobs that have become migrations, with their deployments and the names of their steps."""
         self.dropped: dict[int, frozenset[str]] = {}
@@ -94,6 +96,11 @@ class Draft:
         self.sections.setdefault(section, {})[name] = entry
         self.kept += objects
         self._places.update(dict.fromkeys(map(id, objects), (section, name)))
+
+    @property
+    def objects(self) -> list[Found]:
+        """All objects that the values are to make again."""
+        return [*self.kept, *self.raw]
 
     def find_made_by(self, places: Collection[tuple[str, ...]]) -> list[Found]:
         """Find the objects that entries at these places are to make."""
@@ -142,8 +149,17 @@ class Draft:
         for section in _WITH_PODS & values.keys():
             values[section] = {name: _sort_keys(entry) for name, entry in values[section].items()}
         if self.raw:
-            values["extraObjects"] = [clean_raw(found.body) for found in self.raw]
+            values["extraObjects"] = [_quote(clean_raw(found.body)) for found in self.raw]
         return values
+
+
+def _quote(value: Any) -> Any:
+    """Quote the braces that would be evaluated."""
+    if isinstance(value, dict):
+        return {key: _quote(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_quote(item) for item in value]
+    return quote_braces(value) if isinstance(value, str) else value
 
 
 def _sort_keys(entry: Json) -> Json:

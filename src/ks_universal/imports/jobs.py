@@ -10,7 +10,7 @@ from ks_universal.imports.clean import clean_object
 from ks_universal.imports.draft import Draft
 from ks_universal.imports.hooks import Hook, find_wave, is_called_migration, migrates, read_hook
 from ks_universal.imports.migrations import Owner, Step, find_owner, read_step
-from ks_universal.imports.read import Found
+from ks_universal.imports.read import Found, is_known
 from ks_universal.imports.workloads import read_workload
 from ks_universal.json_types import Json
 from ks_universal.model.format.images import split_image
@@ -50,8 +50,8 @@ class _Migration(msgspec.Struct, frozen=True):
 def put_jobs(objects: Sequence[Found], draft: Draft) -> tuple[list[Found], dict[str, Gate]]:
     """Put the Jobs that are hooks, or run migrations; gives the objects that are left, and the migrations by owner."""
     objects, names = _merge_copies(objects, draft)
-    deployments = {f.name: clean_object(f.body) for f in objects if f.kind == "Deployment"}
-    jobs = [found for found in objects if found.kind == "Job" and found.body["apiVersion"] == "batch/v1"]
+    deployments = {f.name: clean_object(f.body) for f in objects if f.kind == "Deployment" and is_known(f.body)}
+    jobs = [found for found in objects if found.kind == "Job" and is_known(found.body)]
     migrations: list[_Migration] = []
     left = [found for found in objects if found not in jobs]
     for found in jobs:
@@ -186,7 +186,9 @@ def _find_databases(
         services = (
             each.name
             for each in objects
-            if each.kind == "Service" and (each.body["spec"].get("selector") or {"": ""}).items() <= labels.items()
+            if each.kind == "Service"
+            and is_known(each.body)
+            and (each.body["spec"].get("selector") or {"": ""}).items() <= labels.items()
         )
         if any(re.search(rf"\b{re.escape(service)}\b", text) for service in services):
             found.append(name)

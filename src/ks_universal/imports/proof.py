@@ -6,9 +6,10 @@ from ks_universal.diagnostics import Problem, Severity
 from ks_universal.imports.clean import clean_object
 from ks_universal.imports.compare import find_differences, normalize, normalize_pods, number_ports
 from ks_universal.imports.draft import Draft
-from ks_universal.imports.read import Found
+from ks_universal.imports.read import Found, is_known
 from ks_universal.imports.render import Made, make_tree
 from ks_universal.imports.selection import find_met, selects
+from ks_universal.imports.workloads import SERVING
 from ks_universal.json_types import Json
 from ks_universal.resources.objects import Migration, ObjectRef, object_ref
 from ks_universal.values.parse import parse_yaml
@@ -39,8 +40,8 @@ def prove(text: str, draft: Draft) -> list[Problem]:
 def list_differing(made: Made, draft: Draft) -> Iterator[tuple[Found, list[str]]]:
     """List the objects that values make otherwise, each with its differing fields; none: they do not make it."""
     there = {_key(object_ref(body), draft): body for body in _list_bodies(made)}
-    scaled = {_name_target(found.body) for found in draft.kept if found.kind == "HorizontalPodAutoscaler"}
-    for found in draft.kept:
+    scaled = {_name_target(found.body) for found in draft.objects if _scales(found)}
+    for found in draft.objects:
         body = there.get(_key(object_ref(found.body), draft))
         if body is None:
             yield found, []
@@ -48,10 +49,10 @@ def list_differing(made: Made, draft: Draft) -> Iterator[tuple[Found, list[str]]
         wanted, got = normalize(found.body), normalize(body)
         if id(found) in draft.dropped:
             _drop_init_containers(wanted["spec"]["template"]["spec"], draft.dropped[id(found)])
-        if found.kind == "Service":
-            wanted = number_ports(wanted, _find_pods(wanted, [each.body for each in draft.kept]))
+        if found.kind == "Service" and is_known(found.body):
+            wanted = number_ports(wanted, _find_pods(wanted, [each.body for each in draft.objects]))
             got = number_ports(got, _find_pods(got, list(there.values())))
-        if found.kind == "ServiceMonitor":
+        if found.kind == "ServiceMonitor" and is_known(found.body):
             wanted["spec"] = {**wanted["spec"], "selector": got["spec"].get("selector")}
         if (found.kind, found.name) in scaled:
             wanted["spec"], got["spec"] = ({**each["spec"], "replicas": None} for each in (wanted, got))
@@ -66,6 +67,10 @@ def _drop_init_containers(pod: Json, names: frozenset[str]) -> None:
         pod["initContainers"] = left
 
 
+def _scales(found: Found) -> bool:
+    return found.kind == "HorizontalPodAutoscaler" and is_known(found.body)
+
+
 def _name_target(autoscaler: Json) -> tuple[str, str]:
     target = autoscaler["spec"]["scaleTargetRef"]
     return target.get("kind", ""), target.get("name", "")
@@ -75,7 +80,7 @@ def _compare(made: Made, draft: Draft) -> Iterator[Problem]:
     for found, fields in list_differing(made, draft):
         clause = f"becomes another: {_shorten(fields)}" if fields else "is not made by these values"
         yield Problem("import/differs", f"{found} {clause}", found.where, severity=Severity.WARNING)
-    wanted = {_key(object_ref(found.body), draft) for found in draft.kept}
+    wanted = {_key(object_ref(found.body), draft) for found in draft.objects}
     for body in _list_bodies(made):
         if _key(object_ref(body), draft) not in wanted:
             message = f"{object_ref(body)} is made by these values, and is not in the input"
@@ -113,8 +118,8 @@ def _compare_jobs(job: Json, migration: Migration) -> Iterator[str]:
 
 def _compare_selectors(made: Made, draft: Draft) -> Iterator[Problem]:
     """Compare whom each selector meets: labels are names, and names of managers are other ones now."""
-    places = {(found.kind, found.name): found for found in draft.kept}
-    before, after = find_met(found.body for found in draft.kept), find_met(_list_bodies(made))
+    places = {(found.kind, found.name): found for found in draft.objects}
+    before, after = find_met(found.body for found in draft.objects), find_met(_list_bodies(made))
     for key, met in before.items():
         kind, name, where = key
         if key in after and after[key] != met:
@@ -127,7 +132,7 @@ def _compare_selectors(made: Made, draft: Draft) -> Iterator[Problem]:
 
 def _find_pods(service: Json, bodies: list[Json]) -> list[Json]:
     selector = {"matchLabels": service["spec"].get("selector") or {"": ""}}
-    templates = [b["spec"]["template"] for b in bodies if b["kind"] in ("DaemonSet", "Deployment", "StatefulSet")]
+    templates = [b["spec"]["template"] for b in bodies if b["kind"] in SERVING and is_known(b)]
     return [t for t in templates if selects(selector, (t.get("metadata") or {}).get("labels", {}))]
 
 

@@ -81,6 +81,11 @@ class Found(msgspec.Struct, frozen=True):
         return f"Found({self})"
 
 
+def is_known(body: Json) -> bool:
+    """Tell whether an object is of a kind, and of its API, that entries make: its fields have been checked."""
+    return bool(body["apiVersion"] == API_VERSIONS.get(body["kind"]))
+
+
 def read_objects(documents: Iterable[Node]) -> tuple[list[Found], list[Problem]]:
     """Read the objects of documents in the order written; whatever these hold, nothing is raised."""
     problems: list[Problem] = []
@@ -129,7 +134,7 @@ def _read(node: Mapping, problems: list[Problem]) -> Found | None:
     if findings.broken and any(problem.code not in _UNREAD for problem in findings.problems):
         return None
     where = locate(node, ("kind",), key=True)
-    lacking = _find_lacking(body) if API_VERSIONS.get(kind) == version else None
+    lacking = _find_lacking(body) if is_known(body) else None
     if lacking is not None:
         problems.append(Problem("values/missing-key", f"{kind}/{name} needs {lacking}", where))
         return None
@@ -153,7 +158,7 @@ def _find_lacking(body: Json) -> str | None:
 
 def _convert(node: Mapping, kind: str, version: str, findings: Findings) -> Json:
     """Read the parts of an object; of a kind that no entry makes, its metadata alone is checked."""
-    known = API_VERSIONS.get(kind) == version
+    known = is_known({"apiVersion": version, "kind": kind})
     body: Json = {}
     for key, child in node.entries.items():
         if key in ("apiVersion", "kind", "status"):

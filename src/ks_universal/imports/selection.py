@@ -5,7 +5,7 @@ from typing import Any
 
 from ks_universal.imports.draft import Draft
 from ks_universal.imports.hooks import read_hook
-from ks_universal.imports.read import Found
+from ks_universal.imports.read import Found, is_known
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import OWN
 
@@ -63,7 +63,7 @@ def find_port_names(workload: Json, services: Iterable[Found]) -> dict[int, str]
 
 def find_met(bodies: Iterable[Json]) -> dict[tuple[str, str, str], frozenset[str]]:
     """Give, for each selector in objects, which objects' labels it meets: {(kind, name, where): {kind/name}}."""
-    objects = list(bodies)
+    objects = [body for body in bodies if is_known(body)]
     pods = {f"{b['kind']}/{b['metadata']['name']}": _pod_labels(b) for b in objects if _pod_labels(b) is not None}
     services = {
         f"Service/{b['metadata']['name']}": b["metadata"].get("labels", {}) for b in objects if b["kind"] == "Service"

@@ -102,12 +102,23 @@ def test_a_node_selector_is_the_affinity_that_is_made_of_it() -> None:
 
 
 def test_what_servers_write_of_services_claims_and_jobs_is_left_out() -> None:
-    service = {"kind": "Service", "metadata": {"name": "a"}, "spec": {"clusterIP": "10.0.0.1", "ports": []}}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "a"},
+        "spec": {"clusterIP": "10.0.0.1", "ports": []},
+    }
     assert clean_object(service)["spec"] == {}
-    headless = {"kind": "Service", "metadata": {"name": "a"}, "spec": {"clusterIP": "None", "clusterIPs": ["None"]}}
+    headless = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "a"},
+        "spec": {"clusterIP": "None", "clusterIPs": ["None"]},
+    }
     assert clean_object(headless)["spec"] == {"clusterIP": "None"}
     bound = {"pv.kubernetes.io/bound-by-controller": "yes"}
     claim = {
+        "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {"name": "a", "annotations": bound},
         "spec": {"volumeName": "v"},
@@ -118,17 +129,25 @@ def test_what_servers_write_of_services_claims_and_jobs_is_left_out() -> None:
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels}, "spec": {"containers": []}},
     }
-    cleaned = clean_object({"kind": "Job", "metadata": {"name": "a", "labels": labels}, "spec": spec})
-    assert cleaned == {"kind": "Job", "metadata": {"name": "a"}, "spec": {"template": {"spec": {"containers": []}}}}
+    cleaned = clean_object(
+        {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a", "labels": labels}, "spec": spec}
+    )
+    assert cleaned == {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "a"},
+        "spec": {"template": {"spec": {"containers": []}}},
+    }
 
 
 def test_whom_selectors_meet_is_found() -> None:
     policy = {
+        "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": {"name": "p"},
         "spec": {"podSelector": {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["db"]}]}},
     }
-    service = {"kind": "Service", "metadata": {"name": "s"}, "spec": {"selector": {"app": "shop"}}}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {"selector": {"app": "shop"}}}
     assert find_met([WEB, policy, service]) == {
         ("NetworkPolicy", "p", "spec.podSelector"): frozenset(("Deployment/web",)),
         ("Service", "s", "spec.selector"): frozenset(),
