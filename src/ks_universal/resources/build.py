@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ks_universal.json_types import Json
 from ks_universal.model.format.application import Application
-from ks_universal.model.format.migrations import Step, effective_steps
+from ks_universal.model.format.migrations import Step
 from ks_universal.model.format.sections import ConfigType
 from ks_universal.model.format.workloads import PodSettings
 from ks_universal.resources.access import build_access, build_rbac
@@ -153,7 +153,7 @@ def _build_migrations(scope: Scope, application: Application) -> Iterator[tuple[
     selectors = tuple(selector for selector in (*of_services, *kept) if selector)
     for name, workload in application.workloads.items():
         ref = AppContext(within(scope, workload.namespace), name, workload, application.secret_refs, selectors)
-        for step in effective_steps(workload.migrations):
+        for step in workload.migrations.effective_steps:
             yield step, build_migration(ref, step)
 
 

@@ -8,7 +8,6 @@ from ks_universal.model.checks.walk import each_settings, each_workload
 from ks_universal.model.format.access import ClusterRole, Rbac, Role, read_account
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.extra import list_names
-from ks_universal.model.format.migrations import effective_steps
 from ks_universal.model.format.workloads import PodSettings
 from ks_universal.model.kubernetes import names
 from ks_universal.values.nodes import Path, format_path
@@ -108,7 +107,7 @@ def _check_accounts(application: Application, report: Report) -> None:
             report.error("values/contradiction", (*path, "rbac"), _DEFAULT, _OWN_ACCOUNT, key=True)
     for name, workload in application.workloads.items():
         path = (*application.find_path(name), "migrations")
-        for index, step in enumerate(effective_steps(workload.migrations)):
+        for index, step in enumerate(workload.migrations.effective_steps):
             if step.rbac is None or step.service_account or _has_account(application, workload):
                 continue
             own = bool(workload.migrations.steps) and workload.migrations.steps[index].rbac is not None
@@ -161,7 +160,7 @@ def _each_role(application: Application) -> Iterator[tuple[bool, str | None, str
         yield from _each_of_rbac(workload.rbac, workload.namespace, str(path[1]), path)
     for owner, workload in application.workloads.items():
         path = (*application.find_path(owner), "migrations")
-        for index, step in enumerate(effective_steps(workload.migrations)):
+        for index, step in enumerate(workload.migrations.effective_steps):
             place = (*path, "steps", index) if workload.migrations.steps else path
             name = names.job_name(owner, step.name)
             yield from _each_of_rbac(step.rbac, workload.namespace, name, place)

@@ -12,7 +12,7 @@ from ks_universal.model.checks.report import Report
 from ks_universal.model.checks.walk import each_container
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.containers import Container, EnvFrom, EnvVar
-from ks_universal.model.format.migrations import Migrations, Step, effective_steps, list_removed
+from ks_universal.model.format.migrations import Migrations, Step, list_removed
 from ks_universal.model.format.sections import find_config, list_known_keys
 from ks_universal.model.format.workloads import find_container
 from ks_universal.model.kubernetes.expansion import find_names
@@ -41,7 +41,7 @@ def check_expansion(application: Application, report: Report) -> None:
         for key, words in (("command", container.command), ("args", container.args)):
             _check_words((*place.path, key), words or (), scope, report)
     for owner, workload in application.workloads.items():
-        for index, step in enumerate(effective_steps(workload.migrations)):
+        for index, step in enumerate(workload.migrations.effective_steps):
             found = find_container(workload, step)
             if found is not None:
                 path: Path = (*application.find_path(owner), "migrations")

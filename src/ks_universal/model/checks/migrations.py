@@ -12,7 +12,6 @@ from ks_universal.model.format.migrations import (
     Phase,
     Rollback,
     Step,
-    effective_steps,
 )
 from ks_universal.model.format.precedence import Node, Part, Waits, build_written
 from ks_universal.model.format.workloads import Workload, find_container
@@ -36,7 +35,7 @@ def check_migrations(application: Application, report: Report) -> None:
         path: Path = (*application.find_path(owner), "migrations")
         _check_switch(path, workload.migrations, report)
         _check_step_names(path, workload.migrations, report)
-        for index, step in enumerate(effective_steps(workload.migrations)):
+        for index, step in enumerate(workload.migrations.effective_steps):
             below = (*path, "steps", index) if workload.migrations.steps else path
             _check_container(below, workload, step, report)
             _check_command(below, step, report)
@@ -185,11 +184,11 @@ def _each_name(application: Application) -> Iterator[tuple[Path, str]]:
 
 def _migrates(application: Application, name: str) -> bool:
     # What could not be typed is reported for that.
-    return name not in application.workloads or bool(effective_steps(application.workloads[name].migrations))
+    return name not in application.workloads or bool(application.workloads[name].migrations.effective_steps)
 
 
 def _read_waits(workload: Workload) -> Waits:
-    steps = effective_steps(workload.migrations)
+    steps = workload.migrations.effective_steps
     return Waits(
         depends_on=workload.depends_on,
         wait_for_migrations=workload.wait_for_migrations,

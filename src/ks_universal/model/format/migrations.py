@@ -1,6 +1,7 @@
 """`deployments.NAME.migrations`: section 9 of the reference, the guide, and section 4 of the design."""
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any
 
 import msgspec
@@ -120,33 +121,33 @@ class Step(MigrationSettings, frozen=True, kw_only=True):
     name: str | None = None
 
 
-class Migrations(MigrationSettings, frozen=True, kw_only=True):
+class Migrations(MigrationSettings, frozen=True, kw_only=True, dict=True):
     """The migrations of a deployment: on when `enabled`; without `steps` one unnamed step."""
 
     enabled: bool = False
     when: When = When.CHANGED
     steps: tuple[Step, ...] = ()
 
+    @cached_property
+    def effective_steps(self) -> tuple[Step, ...]:
+        """The steps in run order with all that they inherit from the migrations; () when they are off.
+
+        A step's own setting overrides: `env` by name; `labels` and `annotations` by key; `env_from`, `volumes` and
+        `volume_mounts` add up; anything else is taken whole. A `rollback` of the migrations undoes them as a whole: it
+        goes to the first step, which is undone last.
+        """
+        if not self.enabled:
+            return ()
+        general = _settings(self)
+        if not self.steps:
+            return (Step(rollback=self.rollback, **general),)
+        steps = [_inherit(general, step) for step in self.steps]
+        if steps[0].rollback is None:
+            steps[0] = msgspec.structs.replace(steps[0], rollback=self.rollback)
+        return tuple(steps)
+
 
 _INHERITED = tuple(name for name in MigrationSettings.__struct_fields__ if name != "rollback")
-
-
-def effective_steps(migrations: Migrations) -> tuple[Step, ...]:
-    """Give the steps in run order with all that they inherit from the migrations; () when they are off.
-
-    A step's word wins: `env` by name; `labels` and `annotations` by key; `env_from`, `volumes` and `volume_mounts` add
-    up; anything else is taken whole. A `rollback` of the migrations undoes them as a whole: it goes to the first step,
-    which is undone last.
-    """
-    if not migrations.enabled:
-        return ()
-    general = _settings(migrations)
-    if not migrations.steps:
-        return (Step(rollback=migrations.rollback, **general),)
-    steps = [_inherit(general, step) for step in migrations.steps]
-    if steps[0].rollback is None:
-        steps[0] = msgspec.structs.replace(steps[0], rollback=migrations.rollback)
-    return tuple(steps)
 
 
 def _settings(migrations: Migrations) -> dict[str, Any]:
