@@ -63,10 +63,21 @@ def test_a_list_of_kubectl_is_what_it_holds(ksu: Invoke) -> None:
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [item]})
     assert ksu("import", "-f", "-", stdin=text) == (
         0,
-        "# Made by 'ks-universal import' of 1 objects.\n# What names no namespace was in prod.\n\n"
+        "# Made by 'ks-universal import' of 1 object.\n# What names no namespace was in prod.\n\n"
         'configs:\n  settings:\n    type: configMap\n    data:\n      A: "1"\n',
         "",
     )
+
+
+def test_what_controllers_make_is_one_warning(ksu: Invoke) -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "1"}
+    made = [
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"web-{number}", "ownerReferences": [owner]}}
+        for number in range(5)
+    ]
+    result = ksu("import", stdin=WEB + "---\n" + json.dumps({"kind": "List", "items": made}))
+    assert (result.status, result.err.count("warning[")) == (0, 1)
+    assert "Pod/web-0, Pod/web-1, Pod/web-2 and 2 more: left out, for controllers" in result.err
 
 
 @pytest.mark.parametrize(

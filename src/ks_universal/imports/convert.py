@@ -213,7 +213,8 @@ def _list_bound(objects: Iterable[Found]) -> Iterator[str]:
 
 def _head(draft: Draft, objects: Sequence[Found]) -> list[str]:
     release = "" if draft.release == _UNNAMED else f" of the release {draft.release}"
-    lines = [f"Made by 'ks-universal import' of {len(objects)} objects{release}."]
+    count = "1 object" if len(objects) == 1 else f"{len(objects)} objects"
+    lines = [f"Made by 'ks-universal import' of {count}{release}."]
     if draft.namespace:
         lines.append(f"What names no namespace was in {draft.namespace}.")
     return lines

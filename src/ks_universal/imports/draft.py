@@ -1,6 +1,6 @@
 """The values as they grow: entries, why they are as they are, and which object each is to make again."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ks_universal.diagnostics import Problem, Severity
@@ -66,6 +66,9 @@ _LAST = (
 )
 """The order of the keys of what runs pods: what it is, what Kubernetes calls so, what is made for it, what runs."""
 
+_SHOWN = 3
+"""How many of the objects that controllers make are named."""
+
 _WITH_PODS = frozenset(("deployments", "statefulSets", "daemonSets", "jobs", "cronJobs"))
 """The sections in which objects stay even where their entries make something else: that is reported."""
 
@@ -128,6 +131,13 @@ class Draft:
         """Note that an object is in no entry."""
         message = f"{found} is left out: {why}"
         self.notes.append(Problem("import/left-out", message, found.where, severity=Severity.WARNING))
+
+    def leave_out_all(self, objects: Sequence[Found], why: str) -> None:
+        """Note that several objects are in no entry."""
+        shown = ", ".join(map(str, objects[:_SHOWN]))
+        more = f" and {len(objects) - _SHOWN} more" if len(objects) > _SHOWN else ""
+        message = f"{shown}{more}: left out, for {why}"
+        self.notes.append(Problem("import/left-out", message, objects[0].where, severity=Severity.WARNING))
 
     def warn(self, code: str, message: str, found: Found, hint: str | None = None) -> None:
         """Note what somebody has to look at."""

@@ -19,29 +19,35 @@ _KEPT_BY_OTHERS = ("helm.sh/release", "kubernetes.io/service-account-token", OWN
 
 
 def drop_strangers(objects: Iterable[Found], draft: Draft) -> list[Found]:
-    """Give the objects that somebody wrote for the release; each other one is noted."""
-    kept = []
+    """Give the objects that somebody wrote for the release; the others are noted, what controllers make as one."""
+    kept, made = [], []
     for found in objects:
         reason = _find_reason(found)
-        if reason is None:
-            kept.append(found)
-        else:
+        if _is_made(found):
+            made.append(found)
+        elif reason is not None:
             draft.leave_out(found, reason)
+        else:
+            kept.append(found)
+    if made:
+        draft.leave_out_all(made, "controllers and the cluster make them")
     return kept
 
 
+def _is_made(found: Found) -> bool:
+    """Tell whether the cluster makes an object by itself, of another or for each namespace; no hook is such a one."""
+    if found.body["metadata"].get("ownerReferences"):
+        return True
+    is_of_cluster = found.kind in _OF_CONTROLLERS or (found.kind, found.name) in _OF_SERVERS
+    return is_of_cluster and read_hook(found.body) is None
+
+
 def _find_reason(found: Found) -> str | None:
-    owners = found.body["metadata"].get("ownerReferences") or ()
-    owner = next(iter(owners), None)
-    if owner is not None:
-        return f"{owner.get('kind')}/{owner.get('name')} makes it"
     hook = read_hook(found.body)
     if hook is not None and hook.is_test:
         return "it tests a release, and there is no test here"
     if hook is not None and not hook.is_of_deploys:
         return f"it runs at {hook}, and nothing here does"
-    if found.kind in _OF_CONTROLLERS or (found.kind, found.name) in _OF_SERVERS:
-        return "the cluster makes it"
     if found.kind == "Secret" and str(found.body.get("type", "")).startswith(_KEPT_BY_OTHERS):
         return "it is no configuration of the application"
     return None
