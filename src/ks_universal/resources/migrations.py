@@ -163,7 +163,8 @@ def _collect_own(ref: AppContext, step: Step) -> Json:
     """Collect what the step says of itself that its Job would else have of the application, or not have at all."""
     name, _ = _require_container(ref, step)
     resources = {} if step.resources is None else {name: step.resources}
-    for container in build_init_containers(step.init_containers or (), ref.groups):
+    own = [sidecar for sidecar in step.sidecars or () if sidecar.image]
+    for container in build_init_containers((*own, *(step.init_containers or ())), ref.groups):
         if "resources" in container:
             resources[container["name"]] = container["resources"]
     said = {
@@ -265,8 +266,10 @@ def _choose_tag(container: Container, step: Step) -> str | None:
 
 def _build_sidecars(ref: AppContext, step: Step) -> Iterator[Json]:
     """Build the containers that run beside the migration, as native sidecars: they don't keep the Job from ending."""
-    for name in step.sidecars or ():
-        body = build_container(name, _without_claims(ref.workload, step, ref.workload.containers[name]), ref.groups)
+    for sidecar in step.sidecars or ():
+        name = sidecar.name or ""  # one without is an error
+        container = sidecar if sidecar.image else _without_claims(ref.workload, step, ref.workload.containers[name])
+        body = build_container(name, container, ref.groups)
         yield {**body, "restartPolicy": "Always"}
 
 

@@ -174,3 +174,28 @@ def test_a_thousand_deployments_in_a_chain_of_dependencies_are_no_circle() -> No
         for n in range(1000)
     )
     assert find(text + "  a1000: {containers: {m: {image: 'a:1'}}}") == []
+
+
+OWN = "{name: tunnel, image: t, imageTag: '1'}"
+
+
+@pytest.mark.parametrize(
+    ("sidecars", "codes"),
+    [
+        (f"[side, {OWN}]", []),
+        ("{tunnel: {image: t, imageTag: '1'}}", []),
+        ("[{name: side}]", []),
+        ("[{name: tunnel, image: t, imageTag: '1'}, {name: tunnel, image: u, imageTag: '1'}]", ["names/duplicate"]),
+        ("[{name: main, image: t, imageTag: '1'}]", ["names/duplicate"]),
+        ("[{image: t, imageTag: '1'}]", ["values/missing-key"]),
+        ("[{name: side, imageTag: '1'}]", ["values/missing-key"]),
+        ("[{}]", ["values/missing-key"]),
+        ("[{name: tunnel}]", ["references/unknown-container"]),
+        ("[{name: tunnel, image: t, imageTag: '1', envFrom: [{type: secret, configName: none}]}]",
+         ["references/unknown-config"]),
+        ("['']", ["references/unknown-container"]),
+        ("[null]", ["values/empty"]),
+    ],
+)  # fmt: skip
+def test_sidecars_are_containers_of_the_application_or_of_the_migration(sidecars: str, codes: list[str]) -> None:
+    assert [code for _, code in find(migrations(f"args: [up], sidecars: {sidecars}", SIDE))] == codes

@@ -11,6 +11,7 @@ from ks_universal.model.format.migrations import (
     MigrationSettings,
     Phase,
     Rollback,
+    Sidecar,
     Step,
 )
 from ks_universal.model.format.precedence import Node, Part, Waits, build_written
@@ -79,13 +80,20 @@ def _check_container(path: Path, workload: Workload, step: Step, report: Report)
         clause = f"does not say which container to run: there are {', '.join(containers)}"
         report.error("migrations/ambiguous-container", (*path, "container"), clause, "add 'container'")
     found = find_container(workload, step)
-    for index, name in enumerate(step.sidecars or ()):
-        _check_sidecar((*path, "sidecars", index), name, found[0] if found else None, (containers, report))
+    for index, sidecar in enumerate(step.sidecars or ()):
+        _check_sidecar((*path, "sidecars", index), sidecar, found[0] if found else None, (containers, report))
 
 
-def _check_sidecar(path: Path, name: str, running: str | None, among: tuple[list[str], Report]) -> None:
+def _check_sidecar(path: Path, sidecar: Sidecar, running: str | None, among: tuple[list[str], Report]) -> None:
     containers, report = among
-    if name not in containers:
+    name = sidecar.name
+    if sidecar.image:
+        return
+    if name is None:
+        report.missing(path, "name")
+    elif sidecar != Sidecar(name=name):
+        report.missing(path, "image", "or say nothing but the name of one of the application's containers")
+    elif name not in containers:
         clause = f"names the container '{name}', which the application does not have"
         report.error("references/unknown-container", path, clause, report.suggest(name, containers))
     elif name == running:

@@ -60,6 +60,9 @@ def each_init_container(application: Application) -> Iterator[ContainerPlace]:
         for index, container in enumerate(place.settings.init_containers or ()):
             below = (*place.path, "initContainers", index)
             yield ContainerPlace(below, container.name, container, place.workload)
+        for index, sidecar in enumerate(place.settings.sidecars or ()):
+            if sidecar.image:
+                yield ContainerPlace((*place.path, "sidecars", index), sidecar.name, sidecar, place.workload)
 
 
 def each_container(application: Application) -> Iterator[ContainerPlace]:

@@ -64,7 +64,7 @@ _Place = _Text | _Each | _Keys
 _VARIABLES = _Each(_Keys({"value": _Text()}))
 _CONTAINER: dict[str, _Place] = {"image": _Text(reference=True), "imageTag": _Text(reference=True), "env": _VARIABLES}
 _CONTAINERS = _Each(_Keys(_CONTAINER))
-_STEP: dict[str, _Place] = {**_CONTAINER, "initContainers": _CONTAINERS}
+_STEP: dict[str, _Place] = {**_CONTAINER, "initContainers": _CONTAINERS, "sidecars": _CONTAINERS}
 _POD: dict[str, _Place] = {"containers": _CONTAINERS, "initContainers": _CONTAINERS}
 _MIGRATIONS = _Keys({**_STEP, "steps": _Each(_Keys(_STEP))})
 _PLACES = _Keys(

@@ -2,6 +2,7 @@
 
 - `initContainers` and `volumeClaimTemplates` as maps from names, as `containers` are
 - `volumeClaimTemplates` with `metadata` and `spec`
+- `sidecars` of a migration as such a map, and the names of the application's containers as plain texts
 - `spec` around the fields of a network policy or quota
 - `binaryData` within the `data` of a config
 - hostnames of a route as plain texts, as the Gateway API has them
@@ -10,6 +11,7 @@
 from collections.abc import Callable
 
 from ks_universal.values.nodes import Mapping, Node, Scalar, Sequence
+from ks_universal.values.scalars import is_null
 
 _Unify = Callable[[Mapping], Mapping]
 
@@ -57,12 +59,26 @@ def _flatten_claim(item: Mapping) -> Mapping:
 
 
 def _unify_migrations(migrations: Mapping) -> Mapping:
-    unified = _unify_pod(migrations)
+    unified = _unify_step(migrations)
     steps = migrations.entries.get("steps")
     if not isinstance(steps, Sequence):
         return unified
-    items = [_unify_pod(step) if isinstance(step, Mapping) else step for step in steps.items]
+    items = [_unify_step(step) if isinstance(step, Mapping) else step for step in steps.items]
     return _with(unified, "steps", Sequence(items, steps.at, steps.key_at))
+
+
+def _unify_step(entry: Mapping) -> Mapping:
+    unified, sidecars = _unify_pod(entry), entry.entries.get("sidecars")
+    if isinstance(sidecars, Mapping):
+        return _with(unified, "sidecars", _list_by_name(sidecars))
+    if not isinstance(sidecars, Sequence):
+        return unified
+    items: list[Node] = [_refer(item) if isinstance(item, Scalar) else item for item in sidecars.items]
+    return _with(unified, "sidecars", Sequence(items, sidecars.at, sidecars.key_at))
+
+
+def _refer(name: Scalar) -> Node:
+    return name if is_null(name) else Mapping({"name": name}, name.at, name.key_at)
 
 
 def _unify_pod(entry: Mapping) -> Mapping:

@@ -75,6 +75,12 @@ class Rollback(Format, frozen=True, kw_only=True):
     steps: tuple[UndoStep, ...] = ()
 
 
+class Sidecar(Container, frozen=True, kw_only=True):
+    """What runs beside a migration: a container of the application, by nothing but its name, or one of its own."""
+
+    image: str = ""
+
+
 class MigrationSettings(Format, frozen=True, kw_only=True):
     """What may be said of a migration as a whole and again, stronger, of each step. None: not said at this place."""
 
@@ -84,7 +90,7 @@ class MigrationSettings(Format, frozen=True, kw_only=True):
     image: str | None = None
     image_tag: str | None = None
     container: str | None = None
-    sidecars: tuple[str, ...] | None = None
+    sidecars: tuple[Sidecar, ...] | None = None
     backoff_limit: int | None = None
     retry: Retry | None = None
     timeout: str | None = None

@@ -105,6 +105,10 @@ class _Builder:
                 item = self._refer(listed)
                 items = {"anyOf": [item, self._refer(_CLAIM)]} if name == "volumeClaimTemplates" else item
                 described: Schema = {"type": ["array", "object", "null"], "items": items, "additionalProperties": item}
+            case ListOf(FormatMap() as sidecar) if name == "sidecars":
+                item = self._refer(sidecar)
+                either = {"anyOf": [item, {"type": "string"}]}
+                described = {"type": ["array", "object", "null"], "items": either, "additionalProperties": item}
             case ListOf(FormatMap() as host) if name == "hostnames":
                 described = {"type": _LIST, "items": {"anyOf": [self._refer(host), {"type": "string"}]}}
             case _:
