@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from ks_universal.api.values import render
 from ks_universal.manifest.flavors import Flavor, flavor_objects
 from ks_universal.manifest.unkept import find_unkept
 from ks_universal.resources.objects import Rendered
-from support.releases import app, render_values
+from support.releases import app, load_values, render_values
 
 PLAIN, HELM, ARGOCD = Flavor
 
@@ -92,3 +93,39 @@ def test_d30_helm_runs_a_job_for_the_installation_once_and_after_the_migrations(
     *_, last = flavor_objects(with_job(when="install"), HELM)
     assert (last["kind"], last["metadata"]["name"]) == ("Job", "seed")
     assert last["metadata"]["annotations"]["helm.sh/hook"] == "post-install"
+
+
+def test_what_makes_a_secret_comes_after_helms_hooks() -> None:
+    maker = {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret"}
+    web = {"deployments": {"web": app("one", secrets=["db"])}}
+    used = render_values({**web, "extraObjects": {"db": maker}})
+    assert "extra-objects" in codes(used, Flavor.HELM)
+    assert "extra-objects" not in codes(used, Flavor.ARGOCD)
+    assert "extra-objects" not in codes(render_values({**web, "extraObjects": {"other": maker}}), Flavor.HELM)
+
+
+@pytest.mark.parametrize("flavor", Flavor)
+def test_bindings_need_the_namespace_of_the_release(flavor: Flavor) -> None:
+    rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
+    values = load_values({"roles": {"r": {"rules": [rule], "bind": ["default"]}}})
+    assert codes(render(values, "demo"), flavor) == ["namespace"]
+    assert codes(render(values, "demo", "ns"), flavor) == []
+
+
+def test_the_copy_of_an_account_has_the_rights_of_the_account_in_helms_hooks() -> None:
+    rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]}
+    rendered = render_values(
+        {
+            "serviceAccounts": {"m": {"rbac": {"rules": [rule]}}, "other": {"rbac": {"rules": [rule]}}},
+            "deployments": {
+                "web": {**app("one"), "migrations": {"enabled": True, "args": ["a"], "serviceAccount": "m"}}
+            },
+        }
+    )
+    objects = {(body["kind"], body["metadata"]["name"]): body for body in flavor_objects(rendered, Flavor.HELM)}
+    binding = objects["RoleBinding", "m-migrations"]
+    assert binding["roleRef"]["name"] == "m-migrations"
+    assert [subject["name"] for subject in binding["subjects"]] == ["m-migrations"]
+    assert objects["Role", "m-migrations"]["rules"] == [rule]
+    assert objects["RoleBinding", "m"]["subjects"][0]["name"] == "m"
+    assert ("Role", "other-migrations") not in objects

@@ -33,3 +33,20 @@ def test_the_pod_of_a_stateful_set_is_its_first_with_its_claims_as_volumes() -> 
     }
     assert pod["spec"]["volumes"] == [{"name": "tmp"}, {"name": "data", "volumeClaimTemplate": {"accessModes": []}}]
     assert read_pod({"kind": "DaemonSet", "metadata": {"name": "a"}, "spec": {"template": template}}) is template
+
+
+def test_extra_objects_without_their_controller_are_named_in_one_warning(tmp_path: Path) -> None:
+    eso = {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": {"name": "db"}}
+    bodies = (
+        eso,
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}},
+        {**eso, "metadata": {"name": "x"}},
+    )
+    steps = tuple(Apply(id=str(index), body=body, awaits_ready=True) for index, body in enumerate(bodies))
+    plan = Plan(release="shop", namespace="ns", revision=1, steps=steps)
+    (problem,) = find_problems(plan, {}, Machine(Local(), tmp_path, {}), set())
+    names = "ExternalSecret.external-secrets.io/db, ExternalSecret.external-secrets.io/x"
+    assert (problem.code, problem.severity) == ("local/not-run", Severity.WARNING)
+    assert problem.message == f"without effect on this machine: {names}"
+    assert problem.hint is not None
+    assert "nothing makes Secret/db, Secret/x here" in problem.hint

@@ -98,7 +98,9 @@ class KubernetesSession:
             is_new=before is None or before["metadata"]["resourceVersion"] != version,
             say=lambda what: emit(Waited(step=step.id, waits_for=what)),
         )
-        return await await_ready(self._client.of(step.body), awaited)
+        client = self._client.of(step.body)
+        with self._cluster.observe(client).await_maker():
+            return await await_ready(client, awaited)
 
     async def await_job(self, step: RunJob, record: JobRecord, emit: Emit) -> JobState:
         """Follow the Job to its end; whoever is cancelled leaves it to the cluster."""

@@ -10,6 +10,7 @@ import pytest
 from ks_universal.engine.events import AttemptEnded, AttemptStarted, LogWritten, Waited
 from ks_universal.engine.target import MigrationFailed, RolloutFailed, Session
 from ks_universal.errors import TargetError
+from ks_universal.metadata_keys import MAKES
 from ks_universal.model.format.migrations import Retry
 from ks_universal.plan.steps import Apply, Delete, Plan
 from ks_universal.resources.objects import Rendered, Resource, object_ref
@@ -17,6 +18,7 @@ from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
 from ks_universal.targets.kubernetes.migration import attempts, late_objects
 from ks_universal.targets.kubernetes.objects import removal
+from ks_universal.targets.kubernetes.observed import pod_setup
 from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
 from support.contract_targets import FakeCluster, metadata, migrate, roll_out
 from support.fake_api_server import FakeApiServer, Fault, Program
@@ -216,6 +218,37 @@ def test_a_secret_that_is_missing_may_come_yet(
         api_server.kubelet.change(api_server.pods_of(JOB)[0], "main", waiting=None)
         (attempt,) = await task
         assert attempt.log_tail == ("went on",)
+
+    run(api_server, work)
+
+
+@pytest.mark.parametrize("is_followed", [True, False])
+def test_a_missing_secret_is_waited_for_as_long_as_an_extra_object_gets_ready(
+    api_server: FakeApiServer, place: FakeCluster, monkeypatch: pytest.MonkeyPatch, is_followed: bool
+) -> None:
+    monkeypatch.setattr(late_objects, "_LOOK_AGAIN_S", 0.1)
+    monkeypatch.setattr(pod_setup, "MISSING_S", 0.3)
+    step = migrate(place, place.script(0))
+    missing = {"reason": "CreateContainerConfigError", "message": 'secret "made-late" not found'}
+    api_server.kubelet.run(JOB, Program(("went on",), 0, waiting=missing))
+    name = {"name": "db", "namespace": "ns", "annotations": {MAKES: "Secret/other"}}
+    body = {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": name}
+    operator = Apply(id="ExternalSecret/db", body=body, awaits_ready=is_followed)
+
+    async def work(session: Session, events: Events) -> None:
+        task = asyncio.create_task(session.migrate(step, events))
+        extra = asyncio.create_task(session.apply(operator, events))
+        await until(lambda: events.of(Waited) and "made-late" in events.of(Waited)[-1].waits_for)
+        if not is_followed:
+            with pytest.raises(MigrationFailed):
+                await task
+            return
+        await asyncio.wait((task,), timeout=1.0)
+        assert not task.done()
+        for secret in ("other", "made-late"):
+            api_server.put({"kind": "Secret", "metadata": {"name": secret}})
+        api_server.kubelet.change(api_server.pods_of(JOB)[0], "main", waiting=None)
+        await asyncio.gather(task, extra)
 
     run(api_server, work)
 

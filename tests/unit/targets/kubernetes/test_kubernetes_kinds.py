@@ -88,3 +88,13 @@ def test_roles_of_others_are_bound_and_unknown_rules_need_escalation() -> None:
 def test_the_role_in_another_namespace_has_nothing_of_the_lock() -> None:
     rules = build_role(Owner("shop", "n"), "other", [CERTIFICATE])["rules"]
     assert not any("leases" in rule["resources"] for rule in rules)
+
+
+def test_a_qualified_name_is_of_its_group_alone() -> None:
+    kinds = Kinds()
+    knative = Kind("serving.knative.dev/v1", "Service", "services")
+    kinds.add((knative, Kind("serving.knative.dev/v1beta1", "Service", "services")))
+    assert kinds.get("Service.serving.knative.dev") == knative
+    found = kinds.get("Service")
+    assert found is not None
+    assert found.api_version == "v1"

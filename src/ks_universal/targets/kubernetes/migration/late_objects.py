@@ -1,4 +1,4 @@
-"""Secrets and ConfigMaps that pods miss and that somebody may make yet: an operator, or a migration of the release."""
+"""Secrets and ConfigMaps that pods miss and that may be made yet: by an operator, or by a migration of the release."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ class LateObjects:
         self._held_since_s: float | None = None
 
     async def weigh(self, issues: Sequence[PodIssue]) -> list[PodIssue]:
-        """Give those more patience whose object a running migration may make, or which is there by now."""
+        """Give those more patience whose object somebody may make who is running, or which is there by now."""
         wanted = dict.fromkeys(issue.missing for issue in issues if issue.missing is not None)
         there = {ref for ref in wanted if await self._exists(ref)}
         held_s = self._count_held_s(held=bool(wanted) and self._may_be_made())
@@ -45,11 +45,11 @@ class LateObjects:
         ]
 
     def left_s(self) -> float | None:
-        """Seconds until it is to be asked again; None where it waits for no migration."""
+        """Seconds until it is to be asked again; None where nobody is running who may make it."""
         return None if self._held_since_s is None else _LOOK_AGAIN_S
 
     def _count_held_s(self, *, held: bool) -> float:
-        """Count the seconds in which a migration ran while something was missing, this moment included."""
+        """Count the seconds in which somebody ran who may make what was missing, this moment included."""
         now = now_s()
         if self._held_since_s is not None:
             self._held_s += now - self._held_since_s
@@ -65,7 +65,9 @@ class LateObjects:
             return False
 
     def _may_be_made(self) -> bool:
-        """Tell whether a migration of the release, in this namespace, is running, and does not wait for such itself."""
+        """Tell whether an extra object gets ready, or a migration is running that does not wait for such itself."""
+        if self._observer.has_makers:
+            return True
         others = (job for job in self._observer.jobs() if ("Job", job["metadata"]["name"]) != self._topic)
         return any(self._is_at_work(job) for job in others)
 

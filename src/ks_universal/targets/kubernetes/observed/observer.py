@@ -37,6 +37,7 @@ class Observer:
             for kind in pair
             if kind is not None
         }
+        self._makers = 0
         self._all_pods = Reflector(client, POD, self._tell, labels=None, fields=None)
         self._all_events = Reflector(client, EVENT, self._take_event, labels=None, fields=None)
 
@@ -71,6 +72,20 @@ class Observer:
             yield changed
         finally:
             self._changed[topic].remove(changed)
+
+    @contextmanager
+    def await_maker(self) -> Iterator[None]:
+        """Tell others meanwhile that a controller is running, which may make what pods miss."""
+        self._makers += 1
+        try:
+            yield
+        finally:
+            self._makers -= 1
+
+    @property
+    def has_makers(self) -> bool:
+        """Whether the run waits for an extra object of this namespace."""
+        return self._makers > 0
 
     def wake(self, topic: WorkloadKey) -> None:
         """Have the followers of a topic look again, for what is not observed here."""
