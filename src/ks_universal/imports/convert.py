@@ -16,11 +16,12 @@ from ks_universal.imports.proof import list_differing, prove
 from ks_universal.imports.read import Found, is_known
 from ks_universal.imports.render import make
 from ks_universal.imports.sections import read_secret, read_section
-from ks_universal.imports.selection import drop_strangers, find_port_names
+from ks_universal.imports.selection import drop_strangers, find_asked, find_port_names
 from ks_universal.imports.workloads import SECTIONS, SERVING, Workload, read_workload
 from ks_universal.imports.write import write_values
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import INSTANCE
+from ks_universal.model.checks.labels import FREE_BUILT_IN
 from ks_universal.resources.objects import read_template
 from ks_universal.resources.references import read_needs
 
@@ -41,7 +42,8 @@ class Imported(msgspec.Struct, frozen=True):
 
 def import_objects(objects: Sequence[Found], *, namespace: str = "", with_secret_values: bool = False) -> Imported:
     """Make values of objects, which have no errors. `namespace` is the release's (default: that of most objects)."""
-    draft = Draft(_find_release(objects), namespace or _find_namespace(objects))
+    asked = find_asked(found.body for found in objects)
+    draft = Draft(_find_release(objects), namespace or _find_namespace(objects), asked)
     rest, gates = put_jobs(drop_strangers(objects, draft), draft)
     rest = _put_workloads(rest, gates, draft)
     rest = put_accounts(rest, draft)
@@ -119,7 +121,7 @@ def _put_serving(found: Found, others: Sequence[Found], gates: dict[str, Gate], 
     _drop_waiting(found, body, [job.name for each in gates.values() for job in each.jobs], draft)
     ports = find_port_names(body, [each for each in others if each.kind == "Service" and is_known(each.body)])
     workload = read_workload(body, draft.release, ports)
-    entry = {**draft.place(found), **workload.entry}
+    entry = {**draft.place(found), **workload.entry, **_keep_asked(found, workload.entry, draft)}
     near = [each for each in others if each.namespace == found.namespace and is_known(each.body)]
     entry, companions = add_companions(section, found.name, entry, near, draft)
     if gate is not None:
@@ -129,6 +131,18 @@ def _put_serving(found: Found, others: Sequence[Found], gates: dict[str, Gate], 
     draft.put(section, found.name, entry, found, *companions)
     _say_what_is_left_out(found, workload, draft)
     return [each for each in others if each not in companions]
+
+
+def _keep_asked(found: Found, entry: Json, draft: Draft) -> Json:
+    """Keep those labels of the pods that name the application, where something selects by them."""
+    metadata = found.body["spec"]["template"].get("metadata") or {}
+    selected = entry.get("selector", {}).get("matchLabels", {})
+    kept = {
+        key: text
+        for key, text in (metadata.get("labels") or {}).items()
+        if key in FREE_BUILT_IN and key not in selected and (key, text) in draft.asked and text != found.name
+    }
+    return {"podLabels": {**kept, **entry.get("podLabels", {})}} if kept and "selector" in entry else {}
 
 
 def _say_what_is_left_out(found: Found, workload: Workload, draft: Draft) -> None:

@@ -76,8 +76,13 @@ _WITH_PODS = frozenset(("deployments", "statefulSets", "daemonSets", "jobs", "cr
 class Draft:
     """Values that are being made of objects; `release` is what the objects say that their release is called."""
 
-    def __init__(self, release: str, namespace: str) -> None:
-        """Begin with nothing; `namespace` is that of the release, which entries do not name."""
+    def __init__(self, release: str, namespace: str, asked: Collection[tuple[str, str]] = ()) -> None:
+        """Begin with nothing.
+
+        `namespace` is that of the release, which entries do not name. `asked` are the labels by which objects of the
+        input select pods.
+        """
+        self.asked = asked
         self.release = release
         self.namespace = namespace
         self.sections: dict[str, dict[str, Json]] = {}

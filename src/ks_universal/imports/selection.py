@@ -83,6 +83,13 @@ def find_met(bodies: Iterable[Json]) -> dict[tuple[str, str, str], frozenset[str
     return met
 
 
+def find_asked(bodies: Iterable[Json]) -> frozenset[tuple[str, str]]:
+    """Find the labels, each with its value, by which objects select pods; a workload's own selector is kept anyhow."""
+    known = (body for body in bodies if is_known(body) and body["kind"] != "ServiceMonitor")
+    selectors = (selector for body in known for _, selector in _list_selectors(body))
+    return frozenset(pair for selector in selectors for pair in (selector.get("matchLabels") or {}).items())
+
+
 def selects(selector: Json, labels: dict[str, str]) -> bool:
     """Tell whether labels are what a LabelSelector asks for."""
     wanted = selector.get("matchLabels") or {}

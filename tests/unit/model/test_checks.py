@@ -21,6 +21,7 @@ def migrations(text: str, containers: str = "") -> str:
 
 
 CONFIGS = "configs: {db: {type: secret, data: {PASS: x}}, c: {type: configMap, data: {A: x}}}\n"
+KEPT = "selector: {matchLabels: {a: b}}"
 SIDE = ", side: {image: b, imageTag: '1'}"
 
 
@@ -61,6 +62,8 @@ SIDE = ", side: {image: b, imageTag: '1'}"
         (app(", probes: {livenessProbe: {httpGet: {port: web}}}"), "references/unknown-port"),
         (app(", probes: {livenessProbe: {}}").replace("{}", "{periodSeconds: 1}"), "probes/handler"),
         (app(more=", labels: {app.kubernetes.io/name: x}"), "names/built-in-label"),
+        (app(more=", podLabels: {app.kubernetes.io/component: x}"), "names/built-in-label"),
+        (app(more=f", {KEPT}, podLabels: {{app.kubernetes.io/instance: x}}"), "names/built-in-label"),
         (app(more=", labels: {a: 'b c'}"), "names/invalid"),
         (app(more=", initContainers: [{image: 'a:1'}]"), "values/missing-key"),
         ("configs: {'A b': {type: secret, data: {}}}", "names/invalid"),
@@ -199,3 +202,8 @@ OWN = "{name: tunnel, image: t, imageTag: '1'}"
 )  # fmt: skip
 def test_sidecars_are_containers_of_the_application_or_of_the_migration(sidecars: str, codes: list[str]) -> None:
     assert [code for _, code in find(migrations(f"args: [up], sidecars: {sidecars}", SIDE))] == codes
+
+
+def test_pods_whose_selector_is_kept_may_have_other_names_of_the_application() -> None:
+    labels = "podLabels: {app.kubernetes.io/component: x, app.kubernetes.io/name: y}"
+    assert find(app(more=f", {KEPT}, {labels}")) == []

@@ -11,6 +11,8 @@ from ks_universal.model.kubernetes.names import is_label_value, is_qualified_nam
 from ks_universal.values.nodes import Path
 
 BUILT_IN = frozenset((COMPONENT, INSTANCE, MANAGED_BY, NAME, VERSION))
+FREE_BUILT_IN = frozenset((COMPONENT, NAME))
+"""Those that pods may have otherwise where their workload keeps a selector: others may select by them."""
 _Place = tuple[Path, dict[str, str]]
 _SECTIONS = (
     ("configs", "configs"),
@@ -49,16 +51,24 @@ def check_labels(application: Application, report: Report) -> None:
     """Check every map of labels and annotations."""
     for path, labels in _each_map(application):
         if path[-1] != "annotations" and path[-1] != "podAnnotations":
-            _check_map(path, labels, report, of_selector=path[-1] == "matchLabels")
+            _check_map(path, labels, report, free=_list_free(path, application))
         for key in labels:
             if not is_qualified_name(key):
                 hint = "it takes 'name' or 'domain/name' of letters, digits, '-', '_' and '.', the name at most 63"
                 report.error("names/invalid", (*path, key), "is no key that Kubernetes takes", hint, key=True)
 
 
-def _check_map(path: Path, labels: dict[str, str], report: Report, *, of_selector: bool) -> None:
+def _list_free(path: Path, application: Application) -> frozenset[str]:
+    """List the built-in labels that may be set: those of a selector, and of pods whose selector is not by ours."""
+    if path[-1] == "matchLabels":
+        return BUILT_IN
+    workload = application.workloads.get(str(path[1])) if path[-1] == "podLabels" and len(path) > 2 else None
+    return FREE_BUILT_IN if workload is not None and workload.selector else frozenset()
+
+
+def _check_map(path: Path, labels: dict[str, str], report: Report, *, free: frozenset[str]) -> None:
     for key, value in labels.items():
-        if key in BUILT_IN and not of_selector:
+        if key in BUILT_IN and key not in free:
             clause = "is a built-in label and cannot be set"
             report.error("names/built-in-label", (*path, key), clause, "leave it out", key=True)
         if value is not None and not is_label_value(value):
