@@ -225,7 +225,7 @@ def test_a_deployment_that_somebody_deletes_is_not_waited_for(namespace: str, ho
             if how == "made anew":
                 await client.create(DEPLOYMENT, unready().body)
             with pytest.raises(RolloutFailed) as caught:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     await task
             if how == "being deleted":
                 await client.patch(DEPLOYMENT, "app", {"metadata": {"finalizers": None}})

@@ -63,7 +63,7 @@ def outcomes(revision: Revision) -> dict[str, Outcome]:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let the others work until something holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0)
 

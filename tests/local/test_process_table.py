@@ -22,7 +22,7 @@ def test_a_process_writes_its_entry_before_it_becomes_the_command(tmp_path: Path
     with subprocess.Popen(["sh", "-c", RUN, str(file), "sh", "-c", "echo up; read x"], stdin=-1, stderr=-1) as process:
         assert process.stderr is not None
         process.stderr.close()
-        subprocess.run(["sh", "-c", 'until [ -e "$0" ]; do sleep 0.01; done', str(file)], check=True, timeout=10)
+        subprocess.run(["sh", "-c", 'until [ -e "$0" ]; do sleep 0.01; done', str(file)], check=True, timeout=60)
         entry = read_entry(file)
         assert entry == Entry(process.pid, read_start(process.pid) or "")
         assert entry is not None

@@ -50,7 +50,7 @@ async def ask(port: int) -> str:
 
 async def seen(events: Events, kind: type, count: int = 1) -> None:
     """Wait for the events to come; the test's own time-out ends a wait in vain."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(events.of(kind)) < count:
             await asyncio.sleep(0.01)
 

@@ -96,7 +96,7 @@ def kill_during(world: World, step: str, rendered: Rendered, planner: Planner = 
         events = Events()
         target = MemoryTarget(world, switch=switch)
         task = asyncio.create_task(run_planned(rendered, target, events, planner, by="killed"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while step not in events.steps(AttemptStarted):
                 await asyncio.sleep(0)
         switch.kill()
