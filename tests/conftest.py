@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, settings
 
 from support.fake_api_server import FakeApiServer
 
-# Others may be at work on the machine: what takes long is seen by `make test`.
-settings.register_profile(
-    "few", settings(), max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+# No example has a time limit: the machine may be busy.
+settings.register_profile("all", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("few", settings.get_profile("all"), max_examples=20)
+settings.load_profile("all")
 FETCHED_HELM = Path(__file__).parents[1] / ".venv" / "tools" / "helm"
 
 

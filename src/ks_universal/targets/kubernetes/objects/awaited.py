@@ -1,7 +1,8 @@
 """Waits until an extra object is ready, and what its controller makes is there."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 import msgspec
 
@@ -17,12 +18,16 @@ from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.clock import now_s
 from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, SECRET, Kind
+from ks_universal.targets.kubernetes.api.watch import Reflector
 from ks_universal.targets.kubernetes.observed.conditions import READY, Standing, has_said_anything, judge
 
 _PATIENCE_S = 300.0
 _FIRST_WORD_S = 3.0
 """How long a controller has to say its first word of what has just been made or changed, and to take back its last."""
 _PAUSE_S = 1.0
+"""Until it looks again in the time of the first word, in which it is the silence that counts."""
+_UNWATCHED_S = 10.0
+"""Until it looks again where no watch tells of a change: the role may not allow one."""
 _SAY_AFTER_S = 2.0
 _DEFINITION = "CustomResourceDefinition"
 _KINDS = {kind.kind: kind for kind in (CONFIG_MAP, SECRET)}
@@ -44,28 +49,57 @@ async def await_ready(client: Client, awaited: Awaited) -> tuple[Json, ...]:
     patience_s = _read_patience_s(applied)
     if patience_s == 0:
         return ()
+    watched = [(awaited.kind, ref.name), *((_KINDS[kind], name) for kind, name in _list_awaited(applied))]
     began_s, said, live = now_s(), "", applied
-    while True:
-        waited_s = now_s() - began_s
-        made = {each: await _read(client, *each) for each in _list_awaited(live)}
-        standing = judge({**live, "kind": awaited.kind.kind, "apiVersion": awaited.kind.api_version})
-        if standing.is_ready:
-            standing = _judge_made(made, live)
-        if standing.is_ready:
-            standing = await _find_word(client, awaited, live, waited_s)
-        if standing.is_ready:
-            return tuple(body for body in made.values() if body and body["kind"] == "Secret")
-        if waited_s >= (min(_FIRST_WORD_S, patience_s) if standing.is_final else patience_s):
-            raise RolloutFailed(awaited.step, (_describe(awaited, live, standing, waited_s),))
-        if standing.why != said and waited_s >= _SAY_AFTER_S:
-            awaited.say(f"it to be ready: {standing.why}")
-            said = standing.why
-        await asyncio.sleep(_PAUSE_S)
-        found = await client.get(awaited.kind, ref.name)
-        if found is None:
-            gone = Problem("kubernetes/object-not-ready", f"{ref} is gone", hint="see who has deleted it")
-            raise RolloutFailed(awaited.step, (gone,))
-        live = found
+    async with _watching(client, watched) as changed:
+        while True:
+            changed.clear()
+            waited_s = now_s() - began_s
+            made = {each: await _read(client, *each) for each in _list_awaited(live)}
+            standing = await _find_standing(client, awaited, live, made, waited_s)
+            if standing.is_ready:
+                return tuple(body for body in made.values() if body and body["kind"] == "Secret")
+            if waited_s >= (min(_FIRST_WORD_S, patience_s) if standing.is_final else patience_s):
+                raise RolloutFailed(awaited.step, (_describe(awaited, live, standing, waited_s),))
+            if standing.why != said and waited_s >= _SAY_AFTER_S:
+                awaited.say(f"it to be ready: {standing.why}")
+                said = standing.why
+            pause_s = _PAUSE_S if waited_s < _FIRST_WORD_S else min(_UNWATCHED_S, patience_s - waited_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), pause_s)
+            found = await client.get(awaited.kind, ref.name)
+            if found is None:
+                gone = Problem("kubernetes/object-not-ready", f"{ref} is gone", hint="see who has deleted it")
+                raise RolloutFailed(awaited.step, (gone,))
+            live = found
+
+
+@contextlib.asynccontextmanager
+async def _watching(client: Client, objects: Iterable[tuple[Kind, str]]) -> AsyncIterator[asyncio.Event]:
+    """Give what is set when an object changes. A watch that fails sets nothing: what it hides is read anyway."""
+    changed = asyncio.Event()
+
+    async def watch(kind: Kind, name: str) -> None:
+        copy = Reflector(client, kind, lambda _: changed.set(), labels=None, fields=f"metadata.name={name}")
+        await copy.fill()
+        await copy.run()
+
+    tasks = [asyncio.create_task(watch(kind, name)) for kind, name in objects]
+    try:
+        yield changed
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _find_standing(
+    client: Client, awaited: Awaited, live: Json, made: Mapping[tuple[str, str], Json | None], waited_s: float
+) -> Standing:
+    standing = judge({**live, "kind": awaited.kind.kind, "apiVersion": awaited.kind.api_version})
+    if standing.is_ready:
+        standing = _judge_made(made, live)
+    return await _find_word(client, awaited, live, waited_s) if standing.is_ready else standing
 
 
 def _list_awaited(live: Json) -> tuple[tuple[str, str], ...]:
