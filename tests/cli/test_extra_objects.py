@@ -1,9 +1,11 @@
 """Extra objects on an API server in memory, with a controller that makes a Secret, or does not."""
 
+import time
 from typing import Any
 
 import pytest
 
+from ks_universal.targets.kubernetes.objects import awaited
 from support.fake_api_server import FakeApiServer, Program
 from support.shell import Invoke, Outcome, Write
 
@@ -36,13 +38,17 @@ def deploy(api_server: FakeApiServer, monkeypatch: pytest.MonkeyPatch, ksu: Invo
     return run
 
 
-def say(server: FakeApiServer, status: str, message: str, *, makes: bool) -> None:
+def say(server: FakeApiServer, status: str, message: str, *, makes: bool, after_s: float = 0.0) -> None:
     """Have the controller say something of the version that it sees, once for each version, and make the Secret."""
     told: set[int] = set()
+    seen_s: list[float] = []
 
     def control() -> bool:
         body = server.get("externalsecrets", "db")
         if body is None or body["metadata"]["generation"] in told:
+            return False
+        seen_s.append(time.monotonic())
+        if seen_s[-1] < seen_s[0] + after_s:
             return False
         generation = body["metadata"]["generation"]
         told.add(generation)
@@ -77,6 +83,16 @@ def test_the_migration_waits_for_the_secret_and_its_value_is_masked(api_server: 
     changed = deploy(VALUES.replace("first", "second"))
     assert "app/migrations runs: ExternalSecret.external-secrets.io/db changed (spec)" in changed.out
     assert changed.status == 0, changed.out
+
+
+def test_what_a_controller_makes_late_is_noticed_by_a_watch(
+    api_server: FakeApiServer, deploy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(awaited, "_UNWATCHED_S", 3600)
+    say(api_server, "True", "synced", makes=True, after_s=5)
+    done = deploy(VALUES.replace('wait: "3"', 'wait: "2h"'))
+    assert done.status == 0, done.err
+    assert "waits for it to be ready: " in done.out
 
 
 def test_a_controller_that_fails_is_quoted_and_nothing_that_needs_it_starts(
