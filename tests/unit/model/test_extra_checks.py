@@ -33,7 +33,11 @@ def find(text: str) -> list[tuple[str, str]]:
         (f"{{a: {{{CONFIG}, metadata: {{labels: [x]}}}}}}", "values/wrong-type"),
         ("[{apiVersion: v1, kind: ConfigMapList, metadata: {name: a}, items: []}]", "values/wrong-type"),
         (f"{{a: {{{CONFIG}}}, b: {{{CONFIG}, metadata: {{name: a}}}}}}", "names/duplicate"),
-        ("{a: {apiVersion: apps/v1, kind: Deployment, spec: {replicas: 1}}}", "values/missing-key"),
+        ("{a: {apiVersion: apps/v1, kind: Deployment, spec: {selector: {}}}}", "values/missing-key"),
+        ("{a: {apiVersion: apps/v1, kind: Deployment, spec: {selector: {}, template: {}}}}", "values/missing-key"),
+        ("{a: {apiVersion: v1, kind: Secret, data: text}}", "values/wrong-type"),
+        (f"{{a: {{{CONFIG}, metadata: {{namespace: {{}}}}}}}}", "values/wrong-type"),
+        ("{a: {apiVersion: v1, kind: CustomResourceDefinition, spec: {names: text}}}", "values/missing-key"),
         ("{a: {apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding}}", "values/missing-key"),
         (f"{{a: {{{EXTERNAL}, metadata: {{annotations: {{ks-universal.io/wait: soon}}}}}}}}", "values/unknown-value"),
         (f"{{a: {{{EXTERNAL}, metadata: {{annotations: {{ks-universal.io/makes: db}}}}}}}}", "values/unknown-value"),
@@ -79,12 +83,23 @@ def test_a_key_that_an_extra_secret_does_not_have_is_found() -> None:
     ]
 
 
+def test_what_plans_read_of_a_pod_is_typed_with_its_position() -> None:
+    pod = "{containers: [{name: a, envFrom: {secretRef: {name: db}}}]}"
+    job = "apiVersion: batch/v1\n  kind: Job\n  metadata: {name: a}"
+    text = f"extraObjects:\n- {job}\n  spec: {{template: {{spec: {pod}}}}}\n"
+    (problem,) = load(["-"], stdin=lambda: text).problems
+    assert problem.code == "values/wrong-type"
+    assert problem.message.startswith("extraObjects[0].spec.template.spec.containers[0].envFrom must be a list")
+    assert problem.where is not None
+    assert problem.where.line == 5
+
+
 @pytest.mark.parametrize("name", ["web", "web-migrations"])
 def test_what_the_values_make_elsewhere_is_found_where_it_is_written_again(name: str) -> None:
     kind = "Service" if name == "web" else "Job"
     version = "v1" if name == "web" else "batch/v1"
     main = "containers: {main: {image: a, imageTag: '1', ports: {http: {containerPort: 80}}}}"
-    spec = "{}" if name == "web" else "{template: {spec: {}}}"
+    spec = "{}" if name == "web" else "{template: {spec: {containers: [{name: a}]}}}"
     again = f"{{apiVersion: {version}, kind: {kind}, metadata: {{name: {name}}}, spec: {spec}}}"
     text = f"extraObjects:\n  again: {again}\n"
     text += f"deployments: {{web: {{autoCreateService: true, migrations: {{enabled: true, args: [up]}}, {main}}}}}\n"

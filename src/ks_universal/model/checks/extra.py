@@ -5,22 +5,34 @@ from typing import Any
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import MAKES, WAIT
 from ks_universal.model.checks.report import Report
+from ks_universal.model.conversion.definitions import converter_of
+from ks_universal.model.conversion.findings import Findings, to_trail
 from ks_universal.model.format.application import Application
 from ks_universal.model.format.extra import each_extra, each_manifest
 from ks_universal.model.kubernetes import names
 from ks_universal.model.kubernetes.durations import parse_duration
 from ks_universal.model.kubernetes.kind_names import qualify_kind
 from ks_universal.model.kubernetes.makers import is_list_of_made, read_annotation
-from ks_universal.values.nodes import Path, format_path
+from ks_universal.values.nodes import Mapping, Path, find, format_path
 
-_TEMPLATE = ("spec", "template", "spec")
-_NEEDED: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("DaemonSet", "Deployment", "Job", "StatefulSet"), _TEMPLATE),
-    "CronJob": ("spec", "jobTemplate", *_TEMPLATE),
-    "RoleBinding": ("roleRef",),
-    "ClusterRoleBinding": ("roleRef",),
+_BINDING = {"roleRef": "{}text", "subjects": "[]{}text"}
+_ROLE = {"rules": "[]PolicyRule"}
+_READ: dict[str, dict[str, str]] = {
+    **{kind: {"spec": f"{kind}Spec"} for kind in ("CronJob", "DaemonSet", "Deployment", "Job", "Pod", "StatefulSet")},
+    "ConfigMap": {"data": "{}text", "binaryData": "{}text"},
+    "Secret": {"data": "{}text", "stringData": "{}text", "type": "text"},
+    "RoleBinding": _BINDING,
+    "ClusterRoleBinding": _BINDING,
+    "Role": _ROLE,
+    "ClusterRole": _ROLE,
 }
-"""What plans read of an object of these kinds."""
+"""What plans read of objects of Kubernetes' own kinds, by the types of its table."""
+_PODS = {
+    **dict.fromkeys(("DaemonSet", "Deployment", "Job", "StatefulSet"), ("spec", "template")),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+}
+"""Where what runs pods has its template, whose `spec` Kubernetes' table does not require."""
+_NEEDED = {**dict.fromkeys(("RoleBinding", "ClusterRoleBinding"), "roleRef"), "CustomResourceDefinition": "spec"}
 
 
 def check_extras(application: Application, report: Report) -> None:
@@ -42,7 +54,7 @@ def check_extras(application: Application, report: Report) -> None:
         if kind == "Namespace" and metadata["name"] == report.namespace:
             clause = "is the namespace of the release: with it the record of the release would go"
             report.error("values/contradiction", path, clause, "deploy with --create-namespace", key=True)
-        _check_needed(path, kind, body, report)
+        _check_read(path, kind, body, report)
         for annotation, value in (metadata.get("annotations") or {}).items():
             _check_annotation((*path, "metadata", "annotations", annotation), body, value, report)
 
@@ -74,6 +86,8 @@ def _check_metadata(path: Path, metadata: Any, report: Report) -> None:
         report.error(
             "names/invalid", place, "is no name that Kubernetes takes for an object", "text without '/' and '%'"
         )
+    if not isinstance(metadata.get("namespace", ""), str | None):
+        report.error("values/wrong-type", (*path, "metadata", "namespace"), "must be a text")
     for key in ("labels", "annotations"):
         entries = metadata.get(key) or {}
         if not isinstance(entries, dict):
@@ -84,14 +98,33 @@ def _check_metadata(path: Path, metadata: Any, report: Report) -> None:
                 report.error("values/wrong-type", (*path, "metadata", key, entry), "must be a text", "put it in quotes")
 
 
-def _check_needed(path: Path, kind: str, body: Json, report: Report) -> None:
-    value: Any = body
-    for key in _NEEDED.get(kind, ()):
-        value = value.get(key)
-        if not isinstance(value, dict):
-            report.missing(path, key)
-            return
-        path = (*path, key)
+def _check_read(path: Path, kind: str, body: Json, report: Report) -> None:
+    """Check the parts of an object that the program reads."""
+    read = _READ.get(kind, {})
+    needed = _NEEDED.get(kind, "spec" if "spec" in read else None)
+    if needed is not None and body.get(needed) is None:
+        report.missing(path, needed)
+    findings = Findings()
+    for key, form in read.items():
+        node = find(report.tree, (*path, key))
+        if node is not None:
+            converter_of(form)(node, to_trail((*path, key)), findings)
+    report.problems += findings.problems
+    if kind in _PODS:
+        _check_template((*path, *_PODS[kind]), report)
+    if kind == "CustomResourceDefinition":
+        _check_definition((*path, "spec"), body.get("spec"), report)
+
+
+def _check_template(path: Path, report: Report) -> None:
+    template = find(report.tree, path)
+    if isinstance(template, Mapping) and not isinstance(template.entries.get("spec"), Mapping):
+        report.missing(path, "spec")
+
+
+def _check_definition(path: Path, spec: Any, report: Report) -> None:
+    if not isinstance(spec, dict) or not isinstance(spec.get("names"), dict):
+        report.error("values/missing-key", path, "needs the map 'names'", key=True)
 
 
 def _check_annotation(path: Path, body: Json, value: Any, report: Report) -> None:

@@ -22,6 +22,14 @@ def unroll(trail: Trail) -> Path:
     return tuple(reversed(parts))
 
 
+def to_trail(path: Path) -> Trail:
+    """Turn a path into a trail."""
+    trail: Trail = None
+    for part in path:
+        trail = (trail, part)
+    return trail
+
+
 def name_place(path: Path) -> str:
     """Write a path as the subject of a sentence; the empty one is the whole input."""
     return format_path(path) if path else "the top level"

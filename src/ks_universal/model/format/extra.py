@@ -23,13 +23,18 @@ def each_manifest(objects: ExtraObjects) -> Iterator[tuple[Path, Json]]:
             metadata = body.get("metadata") or {}
             if "name" not in metadata and isinstance(path[-1], str):
                 body = {**body, "metadata": {"name": path[-1], **metadata}}
-            if all(isinstance(text, str) and text for text in _identity(body)):
+            if all(isinstance(text, str) and text for text in _identity(body)) and _is_readable(body["metadata"]):
                 yield path, body
 
 
 def list_names(objects: ExtraObjects, kind: str) -> frozenset[str]:
     """List the names of the manifests of one of Kubernetes' own kinds."""
     return frozenset(body["metadata"]["name"] for _, body in each_manifest(objects) if body["kind"] == kind)
+
+
+def _is_readable(metadata: Json) -> bool:
+    maps = (metadata.get("labels"), metadata.get("annotations"))
+    return isinstance(metadata.get("namespace"), str | None) and all(isinstance(each, dict | None) for each in maps)
 
 
 def _identity(body: Json) -> tuple[Any, ...]:
