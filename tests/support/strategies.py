@@ -36,6 +36,8 @@ configs:
     type: secret
     stringData: {{MORE: {SECRET}}}
     data: {{DB_USER: {SECRET}-user, DB_PASSWORD: {SECRET}-password}}
+  settings-secret: {{name: settings, type: secret, data: {{A: {SECRET}}}}}
+  theirs: {{type: secret, external: true, keys: [TOKEN]}}
 secretRefs:
   database:
     - name: DB_PASSWORD
@@ -145,6 +147,59 @@ resourceQuotas:
   all: {{hard: {{pods: 10}}}}
 dexAuthenticators:
   dex: {{applicationDomain: dex.example.com, applicationIngressClassName: nginx, autoCreateCertificate: true}}
+x-shared: {{anything: [1]}}
+statefulSets:
+  queue:
+    replicas: 2
+    podLabels: {{tier: data}}
+    selector: {{matchLabels: {{app: old-queue}}}}
+    updateStrategy: {{type: RollingUpdate, rollingUpdate: {{partition: 1}}}}
+    volumeClaimTemplates: {{data: {{accessModes: [ReadWriteOnce], size: 1Gi}}}}
+    serviceAccount: {{create: true}}
+    rbac: {{rules: [{{apiGroups: [""], resources: [configmaps], verbs: [get]}}]}}
+    migrations:
+      enabled: true
+      inherit: [env, volumes]
+      args: [up]
+      env: [{{name: A, value: null}}]
+    containers:
+      main:
+        image: queue
+        imageTag: v1
+        env: [{{name: A, value: b}}]
+        ports: {{amqp: {{containerPort: 5672}}}}
+        volumeMounts: [{{name: data, mountPath: /data}}]
+daemonSets:
+  agent: {{updateStrategy: {{type: OnDelete}}, containers: {{main: {{image: agent, imageTag: v1}}}}}}
+serviceAccounts:
+  robot: {{rbac: {{clusterRules: [{{apiGroups: [""], resources: [nodes], verbs: [list]}}]}}}}
+roles:
+  reader: {{rules: [{{apiGroups: [""], resources: [pods], verbs: [get]}}], bind: [robot, "other:robot"]}}
+clusterRoles:
+  lister: {{rules: [{{nonResourceURLs: [/metrics], verbs: [get]}}], subjects: [{{kind: Group, name: ops}}]}}
+extraObjects:
+  vault: {{apiVersion: external-secrets.io/v1, kind: ExternalSecret, spec: {{target: {{name: from-vault}}}}}}
+  raw: {{apiVersion: v1, kind: Secret, metadata: {{labels: {{a: b}}}}, stringData: {{A: {SECRET}}}}}
+  once:
+    apiVersion: batch/v1
+    kind: Job
+    metadata: {{annotations: {{ks-universal.io/wait: "false"}}}}
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers: [{{name: main, image: "a:1", envFrom: [{{secretRef: {{name: raw}}}}]}}]
+          volumes: [{{name: a, projected: {{sources: [{{secret: {{name: raw}}}}]}}}}]
+  bound:
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: RoleBinding
+    roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}}
+    subjects: [{{kind: ServiceAccount, name: robot, namespace: other}}]
+  definition:
+    apiVersion: apiextensions.k8s.io/v1
+    kind: CustomResourceDefinition
+    metadata: {{name: widgets.example.com}}
+    spec: {{group: example.com, scope: Cluster, names: {{kind: Widget, plural: widgets}}}}
 local:
   postgres: {{database: shop, port: 5433}}
   env: {{DB_HOST: localhost}}

@@ -5,6 +5,9 @@ from hypothesis import HealthCheck, given, settings
 
 from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.model.parse import parse_application
+from ks_universal.plan.build import build_plan
+from ks_universal.plan.records import State
+from ks_universal.resources.build import build_objects
 from ks_universal.values.parse import parse_yaml
 from support.examples import examples
 from support.strategies import SECRET, broken_values, good_values, write
@@ -38,8 +41,11 @@ ODD_AND_GOOD = ["", "~", "---\n---", "configs: {a: {data: {A: s3cr3t}}}"]
 def find_problems(text: str) -> list[Problem]:
     tree, problems = parse_yaml(text, "values.yaml")
     parsed = parse_application(tree)
-    assert has_errors(parsed.problems) or parsed.application is not None
-    return [*problems, *parsed.problems]
+    found = [*problems, *parsed.problems]
+    if not has_errors(found):
+        assert parsed.application is not None
+        build_plan(build_objects(parsed.application, "shop", "ns"), State())
+    return found
 
 
 def test_the_good_values_have_no_finding() -> None:
