@@ -1,4 +1,4 @@
-"""The proof: what an object of the input and the one that the values make have in different words, or differently.
+"""The proof: what an object of the input and the one that the values make say in different ways.
 
 What does not count (docs/taking-over.md lists it): names of managers in labels and annotations, the labels
 `app.kubernetes.io/name`, `instance` and `component`, defaults of the API server, names of ports that had none, a port

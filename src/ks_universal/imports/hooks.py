@@ -1,4 +1,4 @@
-"""When a Job runs: as hooks of Helm and Argo CD say it, and what of that this program has words for."""
+"""When a Job runs: as hooks of Helm and Argo CD say it, and what of that this program can express."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -29,7 +29,7 @@ _WAITS = re.compile(
 
 
 class Hook(msgspec.Struct, frozen=True):
-    """When a hook runs, in Helm's words; `weight` is its place among those of the same time."""
+    """When a hook runs, as Helm names it; `weight` orders those of the same time."""
 
     events: frozenset[str]
     weight: int = 0

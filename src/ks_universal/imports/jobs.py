@@ -73,7 +73,7 @@ def _is_migration(job: Json, hook: Hook | None, owner: Owner) -> bool:
 
 
 def _merge_copies(objects: Sequence[Found], draft: Draft) -> tuple[list[Found], dict[Reference, str]]:
-    """Leave out the copies of configuration that Helm makes for hooks alone; gives the names that they stand for.
+    """Leave out the copies of configuration that Helm makes for hooks alone; gives the names that they replace.
 
     A migration of this program reads the new configuration before the application does: it needs no copy.
     """

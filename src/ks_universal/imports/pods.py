@@ -19,7 +19,7 @@ PortNames = Mapping[int, str]
 
 
 class Template(msgspec.Struct, frozen=True):
-    """A pod template in the words of the values: what the entry of any workload says of its pods."""
+    """A pod template as values: what the entry of any workload says of its pods."""
 
     labels: dict[str, str]
     annotations: dict[str, str]
@@ -43,7 +43,7 @@ def read_pods(template: Json, port_names: PortNames | None = None) -> Template:
 
 
 def read_container(container: Json, port_names: PortNames) -> Json:
-    """Read a container; the fields that the values have no words for keep their own names."""
+    """Read a container; the fields that the values have no keys for keep their own names."""
     repository, tag, digest = split_image(container.get("image", ""))
     entry: Json = {"image": container.get("image", "")} if digest or not tag else {"image": repository, "imageTag": tag}
     entry |= {key: container[key] for key in ("command", "args") if key in container}

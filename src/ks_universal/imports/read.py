@@ -49,7 +49,7 @@ _WRITTEN_BY_SERVERS = frozenset(
     )
 )
 _UNREAD = frozenset(("values/unknown-key",))
-"""What the API server drops where it stands in an object; all else it refuses."""
+"""What the API server drops where it is in an object; all else it refuses."""
 
 
 class Found(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from ks_universal.imports.clean import IDENTITY
 from ks_universal.json_types import Json
 
 Entry = tuple[str, Json]
-"""A section, and what stands in it below the name of the object."""
+"""A section, and what is in it below the name of the object."""
 
 
 def read_section(body: Json) -> Entry | None:

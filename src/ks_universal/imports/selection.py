@@ -126,7 +126,7 @@ def _list_selectors(body: Json) -> Iterator[tuple[str, Json]]:
 
 
 def _walk(value: Any, where: str) -> Iterator[tuple[str, Json]]:
-    """Walk the selectors of pods that stand deeper: in network policies, affinities, spread constraints."""
+    """Walk the selectors of pods that are deeper: in network policies, affinities, spread constraints."""
     if isinstance(value, dict):
         for key, item in value.items():
             here = f"{where}.{key}"

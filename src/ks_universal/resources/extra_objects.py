@@ -42,7 +42,7 @@ def is_early(resource: Resource) -> bool:
 
 
 def is_applied_first(resource: Resource) -> bool:
-    """Tell whether an extra object stands before what may need it, where objects are applied one after the other."""
+    """Tell whether an extra object comes before what may need it, where objects are applied one after the other."""
     return is_early(resource) or object_ref(resource.body).kind in _NEEDED_KINDS
 
 

@@ -208,7 +208,7 @@ WORKLOAD_SECTIONS: dict[str, type[AnyWorkload]] = {
     "statefulSets": StatefulSet,
     "daemonSets": DaemonSet,
 }
-"""Where workloads are written; a name stands in one of these sections."""
+"""Where workloads are written; a name is in one of these sections."""
 
 
 class JobWhen(StrEnum):
@@ -279,7 +279,7 @@ _OF_WORKLOADS: dict[Inherit, dict[str, Any]] = {
     },
     Inherit.TOLERATIONS: {"tolerations": None},
 }
-"""The fields of an application and its container that a migration may leave, with what stands for nothing there."""
+"""The fields of an application and its container that a migration may leave, with what means nothing there."""
 
 
 def find_container(workload: Workload, step: Step) -> tuple[str, Container] | None:

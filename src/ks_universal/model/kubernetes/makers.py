@@ -23,7 +23,7 @@ class Stage(IntEnum):
 
 
 class _Made(NamedTuple):
-    """What is made: its kind, and where its name stands, the first that is written; `suffix` follows that."""
+    """What is made: its kind, and where its name is, the first that is written; `suffix` follows that."""
 
     kind: str
     paths: tuple[str, ...]
@@ -61,7 +61,7 @@ _MAKERS: dict[str, tuple[_Made, ...]] = {
     "KafkaUser.kafka.strimzi.io": _secret(_NAME),
 }
 _MADE_BY_PODS = frozenset(("SecretProviderClass.secrets-store.csi.x-k8s.io",))
-"""What these make comes with the first pod that mounts it: to wait for it before would be in vain."""
+"""What these make comes with the first pod that mounts it: waiting before that cannot help."""
 _SOURCES = frozenset(
     (
         "LimitRange",

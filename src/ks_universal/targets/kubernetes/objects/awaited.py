@@ -19,13 +19,13 @@ from ks_universal.targets.kubernetes.api.clock import now_s
 from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, SECRET, Kind
 from ks_universal.targets.kubernetes.api.watch import Reflector
-from ks_universal.targets.kubernetes.observed.conditions import READY, Standing, has_said_anything, judge
+from ks_universal.targets.kubernetes.observed.conditions import READY, Readiness, has_reported, judge
 
 _PATIENCE_S = 300.0
-_FIRST_WORD_S = 3.0
-"""How long a controller has to say its first word of what has just been made or changed, and to take back its last."""
+_FIRST_REPORT_S = 3.0
+"""How long a controller has to report on what has just been made or changed, and to correct an earlier report."""
 _PAUSE_S = 1.0
-"""Until it looks again in the time of the first word, in which it is the silence that counts."""
+"""Until it looks again while the controller may not have reported yet: then a missing report counts."""
 _UNWATCHED_S = 10.0
 """Until it looks again where no watch tells of a change: the role may not allow one."""
 _SAY_AFTER_S = 2.0
@@ -59,12 +59,12 @@ async def await_ready(client: Client, awaited: Awaited) -> tuple[Json, ...]:
             standing = await _find_standing(client, awaited, live, made, waited_s)
             if standing.is_ready:
                 return tuple(body for body in made.values() if body and body["kind"] == "Secret")
-            if waited_s >= (min(_FIRST_WORD_S, patience_s) if standing.is_final else patience_s):
+            if waited_s >= (min(_FIRST_REPORT_S, patience_s) if standing.is_final else patience_s):
                 raise RolloutFailed(awaited.step, (_describe(awaited, live, standing, waited_s),))
             if standing.why != said and waited_s >= _SAY_AFTER_S:
                 awaited.say(f"it to be ready: {standing.why}")
                 said = standing.why
-            pause_s = _PAUSE_S if waited_s < _FIRST_WORD_S else min(_UNWATCHED_S, patience_s - waited_s)
+            pause_s = _PAUSE_S if waited_s < _FIRST_REPORT_S else min(_UNWATCHED_S, patience_s - waited_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), pause_s)
             found = await client.get(awaited.kind, ref.name)
@@ -95,39 +95,39 @@ async def _watching(client: Client, objects: Iterable[tuple[Kind, str]]) -> Asyn
 
 async def _find_standing(
     client: Client, awaited: Awaited, live: Json, made: Mapping[tuple[str, str], Json | None], waited_s: float
-) -> Standing:
+) -> Readiness:
     standing = judge({**live, "kind": awaited.kind.kind, "apiVersion": awaited.kind.api_version})
     if standing.is_ready:
         standing = _judge_made(made, live)
-    return await _find_word(client, awaited, live, waited_s) if standing.is_ready else standing
+    return await _find_report(client, awaited, live, waited_s) if standing.is_ready else standing
 
 
 def _list_awaited(live: Json) -> tuple[tuple[str, str], ...]:
     return () if is_made_by_pods(live) else list_made(live)
 
 
-def _judge_made(made: Mapping[tuple[str, str], Json | None], live: Json) -> Standing:
+def _judge_made(made: Mapping[tuple[str, str], Json | None], live: Json) -> Readiness:
     missing = [f"{kind}/{name}" for (kind, name), body in made.items() if body is None]
     if not missing:
         return READY
-    told = "its status does not say why" if has_said_anything(live) else "no controller has written a status"
-    return Standing(is_ready=False, why=f"{' and '.join(missing)} is not there, and {told}")
+    told = "its status does not say why" if has_reported(live) else "no controller has written a status"
+    return Readiness(is_ready=False, why=f"{' and '.join(missing)} is not there, and {told}")
 
 
-async def _find_word(client: Client, awaited: Awaited, live: Json, waited_s: float) -> Standing:
+async def _find_report(client: Client, awaited: Awaited, live: Json, waited_s: float) -> Readiness:
     """Find what is missing to an object that says nothing against being ready."""
     is_others = not is_unqualified(group_of(awaited.kind.api_version))
-    if awaited.is_new and is_others and not has_said_anything(live) and waited_s < _FIRST_WORD_S:
-        return Standing(is_ready=False, why="no controller has written a status yet")
+    if awaited.is_new and is_others and not has_reported(live) and waited_s < _FIRST_REPORT_S:
+        return Readiness(is_ready=False, why="no controller has written a status yet")
     return await _find_served(client, live) if awaited.kind.kind == _DEFINITION else READY
 
 
-async def _find_served(client: Client, definition: Json) -> Standing:
+async def _find_served(client: Client, definition: Json) -> Readiness:
     """Find whether discovery tells of a kind yet, a moment after its definition is established."""
     spec = definition["spec"]
     version = next((v["name"] for v in spec["versions"] if v.get("served")), None)
     served = version is None or await client.find_kind(spec["names"]["kind"], f"{spec['group']}/{version}") is not None
-    return Standing(is_ready=served, why="the API server does not serve it yet")
+    return Readiness(is_ready=served, why="the API server does not serve it yet")
 
 
 async def _read(client: Client, kind: str, name: str) -> Json | None:
@@ -148,10 +148,10 @@ def _read_patience_s(body: Json) -> float:
     return parse_duration(written or "") or _PATIENCE_S
 
 
-def _describe(awaited: Awaited, live: Json, standing: Standing, waited_s: float) -> Problem:
+def _describe(awaited: Awaited, live: Json, standing: Readiness, waited_s: float) -> Problem:
     ref = object_ref(awaited.applied)
     after = "" if standing.is_final else f" after {waited_s:.0f} s"
-    first = "see" if has_said_anything(live) else "see whether its controller runs, and"
+    first = "see" if has_reported(live) else "see whether its controller runs, and"
     place = ref.kind.lower(), ref.name
     hint = f"{first} kubectl describe {'/'.join(place)}; with the annotation {WAIT}: 'false' nobody waits for it"
     return Problem("kubernetes/object-not-ready", f"{ref} is not ready{after}: {standing.why}", hint=hint)

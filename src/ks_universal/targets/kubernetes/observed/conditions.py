@@ -20,22 +20,22 @@ _UNCOUNTED = frozenset(("Job", "CronJob", "Pod", "PersistentVolumeClaim", "Node"
 """Kinds whose conditions tell of what they do later: these objects are ready when they exist."""
 
 
-class Standing(NamedTuple):
-    """How an object stands. `why` says what is missing, in the controller's words; `is_final`: it says it for good."""
+class Readiness(NamedTuple):
+    """The state of an object. `why` says what is missing, as the controller says it; `is_final`: it will not change."""
 
     is_ready: bool
     why: str = ""
     is_final: bool = False
 
 
-READY = Standing(is_ready=True)
+READY = Readiness(is_ready=True)
 
 
-def judge(body: Json) -> Standing:
+def judge(body: Json) -> Readiness:
     """Judge an object by its status."""
     metadata, status = body["metadata"], body.get("status") or {}
     if "deletionTimestamp" in metadata:
-        return Standing(is_ready=False, why="it is being deleted")
+        return Readiness(is_ready=False, why="it is being deleted")
     kind = object_ref(body).kind
     if kind in _UNCOUNTED or not isinstance(status, dict):
         return READY
@@ -43,32 +43,32 @@ def judge(body: Json) -> Standing:
     conditions = {each.get("type"): each for each in status.get("conditions") or () if isinstance(each, dict)}
     stalled = conditions.get("Stalled")
     if stalled is not None and stalled.get("status") == "True" and _is_current(stalled, generation):
-        return Standing(is_ready=False, why=_describe(stalled), is_final=True)
+        return Readiness(is_ready=False, why=_describe(stalled), is_final=True)
     seen = _read_seen(status)
     if generation is not None and seen is not None and seen < generation:
-        return Standing(is_ready=False, why=f"its controller has not seen this version ({seen} of {generation})")
+        return Readiness(is_ready=False, why=f"its controller has not seen this version ({seen} of {generation})")
     if kind in _COUNTED:
         return _count(kind, body, status)
     reconciling = conditions.get("Reconciling")
     if reconciling is not None and reconciling.get("status") == "True":
-        return Standing(is_ready=False, why=_describe(reconciling))
+        return Readiness(is_ready=False, why=_describe(reconciling))
     for name in (*_READY.get(kind, ()), "Ready"):
         if name in conditions:
             return _judge_condition(conditions[name], generation)
-    return Standing(is_ready=False, why="its controller has not said so yet") if kind in _READY else READY
+    return Readiness(is_ready=False, why="its controller has not said so yet") if kind in _READY else READY
 
 
-def has_said_anything(body: Json) -> bool:
+def has_reported(body: Json) -> bool:
     """Tell whether a controller has written a status."""
     return bool(body.get("status"))
 
 
-def _judge_condition(condition: Json, generation: int | None) -> Standing:
+def _judge_condition(condition: Json, generation: int | None) -> Readiness:
     if condition.get("status") == "True" and _is_current(condition, generation):
         return READY
     if not _is_current(condition, generation):
-        return Standing(is_ready=False, why="its controller has not seen this version")
-    return Standing(is_ready=False, why=_describe(condition))
+        return Readiness(is_ready=False, why="its controller has not seen this version")
+    return Readiness(is_ready=False, why=_describe(condition))
 
 
 def _is_current(condition: Json, generation: int | None) -> bool:
@@ -88,7 +88,7 @@ def _read_seen(status: Json) -> int | None:
     return int(first) if separator and first.isdigit() else None
 
 
-def _count(kind: str, body: Json, status: Json) -> Standing:
+def _count(kind: str, body: Json, status: Json) -> Readiness:
     if kind == "DaemonSet":
         wanted, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
         updated = status.get("updatedNumberScheduled", 0)
@@ -97,7 +97,7 @@ def _count(kind: str, body: Json, status: Json) -> Standing:
         updated = ready if kind == "ReplicaSet" else status.get("updatedReplicas", 0)
     if "observedGeneration" in status and min(ready, updated) >= wanted:
         return READY
-    return Standing(is_ready=False, why=f"{min(ready, updated)} of {wanted} pods are ready")
+    return Readiness(is_ready=False, why=f"{min(ready, updated)} of {wanted} pods are ready")
 
 
 def _describe(condition: Json) -> str:

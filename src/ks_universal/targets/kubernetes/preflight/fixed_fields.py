@@ -17,7 +17,7 @@ _FIXED: dict[str, Any] = {
     "selector": {},
     "volumeClaimTemplates": [],
 }
-"""The fields of a StatefulSet that nobody can change, with what stands for them where they are not written."""
+"""The fields of a StatefulSet that nobody can change, with the default where they are not written."""
 
 
 def name_fixed_fields(refused: Problem, live: Json, wanted: Json) -> Problem:

@@ -2,7 +2,7 @@
 
 Its controller waits until each pod is ready before it replaces the next one, also for one that never will be: one of a
 version that cannot start. Nobody but a user ends such a pod, and so does this: the update that is under way replaces it
-anyway. One that runs and is not ready is left alone: it may be at work on its data.
+anyway. One that runs and is not ready is left alone: it may be working on its data.
 """
 
 from collections.abc import Iterator
