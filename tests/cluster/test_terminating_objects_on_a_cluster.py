@@ -35,7 +35,7 @@ MORE = f"""
 configs:
   settings: {{type: configMap, data: {{A: b}}}}
   read: {{type: configMap, data: {{A: b}}}}
-services: {{lb: {{selector: {{a: b}}, ports: [{{port: 80}}]}}}}
+services: {{lb: {{selector: {{app.kubernetes.io/name: my-app}}, ports: [{{port: 80}}]}}}}
 {APP}
   gone:
     replicas: 1
