@@ -90,6 +90,12 @@ def test_new_pods_are_never_deleted() -> None:
     assert look(stateful_set(), pod(1, "r2", PULL)) == ([], "")
 
 
+@pytest.mark.parametrize("status", [{}, {"observedGeneration": 0, "currentRevision": "r1", "updateRevision": "r1"}])
+def test_before_the_controller_has_seen_the_version_no_pod_is_called_old(status: Json) -> None:
+    """So of the first pod of a new StatefulSet."""
+    assert look({**stateful_set(), "status": status}, pod(0, "r2", PULL), pod(1, "r2", {"running": {}})) == ([], "")
+
+
 def test_trouble_that_may_pass_is_given_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(blocked, "now_s", lambda: now[0])

@@ -17,7 +17,7 @@ from ks_universal.targets.kubernetes.observed.issues import find_issue
 from ks_universal.targets.kubernetes.observed.observer import Observer
 from ks_universal.targets.kubernetes.observed.pods import is_ready, is_stopping
 from ks_universal.targets.kubernetes.observed.readiness import count_held_back, reads_on_delete
-from ks_universal.targets.kubernetes.observed.versions import old_pods
+from ks_universal.targets.kubernetes.observed.versions import is_observed, old_pods
 
 _LONGEST_S = 10.0
 """How long a pod of an earlier version may be in trouble: by itself it gets out of it only as that version."""
@@ -68,6 +68,8 @@ class BlockedUpdate:
 def _find_blocking(workload: Json, pods: list[Json]) -> Iterator[Json]:
     spec = workload["spec"]
     if workload["kind"] != "StatefulSet" or reads_on_delete(workload) or spec.get("podManagementPolicy") == "Parallel":
+        return
+    if not is_observed(workload):  # which pods are of an earlier version is not known yet
         return
     first = count_held_back(workload) + ((spec.get("ordinals") or {}).get("start") or 0)
     for pod in old_pods(workload, [], pods):
