@@ -52,12 +52,22 @@ def test_the_role_has_the_kinds_of_the_release_and_no_wildcard() -> None:
     assert {
         "apiGroups": ["cert-manager.io"],
         "resources": ["certificates"],
-        "verbs": ["create", "delete", "get", "list", "patch"],
+        "verbs": ["create", "delete", "get", "list", "patch", "watch"],
     } in rules
     assert not any("*" in value for rule in rules for values in rule.values() for value in values)
 
 
 RULE = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
+
+
+def test_what_controllers_of_others_make_is_watched() -> None:
+    def find_verbs(*kinds: Kind) -> dict[str, set[str]]:
+        rules = build_role(Owner("shop", "ns"), "ns", kinds)["rules"]
+        return {plural: set(rule["verbs"]) for rule in rules for plural in rule["resources"]}
+
+    made = find_verbs(CERTIFICATE)
+    assert "watch" in made["certificates"] & made["secrets"] & made["configmaps"]
+    assert "watch" not in find_verbs(JOB)["secrets"]
 
 
 def of_rbac(kind: str, name: str, namespace: str = "", **body: Any) -> Json:

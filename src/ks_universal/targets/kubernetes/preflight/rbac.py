@@ -36,7 +36,9 @@ def build_role(owner: Owner, namespace: str, kinds: Collection[Kind]) -> Json:
         rights[_group(kind), kind.plural].update(_APPLY)
     versioned = [VERSIONED[kind.kind] for kind in (DEPLOYMENT, *kinds) if kind.kind in VERSIONED]
     watched = [kind for pair in versioned for kind in pair if kind is not None]
-    for kind in (JOB, *watched, POD, EVENT):
+    others = [kind for kind in kinds if "." in _group(kind) and not _group(kind).endswith(".k8s.io")]
+    made = (SECRET, CONFIG_MAP) if others else ()  # of what is made of them, too: see `objects.awaited`
+    for kind in (JOB, *watched, POD, EVENT, *others, *made):
         rights[_group(kind), kind.plural].update(_WATCH)
     if STATEFUL_SET in kinds:  # an uninstall names the claims that stay, or removes them
         rights["", CLAIM.plural].update(("delete", "get", "list"))
@@ -53,7 +55,7 @@ def build_role(owner: Owner, namespace: str, kinds: Collection[Kind]) -> Json:
 
 def build_cluster_role(owner: Owner, kinds: Iterable[Kind]) -> Json:
     """Build the ClusterRole for deploying those objects of a release that are in no namespace."""
-    rights = {(_group(kind), kind.plural): set(_APPLY) for kind in kinds}
+    rights = {(_group(kind), kind.plural): {*_APPLY, "watch"} for kind in kinds}
     return _write_role("ClusterRole", {"name": _name_cluster_role(owner)}, _write_rules(rights))
 
 
