@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.shell import Invoke, Outcome
 from support.unclosed import UNCLOSED
 
 HERE = Path(__file__).parent
@@ -47,6 +48,20 @@ def namespace(kubeconfig: str) -> Iterator[str]:
 
     with new_namespace(kubeconfig) as name:
         yield name
+
+
+@pytest.fixture
+def ksu(namespace: str, capfd: pytest.CaptureFixture[str]) -> Invoke:
+    """Runs a command in this process, in the test's namespace."""
+    from ks_universal.cli import run
+
+    def invoke(*arguments: str, stdin: str = "") -> Outcome:
+        assert stdin == ""
+        status = run([*arguments, "-n", namespace])
+        captured = capfd.readouterr()
+        return Outcome(status, captured.out, captured.err)
+
+    return invoke
 
 
 @pytest.fixture

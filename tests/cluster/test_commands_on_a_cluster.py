@@ -63,15 +63,13 @@ HELD = {
 
 
 @pytest.fixture
-def ksu(namespace: str, capfd: pytest.CaptureFixture[str]) -> Invoke:
-    """Runs a command in this process, in the test's namespace; no Secret's value may be in what it prints."""
+def ksu(ksu: Invoke) -> Invoke:
+    """The same, and no Secret's value may be in what it prints."""
 
     def invoke(*arguments: str, stdin: str = "") -> Outcome:
-        assert stdin == ""
-        status = run([*arguments, "-n", namespace])
-        captured = capfd.readouterr()
-        assert [word for word in (*PASSWORDS, *ENCODED) if word in captured.out + captured.err] == []
-        return Outcome(status, captured.out, captured.err)
+        outcome = ksu(*arguments, stdin=stdin)
+        assert [word for word in (*PASSWORDS, *ENCODED) if word in outcome.out + outcome.err] == []
+        return outcome
 
     return invoke
 

@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from ks_universal.api.values import load, render
-from ks_universal.cli import run
 from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, Kind
 from ks_universal.targets.kubernetes.objects.ownership import Owner, contains, is_as_applied, mark
@@ -131,19 +130,6 @@ def definitions(kubeconfig: str) -> Iterator[None]:
     assert kubeconfig
     with installed(read_definitions()):
         yield
-
-
-@pytest.fixture
-def ksu(namespace: str, capfd: pytest.CaptureFixture[str]) -> Invoke:
-    """Runs a command in this process, in the test's namespace."""
-
-    def invoke(*arguments: str, stdin: str = "") -> Outcome:
-        assert stdin == ""
-        status = run([*arguments, "-n", namespace])
-        captured = capfd.readouterr()
-        return Outcome(status, captured.out, captured.err)
-
-    return invoke
 
 
 def call(ksu: Invoke, command: str, values: str, folder: Path) -> Outcome:

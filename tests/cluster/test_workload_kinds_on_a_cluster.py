@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ks_universal.cli import run
 from ks_universal.targets.kubernetes.api.kinds import CLAIM, POD
 from support.deploying import items, kubectl
-from support.shell import Invoke, Outcome
+from support.shell import Invoke
 
 VALUES = """
 statefulSets:
@@ -43,17 +42,6 @@ statefulSets:
     volumeClaimTemplates:
       data: {size: 1Mi, accessModes: [ReadWriteOnce], storageClassName: NAMESPACE}
 """
-
-
-@pytest.fixture
-def ksu(namespace: str, capfd: pytest.CaptureFixture[str]) -> Invoke:
-    def invoke(*arguments: str, stdin: str = "") -> Outcome:
-        assert stdin == ""
-        status = run([*arguments, "-n", namespace])
-        captured = capfd.readouterr()
-        return Outcome(status, captured.out, captured.err)
-
-    return invoke
 
 
 @pytest.fixture
