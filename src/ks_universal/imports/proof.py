@@ -11,7 +11,7 @@ from ks_universal.imports.render import Made, make_tree
 from ks_universal.imports.selection import find_met, selects
 from ks_universal.imports.workloads import SERVING
 from ks_universal.json_types import Json
-from ks_universal.resources.objects import Migration, ObjectRef, object_ref
+from ks_universal.resources.objects import Migration, ObjectRef, Rendered, object_ref
 from ks_universal.values.parse import parse_yaml
 
 _WHERE_IT_RUNS = (
@@ -34,7 +34,12 @@ def prove(text: str, draft: Draft) -> list[Problem]:
     made = make_tree(tree, draft.release, draft.namespace)
     if made.rendered is None or problems:
         return [*problems, *made.problems]
-    return [*made.problems, *_compare(made, draft), *_compare_migrations(made, draft), *_compare_selectors(made, draft)]
+    return [
+        *made.problems,
+        *_compare(made, draft),
+        *_compare_migrations(made.rendered, draft),
+        *_compare_selectors(made, draft),
+    ]
 
 
 def list_differing(made: Made, draft: Draft) -> Iterator[tuple[Found, list[str]]]:
@@ -87,9 +92,8 @@ def _compare(made: Made, draft: Draft) -> Iterator[Problem]:
             yield Problem("import/differs", message, severity=Severity.WARNING)
 
 
-def _compare_migrations(made: Made, draft: Draft) -> Iterator[Problem]:
-    assert made.rendered is not None  # noqa: S101 - asked before
-    steps = {(each.application, each.step): each for each in made.rendered.migrations}
+def _compare_migrations(rendered: Rendered, draft: Draft) -> Iterator[Problem]:
+    steps = {(each.application, each.step): each for each in rendered.migrations}
     for found, body, owner, step in draft.migrations:
         fields = list(_compare_jobs(body, steps[owner, step])) if (owner, step) in steps else ["all of it"]
         if fields:

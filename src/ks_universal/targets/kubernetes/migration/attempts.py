@@ -36,7 +36,7 @@ from ks_universal.targets.kubernetes.observed.pods import (
     read_last_end,
 )
 from ks_universal.targets.kubernetes.observed.sidecars import Crash, describe_crash, find_crashes, tells_of
-from ks_universal.targets.kubernetes.observed.stuck_init import find_repetition, find_vain_wait
+from ks_universal.targets.kubernetes.observed.stuck_init import find_repetition, find_stuck_init
 
 TIMEOUT = "timeout"
 """Why an attempt was ended whose Job had taken too long."""
@@ -129,7 +129,7 @@ class PodAttempt:
         for tail in self._tails.values():
             await tail.stop()
 
-    def read_init_at_work(self) -> tuple[str, tuple[str, ...]] | None:
+    def read_running_init(self) -> tuple[str, tuple[str, ...]] | None:
         """The init container that runs, and its last lines; None where none does."""
         for state in read_containers(self.pod):
             if state.kind == "init" and state.state == "running" and state.name in self._tails:
@@ -262,15 +262,15 @@ class Attempts:
 
     def find_stuck_init(self) -> tuple[PodIssue, ...]:
         """Find that the init container which runs is stuck."""
-        at_work = None if self.last is None else self.last.read_init_at_work()
-        issue = None if at_work is None else find_vain_wait(*at_work)
+        running = None if self.last is None else self.last.read_running_init()
+        issue = None if running is None else find_stuck_init(*running)
         return () if issue is None else (issue,)
 
     @property
     def repeats_itself(self) -> bool:
         """Whether the init container that runs says the same again and again."""
-        at_work = None if self.last is None else self.last.read_init_at_work()
-        return at_work is not None and find_repetition(at_work[1]) is not None
+        running = None if self.last is None else self.last.read_running_init()
+        return running is not None and find_repetition(running[1]) is not None
 
     @property
     def retries_left(self) -> int:

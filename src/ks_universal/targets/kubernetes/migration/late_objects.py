@@ -69,9 +69,9 @@ class LateObjects:
         if self._observer.has_makers:
             return True
         others = (job for job in self._observer.jobs() if ("Job", job["metadata"]["name"]) != self._topic)
-        return any(self._is_at_work(job) for job in others)
+        return any(self._is_running(job) for job in others)
 
-    def _is_at_work(self, job: Json) -> bool:
+    def _is_running(self, job: Json) -> bool:
         if DIGEST not in job["metadata"].get("annotations", {}) or not may_run(job) or job["spec"].get("suspend"):
             return False
         pods = self._observer.pods(("Job", job["metadata"]["name"]))

@@ -46,7 +46,7 @@ def read_progress(workload: Json, revisions: list[Json], pods: list[Json]) -> Pr
     counts = _count(workload)
     fresh, old = new_pods(workload, revisions, pods), old_pods(workload, revisions, pods)
     staying = sum(not is_stopping(pod) for pod in old)
-    if reads_on_delete(workload):
+    if replaces_on_delete(workload):
         return _read_on_delete(counts, fresh, staying)
     progressing = condition(workload, "Progressing")
     failure = _too_slow(workload, progressing) if progressing.get("reason") == "ProgressDeadlineExceeded" else None
@@ -106,7 +106,7 @@ def _count(workload: Json) -> _Counts:
     )
 
 
-def reads_on_delete(workload: Json) -> bool:
+def replaces_on_delete(workload: Json) -> bool:
     """Tell whether nobody replaces the pods of a workload: those that somebody deletes come back as the new version."""
     return bool((workload["spec"].get("updateStrategy") or {}).get("type") == ON_DELETE)
 

@@ -73,5 +73,5 @@ def _ended_before_the_work(end: ContainerEnd, states: Collection[ContainerState]
     others = [state for state in states if state.kind == "main" and state.name not in beside]
     ends = [read_end(state) for state in others]
     last = max((each.finished for each in ends if each is not None and each.finished is not None), default=None)
-    at_work = any(each is None for each in ends)
-    return at_work or last is None or (end.finished is not None and end.finished < last)
+    running = any(each is None for each in ends)
+    return running or last is None or (end.finished is not None and end.finished < last)

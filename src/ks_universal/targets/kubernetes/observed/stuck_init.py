@@ -29,7 +29,7 @@ def find_repetition(lines: Iterable[str]) -> str | None:
     return recent[-1] if len(recent) == _LINES and len(different) <= _DIFFERENT_LINES else None
 
 
-def find_vain_wait(container: str, lines: Iterable[str]) -> PodIssue | None:
+def find_stuck_init(container: str, lines: Iterable[str]) -> PodIssue | None:
     """Find that an init container which still runs is stuck, and how long it may be."""
     lines = list(lines)
     said = find_repetition(lines)

@@ -8,7 +8,7 @@ from ks_universal.json_types import Json
 from ks_universal.plan.changes import ObjectChange
 from ks_universal.resources.objects import APP_SECTIONS
 from ks_universal.targets.kubernetes.objects.ownership import contains
-from ks_universal.targets.kubernetes.observed.readiness import count_held_back, reads_on_delete
+from ks_universal.targets.kubernetes.observed.readiness import count_held_back, replaces_on_delete
 
 _REFUSED = "updates to statefulset spec for fields other than"
 _FIXED: dict[str, Any] = {
@@ -49,7 +49,7 @@ def warn_of_left_pods(marked: Json, change: ObjectChange) -> Problem | None:
     if not any(field.path[:2] == ("spec", "template") for field in change.fields):
         return None
     name = marked["metadata"]["name"]
-    if reads_on_delete(marked):
+    if replaces_on_delete(marked):
         message = f"{change.identity}: nobody replaces its pods (updateStrategy OnDelete), and this run waits for none"
         hint = "delete them one by one to have the new version (kubectl delete pod)"
     elif marked["kind"] == "StatefulSet" and count_held_back(marked):

@@ -16,7 +16,7 @@ from ks_universal.targets.kubernetes.api.kinds import POD
 from ks_universal.targets.kubernetes.observed.issues import find_issue
 from ks_universal.targets.kubernetes.observed.observer import Observer
 from ks_universal.targets.kubernetes.observed.pods import is_ready, is_stopping
-from ks_universal.targets.kubernetes.observed.readiness import count_held_back, reads_on_delete
+from ks_universal.targets.kubernetes.observed.readiness import count_held_back, replaces_on_delete
 from ks_universal.targets.kubernetes.observed.versions import is_observed, old_pods
 
 _LONGEST_S = 10.0
@@ -67,7 +67,11 @@ class BlockedUpdate:
 
 def _find_blocking(workload: Json, pods: list[Json]) -> Iterator[Json]:
     spec = workload["spec"]
-    if workload["kind"] != "StatefulSet" or reads_on_delete(workload) or spec.get("podManagementPolicy") == "Parallel":
+    if (
+        workload["kind"] != "StatefulSet"
+        or replaces_on_delete(workload)
+        or spec.get("podManagementPolicy") == "Parallel"
+    ):
         return
     if not is_observed(workload):  # which pods are of an earlier version is not known yet
         return

@@ -15,13 +15,13 @@ class InitLog:
     def __init__(self, client: Client, take: Callable[[str, str], None]) -> None:
         self._client = client
         self._take = take
-        self._at_work: tuple[str, str] | None = None
+        self._current: tuple[str, str] | None = None
         self._tail: LogTail | None = None
 
     @property
     def container(self) -> str | None:
         """The init container that runs; None where none does."""
-        return None if self._at_work is None else self._at_work[1]
+        return None if self._current is None else self._current[1]
 
     @property
     def repetition(self) -> str | None:
@@ -35,14 +35,14 @@ class InitLog:
 
     async def look(self, pods: Sequence[Json]) -> None:
         """Take in what the new pods have become; what an init container said before its end is not lost."""
-        at_work = next((found for pod in pods if (found := _find_at_work(pod)) is not None), None)
-        if at_work == self._at_work:
+        running = next((found for pod in pods if (found := _find_current(pod)) is not None), None)
+        if running == self._current:
             return
         if self._tail is not None:
             await self._tail.finish()
-        self._at_work, self._tail = at_work, None
-        if at_work is not None:
-            pod, container = at_work
+        self._current, self._tail = running, None
+        if running is not None:
+            pod, container = running
             self._tail = LogTail(self._client, pod, container, lambda line: self._take(container, line))
 
     async def stop(self) -> None:
@@ -51,7 +51,7 @@ class InitLog:
             await self._tail.stop()
 
 
-def _find_at_work(pod: Json) -> tuple[str, str] | None:
+def _find_current(pod: Json) -> tuple[str, str] | None:
     if is_ready(pod):
         return None
     states = (state for state in read_containers(pod) if state.kind == "init" and state.state == "running")

@@ -269,7 +269,7 @@ class Rollout:
             if crash is None and (state.ready or (state.state == "waiting" and not state.restarts)):
                 continue
             if state.name == self._init_log.container:
-                causes += (*diagnose(self._init_log.lines), *self._find_vain_wait())
+                causes += (*diagnose(self._init_log.lines), *self._find_stuck_init())
                 continue
             lines = await self._read_last_words(pod, state)
             if crash is not None:
@@ -286,7 +286,7 @@ class Rollout:
             self._emit(LogWritten(source=f"{self._name}/{state.name}", line=line))
         return lines
 
-    def _find_vain_wait(self) -> tuple[Problem, ...]:
+    def _find_stuck_init(self) -> tuple[Problem, ...]:
         said = self._init_log.repetition
         if said is None:
             return ()
