@@ -12,7 +12,7 @@ WORKERS := -n 4 --dist worksteal
 # Hundreds of processes: each would compile the modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-lowest test-cluster check fmt bench clean
+.PHONY: demo test test-lowest test-cluster test-gitops check fmt bench clean
 
 demo: $(READY)  ## the example application: migrated, running, and a second version whose migration fails
 	@$(BIN)/python examples/shop/demo.py
@@ -36,6 +36,15 @@ test-cluster: $(READY)  ## the tests on a real cluster: that of KUBECONFIG, else
 	$(BIN)/pytest -m 'cluster and not alone' -n 3 && \
 	$(BIN)/pytest -m 'cluster and alone'
 	@test -n "$$KUBECONFIG" || echo "The node runs on; to end it: tests/cluster/node/cluster down"
+
+# Kustomize-controller and the sync engine of Argo CD are built before, at the first time: no test is to wait for that. A file is run by
+# one process, which starts the controller that it tests once.
+test-gitops: $(READY)  ## the same cluster under the real tools of GitOps: Helm, the sync engine of Argo CD, Flux, kubectl
+	@$(BIN)/python tools/get_helm.py >/dev/null
+	@$(BIN)/python tests/support/go_drivers.py $(wildcard tests/gitops/drivers/*/)
+	@KUBECONFIG=$${KUBECONFIG:-$$(tests/cluster/node/cluster up)} && export KUBECONFIG && \
+	export PATH="$(CURDIR)/$(TOOLS):$$PATH" && \
+	$(BIN)/pytest -m gitops -n 2 --dist loadfile tests/gitops
 
 check: $(READY)  ## formatting, lint, types, and the direction of imports
 	$(BIN)/ruff format --check

@@ -46,4 +46,4 @@ def api_server(tmp_path: Path) -> Iterator[FakeApiServer]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if "KUBECONFIG" not in os.environ:
-        terminalreporter.write_line("The tests on a cluster are left out: `make test-cluster`, or set KUBECONFIG.")
+        terminalreporter.write_line("The tests on a cluster are left out: `make test-cluster`, `make test-gitops`.")

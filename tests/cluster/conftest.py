@@ -1,12 +1,15 @@
 """The cluster of these tests: that of KUBECONFIG (`make test-cluster` starts a node); without it they are left out."""
 
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from support.shell import Invoke, Outcome
+from support.cluster_fixtures import database as database
+from support.cluster_fixtures import ksu as ksu
+from support.cluster_fixtures import kubeconfig as kubeconfig
+from support.cluster_fixtures import make_image as make_image
+from support.cluster_fixtures import namespace as namespace
 from support.unclosed import UNCLOSED
 
 HERE = Path(__file__).parent
@@ -33,51 +36,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=20))
         if item.get_closest_marker("cluster"):
             item.add_marker(pytest.mark.filterwarnings(UNCLOSED))
-
-
-@pytest.fixture(scope="session")
-def kubeconfig() -> str:
-    """The path of the cluster's kubeconfig."""
-    return os.environ["KUBECONFIG"]
-
-
-@pytest.fixture
-def namespace(kubeconfig: str) -> Iterator[str]:
-    """A namespace of the test's own."""
-    from support.cluster_release import new_namespace
-
-    with new_namespace(kubeconfig) as name:
-        yield name
-
-
-@pytest.fixture
-def ksu(namespace: str, capfd: pytest.CaptureFixture[str]) -> Invoke:
-    """Runs a command in this process, in the test's namespace."""
-    from ks_universal.cli import run
-
-    def invoke(*arguments: str, stdin: str = "") -> Outcome:
-        assert stdin == ""
-        status = run([*arguments, "-n", namespace])
-        captured = capfd.readouterr()
-        return Outcome(status, captured.out, captured.err)
-
-    return invoke
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[int]:
-    """A PostgreSQL that listens where pods reach it; gives its port."""
-    from support.cluster_database import serve_database
-
-    with serve_database(tmp_path) as port:
-        yield port
-
-
-@pytest.fixture(scope="session")
-def make_image(kubeconfig: str) -> Callable[[str, Path], None]:
-    """Puts images into the project's own node: see `cluster_database.make_image`."""
-    from support import cluster_database
-
-    if kubeconfig != str(cluster_database.STATE / "kubeconfig"):
-        pytest.skip("images are made for the project's own node only")
-    return cluster_database.make_image
