@@ -1,10 +1,11 @@
 """What Helm's hooks need of roles: copies for the copies of accounts that migrations run as."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Iterable
 
 from ks_universal.json_types import Json
-from ks_universal.resources.access import BINDING_KINDS, is_bound, name_role
-from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
+from ks_universal.manifest.copies import Copies
+from ks_universal.resources.access import BINDING_KINDS, UNKNOWN_NAMESPACE, is_bound, name_role
+from ks_universal.resources.objects import ObjectRef, Rendered, object_ref, rename
 
 
 def find_rights(rendered: Rendered, jobs: Iterable[Json]) -> frozenset[ObjectRef]:
@@ -17,18 +18,16 @@ def find_rights(rendered: Rendered, jobs: Iterable[Json]) -> frozenset[ObjectRef
     return frozenset((*map(object_ref, bound), *roles.intersection(made)))
 
 
-def copy_right(
-    body: Json, rights: Collection[ObjectRef], copied: Collection[str], rename: Callable[[str], str]
-) -> Json:
-    """Copy a role or binding under another name, for the accounts; those `copied` have other names themselves."""
-    copy = {**body, "metadata": {**body["metadata"], "name": rename(body["metadata"]["name"])}}
+def copy_right(body: Json, copies: Copies) -> Json:
+    """Copy a role or binding; the binding gives what is copied of its role to what is copied of its accounts."""
+    copy = rename(body, copies[object_ref(body)])
     if body["kind"] in BINDING_KINDS:
-        reference = body["roleRef"]
-        if ObjectRef(*name_role(body)) in rights:
-            copy["roleRef"] = {**reference, "name": rename(reference["name"])}
+        role = ObjectRef(*name_role(body))
+        copy["roleRef"] = {**body["roleRef"], "name": copies.get(role, role.name)}
+        accounts = {(r.namespace or UNKNOWN_NAMESPACE, r.name): copies[r] for r in copies if r.kind == "ServiceAccount"}
         copy["subjects"] = [
-            {**subject, "name": rename(subject["name"])}
-            if subject["kind"] == "ServiceAccount" and subject["name"] in copied
+            {**subject, "name": accounts.get((subject.get("namespace"), subject["name"]), subject["name"])}
+            if subject["kind"] == "ServiceAccount"
             else subject
             for subject in body["subjects"]
         ]

@@ -6,6 +6,8 @@ import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.manifest.flavors import Flavor
+from ks_universal.manifest.gates import close_gates, find_users
+from ks_universal.manifest.one_off_jobs import TTL
 from ks_universal.model.format.migrations import Phase, When
 from ks_universal.model.format.precedence import Node, Part, Precedence
 from ks_universal.model.format.workloads import JobWhen
@@ -142,6 +144,29 @@ def _job_waits_in_argo(release: _Release) -> Iterator[Problem]:
             yield _warn("flavor/job-wait", message, _DEPLOY)
 
 
+def _open_gates_in_argo(release: _Release) -> Iterator[Problem]:
+    _, still_open = close_gates(release.precedence, find_users(release.rendered))
+    for ref, application in still_open:
+        message = (
+            f"{ref} changes before the migrations of {application}: they wait for an application that uses it, too"
+        )
+        yield _warn("flavor/open-gate", message, "give each of the two a ConfigMap or Secret of its own")
+
+
+def _jobs_that_stay(release: _Release, *, install: bool = True) -> Iterator[Problem]:
+    """Find the Jobs that are not to be removed by time: where one is gone, the tool would make, and run, it again."""
+    for resource in release.rendered.objects:
+        terms = resource.one_off
+        stays = terms is not None and (install or terms.when is not JobWhen.INSTALL)
+        if stays and TTL in resource.body["spec"]:
+            message = f"{object_ref(resource.body)} stays when it has ended: its {TTL} is left out"
+            yield _warn("flavor/job-ttl", message, f"without the Job it would run again; {_DEPLOY}")
+
+
+def _jobs_that_stay_in_helm(release: _Release) -> Iterator[Problem]:
+    return _jobs_that_stay(release, install=False)  # that is a hook of the installation, and never made again
+
+
 def _job_waits_in_plain(release: _Release) -> Iterator[Problem]:
     for job, terms in release.jobs:
         if terms.wait:
@@ -211,12 +236,15 @@ _RULES: Mapping[Flavor, tuple[Callable[[_Release], Iterator[Problem]], ...]] = {
         _needless_waits_in_helm,
         _early_contracts_in_helm,
         _job_waits_in_helm,
+        _jobs_that_stay_in_helm,
         _repeated_migrations_in_helm,
     ),
     Flavor.ARGOCD: (
         _unknown_namespace,
+        _open_gates_in_argo,
         _early_contracts_in_argo,
         _job_waits_in_argo,
+        _jobs_that_stay,
         _repeated_installs,
         _repeated_migrations_in_argo,
     ),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import Phase
-from ks_universal.model.format.precedence import Node, Part
+from ks_universal.model.format.precedence import Node, Part, Precedence
 from ks_universal.order import sort_by_needs
 from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
 from ks_universal.resources.precedence import find_precedence
@@ -15,10 +15,10 @@ Waves = dict[ObjectRef, int]
 _PARTS = {Phase.PRE: Part.BEFORE, Phase.POST: Part.AFTER}
 
 
-def assign_waves(rendered: Rendered) -> Waves:
-    """Number all migration Jobs and workloads, in the order of the release's graph.
+def assign_waves(rendered: Rendered, needs: Precedence | None = None) -> Waves:
+    """Number all migration Jobs and workloads, in the order of the release's graph, or of another one.
 
-    The steps of a part follow each other. Raises order.Circle.
+    The steps of a part follow each other. Raises order.CycleError.
     """
     bodies: dict[Node, list[Json]] = {}
     for resource in rendered.objects:
@@ -26,7 +26,7 @@ def assign_waves(rendered: Rendered) -> Waves:
             bodies[Node(resource.application, Part.ROLLOUT)] = [resource.body]
     for migration in rendered.migrations:
         bodies.setdefault(Node(migration.application, _PARTS[migration.phase]), []).append(migration.body)
-    needs = find_precedence(rendered)
+    needs = find_precedence(rendered) if needs is None else needs
     waves: Waves = {}
     last: dict[Node, int] = {}
     for node in sort_by_needs(needs):

@@ -4,14 +4,14 @@ A circle is possible: `app` waits for `postgres` to be rolled out, both read one
 out without it. There the dependency wins and the gate stays open for this one object, with a warning.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from ks_universal.diagnostics import Problem, Severity
-from ks_universal.json_types import Json
 from ks_universal.plan.graph import Graph
 from ks_universal.plan.records import State
 from ks_universal.plan.release import CONFIGURATION, App, Release, content_of
 from ks_universal.resources.objects import ObjectRef, Resource, object_ref
+from ks_universal.resources.selection import find_selected
 
 
 def find_users(release: Release) -> dict[ObjectRef, tuple[str, ...]]:
@@ -72,17 +72,9 @@ def _is_deployed(app: App, state: State) -> bool:
 def _users(resource: Resource, release: Release) -> tuple[str, ...]:
     if object_ref(resource.body).kind == "Service":
         own = () if resource.application is None else (resource.application,)
-        return tuple(dict.fromkeys((*own, *_selected(resource.body, release.apps.values()))))
+        workloads = ((app.name, app.workload) for app in release.apps.values() if app.workload is not None)
+        return tuple(dict.fromkeys((*own, *find_selected(resource.body, workloads))))
     return tuple(release.apps) if resource.application is None else (resource.application,)
-
-
-def _selected(service: Json, apps: Iterable[App]) -> Iterator[str]:
-    selector = (service.get("spec") or {}).get("selector") or {}
-    for app in apps:
-        if selector and app.workload is not None:
-            labels = app.workload["spec"]["template"]["metadata"].get("labels", {})
-            if selector.items() <= labels.items():
-                yield app.name
 
 
 def _open_gate(step: str, owner: str) -> Problem:

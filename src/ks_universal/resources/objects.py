@@ -40,6 +40,11 @@ def annotate(body: Json, annotations: dict[str, str]) -> Json:
     return {**body, "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), **annotations}}}
 
 
+def rename(body: Json, name: str) -> Json:
+    """Copy an object under another name."""
+    return {**body, "metadata": {**body["metadata"], "name": name}}
+
+
 class OneOff(msgspec.Struct, frozen=True):
     """In which deploys a Job of the values runs, and whether a deploy waits for its end."""
 

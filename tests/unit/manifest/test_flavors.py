@@ -124,7 +124,7 @@ def test_what_is_to_be_kept_is_so_in_the_words_of_each_tool(flavored: Flavored) 
     for name in ("master-key", "data", "rest"):
         options = annotation(find(Flavor.ARGOCD, name), "argocd.argoproj.io/sync-options")
         assert options == "Prune=false,Delete=false"
-    assert annotation(find(Flavor.ARGOCD, "secrets"), "argocd.argoproj.io/sync-options") == ""
+    assert annotation(find(Flavor.ARGOCD, "secrets"), "argocd.argoproj.io/sync-options") == "PruneLast=true"
 
 
 def test_sync_options_that_are_written_stay() -> None:
@@ -142,20 +142,105 @@ def test_helm_does_not_take_braces_for_a_template(flavored: Flavored) -> None:
     assert texts == ["{{`{{`}} braces }}"] * 2
 
 
-def test_argocd_puts_configuration_before_migrations_before_deployments(flavored: Flavored) -> None:
+def waves_of(bodies: tuple[Json, ...]) -> dict[str, int]:
+    return {str(object_ref(body)): int(annotation(body, "argocd.argoproj.io/sync-wave")) for body in bodies}
+
+
+def test_argocd_changes_what_waits_for_migrations_behind_them(flavored: Flavored) -> None:
     bodies = flavored(Flavor.ARGOCD)
-    waves = {str(object_ref(body)): int(annotation(body, "argocd.argoproj.io/sync-wave")) for body in bodies}
+    waves = waves_of(bodies)
     assert list(waves.values()) == sorted(waves.values())
-    assert waves["ServiceAccount/app"] < waves["ConfigMap/settings"] == waves["Secret/secrets"]
-    order = ["ConfigMap/settings", "Deployment/db", "Job/app-migrations-two", "Job/app-migrations-one"]
-    order += ["Deployment/app", "Job/app-migrations-late"]
+    order = ["ServiceAccount/app", "ConfigMap/settings-migrations", "Deployment/db", "Job/app-migrations-two"]
+    order += ["Job/app-migrations-one", "Deployment/app", "Job/app-migrations-late"]
     assert [waves[name] for name in order] == sorted({waves[name] for name in order})
+    assert waves["ConfigMap/settings"] == waves["Secret/secrets"] == waves["Service/app"] == waves["Deployment/app"]
+    assert waves["Secret/secrets-migrations"] == waves["ConfigMap/settings-migrations"]
     assert waves["Deployment/worker"] == waves["Deployment/app"]
     assert waves["Deployment/docs"] == waves["Deployment/db"]
     assert waves["Deployment/proxy"] > waves["Deployment/worker"]
-    for job in jobs_of(bodies):
-        assert annotation(job, "argocd.argoproj.io/hook") == "Sync"
-        assert annotation(job, "argocd.argoproj.io/hook-delete-policy") == "BeforeHookCreation"
+
+
+def test_argocd_keeps_the_jobs_of_migrations_and_not_the_copies_that_they_read(flavored: Flavored) -> None:
+    hooks = [body for body in flavored(Flavor.ARGOCD) if annotation(body, "argocd.argoproj.io/hook")]
+    assert {annotation(body, "argocd.argoproj.io/hook") for body in hooks} == {"Sync"}
+    policies = {str(object_ref(b)): annotation(b, "argocd.argoproj.io/hook-delete-policy") for b in hooks}
+    gone = "BeforeHookCreation,HookSucceeded,HookFailed"
+    assert policies.pop("ConfigMap/settings-migrations") == policies.pop("Secret/secrets-migrations") == gone
+    assert set(policies) == {"Job/app-migrations-two", "Job/app-migrations-one", "Job/app-migrations-late"}
+    assert set(policies.values()) == {"BeforeHookCreation"}
+
+
+def test_argocd_removes_nothing_before_the_migrations_have_succeeded(flavored: Flavored) -> None:
+    for body in flavored(Flavor.ARGOCD):
+        if not annotation(body, "argocd.argoproj.io/hook"):
+            options = annotation(body, "argocd.argoproj.io/sync-options").split(",")
+            assert "PruneLast=true" in options or "Prune=false" in options
+
+
+SHARED = """
+configs:
+  shared: {type: configMap, data: {A: a}}
+  pulled: {type: secret, secretType: kubernetes.io/dockerconfigjson, stringData: {.dockerconfigjson: "{}"}}
+  shared-migrations: {type: configMap, data: {B: b}}
+  nightly: {type: configMap, data: {C: c}}
+  vault: {type: secret, data: {T: t}, annotations: {reflector: "yes"}}
+generic: {extraImagePullSecrets: [{name: pulled}]}
+deployments:
+  web:
+    autoCreateServiceAccount: true
+    migrations: {enabled: true, args: [up]}
+    containers:
+      main:
+        image: web
+        imageTag: v1
+        envFrom:
+          - {type: configMap, configName: shared}
+          - {type: configMap, configName: shared-migrations}
+          - {type: secret, configName: vault}
+  docs:
+    waitForMigrations: false
+    containers: {main: {image: docs, imageTag: v1, envFrom: [{type: configMap, configName: shared}]}}
+  free:
+    waitForMigrations: false
+    containers: {main: {image: free, imageTag: v1}}
+cronJobs:
+  nightly:
+    schedule: "0 0 * * *"
+    containers: {main: {image: docs, imageTag: v1, envFrom: [{type: configMap, configName: nightly}]}}
+"""
+
+
+@pytest.fixture
+def shared() -> Callable[[Flavor], tuple[Json, ...]]:
+    parsed = parse_application(parse_yaml(SHARED, "values.yaml")[0])
+    assert parsed.application is not None
+    rendered = build_objects(parsed.application, "demo", "ns")
+    return lambda flavor: flavor_objects(rendered, flavor)
+
+
+def test_argocd_has_all_wait_that_share_configuration_with_one_that_waits(shared: Flavored) -> None:
+    waves = waves_of(shared(Flavor.ARGOCD))
+    assert waves["Deployment/free"] == waves["Job/web-migrations"] == 1
+    assert waves["ConfigMap/shared"] == waves["Deployment/docs"] == waves["Deployment/web"] == 2
+    assert waves["ConfigMap/nightly"] == waves["CronJob/nightly"] == 2
+    assert waves["Secret/pulled"] == -1
+
+
+@pytest.mark.parametrize("flavor", [Flavor.HELM, Flavor.ARGOCD])
+def test_copies_have_names_of_their_own_and_no_annotations_of_others(shared: Flavored, flavor: Flavor) -> None:
+    bodies = {str(object_ref(body)): body for body in shared(flavor)}
+    pod = bodies["Job/web-migrations"]["spec"]["template"]["spec"]
+    read = [next(iter(each.values()))["name"] for each in pod["containers"][0]["envFrom"]]
+    assert read == ["shared-migrations-2", "shared-migrations-migrations", "vault-migrations"]
+    assert bodies["ConfigMap/shared-migrations-2"]["data"] == {"A": "a"}
+    assert annotation(bodies["Secret/vault"], "reflector") == "yes"
+    assert annotation(bodies["Secret/vault-migrations"], "reflector") == ""
+
+
+def test_the_copy_of_an_account_pulls_with_a_copy_in_helms_hooks(shared: Flavored) -> None:
+    bodies = {str(object_ref(body)): body for body in shared(Flavor.HELM)}
+    assert bodies["ServiceAccount/web-migrations"]["imagePullSecrets"] == [{"name": "pulled-migrations"}]
+    assert annotation(bodies["Secret/pulled-migrations"], "helm.sh/hook") == "pre-install,pre-upgrade"
 
 
 def test_argocd_does_not_wait_for_a_claim_that_waits_for_its_first_pod(flavored: Flavored) -> None:

@@ -1,5 +1,6 @@
 """What each flavour cannot keep, on releases that ask for it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -87,6 +88,26 @@ def test_jobs_that_are_awaited_or_run_once() -> None:
     once = with_job(when="install")
     assert [codes(once, flavor) for flavor in (PLAIN, HELM, ARGOCD)] == [["job-when"], ["job-wait"], ["job-when"]]
     assert codes(with_job(when="install", wait=True), HELM) == []
+
+
+def test_a_job_that_ran_stays_as_the_sign_of_it() -> None:
+    for words, found in (({}, [HELM, ARGOCD]), ({"when": "install"}, [ARGOCD])):
+        rendered = with_job(ttlSecondsAfterFinished=60, **words)
+        assert [flavor for flavor in (HELM, ARGOCD) if "job-ttl" in codes(rendered, flavor)] == found
+        for flavor in found:
+            job = next(body for body in flavor_objects(rendered, flavor) if body["kind"] == "Job")
+            assert "ttlSecondsAfterFinished" not in job["spec"]
+            assert re.fullmatch("seed-[0-9a-f]{8}", job["metadata"]["name"])
+
+
+def test_argocd_opens_the_gate_for_what_a_migration_needs_an_application_for() -> None:
+    db, web = app(secrets=["db"]), app("one", secrets=["db"], depends_on=["pg"])
+    rendered = render_values({"configs": {"db": {"type": "secret", "data": {}}}, "deployments": {"pg": db, "web": web}})
+    (problem,) = (p for p in find_unkept(rendered, ARGOCD) if p.code == "flavor/open-gate")
+    assert problem.message == (
+        "Secret/db changes before the migrations of web: they wait for an application that uses it, too"
+    )
+    assert "open-gate" not in codes(rendered, HELM)
 
 
 def test_d30_helm_runs_a_job_for_the_installation_once_and_after_the_migrations() -> None:
