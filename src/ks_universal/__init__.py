@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ks_universal.api.explain import KeyExplanation, explain_code, explain_key, is_code
     from ks_universal.api.file_watch import FileWatch, Stamps, watching
     from ks_universal.api.imports import ImportedValues, import_manifests
+    from ks_universal.api.installation import build_controller_manifests, build_release_account
     from ks_universal.api.local import check_for_target, down, make_output_folder, open_local, tell_full_disk, up
     from ks_universal.api.logs import Logs, Running, StepLog, find_running, follow_logs, read_logs
     from ks_universal.api.plans import read_plan, write_plan
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
         TimedOutError,
     )
     from ks_universal.finding_codes import FindingCode
+    from ks_universal.installation.controller import Installation
     from ks_universal.json_types import Json
     from ks_universal.manifest.flavors import Flavor
     from ks_universal.manifest.yaml import write_yaml
@@ -152,6 +154,7 @@ __all__ = [
     "Holder",
     "ImportedValues",
     "InputError",
+    "Installation",
     "JobRecord",
     "JobState",
     "JobWhen",
@@ -221,6 +224,8 @@ __all__ = [
     "Waited",
     "When",
     "Workload",
+    "build_controller_manifests",
+    "build_release_account",
     "build_roles",
     "build_values_schema",
     "check_flavor",
@@ -286,6 +291,7 @@ _HOMES = {
     "ks_universal.api.explain": "KeyExplanation explain_code explain_key is_code",
     "ks_universal.api.file_watch": "FileWatch Stamps watching",
     "ks_universal.api.imports": "ImportedValues import_manifests",
+    "ks_universal.api.installation": "build_controller_manifests build_release_account",
     "ks_universal.api.local": "check_for_target down make_output_folder open_local tell_full_disk up",
     "ks_universal.api.plans": "read_plan write_plan",
     "ks_universal.api.starting_values": "STARTING_TOOLS write_starting_values",
@@ -308,6 +314,7 @@ _HOMES = {
         "InputError KsUniversalError LockLostError LockedError StoppedError TargetError TimedOutError"
     ),
     "ks_universal.finding_codes": "FindingCode",
+    "ks_universal.installation.controller": "Installation",
     "ks_universal.json_types": "Json",
     "ks_universal.manifest.flavors": "Flavor",
     "ks_universal.manifest.yaml": "write_yaml",

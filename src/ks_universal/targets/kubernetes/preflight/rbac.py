@@ -9,12 +9,14 @@ from ks_universal.targets.kubernetes.api.kinds import (
     AUTOSCALERS,
     CLAIM,
     CONFIG_MAP,
+    DAEMON_SET,
     DEPLOYMENT,
     EVENT,
     JOB,
     LEASE,
     POD,
     SECRET,
+    SERVICE_ACCOUNT,
     STATEFUL_SET,
     VERSIONED,
     Kind,
@@ -23,6 +25,23 @@ from ks_universal.targets.kubernetes.objects.ownership import Owner
 
 _APPLY = ("create", "delete", "get", "list", "patch")
 _WATCH = ("list", "watch")
+_OF_TEAMS = (
+    CLAIM,
+    DAEMON_SET,
+    SERVICE_ACCOUNT,
+    STATEFUL_SET,
+    AUTOSCALERS[0],
+    Kind("v1", "Service", "services"),
+    Kind("batch/v1", "CronJob", "cronjobs"),
+    Kind("networking.k8s.io/v1", "Ingress", "ingresses"),
+    Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+    Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+    Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes"),
+    Kind("cert-manager.io/v1", "Certificate", "certificates"),
+    Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors"),
+    Kind("deckhouse.io/v1", "DexAuthenticator", "dexauthenticators"),
+)
+"""What the sections of the values make in a namespace, but for what sets its rules: roles and quotas."""
 _WHY_GRANTED = "what the release gives to its accounts: nobody can grant rights that they do not have"
 
 
@@ -51,6 +70,14 @@ def build_role(owner: Owner, namespace: str, kinds: Collection[Kind]) -> Json:
         rights[_group(LEASE), LEASE.plural].update(("create", "delete", "get", "update", *_WATCH))
     metadata = {"name": f"ks-universal-{owner.release}", "namespace": namespace}
     return _write_role("Role", metadata, _write_rules(rights))
+
+
+def build_team_role(account: str, namespace: str) -> Json:
+    """Build the Role with which releases can be deployed in a namespace, whatever their values.
+
+    Only not what sets the rules of the namespace, roles and quotas: where a release makes some, `build_role` has them.
+    """
+    return build_role(Owner(account, namespace), namespace, _OF_TEAMS)
 
 
 def build_cluster_role(owner: Owner, kinds: Iterable[Kind]) -> Json:
