@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from ks_universal.api.explain import KeyExplanation, explain_code, explain_key, is_code
     from ks_universal.api.file_watch import FileWatch, Stamps, watching
+    from ks_universal.api.folders import FolderChanges, check_folder, check_for_files, template_files, write_folder
     from ks_universal.api.imports import ImportedValues, import_manifests
     from ks_universal.api.installation import build_controller_manifests, build_release_account
     from ks_universal.api.local import check_for_target, down, make_output_folder, open_local, tell_full_disk, up
@@ -150,6 +151,7 @@ __all__ = [
     "FileWatch",
     "FindingCode",
     "Flavor",
+    "FolderChanges",
     "History",
     "Holder",
     "ImportedValues",
@@ -229,6 +231,8 @@ __all__ = [
     "build_roles",
     "build_values_schema",
     "check_flavor",
+    "check_folder",
+    "check_for_files",
     "check_for_run",
     "check_for_target",
     "check_for_version",
@@ -272,11 +276,13 @@ __all__ = [
     "tell_end_of_gone",
     "tell_full_disk",
     "template",
+    "template_files",
     "uninstall",
     "unlock",
     "up",
     "validate",
     "watching",
+    "write_folder",
     "write_plan",
     "write_starting_values",
     "write_yaml",
@@ -290,6 +296,7 @@ _HOMES = {
     "ks_universal.api.logs": "Logs Running StepLog find_running follow_logs read_logs",
     "ks_universal.api.explain": "KeyExplanation explain_code explain_key is_code",
     "ks_universal.api.file_watch": "FileWatch Stamps watching",
+    "ks_universal.api.folders": "FolderChanges check_folder check_for_files template_files write_folder",
     "ks_universal.api.imports": "ImportedValues import_manifests",
     "ks_universal.api.installation": "build_controller_manifests build_release_account",
     "ks_universal.api.local": "check_for_target down make_output_folder open_local tell_full_disk up",
