@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         template,
         validate,
     )
+    from ks_universal.controller.run import ControllerOptions, run_controller
     from ks_universal.controls import keep_colours, remove_controls
     from ks_universal.diagnostics import Position, Problem, Severity, describe_problem, has_errors, sort_problems
     from ks_universal.engine.events import (
@@ -120,7 +121,7 @@ if TYPE_CHECKING:
     from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Rendered, Resource
     from ks_universal.targets.accounts import name_user
     from ks_universal.targets.kubernetes.api.connection import find_namespace
-    from ks_universal.targets.kubernetes.record.lease import Holder
+    from ks_universal.targets.kubernetes.record.lease import Claim, Holder
     from ks_universal.targets.kubernetes.status import ReleaseState, Workload
     from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
     from ks_universal.targets.local import LocalTarget
@@ -140,8 +141,10 @@ __all__ = [
     "AttemptStarted",
     "AwaitOldPods",
     "Change",
+    "Claim",
     "ClusterOptions",
     "ContainerEnded",
+    "ControllerOptions",
     "ConvertedValues",
     "Delete",
     "Emit",
@@ -272,6 +275,7 @@ __all__ = [
     "render",
     "rollback",
     "run",
+    "run_controller",
     "sort_problems",
     "tell_end_of_gone",
     "tell_full_disk",
@@ -306,6 +310,7 @@ _HOMES = {
         "ConvertedValues Values build_values_schema check_flavor check_for_run check_for_version "
         "check_pod_security convert leave_to_server list_value_files load render template validate"
     ),
+    "ks_universal.controller.run": "ControllerOptions run_controller",
     "ks_universal.controls": "keep_colours remove_controls",
     "ks_universal.diagnostics": "Position Problem Severity describe_problem has_errors sort_problems",
     "ks_universal.engine.events": (
@@ -340,7 +345,7 @@ _HOMES = {
     "ks_universal.resources.objects": "Migration ObjectRef OneOff Rendered Resource",
     "ks_universal.targets.accounts": "name_user",
     "ks_universal.targets.kubernetes.api.connection": "find_namespace",
-    "ks_universal.targets.kubernetes.record.lease": "Holder",
+    "ks_universal.targets.kubernetes.record.lease": "Claim Holder",
     "ks_universal.targets.kubernetes.status": "ReleaseState Workload",
     "ks_universal.targets.kubernetes.target": "ClusterOptions KubernetesTarget",
     "ks_universal.targets.local": "LocalTarget",

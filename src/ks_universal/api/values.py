@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from time import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,7 +20,7 @@ from ks_universal.model.format.application import Application
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
 from ks_universal.resources.objects import Rendered
-from ks_universal.values.load import load_values
+from ks_universal.values.load import Texts, load_values
 from ks_universal.values.nodes import Mapping
 from ks_universal.values.overrides import Override, parse_override
 
@@ -31,6 +32,7 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.ASCII)
 _LONGEST_RELEASE = 53
 _LONGEST_NAMESPACE = 63
 _UNNAMED = Release()
+_NO_TEXTS: Texts = MappingProxyType({})
 _ALWAYS_S = 1_000_000_000
 
 _GIVE_REVISION = "give what you mean in the values or with --set, such as --set firstInstall=true; 'template' takes it"
@@ -60,11 +62,12 @@ class Values(msgspec.Struct, frozen=True):
         return f"Values({len(self.problems)} problems)"
 
 
-def load(  # noqa: PLR0913 - the last four have a default
+def load(  # noqa: PLR0913 - all but the first have a default
     files: Sequence[str],
     overrides: Sequence[Override] = (),
     *,
     stdin: Callable[[], str] | None = None,
+    texts: Texts = _NO_TEXTS,
     release: str = _UNNAMED.name,
     namespace: str = "",
     keep_tree: bool = False,
@@ -72,13 +75,14 @@ def load(  # noqa: PLR0913 - the last four have a default
 ) -> Values:
     """Read, merge and check values; nothing is raised, whatever the files hold.
 
-    `files` are paths, the later ones winning; `-` is the text that `stdin` returns. `overrides` are `--set` and its
+    `files` are paths, the later ones winning; `-` is the text that `stdin` returns, and one that `texts` has is that
+    text (`texts={"ConfigMap/a": "replicas: 2"}`, of something that is no file). `overrides` are `--set` and its
     kin: `Override("--set", "deployments.my-app.replicas=3")`. `release` and `namespace` are what expressions read as
     `.Release.Name` and `.Release.Namespace`: those that `render` is given. `keep_tree` is for `check_for_version` and
     `check_pod_security`. `now_s` is what `now` gives, such as that of a saved plan, in seconds since 1970 (default:
     that of SOURCE_DATE_EPOCH, else of the clock).
     """
-    loaded = load_values(files, overrides, stdin=stdin)
+    loaded = load_values(files, overrides, stdin=stdin, texts=texts)
     if any(problem.code in _UNREAD for problem in loaded.problems):
         return Values(None, sort_problems(list(loaded.problems)))
     known = Release(release, namespace, __version__, _read_clock() if now_s is None else now_s)

@@ -12,6 +12,7 @@ from ks_universal.cli.log_options import add_options
 from ks_universal.cli.show.console import show_problems
 
 COMMANDS = (
+    "controller",
     "convert",
     "deploy",
     "down",

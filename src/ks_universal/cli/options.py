@@ -3,6 +3,7 @@
 import functools
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -43,10 +44,8 @@ class Source(msgspec.Struct, frozen=True):
         self, release: str | None = None, namespace: str = "", *, keep_tree: bool = False, now_s: int | None = None
     ) -> Values:
         """Read and check the values; expressions read the name, the namespace and the time. See `load`."""
-        named = {} if release is None else {"release": release}
-        return load(
-            self.files, self.overrides, stdin=read_stdin, namespace=namespace, keep_tree=keep_tree, now_s=now_s, **named
-        )
+        read = partial(load, self.files, self.overrides, stdin=read_stdin, namespace=namespace, now_s=now_s)
+        return read(keep_tree=keep_tree) if release is None else read(keep_tree=keep_tree, release=release)
 
     def load_valid(self, release: str, namespace: str, now_s: int | None = None) -> Values:
         """Read what is to run before a cluster is asked for anything. Raises InputError with all findings on errors."""

@@ -1,7 +1,9 @@
 """Values from files, standard input and the command line, as one tree. The only module here that reads files."""
 
 import os
+from collections import abc
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -16,6 +18,11 @@ from ks_universal.values.parse import parse_documents, parse_yaml
 _MAX_BYTES = 64 * 1024 * 1024
 
 
+Texts = abc.Mapping[str, str]
+"""The text of what is no file, by the name that findings are to call it."""
+_NO_TEXTS: Texts = MappingProxyType({})
+
+
 class Loaded(msgspec.Struct, frozen=True):
     """What was read: the merged tree, whole as far as there are no errors among `problems`."""
 
@@ -24,13 +31,18 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 def load_values(
-    files: Sequence[str], overrides: Sequence[Override] = (), *, stdin: Callable[[], str] | None = None
+    files: Sequence[str],
+    overrides: Sequence[Override] = (),
+    *,
+    stdin: Callable[[], str] | None = None,
+    texts: Texts = _NO_TEXTS,
 ) -> Loaded:
     """Read and merge `files`, later ones winning, then `overrides` in Helm's order; `-` is what `stdin` returns.
 
+    Those that `texts` has are not read from a disk.
     Findings of all files and overrides come together, in the order in which these were given.
     """
-    reader = _Reader(stdin)
+    reader = _Reader(stdin, texts)
     tree, problems = Mapping({}, Written(files[0] if files else "values")), reader.problems
     for number, file in enumerate(files):
         layer, found = parse_yaml(reader.read(file), file)
@@ -61,12 +73,15 @@ def load_documents(
 class _Reader:
     """Reads files, and standard input once; what fails reads as empty and leaves a finding."""
 
-    def __init__(self, stdin: Callable[[], str] | None) -> None:
+    def __init__(self, stdin: Callable[[], str] | None, texts: Texts = _NO_TEXTS) -> None:
         self._stdin = stdin
+        self._texts = texts
         self.problems: list[Problem] = []
 
     def read(self, file: str, where: Position | None = None) -> str:
         """Give the text of a file; `where` is the place that asks for it, if any."""
+        if file in self._texts:
+            return self._texts[file]
         try:
             return self._read_stdin() if file == "-" else _read_file(file)
         except UnicodeDecodeError as error:

@@ -20,7 +20,7 @@ from support.fake_api_server.store import RESOURCES, Change, Json, Key, Match, R
 
 _PATH = re.compile(
     r"/(?:api|apis/(?P<group>[^/]+))/(?P<version>v[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?"
-    r"/(?P<plural>[a-z]+)(?:/(?P<name>[^/]+))?(?P<log>/log)?"
+    r"/(?P<plural>[a-z]+)(?:/(?P<name>[^/]+))?(?P<log>/log)?(?P<status>/status)?"
 )
 _PARAMETERS = frozenset(
     (
@@ -222,6 +222,9 @@ class FakeApiServer:
         if request.parameters.get("watch") == "true":
             return self._watch(plural, namespace, request.parameters)
         with self.store.changed:
+            if place["status"]:
+                key = Key(plural, namespace, name)
+                return self.store.save_status(key, _merge_patch(self.store.get(key), request.body))
             return (
                 self._write(request, Key(plural, namespace, name))
                 if request.method != "GET"
@@ -231,7 +234,8 @@ class FakeApiServer:
     def _read(self, request: Request, key: Key) -> Json:
         if key.name:
             return self.store.get(key)
-        found = self.store.find(key.plural, key.namespace, _build_match(request.parameters))
+        place = key.namespace if key.namespace or not RESOURCES[key.plural].namespaced else None
+        found = self.store.find(key.plural, place, _build_match(request.parameters))
         if "PartialObjectMetadataList" in request.headers.get("accept", ""):
             found = [{"metadata": body["metadata"]} for body in found]
         # The items of a list say no kind.
@@ -266,7 +270,8 @@ class FakeApiServer:
         match, store = _build_match(parameters), self.store
         with store.changed:
             streams, since = self._streams, int(parameters.get("resourceVersion") or store.version)
-            there = [] if parameters.get("resourceVersion") else store.find(plural, namespace, match)
+            place = namespace if namespace or not RESOURCES[plural].namespaced else None
+            there = [] if parameters.get("resourceVersion") else store.find(plural, place, match)
             told = sum(change.version <= since for change in store.history)
             if since < store.forgotten:
                 gone = Refused(410, "Expired", f"too old resource version: {since} ({store.forgotten})")
@@ -442,7 +447,7 @@ def _tell(change: Change, plural: str, namespace: str, match: Match) -> Iterator
     if not change.key.plural:
         head = head_of(plural)
         yield _write_change("BOOKMARK", {**head, "metadata": {"resourceVersion": str(change.version)}})
-    elif change.key.plural == plural and change.key.namespace == namespace:
+    elif change.key.plural == plural and namespace in ("", change.key.namespace):
         was = change.before is not None and match(change.before)
         body = change.after if change.after is not None and match(change.after) else None
         if body is not None:

@@ -46,6 +46,7 @@ RESOURCES = {
         Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
         Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
         Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+        Resource("ks-universal.io/v1alpha1", "Release", "releases"),
         Resource("cert-manager.io/v1", "Certificate", "certificates"),
         Resource("external-secrets.io/v1", "ExternalSecret", "externalsecrets"),
         Resource("external-secrets.io/v1", "ClusterSecretStore", "clustersecretstores", namespaced=False),
@@ -204,6 +205,14 @@ class Store:
             return self._drop(key, body)
         return self._put(key, body)
 
+    def save_status(self, key: Key, body: Json) -> Json:
+        """Replace the status of an object, which is a resource of its own: nothing else of it changes."""
+        live, uid = self.get(key), body["metadata"].get("uid")
+        if uid not in (None, live["metadata"]["uid"]):
+            raise Refused(409, "Conflict", "Precondition failed: UID in precondition does not match")
+        self.set_status(live, body.get("status", {}))
+        return self.get(key)
+
     def set_status(self, body: Json, status: Json) -> bool:
         """Write what a controller says of an object; tells whether that is new."""
         key = key_of(body)
@@ -253,7 +262,7 @@ class Store:
         place = {"namespace": key.namespace} if resource.namespaced else {}
         uid = f"00000000-0000-4000-8000-{next(self._numbers):012}"
         metadata = {**body["metadata"], "name": key.name, **place, "uid": uid, "creationTimestamp": self.stamp()}
-        if key.plural in {"jobs", "deployments", "replicasets", "statefulsets", "daemonsets", "externalsecrets"}:
+        if key.plural in _COUNTED:
             metadata["generation"] = 1
         made = _name_pods({**body, "metadata": metadata})
         return made if dry_run else self._put(key, made)
@@ -372,6 +381,10 @@ def _name_pods(body: Json) -> Json:
     return body
 
 
+_COUNTED = frozenset(
+    ("jobs", "deployments", "replicasets", "statefulsets", "daemonsets", "externalsecrets", "releases")
+)
+"""The kinds whose specs have a generation."""
 _LARGEST_BYTES = 1 << 20
 _SERVERS_OWN = (
     "uid",

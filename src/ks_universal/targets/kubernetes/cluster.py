@@ -15,6 +15,7 @@ from ks_universal.targets.kubernetes.migration.job_states import read_job_states
 from ks_universal.targets.kubernetes.objects.ownership import Owner
 from ks_universal.targets.kubernetes.observed.observer import Observer
 from ks_universal.targets.kubernetes.preflight.unknown_kinds import describe_unknown
+from ks_universal.targets.kubernetes.record.lease import Claim
 from ks_universal.targets.kubernetes.record.records import Records
 
 
@@ -29,6 +30,8 @@ class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: int = 15
     removal_s: int = 300
     """How long old pods and what is being deleted may take to be gone, once pods have had their time; as Helm waits."""
+    claim: Claim | None = None
+    """Who takes the lock; None: this process."""
 
 
 class Cluster:

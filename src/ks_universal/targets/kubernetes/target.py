@@ -61,7 +61,7 @@ class KubernetesTarget:
             # Before the plan is shown, for the lock lives in it: whoever then declines has to know that it is there.
             ref = ObjectRef("Namespace", "", self.namespace)
             emit(ObjectChanged(step=str(ref), identity=ref, change=Change.CREATED))
-        lease = Lease(self._client, self.release, duration_s=self._options.lease_s)
+        lease = Lease(self._client, self.release, duration_s=self._options.lease_s, claim=self._options.claim)
         async with lease.hold(emit, wait=wait):
             yield
 

@@ -9,7 +9,7 @@ import copy
 import logging
 import random
 import re
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Protocol
 
@@ -69,11 +69,16 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 class _Transport:
-    """What all namespaces of a cluster have in common: the connections, the lock's fence, the kinds known so far."""
+    """What all namespaces of a cluster have in common: the connections, the fences, the kinds known so far.
+
+    `guard` is the fence of whoever lends the connections to others, and stays; `fence` that of the lock.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self.http = connection.http
         self.proxy = connection.proxy
+        self.user = ""
+        self.guard: Fence | None = None
         self.fence: Fence | None = None
         self.requests = 0
         self.has_answered = False
@@ -98,6 +103,21 @@ class Client:
         """Give the same line to the namespace that an object says that it is in, if it does."""
         return self.within(body["metadata"].get("namespace") or self.namespace)
 
+    def impersonating(self, user: str) -> "Client":
+        """Give a client that the server takes for another user's: over the same connections, with a fence of its own.
+
+        The guard holds for it, too; closing it leaves the connections to this one.
+        """
+        other, line = copy.copy(self), copy.copy(self._line)
+        line.user, line.fence, line.requests, line.kinds = user, None, 0, Kinds()
+        line.slots = asyncio.Semaphore(_CONCURRENCY)
+        other._line = line
+        return other
+
+    def guard(self, fence: Fence) -> None:
+        """Have every write pass this fence, too, also those of clients that impersonate others from now on."""
+        self._line.guard = fence
+
     def fence(self, fence: Fence | None) -> None:
         """Have every write pass the fence first; None takes it away."""
         self._line.fence = fence
@@ -108,8 +128,9 @@ class Client:
         return self._line.requests
 
     async def close(self) -> None:
-        """Close all connections, of all namespaces."""
-        await self._line.http.aclose()
+        """Close all connections, of all namespaces; those that are another client's stay."""
+        if not self._line.user:
+            await self._line.http.aclose()
 
     async def find_kind(self, kind: str, api_version: str | None = None) -> Kind | None:
         """Find where a kind is served; asks the server's discovery at the first kind that is not a usual one."""
@@ -169,11 +190,11 @@ class Client:
             "PUT", kind.path(self.namespace, name), body=body, parameters=parameters, what=f"{kind.kind}/{name}"
         )
 
-    async def patch(self, kind: Kind, name: str, patch: Json) -> Json:
-        """Merge a patch into an object."""
+    async def patch(self, kind: Kind, name: str, patch: Json, *, subresource: str = "") -> Json:
+        """Merge a patch into an object, or into a subresource of it (`status`)."""
         return await self._json(
             "PATCH",
-            kind.path(self.namespace, name),
+            kind.path(self.namespace, name, subresource),
             body=patch,
             parameters={"fieldManager": FIELD_MANAGER},
             content_type="application/merge-patch+json",
@@ -212,7 +233,8 @@ class Client:
         """
         timeout = httpx2.Timeout(30, connect=5, pool=None, read=silence_s)
         self._line.requests += 1
-        request = self._line.http.build_request("GET", path, params=_given(parameters), timeout=timeout)
+        http, headers = self._line.http, self._impersonate()
+        request = http.build_request("GET", path, params=_given(parameters), headers=headers, timeout=timeout)
         with _tell_proxy_errors():
             response = await _log_answer(request, self._line.http.send(request, stream=True))
         async with aclosing(response):
@@ -243,14 +265,15 @@ class Client:
             path,
             content=None if body is None else encode(body),
             params=_given(parameters or {}),
-            headers={"Content-Type": "application/json", **(headers or {})},
+            headers={"Content-Type": "application/json", **(headers or {}), **self._impersonate()},
         )
-        fence = self._line.fence if fenced and method != "GET" else None
+        given = (self._line.guard, self._line.fence) if fenced and method != "GET" else ()
+        fences = [fence for fence in given if fence is not None]
         started, tries, errors = now_s(), 0, 0
         while True:
             tries += 1
             try:
-                response = await self._try(request, fence)
+                response = await self._try(request, fences)
             except (httpx2.TransportError, TimeoutError) as error:
                 grace_s = _PATIENCE_S if self._line.has_answered else _FIRST_PATIENCE_S
                 if is_untrusted(error) or now_s() - started > grace_s:
@@ -269,9 +292,12 @@ class Client:
             _log.info("%s %s: %s; attempt %d follows in %.1f s", method, path, reason, tries + 1, pause_s)
             await asyncio.sleep(pause_s)
 
-    async def _try(self, request: httpx2.Request, fence: Fence | None) -> httpx2.Response:
+    def _impersonate(self) -> dict[str, str]:
+        return {"Impersonate-User": self._line.user} if self._line.user else {}
+
+    async def _try(self, request: httpx2.Request, fences: Sequence[Fence]) -> httpx2.Response:
         async with self._line.slots:
-            remaining_s = await fence.remaining_s() if fence is not None else None
+            remaining_s = await _pass(fences) if fences else None
             self._line.requests += 1
             async with asyncio.timeout(remaining_s):
                 return await _log_answer(request, self._send(request))
@@ -304,6 +330,16 @@ class Client:
         headers = {"Content-Type": content_type}
         response = await self.request(method, path, body=body, parameters=parameters, headers=headers, what=what)
         return read_object(response, what)
+
+
+async def _pass(fences: Sequence[Fence]) -> float:
+    """Pass fences, one after the other, and say how long a write may take; again where one of them took long."""
+    while True:
+        asked = now_s()
+        left_s = min([await fence.remaining_s() for fence in fences])
+        took_s = now_s() - asked
+        if took_s < 1:
+            return left_s - took_s
 
 
 async def _log_answer(request: httpx2.Request, answer: Awaitable[httpx2.Response]) -> httpx2.Response:

@@ -17,9 +17,9 @@ class Kind(msgspec.Struct, frozen=True):
     namespaced: bool = True
 
     def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
-        """The address of the kind's collection in a namespace, of one object, or of its subresource."""
+        """The address of the kind's collection in a namespace (empty: in all), of one object, or of its subresource."""
         parts = ["apis" if "/" in self.api_version else "api", self.api_version]
-        if self.namespaced:
+        if self.namespaced and namespace:
             parts += ["namespaces", namespace]
         parts += [self.plural, name, subresource]
         return "/" + "/".join(part for part in parts if part)

@@ -28,7 +28,10 @@ class _Change(msgspec.Struct, frozen=True):
 
 
 class Reflector:
-    """The objects of a kind in a namespace, by name; `notify` is called with each that came, changed or went."""
+    """The objects of a kind in a namespace, by name; `notify` is called with each that came, changed or went.
+
+    With a client of all namespaces (an empty one) they are by `namespace/name`.
+    """
 
     def __init__(
         self, client: Client, kind: Kind, notify: Callable[[Json], None], *, labels: str | None, fields: str | None
@@ -47,7 +50,7 @@ class Reflector:
         gone = self.objects
         self.objects = {}
         for item in listing.items:
-            name = item["metadata"]["name"]
+            name = self._name(item)
             before = gone.pop(name, None)
             self.objects[name] = item
             if before is None or before["metadata"]["resourceVersion"] != item["metadata"]["resourceVersion"]:
@@ -104,10 +107,14 @@ class Reflector:
         if change.type == "BOOKMARK":
             return
         if change.type == "DELETED":
-            self.objects.pop(item["metadata"]["name"], None)
+            self.objects.pop(self._name(item), None)
         else:
-            self.objects[item["metadata"]["name"]] = item
+            self.objects[self._name(item)] = item
         self._notify(item)
+
+    def _name(self, item: Json) -> str:
+        metadata = item["metadata"]
+        return str(metadata["name"]) if self._client.namespace else f"{metadata.get('namespace')}/{metadata['name']}"
 
 
 def _api_error(status: Json) -> ApiError:

@@ -79,14 +79,33 @@ def _renewed(lease: Json) -> datetime:
     return datetime.fromisoformat(str(text))
 
 
-class Lease:
-    """The lock of one release, and while it is held the Fence of its Client."""
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """Who takes a lock: `identity`, unique, and readable for whoever waits for it.
 
-    def __init__(self, client: Client, release: str, *, duration_s: int) -> None:
+    `heir_of`: how the names of those begin that are known to be dead, or to write nothing any more: what they hold is
+    taken over at once. Empty: nobody is.
+    """
+
+    identity: str
+    heir_of: str = ""
+
+    def inherits(self, holder: Holder) -> bool:
+        """Tell whether this may have at once what another holds."""
+        return bool(self.heir_of) and holder.identity.startswith(self.heir_of)
+
+
+class Lease:
+    """The lock of one release, and while it is held the Fence of its Client; or any lock of that kind, of a `name`."""
+
+    def __init__(
+        self, client: Client, release: str, *, duration_s: int, name: str = "", claim: Claim | None = None
+    ) -> None:
         self._client = client
         self._release = release
+        self._name = name or lease_name(release)
         self._duration_s = duration_s
-        self._identity = own_identity()
+        self._claim = claim or Claim(identity=own_identity())
+        self._identity = self._claim.identity
         self._lease: Json = {}
         self._seen_version = ""
         self._renewed_at = 0.0
@@ -145,9 +164,9 @@ class Lease:
 
     async def _try_acquire(self) -> Holder | None:
         """Take the lease where it is free or has expired; else say who holds it."""
-        lease, server_now = await _read_to_write(self._client, self._release)
+        lease, server_now = await _read_to_write(self._client, self._name, self._release)
         holder = None if lease is None else read_holder(lease, server_now)
-        if lease is not None and holder is not None and holder.left_s > 0:
+        if lease is not None and holder is not None and holder.left_s > 0 and not self._claim.inherits(holder):
             self._seen_version = lease["metadata"]["resourceVersion"]
             return holder
         now = _write_time()
@@ -159,15 +178,15 @@ class Lease:
                 raise
             _log.info("somebody else was faster to take the lock")
             return await self._try_acquire()
-        expired = f", after that of {holder} has expired" if holder is not None else ""
-        _log.info("took the lock %s as %s%s", lease_name(self._release), self._identity, expired)
+        before = f", which {holder} had" if holder is not None else ""
+        _log.info("took the lock %s as %s%s", self._name, self._identity, before)
         return None
 
     async def _write(self, lease: Json | None, spec: Json) -> None:
         """Create or replace the Lease; an ApiError with code 409 where somebody else was faster."""
         sent_at = now_s()
-        metadata = _label({"name": lease_name(self._release)} if lease is None else lease["metadata"], self._release)
-        path = LEASE.path(self._client.namespace, "" if lease is None else lease_name(self._release))
+        metadata = _label({"name": self._name} if lease is None else lease["metadata"], self._release)
+        path = LEASE.path(self._client.namespace, "" if lease is None else self._name)
         body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
         answer = await self._client.request(
             "POST" if lease is None else "PUT",
@@ -190,7 +209,7 @@ class Lease:
 
     async def _see_change(self) -> bool:
         """Watch the Lease from when it was read until it changes; False where it cannot be watched."""
-        selector = f"metadata.name={lease_name(self._release)}"
+        selector = f"metadata.name={self._name}"
         parameters = {"watch": "true", "fieldSelector": selector, "resourceVersion": self._seen_version}
         try:
             async with self._client.stream(LEASE.path(self._client.namespace), parameters) as lines:
@@ -228,7 +247,7 @@ class Lease:
 
     async def _read_own(self) -> LockedError | None:
         """Read the Lease again, where it is still this holder's; else give what became of it."""
-        lease, server_now = await _read(self._client, self._release)
+        lease, server_now = await _read(self._client, self._name)
         if lease is None:
             return LockLostError(self._release, "its Lease was deleted, or its namespace", is_taken=False)
         if not _is_own(lease, self._release):
@@ -257,7 +276,7 @@ class Lease:
 
 async def read_lock(client: Client, release: str) -> Holder | None:
     """Read who holds a release; None when nobody does."""
-    lease, server_now = await _read(client, release)
+    lease, server_now = await _read(client, lease_name(release))
     return None if lease is None or not _is_own(lease, release) else read_holder(lease, server_now)
 
 
@@ -273,7 +292,7 @@ async def break_lock(client: Client, release: str, *, force: bool = False) -> Ho
     Raises LockedError while the lease is valid, for its holder may be active, unless `force`: then a holder that does
     live finds its lock lost, and writes nothing more.
     """
-    lease, server_now = await _read_to_write(client, release)
+    lease, server_now = await _read_to_write(client, lease_name(release), release)
     holder = None if lease is None else read_holder(lease, server_now)
     if lease is None or holder is None:
         return None
@@ -286,7 +305,7 @@ async def break_lock(client: Client, release: str, *, force: bool = False) -> Ho
 
 async def remove_lock(client: Client, release: str) -> None:
     """Delete the Lease of a release."""
-    lease, _ = await _read_to_write(client, release)
+    lease, _ = await _read_to_write(client, lease_name(release), release)
     if lease is not None:
         await client.delete(LEASE, lease_name(release), uid=lease["metadata"]["uid"])
 
@@ -303,17 +322,17 @@ def _label(metadata: Json, release: str) -> Json:
     return {**metadata, "labels": {**(metadata.get("labels") or {}), RELEASE: release}}
 
 
-async def _read_to_write(client: Client, release: str) -> tuple[Json | None, datetime]:
+async def _read_to_write(client: Client, name: str, release: str) -> tuple[Json | None, datetime]:
     """Read the Lease as `_read` does. Raises TargetError where it is another's: no command changes it."""
-    lease, server_now = await _read(client, release)
+    lease, server_now = await _read(client, name)
     if lease is not None and not _is_own(lease, release):
         raise TargetError(describe_stranger(lease))
     return lease, server_now
 
 
-async def _read(client: Client, release: str) -> tuple[Json | None, datetime]:
+async def _read(client: Client, name: str) -> tuple[Json | None, datetime]:
     """Read the Lease, and what time the API server has."""
-    path = LEASE.path(client.namespace, lease_name(release))
+    path = LEASE.path(client.namespace, name)
     try:
         answer = await client.request("GET", path, what="the release's lock")
     except ApiError as error:

@@ -1,0 +1,146 @@
+"""The controller as a whole: it waits until it leads, then carries out what Releases say until it ends."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from ks_universal.api.values import check_namespace
+from ks_universal.controller.health import answering
+from ks_universal.controller.leadership import Identity, Leadership
+from ks_universal.controller.queue import ReleaseQueue
+from ks_universal.controller.releases import RELEASE, Key
+from ks_universal.controller.runner import ReleaseRunner, RunnerOptions
+from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import Event, LockAwaited
+from ks_universal.errors import LockedError, TargetError
+from ks_universal.json_types import Json
+from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.connection import connect
+from ks_universal.targets.kubernetes.api.errors import ApiError
+from ks_universal.targets.kubernetes.api.watch import Reflector
+
+
+class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How the controller works.
+
+    `namespaces` are those whose Releases it carries out (empty: all), `own_namespace` is where its Lease is (empty: the
+    context's), `pod` the name of its pod, where it runs in one. `concurrency`: how many releases it works on side by
+    side. `default_account` is the ServiceAccount of those that name none. `health_port`: where it answers probes.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    own_namespace: str = ""
+    pod: str = ""
+    concurrency: int = 4
+    default_account: str = "default"
+    health_port: int | None = None
+    lease_s: int = 15
+
+
+async def run_controller(
+    options: ControllerOptions,
+    tell: Callable[[str], None],
+    *,
+    kubeconfig: str | None = None,
+    context: str | None = None,
+) -> None:
+    """Carry out the Releases of a cluster, when and as long as no other controller does; to be cancelled.
+
+    `tell` takes lines for whoever operates it; there is no Secret's value in them.
+    Cancelled it stops at once and gives its Lease back; what runs in the cluster runs on, and the next controller takes
+    it up. Raises TargetError where the cluster cannot be reached or has no Releases, and when another controller has
+    taken over: this one writes nothing more then.
+    """
+    for namespace in options.namespaces:
+        check_namespace(namespace)
+    connection = connect(kubeconfig, context)
+    own = options.own_namespace or connection.namespace
+    client = Client(connection, own)
+    controller = _Controller(client, options, Identity(own, options.pod), tell)
+    try:
+        async with answering(options.health_port, lambda: controller.has_answer):
+            await controller.run()
+    finally:
+        await client.close()
+
+
+class _Controller:
+    """One process of the controller."""
+
+    def __init__(
+        self, client: Client, options: ControllerOptions, identity: Identity, tell: Callable[[str], None]
+    ) -> None:
+        self.has_answer = False
+        self._options = options
+        self._tell = tell
+        self._client = client
+        self._leadership = Leadership(client, identity, lease_s=options.lease_s)
+        client.guard(self._leadership)
+        run = RunnerOptions(default_account=options.default_account, claim=identity.lock, lease_s=options.lease_s)
+        self._runner = ReleaseRunner(client, run, tell)
+        self._queue = ReleaseQueue(self._find, self._runner.run, concurrency=options.concurrency, tell=tell)
+        places = options.namespaces or ("",)
+        self._copies = {place: self._watch(client.within(place)) for place in places}
+
+    async def run(self) -> None:
+        """Lead, when it is this controller's turn."""
+        await self._look()
+        try:
+            async with self._leadership.lease.hold(self._take, wait=True):
+                self._tell(f"leads, and carries out releases {self._say_where()}")
+                await self._lead()
+        except LockedError as error:
+            raise TargetError(_describe_loss(error)) from error
+
+    async def _look(self) -> None:
+        """Find out early, and not only when it is this controller's turn, whether there are Releases to watch."""
+        for copy in self._copies.values():
+            try:
+                await copy.fill()
+            except ApiError as error:
+                if error.code == 404:
+                    raise TargetError(_NO_KIND) from error
+                raise
+        self.has_answer = True
+
+    async def _lead(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for copy in self._copies.values():
+                    await copy.fill()
+                    group.create_task(copy.run())
+                group.create_task(self._queue.run(self._leadership.resign))
+        except BaseExceptionGroup as errors:  # a watch that may not go on ends all of it
+            raise errors.exceptions[0] from None
+        finally:
+            await self._runner.close()
+
+    def _watch(self, client: Client) -> Reflector:
+        return Reflector(client, RELEASE, self._queue.notify, labels=None, fields=None)
+
+    def _find(self, key: Key) -> Json | None:
+        if not self._options.namespaces:
+            return self._copies[""].objects.get(str(key))
+        copy = self._copies.get(key.namespace)
+        return None if copy is None else copy.objects.get(key.name)
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, LockAwaited):
+            self._tell(f"waits: {event.holder} leads")
+
+    def _say_where(self) -> str:
+        places: Sequence[str] = self._options.namespaces
+        return f"in {', '.join(places)}" if places else "in all namespaces"
+
+
+_NO_KIND = Problem(
+    "controller/no-releases",
+    "the cluster does not know the kind Release of ks-universal.io/v1alpha1",
+    hint="apply what 'ks-universal controller manifests' prints",
+)
+
+
+def _describe_loss(error: LockedError) -> Problem:
+    hint = "it changes nothing more; started again, it waits for its turn"
+    return Problem("controller/leadership-lost", f"this controller leads no more: {error.holder}", hint=hint)
