@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from ks_universal import ControllerOptions
 
 
-@click.group(invoke_without_command=True)
+class _Group(click.Group):
+    """Imports what prints manifests when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return ["account", "manifests"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - see above
+        from ks_universal.cli.commands import controller_manifests
+
+        return {"account": controller_manifests.account, "manifests": controller_manifests.manifests}.get(cmd_name)
+
+
+@click.group(cls=_Group, invoke_without_command=True)
 @click.option(
     "-n",
     "--namespace",
@@ -56,6 +68,8 @@ def command(  # noqa: PLR0913 - one for each option
     health_port: int | None,
 ) -> int:
     """Carry out the Release objects of a cluster, as 'deploy' would; of several controllers one works.
+
+    'manifests' prints what installs it, 'account' what it needs in a namespace that has releases.
 
     POD_NAMESPACE says where its Lease is (without it: in the context's namespace), POD_NAME which pod it is.
     """
