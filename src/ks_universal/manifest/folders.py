@@ -64,9 +64,14 @@ def _is_secret(body: Json) -> bool:
 
 
 def _build_texts(rendered: Rendered, flavor: Flavor) -> Iterator[tuple[str, str]]:
+    bodies = flavor_objects(rendered, flavor)
     prefix = "templates/" if flavor is Flavor.HELM else ""
-    for name, body in _name_files(flavor_objects(rendered, flavor), rendered):
+    for name, body in _name_files(bodies, rendered):
         yield f"{prefix}{name}.yaml", write_yaml([body])
+    if flavor is Flavor.HELM:
+        from ks_universal.manifest.chart import chart_files
+
+        yield from chart_files(rendered, bodies).items()
 
 
 def _name_files(bodies: Iterable[Json], rendered: Rendered) -> Iterator[tuple[str, Json]]:

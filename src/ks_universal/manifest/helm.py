@@ -60,6 +60,12 @@ def build_hooks(rendered: Rendered) -> tuple[Json, ...]:
     return tuple(_escape(body) for body in (*before, *pre, *release, *after))
 
 
+def is_left_behind(body: Json) -> bool:
+    """Tell whether an object of this flavour stays when its release is uninstalled: what is kept, and Jobs of hooks."""
+    annotations = body["metadata"].get("annotations") or {}
+    return annotations.get(KEPT_BY_HELM) == KEEP or annotations.get(_DELETE) == _REPLACED
+
+
 def _sort_jobs(rendered: Rendered, phase: Phase) -> list[Json]:
     jobs = [migration.body for migration in rendered.migrations if migration.phase is phase]
     return sort_by_wave(assign_waves(rendered), jobs)
