@@ -1,0 +1,77 @@
+"""What `docs/gitops.md` shows is so, as far as that can be seen without the tools; tests/gitops runs it with them."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import ks_universal
+from ks_universal.cli import run
+
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "gitops.md").read_text()
+BLOCKS = [
+    (language, re.sub(rf"^{indent}", "", text, flags=re.MULTILINE))
+    for indent, language, text in re.findall(r"^( *)```(\w+)\n(.*?)^ *```", PAGE, re.MULTILINE | re.DOTALL)
+]
+VALUES = next(text for language, text in BLOCKS if language == "yaml")
+COMMANDS = re.findall(r"^(?:    | *(?:- )?(?:run: )?)(ks-universal template [^|\n]+?)(?: \|.*)?$", PAGE, re.MULTILINE)
+
+
+def list_values() -> Iterator[str]:
+    """Give the examples that are values, laid over the first one."""
+    for language, text in BLOCKS:
+        if language == "yaml" and re.search(r"^(configs|extraObjects):", text, re.MULTILINE):
+            yield text
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("values.yaml").write_text(VALUES)
+
+
+@pytest.mark.parametrize("text", list(list_values()))
+def test_the_examples_of_values_are_valid(text: str) -> None:
+    Path("more.yaml").write_text(text)
+    assert ks_universal.validate(["values.yaml", "more.yaml"]) == ()
+
+
+@pytest.mark.parametrize("command", list(dict.fromkeys(COMMANDS)))
+def test_each_command_of_the_page_works(command: str, capfd: pytest.CaptureFixture[str]) -> None:
+    words = shlex.split(command.replace(" --check", ""))[1:]
+    assert run(words) == 0, capfd.readouterr().err
+    if "--check" in command:
+        assert run([*words, "--check"]) == 0
+
+
+def test_the_pattern_for_renovate_finds_image_and_tag_of_the_example() -> None:
+    (config,) = (json.loads(text) for language, text in BLOCKS if language == "json")
+    (manager,) = config["customManagers"]
+    (pattern,) = manager["matchStrings"]
+    found = re.search(pattern.replace("(?<", "(?P<"), VALUES)
+    assert found and found.groupdict() == {"depName": "registry.example.com/shop", "currentValue": "1.0.0"}
+    (files,) = manager["managerFilePatterns"]
+    assert re.search(files.strip("/"), "shop/values.production.yaml")
+
+
+def test_a_line_that_is_marked_for_flux_is_the_same_value() -> None:
+    (marked,) = re.findall(r"^ +imageTag: 1\.0\.0 # \{.*$", PAGE, re.MULTILINE)
+    assert yaml.safe_load(VALUES.replace("        imageTag: 1.0.0", marked)) == yaml.safe_load(VALUES)
+
+
+def test_the_table_has_each_promise_in_its_order() -> None:
+    promises = re.findall(r"^## (.+)$", (DOCS / "promises.md").read_text(), re.MULTILINE)
+    table = PAGE.partition("\n## What holds\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| \[?([a-z ]+?)\]?(?:\(.*?\))? \|", table, re.MULTILINE) == promises
+
+
+def test_pipelines_are_yaml_and_name_the_folder_of_the_page() -> None:
+    pipelines: list[Any] = [yaml.safe_load(text) for language, text in BLOCKS if language == "yaml" and "# ." in text]
+    assert len(pipelines) == 2
+    assert all("--out-dir deploy/production" in json.dumps(pipeline) for pipeline in pipelines)
