@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         check_pod_security,
         convert,
         leave_to_server,
+        list_names,
         list_value_files,
         load,
         render,
@@ -94,7 +95,7 @@ if TYPE_CHECKING:
     from ks_universal.finding_codes import FindingCode
     from ks_universal.installation.controller import Installation
     from ks_universal.json_types import Json
-    from ks_universal.manifest.flavors import Flavor
+    from ks_universal.manifest.flavors import Flavor, FluxSource, PlainStage
     from ks_universal.manifest.yaml import write_yaml
     from ks_universal.model.format.application import Application
     from ks_universal.model.format.local import Local, LocalPostgres
@@ -154,6 +155,7 @@ __all__ = [
     "FileWatch",
     "FindingCode",
     "Flavor",
+    "FluxSource",
     "FolderChanges",
     "History",
     "Holder",
@@ -186,6 +188,7 @@ __all__ = [
     "Outcome",
     "Override",
     "Phase",
+    "PlainStage",
     "Plan",
     "PlannedRun",
     "Policy",
@@ -257,6 +260,7 @@ __all__ = [
     "keep_colours",
     "leave_to_server",
     "list_jobs",
+    "list_names",
     "list_value_files",
     "load",
     "make_output_folder",
@@ -308,7 +312,7 @@ _HOMES = {
     "ks_universal.api.starting_values": "STARTING_TOOLS write_starting_values",
     "ks_universal.api.values": (
         "ConvertedValues Values build_values_schema check_flavor check_for_run check_for_version "
-        "check_pod_security convert leave_to_server list_value_files load render template validate"
+        "check_pod_security convert leave_to_server list_names list_value_files load render template validate"
     ),
     "ks_universal.controller.run": "ControllerOptions run_controller",
     "ks_universal.controls": "keep_colours remove_controls",
@@ -328,7 +332,7 @@ _HOMES = {
     "ks_universal.finding_codes": "FindingCode",
     "ks_universal.installation.controller": "Installation",
     "ks_universal.json_types": "Json",
-    "ks_universal.manifest.flavors": "Flavor",
+    "ks_universal.manifest.flavors": "Flavor FluxSource PlainStage",
     "ks_universal.manifest.yaml": "write_yaml",
     "ks_universal.model.format.application": "Application",
     "ks_universal.model.format.local": "Local LocalPostgres",

@@ -36,7 +36,68 @@ def test_objects_are_printed_in_the_order_to_apply_them(ksu: Invoke, write: Writ
     write({"values.yaml": APP})
     result = ksu("template", "shop", "-f", "values.yaml")
     assert (result.status, result.err) == (0, "")
-    assert names(result.out) == ["ConfigMap/settings", "Job/my-app-migrations", "Deployment/my-app"]
+    copy, job, *rest = names(result.out)
+    assert copy.startswith("ConfigMap/settings-migrations-") and job.startswith("Job/my-app-migrations-")
+    assert rest == ["ConfigMap/settings", "Deployment/my-app"]
+
+
+def test_stages_are_what_is_printed_without_one_and_names_are_those_of_kubectl(ksu: Invoke, write: Write) -> None:
+    write({"values.yaml": APP})
+    stages = ("needs", "migrations", "application", "post")
+    parts = [ksu("template", "shop", "-f", "values.yaml", "--stage", stage, "-o", "name") for stage in stages]
+    assert {(part.status, part.err) for part in parts} == {(0, "")}
+    assert [len(part.out.split()) for part in parts] == [1, 1, 2, 0]
+    whole = ksu("template", "shop", "-f", "values.yaml")
+    assert "".join(part.out for part in parts).split() == names(whole.out)
+
+
+def test_a_digest_in_a_name_may_be_left_out(ksu: Invoke, write: Write) -> None:
+    write({"values.yaml": APP})
+    (shown,) = names(ksu("template", "shop", "-f", "values.yaml", "--show", "job/my-app-migrations").out)
+    assert names(ksu("template", "shop", "-f", "values.yaml", "--show", shown).out) == [shown]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--stage", "needs", "--flavor", "helm"),
+        ("--stage", "needs", "--out-dir", "d"),
+        ("--flux-source", "shop"),
+        ("--flavor", "flux", "--out-dir", "../d"),
+        ("--flavor", "flux", "--out-dir", "d", "--flux-path", "/d"),
+    ],
+)
+def test_options_of_another_flavor_are_refused(ksu: Invoke, write: Write, arguments: tuple[str, ...]) -> None:
+    write({"values.yaml": APP})
+    assert ksu("template", "shop", "-f", "values.yaml", *arguments).status == 2
+
+
+def test_flux_is_not_printed_as_one_stream(ksu: Invoke, write: Write) -> None:
+    write({"values.yaml": APP})
+    result = ksu("template", "shop", "-f", "values.yaml", "--flavor", "flux", "-n", "prod")
+    assert (result.status, result.out) == (1, "")
+    assert "error[flavor/folders]" in result.err
+    assert "error[flavor/namespace]" in ksu("template", "shop", "-f", "values.yaml", "--flavor", "flux").err
+
+
+def test_flux_is_told_where_the_folder_is(ksu: Invoke, write: Write) -> None:
+    write({"values.yaml": APP})
+    options = ("--flux-source", "OCIRepository/apps", "--flux-namespace", "team", "--flux-path", "deploy/shop")
+    given = ("template", "shop", "-f", "values.yaml", "-n", "shop", "--flavor", "flux", "--out-dir", "out")
+    assert ksu(*given, *options).status == 0
+    assert yaml.safe_load(Path("out/kustomization.yaml").read_text())["resources"] == ["kustomizations.yaml"]
+    made = list(yaml.safe_load_all(Path("out/kustomizations.yaml").read_text()))
+    for body in made:
+        assert body["metadata"]["namespace"] == "team"
+        assert body["spec"]["sourceRef"] == {"kind": "OCIRepository", "name": "apps"}
+        folder = Path("out") / Path(body["spec"]["path"]).relative_to("deploy/shop")
+        assert [file.suffix for file in folder.iterdir()] != []
+    assert [body["metadata"]["name"] for body in made] == [
+        "shop-needs",
+        "shop-migrate-my-app-0",
+        "shop-common",
+        "shop-app-my-app",
+    ]
 
 
 def test_the_same_values_give_the_same_bytes(ksu: Invoke, write: Write) -> None:

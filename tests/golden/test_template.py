@@ -48,7 +48,7 @@ OTHERS = {
     "ServiceMonitor": "ServiceMonitorSpec",
 }
 """Kinds of other projects: their fields are checked against the table made from their own definitions."""
-UNKNOWN = frozenset(("ExternalSecret", "PrometheusRule", "SecretStore", "Widget"))
+UNKNOWN = frozenset(("ExternalSecret", "Kustomization", "PrometheusRule", "SecretStore", "Widget"))
 """Kinds of extra objects of which nothing here says what they take."""
 
 

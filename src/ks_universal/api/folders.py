@@ -14,7 +14,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError, TargetError
-from ks_universal.manifest.flavors import Flavor
+from ks_universal.manifest.flavors import Flavor, FluxSource
 from ks_universal.manifest.folders import build_files, find_clock, find_plain_secrets, read_owner, write_header
 from ks_universal.resources.objects import Rendered
 
@@ -32,12 +32,14 @@ class FolderChanges(msgspec.Struct, frozen=True):
     unchanged: tuple[str, ...]
 
 
-def template_files(rendered: Rendered, flavor: Flavor = Flavor.PLAIN) -> dict[str, str]:
+def template_files(
+    rendered: Rendered, flavor: Flavor = Flavor.PLAIN, *, flux: FluxSource | None = None
+) -> dict[str, str]:
     """Give the manifests of a release as files: text by relative path (with `/`), sorted.
 
     Paths stay the same as long as objects keep their names; the first line of each file says that it is written.
     """
-    return build_files(rendered, flavor)
+    return build_files(rendered, flavor, flux)
 
 
 def check_for_files(rendered: Rendered) -> tuple[Problem, ...]:
@@ -46,14 +48,14 @@ def check_for_files(rendered: Rendered) -> tuple[Problem, ...]:
     return (*find_plain_secrets(rendered), *clock)
 
 
-def write_folder(rendered: Rendered, flavor: Flavor, folder: str) -> FolderChanges:
+def write_folder(rendered: Rendered, flavor: Flavor, folder: str, *, flux: FluxSource | None = None) -> FolderChanges:
     """Write the files of a release into a folder, which is made, and remove those that it has no more.
 
     A file is the release's by its first line; no other is ever touched. One that has the right text is not written.
     Raises InputError, before anything has changed, where something else is in the way of a file; TargetError where the
     folder cannot be read or written.
     """
-    files = build_files(rendered, flavor)
+    files = build_files(rendered, flavor, flux)
     with _telling_failures(folder), _locked(folder) as root:
         (root / _ASIDE).unlink(missing_ok=True)
         there = _Folder(root, rendered.release, files)
@@ -66,12 +68,14 @@ def write_folder(rendered: Rendered, flavor: Flavor, folder: str) -> FolderChang
         return FolderChanges(there.changed, there.left_over, tuple(p for p in files if p not in there.changed))
 
 
-def check_folder(rendered: Rendered, flavor: Flavor, folder: str) -> tuple[Problem, ...]:
+def check_folder(
+    rendered: Rendered, flavor: Flavor, folder: str, *, flux: FluxSource | None = None
+) -> tuple[Problem, ...]:
     """Find what `write_folder` would change in a folder: an error for each file. Nothing is written.
 
     Raises TargetError where the folder cannot be read.
     """
-    files = build_files(rendered, flavor)
+    files = build_files(rendered, flavor, flux)
     with _telling_failures(folder):
         there = _Folder(Path(folder), rendered.release, files)
         return (

@@ -12,14 +12,14 @@ import msgspec
 from ks_universal import __version__
 from ks_universal.diagnostics import Position, Problem, Severity, has_errors, sort_problems
 from ks_universal.errors import InputError
-from ks_universal.manifest.flavors import Flavor, flavor_objects
+from ks_universal.manifest.flavors import Flavor, FluxSource, PlainStage, flavor_objects
 from ks_universal.manifest.select import select_objects, write_json
 from ks_universal.manifest.yaml import write_yaml
 from ks_universal.model.conversion.expressions import Release
 from ks_universal.model.format.application import Application
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
-from ks_universal.resources.objects import Rendered
+from ks_universal.resources.objects import Rendered, object_ref
 from ks_universal.values.load import Texts, load_values
 from ks_universal.values.nodes import Mapping
 from ks_universal.values.overrides import Override, parse_override
@@ -163,11 +163,15 @@ def check_pod_security(values: Values, rendered: Rendered, policy: "Policy | str
     return find_refusals(rendered, _tree_of(values), Policy(policy))
 
 
-def check_flavor(rendered: Rendered, flavor: Flavor) -> tuple[Problem, ...]:
-    """Find what a flavour of a release's manifests cannot keep of what `deploy` keeps: a warning each."""
+def check_flavor(rendered: Rendered, flavor: Flavor, *, is_staged: bool = False) -> tuple[Problem, ...]:
+    """Find what a flavour of a release's manifests cannot keep of what `deploy` keeps: a warning each.
+
+    `is_staged`: who applies them waits between the stages.
+    """
     from ks_universal.manifest.unkept import find_unkept
 
-    return find_unkept(rendered, flavor)
+    found = find_unkept(rendered, flavor)
+    return tuple(problem for problem in found if problem.code != "flavor/order") if is_staged else found
 
 
 def _tree_of(values: Values) -> Mapping:
@@ -176,14 +180,33 @@ def _tree_of(values: Values) -> Mapping:
     return values.tree
 
 
-def template(rendered: Rendered, flavor: Flavor = Flavor.PLAIN, *, show: Sequence[str] = (), json: bool = False) -> str:
+def template(
+    rendered: Rendered,
+    flavor: Flavor = Flavor.PLAIN,
+    *,
+    show: Sequence[str] = (),
+    json: bool = False,
+    stage: PlainStage | None = None,
+    flux: FluxSource | None = None,
+) -> str:
     """Write the manifests of a release in apply order, as YAML documents or one JSON list.
 
-    `show` names the objects to write (`Deployment/my-app`), all where it is empty. Raises InputError for one that these
-    values do not make.
+    `show` names the objects to write (`Deployment/my-app`), all where it is empty. `stage` is for the flavour `plain`,
+    `flux` for that of Flux. Raises InputError for an object that these values do not make, and for all objects of
+    the flavour of Flux, which keeps no order without folders.
     """
-    objects = select_objects(flavor_objects(rendered, flavor), show)
+    if flavor is Flavor.FLUX and not show:
+        hint = "write them with --out-dir DIR; --show KIND/NAME prints one of them"
+        raise InputError((Problem("flavor/folders", "the Kustomizations of Flux name folders", hint=hint),))
+    objects = select_objects(flavor_objects(rendered, flavor, stage=stage, flux=flux), show)
     return write_json(objects) if json else write_yaml(objects)
+
+
+def list_names(
+    rendered: Rendered, flavor: Flavor = Flavor.PLAIN, *, show: Sequence[str] = (), stage: PlainStage | None = None
+) -> tuple[str, ...]:
+    """List the names (`Deployment/my-app`) of what `template` writes, as kubectl takes them. Raises as that does."""
+    return tuple(str(object_ref(body)) for body in select_objects(flavor_objects(rendered, flavor, stage=stage), show))
 
 
 def check_release(name: str) -> None:

@@ -5,26 +5,27 @@ That line is the only record of what was written: a list of files would be one m
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from hashlib import sha256
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
-from ks_universal.manifest.flavors import Flavor, flavor_objects
+from ks_universal.manifest.flavors import Flavor, FluxSource, flavor_objects
 from ks_universal.manifest.yaml import write_yaml
-from ks_universal.resources.objects import Rendered, object_ref
+from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
 
 _UNUSUAL = re.compile(r"[^a-z0-9.-]")
 _LONGEST_NAME = 200
 """File systems take 255 bytes, and others put endings of their own to a name."""
 _NAMED_BY_CONTENT = re.compile(r"(.+)-[0-9a-f]{8,}")
+_KUSTOMIZATIONS = "kustomizations.yaml"
 _HEADER = "{path} of release {release}, written by 'ks-universal template --out-dir': do not edit"
 _WRITTEN = re.compile(r"\S+ of release (\S+), written by 'ks-universal template --out-dir': do not edit")
 
 
-def build_files(rendered: Rendered, flavor: Flavor) -> dict[str, str]:
+def build_files(rendered: Rendered, flavor: Flavor, flux: FluxSource | None = None) -> dict[str, str]:
     """Give the texts of the files of a release by their paths: relative, with `/`, sorted, each with its header."""
-    texts = dict(_build_texts(rendered, flavor))
+    texts = dict(_build_texts(rendered, flavor, flux))
     return {path: f"{write_header(path, rendered.release)}\n{texts[path]}" for path in sorted(texts)}
 
 
@@ -63,7 +64,10 @@ def _is_secret(body: Json) -> bool:
     return body["kind"] == "Secret" and bool(body.get("data") or body.get("stringData"))
 
 
-def _build_texts(rendered: Rendered, flavor: Flavor) -> Iterator[tuple[str, str]]:
+def _build_texts(rendered: Rendered, flavor: Flavor, flux: FluxSource | None) -> Iterator[tuple[str, str]]:
+    if flavor is Flavor.FLUX:
+        yield from _build_flux_texts(rendered, flux)
+        return
     bodies = flavor_objects(rendered, flavor)
     prefix = "templates/" if flavor is Flavor.HELM else ""
     for name, body in _name_files(bodies, rendered):
@@ -74,13 +78,25 @@ def _build_texts(rendered: Rendered, flavor: Flavor) -> Iterator[tuple[str, str]
         yield from chart_files(rendered, bodies).items()
 
 
+def _build_flux_texts(rendered: Rendered, flux: FluxSource | None) -> Iterator[tuple[str, str]]:
+    from ks_universal.manifest.flux import build_entry, build_flux
+
+    for folder, bodies in build_flux(rendered, flux).items():
+        if not folder:
+            yield _KUSTOMIZATIONS, write_yaml(bodies)
+            continue
+        for name, body in _name_files(bodies, rendered):
+            yield f"{folder}/{name}.yaml", write_yaml([body])
+    yield "kustomization.yaml", write_yaml([build_entry([_KUSTOMIZATIONS])])
+
+
 def _name_files(bodies: Iterable[Json], rendered: Rendered) -> Iterator[tuple[str, Json]]:
     """Name each object after its kind and name, and its namespace where that is not the release's."""
-    jobs = {body["metadata"]["name"] for body in rendered.bodies if body["kind"] == "Job"}
+    lasting = {(body["kind"], body["metadata"]["name"]) for body in rendered.bodies}
     taken: set[str] = set()
     for body in bodies:
         ref = object_ref(body)
-        name = _find_lasting_name(ref.name, jobs) if ref.kind == "Job" else ref.name
+        name = _find_lasting_name(ref, lasting)
         elsewhere = f"_{ref.namespace}" if ref.namespace not in ("", rendered.namespace) else ""
         file = _shorten(f"{ref.kind.lower()}-{_UNUSUAL.sub(_escape, name)}{elsewhere}")
         if file in taken:
@@ -89,10 +105,15 @@ def _name_files(bodies: Iterable[Json], rendered: Rendered) -> Iterator[tuple[st
         yield file, body
 
 
-def _find_lasting_name(name: str, jobs: set[str]) -> str:
-    """Leave out the digest of a Job that is named by what it runs: a change is to be seen in its file."""
-    found = _NAMED_BY_CONTENT.fullmatch(name)
-    return found[1] if found and name not in jobs and found[1] in jobs else name
+def _find_lasting_name(ref: ObjectRef, lasting: Collection[tuple[str, str]]) -> str:
+    """Leave out the digest of a Job, or of a copy, that is named by its content: a change is to be seen in its file."""
+    found = _NAMED_BY_CONTENT.fullmatch(ref.name)
+    if found is None or (ref.kind, ref.name) in lasting:
+        return ref.name
+    name = found[1]
+    return (
+        name if not {(ref.kind, name), (ref.kind, name.removesuffix("-migrations"))}.isdisjoint(lasting) else ref.name
+    )
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -1,5 +1,6 @@
 """Choosing objects by name, and writing them as JSON."""
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -10,21 +11,31 @@ from ks_universal.json_types import Json
 from ks_universal.resources.objects import object_ref
 from ks_universal.suggestions import nearest
 
+_DIGEST = re.compile(r"-[0-9a-f]{8}$")
+
 
 def select_objects(objects: Sequence[Json], wanted: Sequence[str]) -> tuple[Json, ...]:
     """Choose the objects called `KIND/NAME` (the kind in any case), in the order of `objects`; all where none is asked.
 
+    A digest that a name ends in may be left out: `Job/my-app-migrations` is `Job/my-app-migrations-1a2b3c4d` as well.
     Raises InputError with a finding for each name that no object has.
     """
     if not wanted:
         return tuple(objects)
     names = [str(object_ref(body)) for body in objects]
     known = {_fold(name) for name in names}
-    missing = [name for name in wanted if _fold(name) not in known]
+    lasting = [_DIGEST.sub("", _fold(name)) for name in names]
+    missing = [name for name in wanted if _fold(name) not in known.union(lasting)]
     if missing:
         raise InputError([_report_missing(name, names) for name in missing])
     chosen = {_fold(name) for name in wanted}
-    return tuple(body for body, name in zip(objects, names, strict=True) if _fold(name) in chosen)
+    # Where an object is called just so, no other is meant.
+    without_digest = chosen - known
+    return tuple(
+        body
+        for body, name, other in zip(objects, names, lasting, strict=True)
+        if _fold(name) in chosen or other in without_digest
+    )
 
 
 def write_json(objects: Sequence[Json]) -> str:

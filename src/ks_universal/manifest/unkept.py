@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from ks_universal.diagnostics import Problem, Severity
+from ks_universal.manifest.copies import CONFIGURATION
 from ks_universal.manifest.flavors import Flavor
 from ks_universal.manifest.gates import close_gates, find_users
 from ks_universal.manifest.one_off_jobs import TTL
+from ks_universal.manifest.parts import find_early_applications, find_used_by
+from ks_universal.metadata_keys import WAIT
 from ks_universal.model.format.migrations import Phase, When
 from ks_universal.model.format.precedence import Node, Part, Precedence
 from ks_universal.model.format.workloads import JobWhen
-from ks_universal.model.kubernetes.makers import list_made
+from ks_universal.model.kubernetes.makers import list_made, read_annotation
 from ks_universal.order import find_all_needs
 from ks_universal.resources.access import BINDING_KINDS, UNKNOWN_NAMESPACE
 from ks_universal.resources.extra_objects import is_early
@@ -21,6 +24,7 @@ from ks_universal.resources.references import read_references
 
 _DEPLOY = "'ks-universal deploy' keeps it"
 _MIGRATIONS_WHEN = "flavor/migrations-when"
+_WAIT_FOR_MIGRATIONS = "flavor/wait-for-migrations"
 
 
 class _Release(msgspec.Struct, frozen=True):
@@ -58,19 +62,25 @@ def _unknown_namespace(release: _Release) -> Iterator[Problem]:
         yield _warn("flavor/namespace", message, "say which namespace it is for: -n NAMESPACE")
 
 
+def _namespace_for_flux(release: _Release) -> Iterator[Problem]:
+    if not release.rendered.namespace:
+        yield Problem("flavor/namespace", "Flux takes no object without a namespace", hint="say which: -n NAMESPACE")
+
+
 def _unordered_in_plain(release: _Release) -> Iterator[Problem]:
     jobs = ", ".join(str(object_ref(migration.body)) for migration in release.rendered.migrations)
     if jobs:
         message = f"kubectl waits for nothing: the new version starts while its migrations run ({jobs})"
-        yield _warn("flavor/order", message, "wait for each of these Jobs before what follows it, or use 'deploy'")
+        yield _warn(
+            "flavor/order", message, "apply one --stage after the other, and wait between them, or use 'deploy'"
+        )
 
 
 def _unawaited_dependencies_in_plain(release: _Release) -> Iterator[Problem]:
-    for job, migration in _list_migrations(release):
+    for job, migration in release.list_migrations(Phase.PRE):
         for other in _list_there(migration.depends_on, release):
-            yield _warn(
-                "flavor/depends-on", f"kubectl does not wait for {release.name(other)}, on which {job} depends", _DEPLOY
-            )
+            message = f"{job} is in a stage before that of {release.name(other)}, on which it depends"
+            yield _warn("flavor/depends-on", message, f"make {other} a release of its own; {_DEPLOY}")
     for name, resource in release.workloads.items():
         for other in _list_there(resource.depends_on, release):
             message = f"kubectl does not wait for {release.name(other)}, on which {release.name(name)} depends"
@@ -93,13 +103,32 @@ def _dependencies_behind_helms_hooks(release: _Release) -> Iterator[Problem]:
 
 def _needless_waits_in_helm(release: _Release) -> Iterator[Problem]:
     """Find the workloads that are not to wait for some migrations: Helm's hooks come before all of them."""
+    for name, hint in _list_needless_waits(release):
+        message = f"Helm has {release.name(name)} wait for the migrations of the whole release"
+        yield _warn(_WAIT_FOR_MIGRATIONS, message, hint)
+
+
+def _needless_waits_in_plain(release: _Release) -> Iterator[Problem]:
+    for name, hint in _list_needless_waits(release):
+        message = f"the stage of {release.name(name)} comes after the migrations of the whole release"
+        yield _warn(_WAIT_FOR_MIGRATIONS, message, hint)
+
+
+def _needless_waits_in_flux(release: _Release) -> Iterator[Problem]:
+    early = find_early_applications(release.precedence)
+    for name, hint in _list_needless_waits(release):
+        if name not in early:
+            message = f"Flux has {release.name(name)} wait for the migrations of the whole release"
+            yield _warn(_WAIT_FOR_MIGRATIONS, message, hint)
+
+
+def _list_needless_waits(release: _Release) -> Iterator[tuple[str, str]]:
+    """List the applications that are not to wait for some migrations, with what to say of that."""
     migrating = {Node(migration.application, Part.BEFORE) for _, migration in release.list_migrations(Phase.PRE)}
     for name, resource in release.workloads.items():
-        rollout = Node(name, Part.ROLLOUT)
-        waits = find_all_needs(release.precedence, rollout)
+        waits = find_all_needs(release.precedence, Node(name, Part.ROLLOUT))
         if resource.wait_for_migrations not in (None, True) and not migrating <= waits:
-            message = f"Helm has {release.name(name)} wait for the migrations of the whole release"
-            yield _warn("flavor/wait-for-migrations", message, f"its 'waitForMigrations' says otherwise; {_DEPLOY}")
+            yield name, f"its 'waitForMigrations' says otherwise; {_DEPLOY}"
 
 
 def _late_makers_in_helm(release: _Release) -> Iterator[Problem]:
@@ -124,6 +153,41 @@ def _early_contracts_in_argo(release: _Release) -> Iterator[Problem]:
     for job, _ in release.list_migrations(Phase.POST):
         message = f"Argo CD runs {job} when the new version is ready, without waiting for old pods that are stopping"
         yield _warn("flavor/post-phase", message, _DEPLOY)
+
+
+def _early_contracts_in_plain(release: _Release) -> Iterator[Problem]:
+    for job, _ in release.list_migrations(Phase.POST):
+        yield _warn("flavor/post-phase", f"kubectl does not wait for old pods before it applies {job}", _DEPLOY)
+
+
+def _early_contracts_in_flux(release: _Release) -> Iterator[Problem]:
+    for job, _ in release.list_migrations(Phase.POST):
+        message = f"Flux runs {job} when the new version is ready, without waiting for old pods that are stopping"
+        yield _warn("flavor/post-phase", message, _DEPLOY)
+
+
+def _awaited_makers_in_flux(release: _Release) -> Iterator[Problem]:
+    for resource in release.rendered.objects:
+        if is_early(resource) and read_annotation(resource.body, WAIT) == "false":
+            message = f"Flux waits until {object_ref(resource.body)} is ready, though '{WAIT}' says 'false'"
+            yield _warn("flavor/extra-objects", message, _DEPLOY)
+
+
+def _open_gates_in_flux(release: _Release) -> Iterator[Problem]:
+    used = find_used_by(release.rendered, find_early_applications(release.precedence))
+    for ref, users in find_users(release.rendered).items():
+        waiting = [user for user in users if _waits_for_migrations(release, user)]
+        if ref in used and ref.kind in CONFIGURATION and waiting:
+            message = (
+                f"{ref} changes before the migrations that {release.name(waiting[0])} waits for: "
+                "one of them waits for an application that uses it, too"
+            )
+            yield _warn("flavor/open-gate", message, "give each of the two a ConfigMap or Secret of its own")
+
+
+def _waits_for_migrations(release: _Release, application: str) -> bool:
+    needs = find_all_needs(release.precedence, Node(application, Part.ROLLOUT))
+    return any(need.part is Part.BEFORE for need in needs)
 
 
 def _job_waits_in_helm(release: _Release) -> Iterator[Problem]:
@@ -194,12 +258,22 @@ def _repeated_migrations_in_argo(release: _Release) -> Iterator[Problem]:
 
 
 def _single_migrations_in_plain(release: _Release) -> Iterator[Problem]:
+    yield from _find_single_migrations(release, "kubectl")
+
+
+def _single_migrations_in_flux(release: _Release) -> Iterator[Problem]:
+    yield from _find_single_migrations(release, "Flux")
+
+
+def _find_single_migrations(release: _Release, tool: str) -> Iterator[Problem]:
+    """Find the migrations that are to run in another case than when something of what they run with has changed."""
     for job, migration in _list_migrations(release):
         if migration.when is When.ALWAYS:
-            message = (
-                f"kubectl runs {job} once: applied again, a Job that has not changed does not run ('when: always')"
-            )
+            message = f"{tool} runs {job} once: applied again, a Job that has not changed does not run ('when: always')"
             yield _warn(_MIGRATIONS_WHEN, message, f"delete the Job before; {_DEPLOY}")
+        elif migration.when is When.IMAGE:
+            message = f"{tool} runs {job} also when something else than its image has changed ('when: image')"
+            yield _warn(_MIGRATIONS_WHEN, message, _DEPLOY)
 
 
 def _name_not_always(release: _Release) -> str:
@@ -225,8 +299,11 @@ _RULES: Mapping[Flavor, tuple[Callable[[_Release], Iterator[Problem]], ...]] = {
         _unknown_namespace,
         _unordered_in_plain,
         _unawaited_dependencies_in_plain,
+        _needless_waits_in_plain,
+        _early_contracts_in_plain,
         _job_waits_in_plain,
         _repeated_installs,
+        _jobs_that_stay,
         _single_migrations_in_plain,
     ),
     Flavor.HELM: (
@@ -247,5 +324,14 @@ _RULES: Mapping[Flavor, tuple[Callable[[_Release], Iterator[Problem]], ...]] = {
         _jobs_that_stay,
         _repeated_installs,
         _repeated_migrations_in_argo,
+    ),
+    Flavor.FLUX: (
+        _namespace_for_flux,
+        _open_gates_in_flux,
+        _needless_waits_in_flux,
+        _awaited_makers_in_flux,
+        _early_contracts_in_flux,
+        _jobs_that_stay,
+        _single_migrations_in_flux,
     ),
 }

@@ -11,7 +11,7 @@ from ks_universal.manifest.unkept import find_unkept
 from ks_universal.resources.objects import Rendered
 from support.releases import app, load_values, render_values
 
-PLAIN, HELM, ARGOCD = Flavor
+PLAIN, HELM, ARGOCD, FLUX = Flavor
 
 
 def release(**deployments: dict[str, Any]) -> Rendered:
@@ -73,14 +73,15 @@ def test_when_hooks_run_migrations_whatever_has_changed(when: str) -> None:
         jobs = ("Job/web-migrations-schema", "Job/web-migrations-late")
         told = ", ".join(f"{job} ('when: {when}')" for job in jobs)
         assert problem.message == f"{words}, whatever has changed: {told}"
-    assert "migrations-when" not in codes(rendered, PLAIN)
+    for flavor in (PLAIN, FLUX):
+        assert ("migrations-when" in codes(rendered, flavor)) == (when == "image")
 
 
 def test_when_always_is_what_hooks_do_and_applying_does_not() -> None:
     web = app("schema")
     web["migrations"]["when"] = "always"
     rendered = release(web=web)
-    assert [codes(rendered, flavor) for flavor in Flavor] == [["order", "migrations-when"], [], []]
+    assert [codes(rendered, flavor) for flavor in Flavor] == [["order", "migrations-when"], [], [], ["migrations-when"]]
 
 
 def test_jobs_that_are_awaited_or_run_once() -> None:
