@@ -160,7 +160,8 @@ def _build_container(installation: Installation) -> Json:
     return {
         "name": "controller",
         "image": installation.image,
-        "args": ["controller", *arguments],
+        "command": ["ks-universal", "controller"],
+        "args": arguments,
         "env": [
             {"name": f"POD_{what.upper()}", "valueFrom": {"fieldRef": {"fieldPath": f"metadata.{what}"}}}
             for what in ("name", "namespace")

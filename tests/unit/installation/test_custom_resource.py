@@ -105,3 +105,9 @@ def test_no_key_of_the_values_is_dropped_unsaid() -> None:
 
 def test_kubectl_apply_can_keep_its_copy() -> None:
     assert len(json.dumps(build_custom_resource(), separators=(",", ":"))) < 0.95 * 256 * 1024
+
+
+def test_kubectl_can_read_it_in_a_list_too() -> None:
+    """There it checks by itself, and refuses null among the values of an enum."""
+    assert ":null" not in (text := json.dumps(build_custom_resource(), separators=(",", ":")))
+    assert "null]" not in text

@@ -44,7 +44,7 @@ class _Translator:
         if "$ref" in schema:
             return self._write_out(schema["$ref"].rpartition("/")[2], above)
         if "enum" in schema:
-            return {**_OPEN, "nullable": True, "enum": schema["enum"]}
+            return _choose([each for each in schema["enum"] if each is not None])
         types = tuple(each for each in schema.get("type", ()) if each != "null")
         if types == ("array",):
             items = self.translate(schema["items"], above, described=described)
@@ -70,3 +70,10 @@ class _Translator:
         described = name not in self._described
         self._described.add(name)
         return self.translate(self._definitions[name], (*above, name), described=described)
+
+
+def _choose(choices: list[Any]) -> Schema:
+    """Take one of some texts, or null: by a pattern, for kubectl refuses null in a list of them."""
+    if not all(isinstance(choice, str) for choice in choices):
+        return _OPEN
+    return {"type": "string", "nullable": True, "pattern": f"^({'|'.join(map(re.escape, choices))})$"}
