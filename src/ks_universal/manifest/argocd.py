@@ -6,11 +6,13 @@ come in an earlier phase. What migrations read of what comes behind them are cop
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from ks_universal.digests import digest_json
 from ks_universal.json_types import Json
 from ks_universal.manifest.copies import CONFIGURATION, copy, name_copies, use_copies
 from ks_universal.manifest.gates import close_gates, find_users, list_read
 from ks_universal.manifest.one_off_jobs import name_by_content
 from ks_universal.manifest.waves import Waves, assign_waves
+from ks_universal.metadata_keys import MIGRATIONS_DIGEST
 from ks_universal.model.format.migrations import Phase
 from ks_universal.model.kubernetes.makers import Stage, find_stage
 from ks_universal.resources.access import BINDING_KINDS, ROLE_KINDS
@@ -40,6 +42,7 @@ _KEPT = "Prune=false,Delete=false"
 _REMOVED_LAST = "PruneLast=true"
 """Else the waves are those of the removed, turned round: what the last one reads would go before the migrations."""
 
+_DIGEST_LENGTH = 16
 _CONFIGURATION_WAVE = -1
 _FIRST = {
     "ResourceQuota": -3,
@@ -61,7 +64,7 @@ def build_sync_waves(rendered: Rendered) -> tuple[Json, ...]:
     found = {object_ref(r.body): _find_wave(r, {**used, **waves}, last) for r in rendered.objects}
     before = [m for m in rendered.migrations if m.phase is Phase.PRE]
     copies = name_copies(rendered, _list_copied(before, found))
-    numbered = [(found[object_ref(r.body)], _adapt(name_by_content(r.body))) for r in rendered.objects]
+    numbered = [(found[object_ref(r.body)], _adapt(name_by_content(_mark(r, rendered)))) for r in rendered.objects]
     for resource in rendered.objects:
         if object_ref(resource.body) in copies:
             numbered.append((_CONFIGURATION_WAVE, annotate(copy(resource.body, copies), _GONE_AFTERWARDS)))
@@ -70,6 +73,14 @@ def build_sync_waves(rendered: Rendered) -> tuple[Json, ...]:
         numbered.append((waves[object_ref(job)], annotate(job, _REPLACED)))
     numbered.sort(key=lambda entry: entry[0])
     return tuple(annotate(body, {_WAVE: str(wave)}) for wave, body in numbered)
+
+
+def _mark(resource: Resource, rendered: Rendered) -> Json:
+    """Mark a workload with what its migrations run: Argo CD compares no hooks, and would take it to be in sync."""
+    jobs = [each.body for each in rendered.migrations if each.application == resource.application]
+    if not jobs or not resource.is_rolled_out:
+        return resource.body
+    return annotate(resource.body, {MIGRATIONS_DIGEST: digest_json(jobs, _DIGEST_LENGTH)})
 
 
 def _adapt(body: Json) -> Json:

@@ -11,6 +11,7 @@ from ks_universal.resources.build import build_objects
 from ks_universal.resources.objects import object_ref
 from ks_universal.resources.references import read_references
 from ks_universal.values.parse import parse_yaml
+from support.releases import app, render_values
 
 VALUES = """
 configs:
@@ -176,6 +177,17 @@ def test_argocd_removes_nothing_before_the_migrations_have_succeeded(flavored: F
         if not annotation(body, "argocd.argoproj.io/hook"):
             options = annotation(body, "argocd.argoproj.io/sync-options").split(",")
             assert "PruneLast=true" in options or "Prune=false" in options
+
+
+def test_argocd_sees_that_a_migration_has_changed() -> None:
+    def mark(step: str) -> tuple[Json, str]:
+        rendered = render_values({"deployments": {"web": app(step), "docs": app()}})
+        web = next(b for b in flavor_objects(rendered, Flavor.ARGOCD) if str(object_ref(b)) == "Deployment/web")
+        return web["spec"]["template"], annotation(web, "ks-universal.io/migrations-digest")
+
+    (pod, one), (same, again), (other_pod, other) = mark("one"), mark("one"), mark("other")
+    assert one == again != other
+    assert pod == same == other_pod
 
 
 SHARED = """
