@@ -89,14 +89,22 @@ class Cluster:
         return name
 
     def look(self) -> tuple[str, str, str, str]:
-        """Look at both Deployments: which image each has, and what its pod that runs has been told."""
+        """Look at both Deployments: which image its pod has, and what it has been told."""
         return (*self._look("shop"), *self._look("worker"))
 
     def _look(self, name: str) -> tuple[str, str]:
-        body = self.list_all("deployment")[name]
         self.run("rollout", "status", f"deployment/{name}", f"--timeout={WAIT_S}s")
-        told = self.run("exec", f"deployment/{name}", "--", "sh", "-c", "echo $GREETING $PASSWORD")
-        return body["spec"]["template"]["spec"]["containers"][0]["image"], told.strip()
+        pod = self._find_pod(name)
+        told = self.run("exec", pod["metadata"]["name"], "--", "sh", "-c", "echo $GREETING $PASSWORD")
+        return pod["spec"]["containers"][0]["image"], told.strip()
+
+    def _find_pod(self, name: str) -> Json:
+        """Find the pod of a Deployment; one that is ending is another version's."""
+        for pod in self.list_all("pod").values():
+            is_its = pod["metadata"]["labels"].get("app.kubernetes.io/component") == name
+            if is_its and "deletionTimestamp" not in pod["metadata"]:
+                return pod
+        raise AssertionError(f"{name} has no pod")
 
     def restart(self) -> None:
         """Delete the pods of both Deployments, as draining a node does."""
