@@ -20,7 +20,7 @@ APP: dict[str, Any] = {
         }
     },
 }
-FLAVORS = ["plain", "helm", "argocd"]
+FLAVORS = ["plain", "helm", "argocd", "flux"]
 
 
 @pytest.mark.parametrize("flavor", FLAVORS)

@@ -81,7 +81,7 @@ def reader(tmp_path: Path, namespace: str, helm: str, kubectl: str) -> Reader:
     return Reader(folder, namespace, os.pathsep.join([*map(str, tools), os.environ["PATH"]]))
 
 
-@pytest.mark.parametrize("title", ["Helm"])
+@pytest.mark.parametrize("title", ["Helm", "kubectl"])
 def test_the_page_leads_from_nothing_to_a_failed_migration_and_its_correction(reader: Reader, title: str) -> None:
     deploy, log = read_blocks(title)
     reader.write("1.0.0", "one")

@@ -65,7 +65,8 @@ def write_folder(rendered: Rendered, flavor: Flavor, folder: str, *, flux: FluxS
             _write(root, path, files[path])
         for path in there.left_over:
             _remove(root, path)
-        return FolderChanges(there.changed, there.left_over, tuple(p for p in files if p not in there.changed))
+        unchanged = tuple(sorted(files.keys() - there.changed))
+        return FolderChanges(there.changed, there.left_over, unchanged)
 
 
 def check_folder(

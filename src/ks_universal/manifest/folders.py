@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
-from ks_universal.manifest.flavors import Flavor, FluxSource, flavor_objects
+from ks_universal.manifest.flavors import Flavor, FluxSource, PlainStage, flavor_objects
 from ks_universal.manifest.yaml import write_yaml
 from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
 
@@ -65,17 +65,35 @@ def _is_secret(body: Json) -> bool:
 
 
 def _build_texts(rendered: Rendered, flavor: Flavor, flux: FluxSource | None) -> Iterator[tuple[str, str]]:
-    if flavor is Flavor.FLUX:
-        yield from _build_flux_texts(rendered, flux)
-        return
-    bodies = flavor_objects(rendered, flavor)
-    prefix = "templates/" if flavor is Flavor.HELM else ""
-    for name, body in _name_files(bodies, rendered):
-        yield f"{prefix}{name}.yaml", write_yaml([body])
-    if flavor is Flavor.HELM:
-        from ks_universal.manifest.chart import chart_files
+    match flavor:
+        case Flavor.PLAIN:
+            yield from _build_plain_texts(rendered)
+        case Flavor.HELM:
+            yield from _build_chart_texts(rendered)
+        case Flavor.ARGOCD:
+            yield from _write_files(flavor_objects(rendered, flavor), rendered)
+        case Flavor.FLUX:
+            yield from _build_flux_texts(rendered, flux)
 
-        yield from chart_files(rendered, bodies).items()
+
+def _build_plain_texts(rendered: Rendered) -> Iterator[tuple[str, str]]:
+    """Give each stage a folder of its own: `kubectl apply -f` takes the files of one, and not those of folders in it.
+
+    The files of migrations sort in the order to run them.
+    """
+    for place, stage in enumerate(PlainStage, start=1):
+        bodies = flavor_objects(rendered, Flavor.PLAIN, stage=stage)
+        for number, (path, text) in enumerate(_write_files(bodies, rendered), start=1):
+            is_run = stage in (PlainStage.MIGRATIONS, PlainStage.POST)
+            yield f"{place}-{stage}/{f'{number:02}-' if is_run else ''}{path}", text
+
+
+def _build_chart_texts(rendered: Rendered) -> Iterator[tuple[str, str]]:
+    from ks_universal.manifest.chart import chart_files
+
+    bodies = flavor_objects(rendered, Flavor.HELM)
+    yield from _write_files(bodies, rendered, "templates/")
+    yield from chart_files(rendered, bodies).items()
 
 
 def _build_flux_texts(rendered: Rendered, flux: FluxSource | None) -> Iterator[tuple[str, str]]:
@@ -84,25 +102,24 @@ def _build_flux_texts(rendered: Rendered, flux: FluxSource | None) -> Iterator[t
     for folder, bodies in build_flux(rendered, flux).items():
         if not folder:
             yield _KUSTOMIZATIONS, write_yaml(bodies)
-            continue
-        for name, body in _name_files(bodies, rendered):
-            yield f"{folder}/{name}.yaml", write_yaml([body])
+        else:
+            yield from _write_files(bodies, rendered, f"{folder}/")
     yield "kustomization.yaml", write_yaml([build_entry([_KUSTOMIZATIONS])])
 
 
-def _name_files(bodies: Iterable[Json], rendered: Rendered) -> Iterator[tuple[str, Json]]:
-    """Name each object after its kind and name, and its namespace where that is not the release's."""
+def _write_files(bodies: Iterable[Json], rendered: Rendered, folder: str = "") -> Iterator[tuple[str, str]]:
+    """Write a file for each object, named after its kind, its name, and its namespace if that is not the release's."""
     lasting = {(body["kind"], body["metadata"]["name"]) for body in rendered.bodies}
     taken: set[str] = set()
     for body in bodies:
         ref = object_ref(body)
-        name = _find_lasting_name(ref, lasting)
+        name = _UNUSUAL.sub(_escape, _find_lasting_name(ref, lasting))
         elsewhere = f"_{ref.namespace}" if ref.namespace not in ("", rendered.namespace) else ""
-        file = _shorten(f"{ref.kind.lower()}-{_UNUSUAL.sub(_escape, name)}{elsewhere}")
+        file = _shorten(f"{ref.kind.lower()}-{name}{elsewhere}")
         if file in taken:
             file = f"{file}_{sha256(ref.name.encode()).hexdigest()[:8]}"
         taken.add(file)
-        yield file, body
+        yield f"{folder}{file}.yaml", write_yaml([body])
 
 
 def _find_lasting_name(ref: ObjectRef, lasting: Collection[tuple[str, str]]) -> str:
@@ -111,9 +128,8 @@ def _find_lasting_name(ref: ObjectRef, lasting: Collection[tuple[str, str]]) -> 
     if found is None or (ref.kind, ref.name) in lasting:
         return ref.name
     name = found[1]
-    return (
-        name if not {(ref.kind, name), (ref.kind, name.removesuffix("-migrations"))}.isdisjoint(lasting) else ref.name
-    )
+    originals = {(ref.kind, name), (ref.kind, name.removesuffix("-migrations"))}
+    return ref.name if originals.isdisjoint(lasting) else name
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -122,6 +138,6 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def _shorten(file: str) -> str:
-    return (
-        file if len(file) <= _LONGEST_NAME else f"{file[: _LONGEST_NAME - 9]}_{sha256(file.encode()).hexdigest()[:8]}"
-    )
+    if len(file) <= _LONGEST_NAME:
+        return file
+    return f"{file[: _LONGEST_NAME - 9]}_{sha256(file.encode()).hexdigest()[:8]}"

@@ -75,3 +75,19 @@ def test_pipelines_are_yaml_and_name_the_folder_of_the_page() -> None:
     pipelines: list[Any] = [yaml.safe_load(text) for language, text in BLOCKS if language == "yaml" and "# ." in text]
     assert len(pipelines) == 2
     assert all("--out-dir deploy/production" in json.dumps(pipeline) for pipeline in pipelines)
+
+
+def test_the_kustomization_of_the_page_finds_those_that_are_written() -> None:
+    (page,) = (yaml.safe_load(text) for language, text in BLOCKS if "kustomize.toolkit.fluxcd.io" in text)
+    (command,) = (command for command in COMMANDS if "--flavor flux" in command)
+    assert run(shlex.split(command)[1:]) == 0
+    folder = Path(page["spec"]["path"])
+    entry = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    written = [body for file in entry["resources"] for body in yaml.safe_load_all((folder / file).read_text())]
+    assert page["metadata"]["name"] not in {body["metadata"]["name"] for body in written}
+    for body in written:
+        assert Path(body["spec"]["path"]).is_dir()
+        assert body["spec"]["sourceRef"] == page["spec"]["sourceRef"]
+        assert body["metadata"]["namespace"] == page["metadata"]["namespace"]
+    named = set(re.findall(r"`(needs|common|jobs|(?:migrate|app)-shop(?:-0)?)`", PAGE.partition("## Flux")[2]))
+    assert {body["metadata"]["name"].removeprefix("shop-") for body in written} >= named - {"jobs"}

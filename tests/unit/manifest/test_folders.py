@@ -86,3 +86,26 @@ def test_whose_a_file_is_can_be_read_off_its_first_line(path: str) -> None:
 def test_a_file_of_somebody_else_has_no_owner() -> None:
     assert read_owner("# deployment-app.yaml of release shop, written by hand") is None
     assert read_owner("apiVersion: v1") is None
+
+
+STEPS = """
+configs: {settings: {type: configMap, data: {A: a}}}
+deployments:
+  app:
+    migrations:
+      enabled: true
+      steps: [{name: two, args: [a]}, {name: one, args: [b]}, {name: late, args: [c], phase: post}]
+    containers:
+      main: {image: app, imageTag: v1, envFrom: [{type: configMap, configName: settings}]}
+"""
+
+
+def test_the_files_of_plain_stages_sort_in_the_order_to_apply_them() -> None:
+    assert list(build_files(render(STEPS), Flavor.PLAIN)) == [
+        "1-needs/configmap-settings-migrations.yaml",
+        "2-migrations/01-job-app-migrations-two.yaml",
+        "2-migrations/02-job-app-migrations-one.yaml",
+        "3-application/configmap-settings.yaml",
+        "3-application/deployment-app.yaml",
+        "4-post/01-job-app-migrations-late.yaml",
+    ]

@@ -85,7 +85,8 @@ def command(  # noqa: PLR0913 - one for each option
     values = source.load(name, namespace, keep_tree=check is not None)
     rendered = render(values, name, namespace)
     is_asked = flavor is not None or stage is not None or out_dir is not None
-    unkept = check_flavor(rendered, chosen, is_staged=stage is not None) if is_asked else ()
+    is_staged = stage is not None or out_dir is not None
+    unkept = check_flavor(rendered, chosen, is_staged=is_staged) if is_asked else ()
     for_files = () if out_dir is None else check_for_files(rendered)
     problems = sort_problems([*values.problems, *unkept, *for_files, *(check(values, rendered) if check else ())])
     if has_errors(problems):
