@@ -1,8 +1,11 @@
 """What `docs/gitops.md` shows is so, as far as that can be seen without the tools; tests/gitops runs it with them."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +78,24 @@ def test_pipelines_are_yaml_and_name_the_folder_of_the_page() -> None:
     pipelines: list[Any] = [yaml.safe_load(text) for language, text in BLOCKS if language == "yaml" and "# ." in text]
     assert len(pipelines) == 2
     assert all("--out-dir deploy/production" in json.dumps(pipeline) for pipeline in pipelines)
+
+
+def test_the_pipeline_that_writes_commits_the_folder_once() -> None:
+    (pipeline,) = (yaml.safe_load(text) for language, text in BLOCKS if "# .gitlab-ci" in text)
+    script = "\n".join(pipeline["manifests"]["script"])
+    here = re.sub(r'"https:[^"]+"', "../remote.git", script)
+    assert here != script
+    made = "git init -q -b image-updates . && git init -q --bare ../remote.git && git add values.yaml"
+    first = "git -c user.name=a -c user.email=a@example.com commit -qm first"
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    Path("work").mkdir()
+    Path("values.yaml").rename("work/values.yaml")
+    for text in (f"{made}\n{first}", here, here):
+        subprocess.run(["bash", "-e", "-c", text], cwd="work", env=env, check=True, capture_output=True)
+    log = subprocess.run(
+        ["git", "log", "--format=%s", "image-updates"], cwd="remote.git", check=True, capture_output=True, text=True
+    )
+    assert log.stdout.splitlines() == ["Write manifests", "first"]
 
 
 def test_the_kustomization_of_the_page_finds_those_that_are_written() -> None:
