@@ -43,13 +43,15 @@ class Releases:
     def put(self, body: Json) -> None:
         self.server.put(body, namespace=body["metadata"]["namespace"])
 
-    def edit(self, name: str = "shop", *, values: tuple[str, str] | None = None, **spec: Any) -> None:
-        """Change its spec: texts of its values, and fields."""
+    def edit(self, name: str = "shop", *, values: tuple[str, str] | Json | None = None, **spec: Any) -> None:
+        """Change its spec: the values, or a text of them, and fields."""
 
         def change(body: Json) -> Json:
             body = copy.deepcopy(body)
             body["spec"].update(spec)
-            if values is not None:
+            if isinstance(values, dict):
+                body["spec"]["values"] = values
+            elif values is not None:
                 text = yaml.safe_dump(body["spec"]["values"])
                 assert values[0] in text
                 body["spec"]["values"] = yaml.safe_load(text.replace(*values))

@@ -125,6 +125,11 @@ class Reporter:
         self._recorder.announce(ref_of(self._body), self._body, event)
 
     @property
+    def holder(self) -> str:
+        """Who has the lock that this run has waited for, or waits for; empty: nobody."""
+        return "" if self._progress.awaited is None else self._progress.awaited.holder
+
+    @property
     def requested(self) -> str | None:
         """The annotation by which somebody has asked for this try."""
         annotations: dict[str, str] = self._body["metadata"].get("annotations") or {}
@@ -151,13 +156,13 @@ class Reporter:
         running = self._progress.running
         step = next((step for kind in _SHOWN for step, of in running.items() if of is kind), None)
         if not self._progress.has_begun:
-            awaited = self._progress.awaited
-            what = "begins" if awaited is None else f"waits for the release, which is locked by {awaited.holder}"
+            what = f"waits for the release, which is locked by {self.holder}" if self.holder else "begins"
         else:
             what = f"revision {self.revision}: {step or 'applies objects'}"
         if self.failure is not None:
             what = f"{what}; {self.messages[0]}"
-        await self.write(say_progressing(what), step=step, revision=self.revision, failure=self.failure)
+        number = {} if self.revision is None else {"revision": self.revision}
+        await self.write(say_progressing(what), step=step, failure=self.failure, **number)
 
 
 def build_merge_patch(before: Json, after: Json) -> Json:

@@ -51,10 +51,12 @@ _log = logging.getLogger(__name__)
 
 _VALUES_PACE_S = 60.0
 """How often at least is looked whether what `valuesFrom` names has changed."""
-_LOCK_WAIT_S = 10.0
+_LOCK_WAIT_S = 3.0
 """How long a run may wait for the lock in the place of others; then it is tried again."""
 _MOST_LOCKED_PAUSE_S = 15.0
 _MOST_MISSING_PAUSE_S = 30.0
+_OF_VALUES = frozenset(("request/name", "request/nothing"))
+"""What is found in the values only when objects are made of them."""
 _LASTING = frozenset((Reason.MIGRATION_FAILED, Reason.ROLLOUT_FAILED))
 """The failures after which only a change helps; of the second kind it may be one of the cluster."""
 
@@ -124,7 +126,10 @@ class ReleaseRunner:
             async with report.following():
                 revision = await self._run(values, client, key, spec, report)
         except KsUniversalError as error:
-            await self._end_untimely(error, key, memory, report)
+            if isinstance(error, InputError) and any(problem.code in _OF_VALUES for problem in error.problems):
+                await self._end_invalid(error, key, memory, report, sources)
+            else:
+                await self._end_untimely(error, key, memory, report)
             return
         self._plan_checks(spec, memory)
         await self._end(revision, values, sources, memory, report)
@@ -207,6 +212,8 @@ class ReleaseRunner:
         """Say why a run has not come to its end; it is tried again, the later the more often it failed."""
         reason, at_most_s = (reason, None) if reason is not None else _judge(error)
         memory.fail(now_s(), **({} if at_most_s is None else {"at_most_s": at_most_s}))
+        if reason is Reason.LOCKED and report.holder:
+            error = LockedError(key.name, report.holder)  # by whom, and not only for how long
         message = describe_problems(error.problems)
         failure = report.failure or describe_failure(_first_error(error))
         await report.write(say_retrying(reason, message), failure=failure, step=None)
@@ -275,16 +282,21 @@ class ReleaseRunner:
         place = self._client.within(key.namespace)
         if spec.suspend:
             self._tell(f"{key}: was deleted while it was suspended: what it has brought up stays")
-            await remove_finalizer(place, body)
+            await self._let_go(place, body, memory)
             return
-        await report.write(say_progressing("is uninstalled", Reason.UNINSTALLING), step=None)
+        await report.write(say_progressing("is being uninstalled", Reason.UNINSTALLING), step=None)
         report.announce("Uninstalling", "what it has brought up is removed" + _say_kept(spec))
         error = await self._try_uninstall(key, spec, report)
         if error is not None and not await is_ending(place):
             await self._end_untimely(error, key, memory, report, Reason.UNINSTALL_FAILED)
             return
         self._tell(f"{key}: is uninstalled" if error is None else f"{key}: goes with its namespace")
+        await self._let_go(place, body, memory)
+
+    async def _let_go(self, place: Client, body: Json, memory: Memory) -> None:
+        """Let the object go; nothing more is to be done about it, though the copy of it may lag behind."""
         await remove_finalizer(place, body)
+        memory.retry_at = float("inf")
 
     async def _try_uninstall(self, key: Key, spec: ReleaseSpec, report: Reporter) -> KsUniversalError | None:
         """Remove what a release has brought up; gives what is in the way."""

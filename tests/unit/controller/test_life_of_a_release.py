@@ -186,6 +186,16 @@ def test_what_is_wrong_with_values_is_in_the_status_and_of_secrets_nothing_is_qu
     assert server.names("jobs") == []
 
 
+def test_values_that_make_nothing_are_said_and_remove_nothing(server: FakeApiServer, releases: Releases) -> None:
+    releases.put(release())
+    releases.await_settled()
+    releases.edit(values={})
+    releases.await_settled()
+    assert releases.condition("Stalled")["reason"] == "InvalidValues"
+    assert releases.status()["failure"]["code"] == "request/nothing"
+    assert server.names("deployments") == ["app"]
+
+
 def test_a_spec_that_cannot_be_read_is_said_and_can_be_deleted(server: FakeApiServer, releases: Releases) -> None:
     releases.put(release(timeout="soon"))
     releases.await_settled()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ks_universal import remove_controls
 from ks_universal.cli.interruption import Interruption
 from ks_universal.cli.show.console import say
 
@@ -89,10 +90,15 @@ def command(  # noqa: PLR0913 - one for each option
     return asyncio.run(_run(options, kubeconfig, context))
 
 
+def _tell(text: str) -> None:
+    """Write a line of the log: one, whatever others have said in what it quotes."""
+    say(remove_controls(text).replace("\n", " | "))
+
+
 async def _run(options: "ControllerOptions", kubeconfig: str | None, context: str | None) -> int:
     from ks_universal import run_controller
 
-    task = asyncio.ensure_future(run_controller(options, say, kubeconfig=kubeconfig, context=context))
+    task = asyncio.ensure_future(run_controller(options, _tell, kubeconfig=kubeconfig, context=context))
     interruption = Interruption(
         say,
         stops="ends; what runs in the cluster runs on, and the next controller takes it up",
