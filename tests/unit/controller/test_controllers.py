@@ -68,6 +68,7 @@ def test_one_works_and_the_next_takes_the_migration_up_when_that_ends(
     first = start()
     releases.put(release())
     server.await_that(lambda: releases.status().get("step") == "app/migrations", 60)
+    server.await_that(lambda: bool(server.pods_of("app-migrations")), 60)
     second = start()
     server.await_that(lambda: any("leads" in line for line in second.lines), 60)
     assert second.lines[0].startswith("waits: ")
@@ -88,6 +89,7 @@ def test_a_killed_one_is_followed_at_once_by_the_next_of_its_pod(
     killed = _start_process(server.kubeconfig, "pod-a")
     releases.put(release())
     server.await_that(lambda: releases.status().get("step") == "app/migrations", 60)
+    server.await_that(lambda: bool(server.pods_of("app-migrations")), 60)
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
     locks = (holder(server, LEASE, "system"), holder(server, "ks-universal.shop", "ns"))
@@ -129,6 +131,7 @@ def test_one_whose_lease_is_taken_writes_nothing_more_and_ends(
     first = start(lease_s=2)
     releases.put(release())
     server.await_that(lambda: releases.status().get("step") == "app/migrations", 60)
+    server.await_that(lambda: bool(server.pods_of("app-migrations")), 60)
 
     def take(lease: Json) -> Json:
         return {**lease, "spec": {**lease["spec"], "holderIdentity": "another"}}

@@ -112,6 +112,7 @@ def test_a_change_in_the_middle_waits_for_the_run_and_then_only_the_newest_runs(
     releases.put(release())
     server.await_that(lambda: releases.status().get("step") == "app/migrations", 60)
     assert releases.condition("Reconciling")["status"] == "True"
+    server.await_that(lambda: bool(server.pods_of("app-migrations")), 60)
     (pod,) = server.pods_of("app-migrations")
     releases.edit(values=("v1", "v2"))
     releases.edit(values=("v2", "v3"))

@@ -203,21 +203,27 @@ class _Struct:
         return frozenset(self._keys)
 
     def _compile(self) -> None:
+        """Make all converters before any is seen: another thread may be converting such a struct at this moment."""
+        keys: dict[str, _Key] = {}
+        required: dict[str, tuple[str, Any]] = {}
         for info in msgspec.structs.fields(self._struct):
             definition = inline_definition(info.type)
             if definition is not None:
-                self._add_inline(info.name, definition)
+                _add_inline(keys, info.name, definition)
                 continue
             key = info.encode_name.rstrip("_")
-            self._keys[key] = _Key(info.name, converter_for(info.type))
+            keys[key] = _Key(info.name, converter_for(info.type))
             if info.required:
-                self._required[info.name] = (key, _empty_value(info.type))
+                required[info.name] = (key, _empty_value(info.type))
+        self._required = required
+        self._keys = keys  # the last, for it says that the struct is compiled
 
-    def _add_inline(self, field: str, definition: str) -> None:
-        refused = RESERVED_FIELDS.get(definition, frozenset())
-        for key in fields_of(definition):
-            if key not in refused and key not in self._keys:
-                self._keys[key] = _Key(key, converter_of_field(definition, key), field)
+
+def _add_inline(keys: dict[str, _Key], field: str, definition: str) -> None:
+    refused = RESERVED_FIELDS.get(definition, frozenset())
+    for key in fields_of(definition):
+        if key not in refused and key not in keys:
+            keys[key] = _Key(key, converter_of_field(definition, key), field)
 
 
 def inline_definition(annotation: Any) -> str | None:
