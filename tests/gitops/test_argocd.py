@@ -82,6 +82,7 @@ def test_an_application_of_argocd_over_its_syncs(sync: Sync, cluster: Cluster) -
     good = build_values("v2", seed="two")
     corrected = sync(good)
     assert corrected.operation == "Succeeded", corrected.told
+    cluster.restart()
     assert cluster.look() == V2
     assert (order := cluster.read_order()) == sorted(order)
     assert set(cluster.list_all("configmap")) == {"settings", "work"}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ks_universal.digests import digest_json
 from ks_universal.json_types import Json
+from ks_universal.manifest.accounts import name_account
 from ks_universal.manifest.copies import CONFIGURATION, copy, name_copies, use_copies
 from ks_universal.manifest.gates import close_gates, find_users, list_read
 from ks_universal.manifest.one_off_jobs import name_by_content
@@ -64,7 +65,9 @@ def build_sync_waves(rendered: Rendered) -> tuple[Json, ...]:
     found = {object_ref(r.body): _find_wave(r, {**used, **waves}, last) for r in rendered.objects}
     before = [m for m in rendered.migrations if m.phase is Phase.PRE]
     copies = name_copies(rendered, _list_copied(before, found))
-    numbered = [(found[object_ref(r.body)], _adapt(name_by_content(_mark(r, rendered)))) for r in rendered.objects]
+    numbered = [
+        (found[object_ref(r.body)], _adapt(name_account(name_by_content(_mark(r, rendered))))) for r in rendered.objects
+    ]
     for resource in rendered.objects:
         if object_ref(resource.body) in copies:
             numbered.append((_CONFIGURATION_WAVE, annotate(copy(resource.body, copies), _GONE_AFTERWARDS)))

@@ -11,6 +11,7 @@ import msgspec
 
 from ks_universal.digests import digest_json, sha256_hex
 from ks_universal.json_types import Json
+from ks_universal.manifest.accounts import name_account
 from ks_universal.manifest.flavors import FluxSource
 from ks_universal.manifest.one_off_jobs import name_by_content
 from ks_universal.manifest.parts import Parts, divide, find_early_applications
@@ -147,7 +148,7 @@ def _join(
 def _place(parts: Parts, chains: Mapping[Node, Sequence[str]]) -> Iterator[tuple[str, Json]]:
     """Give each object with its stage; claims have none yet."""
     for needed in parts.needs:
-        yield NEEDS, _keep(needed.body, is_kept=needed.is_shared)
+        yield NEEDS, name_account(_keep(needed.body, is_kept=needed.is_shared))
     for phase, part in ((Phase.PRE, Part.BEFORE), (Phase.POST, Part.AFTER)):
         numbers: dict[str, int] = {}
         for migration, body in parts.list_jobs(phase):
@@ -155,7 +156,7 @@ def _place(parts: Parts, chains: Mapping[Node, Sequence[str]]) -> Iterator[tuple
             numbers[migration.application] = number + 1
             yield chains[Node(migration.application, part)][number], body
     for resource in parts.rest:
-        yield _find_stage(resource), _keep(_name_job(resource))
+        yield _find_stage(resource), name_account(_keep(_name_job(resource)))
 
 
 def _find_stage(resource: Resource) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ks_universal.json_types import Json
+from ks_universal.manifest.accounts import name_account
 from ks_universal.manifest.copies import CONFIGURATION, copy, find_needed, name_copies, use_copies
 from ks_universal.manifest.helm_rights import copy_right, find_rights
 from ks_universal.manifest.one_off_jobs import name_by_content
@@ -50,7 +51,7 @@ def build_hooks(rendered: Rendered) -> tuple[Json, ...]:
         elif ref in moved:
             before.append(_move(body))
         else:
-            release.append(name_by_content(_keep(body)))
+            release.append(name_account(name_by_content(_keep(body))))
         if ref in copies:
             copied = copy_right(body, copies) if ref in rights else copy(body, copies)
             before.append(_hook(copied, _BEFORE, _find_weight(ref), _GONE_AFTERWARDS))

@@ -8,7 +8,7 @@ from ks_universal.json_types import Json
 from ks_universal.manifest.flavors import Flavor, flavor_objects
 from ks_universal.model.parse import parse_application
 from ks_universal.resources.build import build_objects
-from ks_universal.resources.objects import object_ref
+from ks_universal.resources.objects import WORKLOAD_KINDS, object_ref, read_template
 from ks_universal.resources.references import read_references
 from ks_universal.values.parse import parse_yaml
 from support.releases import app, render_values
@@ -177,6 +177,25 @@ def test_argocd_removes_nothing_before_the_migrations_have_succeeded(flavored: F
         if not annotation(body, "argocd.argoproj.io/hook"):
             options = annotation(body, "argocd.argoproj.io/sync-options").split(",")
             assert "PruneLast=true" in options or "Prune=false" in options
+
+
+@pytest.mark.parametrize("flavor", [Flavor.HELM, Flavor.ARGOCD, Flavor.FLUX])
+def test_where_tools_remove_an_account_pods_name_the_default_one(flavor: Flavor) -> None:
+    job = {"containers": {"main": {"image": "a", "imageTag": "1"}}}
+    rendered = render_values(
+        {
+            "deployments": {"web": {**app(), "autoCreateServiceAccount": True}, "docs": app()},
+            "statefulSets": {"db": app()},
+            "cronJobs": {"nightly": {**job, "schedule": "0 0 * * *"}},
+            "jobs": {"seed": job},
+        }
+    )
+    named = {
+        body["metadata"]["labels"]["app.kubernetes.io/name"]: read_template(body)["spec"].get("serviceAccountName")
+        for body in flavor_objects(rendered, flavor)
+        if body["kind"] in WORKLOAD_KINDS
+    }
+    assert named == {"web": "web", "docs": "default", "db": "default", "nightly": "default", "seed": None}
 
 
 def test_argocd_sees_that_a_migration_has_changed() -> None:
