@@ -99,8 +99,9 @@ class ReleaseQueue:
             if at is not None and at != float("inf"):
                 self._due[key] = at
             return
+        memory.generation = body["metadata"].get("generation", 1)
         task = asyncio.ensure_future(self._work(action, body, memory))
-        self._workers[key] = _Worker(task, action, body["metadata"].get("generation", 1))
+        self._workers[key] = _Worker(task, action, memory.generation)
         task.add_done_callback(lambda done: self._end(key, memory, done))
 
     def _end(self, key: Key, memory: Memory, task: "asyncio.Task[None]") -> None:

@@ -102,7 +102,6 @@ class ReleaseRunner:
 
     async def _deploy(self, body: Json, memory: Memory, report: Reporter) -> None:
         key = key_of(body)
-        memory.generation = body["metadata"].get("generation", 1)
         try:
             spec = self._read(body)
         except InputError as error:
@@ -278,7 +277,6 @@ class ReleaseRunner:
 
     async def _uninstall(self, body: Json, memory: Memory, report: Reporter) -> None:
         key, spec = key_of(body), read_spec_to_delete(body)
-        memory.generation = body["metadata"].get("generation", 1)
         place = self._client.within(key.namespace)
         if spec.suspend:
             self._tell(f"{key}: was deleted while it was suspended: what it has brought up stays")
