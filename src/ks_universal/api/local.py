@@ -11,7 +11,7 @@ from ks_universal.plan.records import Revision
 from ks_universal.plan.selection import MigratePolicy
 from ks_universal.targets.accounts import name_user
 from ks_universal.targets.local import LocalTarget
-from ks_universal.targets.local.down import stop_release
+from ks_universal.targets.local.down import stop_processes, stop_release
 from ks_universal.targets.local.state import FREE_THE_DISK, make_common, make_private, refuse_link, telling_of_disk
 
 STATE = Path(".ks-universal")
@@ -91,7 +91,7 @@ async def down(release: str, emit: Emit, *, state: Path | None = None) -> bool:
     if state is None:
         refuse_link(STATE)
         state = STATE / release
-    return await stop_release(release, emit, state)
+    return await stop_release(release, emit, state, [stop_processes])
 
 
 def make_output_folder(release: str) -> Path:

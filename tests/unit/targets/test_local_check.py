@@ -5,7 +5,8 @@ from ks_universal.diagnostics import Severity
 from ks_universal.model.format.local import Local
 from ks_universal.plan.steps import Apply, Plan
 from ks_universal.targets.local.check import find_problems, read_pod
-from ks_universal.targets.local.containers import Machine
+from ks_universal.targets.local.process_host import ProcessHost
+from ks_universal.targets.local.state import StateFolder
 
 
 def apply(kind: str, name: str) -> Apply:
@@ -16,7 +17,7 @@ def apply(kind: str, name: str) -> Apply:
 def test_jobs_and_cron_jobs_that_do_not_run_here_are_named_and_nothing_else_is(tmp_path: Path) -> None:
     steps = (apply("Service", "web"), apply("Job", "seed"), apply("ServiceAccount", "web"), apply("CronJob", "nightly"))
     plan = Plan(release="shop", namespace="ns", revision=1, steps=steps)
-    (problem,) = find_problems(plan, {}, Machine(Local(), tmp_path, {}), set())
+    (problem,) = find_problems(plan, {}, ProcessHost(StateFolder(tmp_path), None, tmp_path), Local(), set())
     assert (problem.code, problem.severity) == ("local/not-run", Severity.WARNING)
     assert problem.message == "not run on this machine: Job/seed, CronJob/nightly"
 
@@ -44,7 +45,7 @@ def test_extra_objects_without_their_controller_are_named_in_one_warning(tmp_pat
     )
     steps = tuple(Apply(id=str(index), body=body, awaits_ready=True) for index, body in enumerate(bodies))
     plan = Plan(release="shop", namespace="ns", revision=1, steps=steps)
-    (problem,) = find_problems(plan, {}, Machine(Local(), tmp_path, {}), set())
+    (problem,) = find_problems(plan, {}, ProcessHost(StateFolder(tmp_path), None, tmp_path), Local(), set())
     names = "ExternalSecret.external-secrets.io/db, ExternalSecret.external-secrets.io/x"
     assert (problem.code, problem.severity) == ("local/not-run", Severity.WARNING)
     assert problem.message == f"without effect on this machine: {names}"

@@ -5,17 +5,18 @@ from typing import Any
 import pytest
 
 from ks_universal.model.format.local import Local, LocalImage
-from ks_universal.targets.local.containers import Machine, PodRequest, build_pod, find_image
+from ks_universal.targets.local.containers import Machine, build_processes, find_image
 from ks_universal.targets.local.environment import Sources
+from ks_universal.targets.local.processes.processes import ProcessRequest
 
 Json = dict[str, Any]
 
 
-def build(folder: Path, container: Json, local: Local | None = None, **spec: Any) -> tuple[PodRequest, list[str]]:
+def build(folder: Path, container: Json, local: Local | None = None, **spec: Any) -> tuple[ProcessRequest, list[str]]:
     template = {"metadata": {}, "spec": {"containers": [{"name": "main", "image": "app:1", **container}], **spec}}
     machine = Machine(local or Local(), folder, {"LOCAL_POSTGRES_PORT": "5433"})
-    request, problems = build_pod(template, "shop", Sources({}, "ns", template, "shop-local"), machine)
-    return request, [problem.code for problem in problems]
+    requests, problems = build_processes(template, "shop", Sources({}, "ns", template, "shop-local"), machine)
+    return requests["main"], [problem.code for problem in problems]
 
 
 def test_an_image_with_its_tag_is_found_before_the_one_without() -> None:
@@ -34,8 +35,7 @@ def test_the_prefix_comes_before_command_and_args_which_expand_variables(tmp_pat
         env={"P": "$(LOCAL_POSTGRES_PORT)"},
     )
     container = {"command": ["tool"], "args": ["$(A)", "$(P)", "$(NONE)"], "env": [{"name": "A", "value": "container"}]}
-    request, problems = build(tmp_path, container, local)
-    process = request.containers[0].process
+    process, problems = build(tmp_path, container, local)
     assert process.argv == (sys.executable, "-m", "tool", "container", "5433", "$(NONE)")
     assert {name: process.env[name] for name in "ABP"} == {"A": "container", "B": "image", "P": "5433"}
     assert problems == []
@@ -43,8 +43,8 @@ def test_the_prefix_comes_before_command_and_args_which_expand_variables(tmp_pat
 
 def test_little_of_our_own_environment_is_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    request, _ = build(tmp_path, {"command": ["sh"]})
-    env = request.containers[0].process.env
+    process, _ = build(tmp_path, {"command": ["sh"]})
+    env = process.env
     assert "PATH" in env
     assert "AWS_SECRET_ACCESS_KEY" not in env
 
@@ -54,10 +54,9 @@ def test_a_relative_prefix_starts_from_the_images_directory(tmp_path: Path) -> N
     tool = tmp_path / "app" / "run"
     tool.write_text("#!/bin/sh\n")
     tool.chmod(0o755)
-    request, problems = build(
+    process, problems = build(
         tmp_path, {"args": ["x"]}, Local(images={"app": LocalImage(directory="app", command=("./run",))})
     )
-    process = request.containers[0].process
     assert (process.argv, process.directory) == ((str(tool), "x"), str(tmp_path / "app"))
     assert problems == []
 

@@ -2,17 +2,16 @@
 
 attempts/<job>/run.json         of which step and digest the attempts are, and when the first began
 attempts/<job>/settled          the record has the outcome: the next run begins anew
-attempts/<job>/<n>/<container>  slots (durable.py)
+attempts/<job>/<n>/<container>  what the host keeps of it: slots (processes/durable.py), or log and end (containers/)
 """
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
 
-from ks_universal.targets.local.processes.durable import DurableProcess, take_up
 from ks_universal.targets.local.state import StateFolder, list_folders, write_durably
 
 _log = logging.getLogger(__name__)
@@ -51,20 +50,18 @@ class JobFolder:
         if self.path.exists():
             write_durably(self.path / "settled", b"")
 
-    def container(self, attempt: int, name: str) -> Path:
-        """Return the folder of a container's slots."""
-        return self.path / str(attempt) / name
+    @property
+    def job(self) -> str:
+        """The Job's name."""
+        return self.path.name
+
+    def attempt(self, number: int) -> Path:
+        """Return the folder of an attempt."""
+        return self.path / str(number)
 
     def attempts(self) -> list[int]:
         """Return the numbers of the attempts that have begun."""
         return sorted(int(folder.name) for folder in list_folders(self.path) if folder.name.isdecimal())
-
-    def processes(self) -> Iterator[DurableProcess]:
-        """Yield all that was begun here, ended or not, the latest first."""
-        for number in reversed(self.attempts()):
-            for folder in list_folders(self.path / str(number)):
-                if process := take_up(folder):
-                    yield process
 
 
 def job_folders(state: StateFolder) -> list[JobFolder]:
@@ -72,24 +69,20 @@ def job_folders(state: StateFolder) -> list[JobFolder]:
     return [JobFolder(path) for path in list_folders(state.path / "attempts")]
 
 
-async def open_run(state: StateFolder, job: str, *, step: str, digest: str) -> tuple[JobFolder, Run]:
-    """Return the Job's unsettled run of this digest, or begin a new one; one of another digest is stopped first."""
+async def open_run(
+    state: StateFolder, job: str, *, step: str, digest: str, stop: Callable[[JobFolder], Awaitable[None]]
+) -> tuple[JobFolder, Run]:
+    """Return the Job's unsettled run of this digest, or begin a new one; what is left of another is stopped first."""
     jobs = JobFolder(state.path / "attempts" / job)
     run = jobs.read()
     if run is not None and run.digest == digest:
         _log.info("%s goes on with the run of it that an earlier process began", step)
         return jobs, run
-    await stop_attempts(jobs)
+    await stop(jobs)
     state.remove(f"attempts/{job}")
     run = Run(step, digest, time.time())
     write_durably(state.folder(f"attempts/{job}") / "run.json", msgspec.json.encode(run))
     return jobs, run
-
-
-async def stop_attempts(jobs: JobFolder, grace_s: float = 30.0) -> None:
-    """Stop what still runs of a Job; returns when it is gone."""
-    for process in jobs.processes():
-        await process.stop(grace_s)
 
 
 def settle_recorded(state: StateFolder, outcomes: dict[str, str]) -> None:

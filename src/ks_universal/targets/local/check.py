@@ -1,6 +1,7 @@
 """What cannot succeed on this machine, found before anything starts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.json_types import Json
@@ -9,11 +10,8 @@ from ks_universal.model.kubernetes.makers import list_made
 from ks_universal.plan.one_off_jobs import as_migration, find_job_digest
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut
 from ks_universal.resources.objects import ObjectRef, object_ref
-from ks_universal.targets.local.containers import Machine, PodRequest, build_pod
 from ks_universal.targets.local.environment import Sources
-from ks_universal.targets.local.ports import EVERYWHERE, LOOPBACK, is_port_taken
-from ks_universal.targets.local.postgres.binaries import find_version_problem
-from ks_universal.targets.local.rollout import container_ports
+from ks_universal.targets.local.hosting import Built, Host, PodRequest
 
 _POD_NAME = "statefulset.kubernetes.io/pod-name"
 _POD_INDEX = "apps.kubernetes.io/pod-index"
@@ -21,39 +19,36 @@ _WITHOUT_CONTROLLER = frozenset(("ConfigMap", "CronJob", "Job", "Secret"))
 """Of the extra objects: configuration, and what has a warning of its own."""
 
 
+Builder = Callable[[Json, str, Sources], Built]
+"""Gives what to run for a pod, of a workload of that name, and why it cannot run here."""
+
+
 def find_problems(
-    plan: Plan, objects: dict[ObjectRef, Json], machine: Machine, own_ports: set[int]
+    plan: Plan, objects: dict[ObjectRef, Json], host: Host, local: Local, own_ports: set[int]
 ) -> Iterator[Problem]:
     """Find what the plan's steps cannot do here. `objects` are the live ones, `own_ports` those that our pods hold."""
-    yield from find_postgres_problems(machine.local)
+    build: Builder = partial(host.build, local=local)
     there = _objects_after(plan, objects)
     yield from _warn_of_cron_jobs(plan)
     yield from _warn_of_extras(plan)
-    yield from _warn_of_jobs(plan, there, machine)
-    taken: dict[int, str] = {}
+    yield from _warn_of_jobs(plan, there, build)
+    served: dict[str, PodRequest] = {}
     for step in plan.steps:
         if isinstance(step, Migrate | RollOut):
-            request, problems = build_step(step, there, plan.namespace, machine)
+            request, problems = build_step(step, there, plan.namespace, build)
             yield from problems
             if isinstance(step, RollOut) and step.body["spec"].get("replicas") != 0:
-                yield from _find_port_problems(step, request, taken, own_ports)
+                served[step.body["metadata"]["name"]] = request
+    yield from host.find_port_problems(served, own_ports)
 
 
-def find_postgres_problems(local: Local) -> Iterator[Problem]:
-    """Find why the wanted PostgreSQL cannot run here."""
-    if local.postgres is not None and (problem := find_version_problem(local.postgres.version)):
-        yield problem
-
-
-def build_step(
-    step: Migrate | RollOut, objects: dict[ObjectRef, Json], namespace: str, machine: Machine
-) -> tuple[PodRequest, tuple[Problem, ...]]:
+def build_step(step: Migrate | RollOut, objects: dict[ObjectRef, Json], namespace: str, build: Builder) -> Built:
     """Return what to run for a step, with the configuration that is staged for it, and why it cannot run."""
     body = step.migration.body if isinstance(step, Migrate) else step.body
     staged = {object_ref(copy): copy for copy in step.staged} if isinstance(step, Migrate) else {}
     template, name = read_pod(body), body["metadata"]["name"]
     sources = Sources(objects | staged, body["metadata"].get("namespace", namespace), template, _name_pod(body))
-    return build_pod(template, name, sources, machine)
+    return build(template, name, sources)
 
 
 def read_pod(body: Json) -> Json:
@@ -85,11 +80,9 @@ def _list_claims(stateful_set: Json) -> list[Json]:
     return list(stateful_set["spec"].get("volumeClaimTemplates") or ())
 
 
-def build_job(
-    step: Apply, objects: dict[ObjectRef, Json], namespace: str, machine: Machine
-) -> tuple[PodRequest, tuple[Problem, ...]]:
+def build_job(step: Apply, objects: dict[ObjectRef, Json], namespace: str, build: Builder) -> Built:
     """Return what to run for a Job of the values, and why it cannot run here."""
-    request, problems = build_step(as_migration(step.id, step.body), objects, namespace, machine)
+    request, problems = build_step(as_migration(step.id, step.body), objects, namespace, build)
     if len(request.containers) > 1:
         hint = "make those that only help native sidecars: 'initContainers' with 'restartPolicy: Always'"
         problems = (*problems, Problem("local/not-run", "it has more than one container", hint=hint))
@@ -125,25 +118,11 @@ def _warn_of_extras(plan: Plan) -> Iterator[Problem]:
         yield Problem("local/not-run", message, hint=hint, severity=Severity.WARNING)
 
 
-def _warn_of_jobs(plan: Plan, objects: dict[ObjectRef, Json], machine: Machine) -> Iterator[Problem]:
+def _warn_of_jobs(plan: Plan, objects: dict[ObjectRef, Json], build: Builder) -> Iterator[Problem]:
     """Warn of the Jobs that cannot run here; the applications can without them."""
     for step in plan.steps:
         if isinstance(step, Apply) and find_job_digest(step.body) is not None:
-            _, problems = build_job(step, objects, plan.namespace, machine)
+            _, problems = build_job(step, objects, plan.namespace, build)
             for problem in problems:
                 message = f"not run on this machine: {object_ref(step.body)}: {problem.message}"
                 yield Problem("local/not-run", message, hint=problem.hint, severity=Severity.WARNING)
-
-
-def _find_port_problems(step: RollOut, request: PodRequest, taken: dict[int, str], own: set[int]) -> Iterator[Problem]:
-    name = step.body["metadata"]["name"]
-    for port in container_ports(request):
-        if port in taken:
-            message = f"{taken[port]} and {name} both want port {port}, and processes of one machine share their ports"
-            yield Problem(
-                "local/port-taken", message, hint="give one of them another port with another values file (-f)"
-            )
-        elif port not in own and is_port_taken(port, LOOPBACK, EVERYWHERE):
-            hint = f"see who has it: lsof -i :{port}"
-            yield Problem("local/port-taken", f"{name} wants port {port}, which another process has", hint=hint)
-        taken[port] = name

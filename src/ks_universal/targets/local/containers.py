@@ -13,6 +13,7 @@ from ks_universal.model.format.images import split_image
 from ks_universal.model.format.local import Local, LocalImage
 from ks_universal.model.kubernetes.expansion import expand
 from ks_universal.targets.local.environment import Sources, build_environment
+from ks_universal.targets.local.hosting import in_container
 from ks_universal.targets.local.mounts import find_mount_problems
 from ks_universal.targets.local.processes.processes import ProcessRequest
 
@@ -45,45 +46,18 @@ class Machine(msgspec.Struct, frozen=True):
         return f"Machine({self.directory})"  # the rest holds passwords
 
 
-class ContainerRequest(msgspec.Struct, frozen=True):
-    """A container as a process, and its spec for what else it says (ports, probes, hooks)."""
-
-    name: str
-    process: ProcessRequest
-    spec: Json
-
-
-class PodRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A pod as processes: init containers (sidecars among them) in their order, containers, and time to stop in."""
-
-    init: tuple[ContainerRequest, ...]
-    containers: tuple[ContainerRequest, ...]
-    grace_s: float
-
-
-def is_sidecar(container: Json) -> bool:
-    """Tell whether an init container is a native sidecar, which runs as long as the pod does."""
-    return container.get("restartPolicy") == "Always"
-
-
-def build_pod(template: Json, name: str, objects: Sources, machine: Machine) -> tuple[PodRequest, tuple[Problem, ...]]:
-    """Return what to run for a pod, and every reason why it cannot run here."""
+def build_processes(
+    template: Json, name: str, objects: Sources, machine: Machine
+) -> tuple[dict[str, ProcessRequest], tuple[Problem, ...]]:
+    """Return what to run for a pod, by container, and every reason why it cannot run here."""
     spec = template["spec"]
+    requests: dict[str, ProcessRequest] = {}
     problems: list[Problem] = []
-
-    def build(containers: list[Json]) -> Iterator[ContainerRequest]:
-        for container in containers:
-            process, found = _build_process(container, objects, machine)
-            found += find_mount_problems(container, spec.get("volumes") or [])
-            problems.extend(_in_container(name, container["name"], problem) for problem in found)
-            yield ContainerRequest(container["name"], process, container)
-
-    request = PodRequest(
-        init=tuple(build(spec.get("initContainers") or [])),
-        containers=tuple(build(spec["containers"])),
-        grace_s=float(spec.get("terminationGracePeriodSeconds", 30)),
-    )
-    return request, tuple(problems)
+    for container in (*(spec.get("initContainers") or ()), *spec["containers"]):
+        requests[container["name"]], found = _build_process(container, objects, machine)
+        found += find_mount_problems(container, spec.get("volumes") or [])
+        problems += (in_container(name, container["name"], problem) for problem in found)
+    return requests, tuple(problems)
 
 
 def find_image(image: str, local: Local) -> LocalImage:
@@ -142,7 +116,3 @@ def _search_path(request: ProcessRequest) -> str:
     """Return the PATH with its relative parts taken from the process's folder, as the process itself will see them."""
     parts = request.env.get("PATH", os.defpath).split(os.pathsep)
     return os.pathsep.join(str(Path(request.directory) / part) for part in parts)
-
-
-def _in_container(pod: str, container: str, problem: Problem) -> Problem:
-    return Problem(problem.code, f"{pod}, container {container}: {problem.message}", problem.where, problem.hint)

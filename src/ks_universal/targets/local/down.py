@@ -4,26 +4,30 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import Emit
 from ks_universal.model.format.local import LocalPostgres
-from ks_universal.targets.local.attempts import job_folders, stop_attempts
+from ks_universal.targets.local.attempts import job_folders
 from ks_universal.targets.local.lock import FileLock, read_holder
 from ks_universal.targets.local.postgres.server import PostgresServer
+from ks_universal.targets.local.process_host import stop_attempts
 from ks_universal.targets.local.processes.leftovers import stop_leftovers
 from ks_universal.targets.local.processes.process_table import Entry, find_daemons, is_running
 from ks_universal.targets.local.state import StateFolder
 
 _EXIT_S = 5.0
 _LOOK_AGAIN_S = 0.02
+StopRest = Callable[[StateFolder], Awaitable[bool]]
+"""Stops what a killed run has left; gives whether there was anything."""
 
 
-async def stop_release(release: str, emit: Emit, state: Path) -> bool:
+async def stop_release(release: str, emit: Emit, state: Path, stops: Sequence[StopRest]) -> bool:
     """Ask the process that holds the release to end, wait until it has, and stop what is left of an earlier one.
 
-    Returns whether a process held it or anything was left. Its record and data stay.
+    `stops` are for each way of running it. Returns whether a process held it or anything was left. Its record stays.
     """
     folder = StateFolder(state)
     folder.refuse_links()
@@ -35,7 +39,8 @@ async def stop_release(release: str, emit: Emit, state: Path) -> bool:
     try:
         for holder in holders:
             await _await_exit(holder)
-        return await _stop_rest(folder) or bool(holders)
+        found = [await run_to_completion(_call(stop, folder)) for stop in stops]
+        return any(found) or bool(holders)
     finally:
         lock.release()
 
@@ -67,12 +72,16 @@ async def _await_exit(holder: Entry) -> None:
                 await asyncio.sleep(_LOOK_AGAIN_S)
 
 
-async def _stop_rest(folder: StateFolder) -> bool:
-    """Stop what a killed run left; returns whether there was anything."""
+async def _call(stop: StopRest, folder: StateFolder) -> bool:
+    return await stop(folder)
+
+
+async def stop_processes(folder: StateFolder) -> bool:
+    """Stop the processes that a killed run left, and its PostgreSQL; returns whether there was anything."""
     entries = folder.folder("processes")
     found = any(entries.iterdir()) or bool(find_daemons(entries))
-    await run_to_completion(stop_leftovers(entries))
+    await stop_leftovers(entries)
     for jobs in job_folders(folder):
-        await run_to_completion(stop_attempts(jobs))
-    await run_to_completion(PostgresServer(LocalPostgres(), folder.path / "postgres").stop())
+        await stop_attempts(jobs)
+    await PostgresServer(LocalPostgres(), folder.path / "postgres").stop()
     return found

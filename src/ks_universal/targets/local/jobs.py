@@ -1,4 +1,4 @@
-"""Migrations: a Job's attempts as processes of this machine, one after the other, taken up after a kill."""
+"""Migrations: a Job's attempts on this machine, one after the other, taken up after a kill."""
 
 import asyncio
 import time
@@ -20,10 +20,17 @@ from ks_universal.plan.records import Attempt
 from ks_universal.plan.steps import Migrate
 from ks_universal.resources.objects import Migration
 from ks_universal.targets.local.attempts import JobFolder, Run
-from ks_universal.targets.local.containers import ContainerRequest, PodRequest, is_sidecar
+from ks_universal.targets.local.exit_codes import explain_exit
+from ks_universal.targets.local.hosting import (
+    AttemptPlace,
+    ContainerRequest,
+    Durable,
+    Ending,
+    PodFailed,
+    PodRequest,
+    is_sidecar,
+)
 from ks_universal.targets.local.probes import run_pre_stop
-from ks_universal.targets.local.processes.durable import DurableProcess, Ending, start_durably, take_up
-from ks_universal.targets.local.processes.exit_codes import explain_exit
 
 _Begin = Callable[[ContainerRequest], Awaitable[None]]
 LOG_TAIL_LINES = 50
@@ -75,74 +82,78 @@ class JobRun:
         self._emit(AttemptStarted(step=self._step.id, number=number, resumed=known))
         watch = _Watch(self._step.id, self._emit)
         started = datetime.now(UTC)
+        place = self._pod.host.attempt(self._folder.attempt(number))
         try:
             async with asyncio.timeout(self._time_left()):
-                return await self._run_containers(number, watch)
+                await place.open(lambda what: self._emit(Waited(step=self._step.id, waits_for=what)))
+                return await self._run_containers(number, place, watch)
+        except PodFailed as failure:
+            raise MigrationFailed(self._step.id, failure.causes) from None
         except TimeoutError:
             duration_s = (datetime.now(UTC) - started).total_seconds()
             timed_out = self._timed_out(watch)
             causes = (*watch.diagnosis.causes(stopped=True), timed_out)
             ended = self._ended(number, Ending(None, started, duration_s), watch, causes)
             return msgspec.structs.replace(ended, reason=timed_out.message)
+        finally:
+            await run_to_completion(place.close())
 
-    async def _run_containers(self, number: int, watch: "_Watch") -> Attempt:
-        async with self._sidecars(number, watch) as begin_sidecar:
+    async def _run_containers(self, number: int, place: AttemptPlace, watch: "_Watch") -> Attempt:
+        async with self._sidecars(place, watch) as begin_sidecar:
             for container in self._pod.init:
                 if is_sidecar(container.spec):
                     await begin_sidecar(container)
                     continue
-                ending = await self._follow(number, container, watch, init=True)
+                ending = await self._follow(place, container, watch, init=True)
                 if ending.status != 0:
-                    cause = explain_exit(ending.status, f"init container {container.name}")
+                    cause = _explain(ending, f"init container {container.name}")
                     return self._ended(number, ending, watch, (*watch.diagnosis.causes(), cause))
-            ending = await self._follow(number, self._pod.containers[0], watch)
+            ending = await self._follow(place, self._pod.containers[0], watch)
             if ending.status == 0:
                 return self._ended(number, ending, watch, ())
-            cause = explain_exit(ending.status, "the migration")
+            cause = _explain(ending, "the migration")
             return self._ended(number, ending, watch, (*watch.diagnosis.causes(), cause))
 
-    async def _follow(self, number: int, container: ContainerRequest, watch: "_Watch", *, init: bool = False) -> Ending:
+    async def _follow(
+        self, place: AttemptPlace, container: ContainerRequest, watch: "_Watch", *, init: bool = False
+    ) -> Ending:
         """Run a container to its end; on cancellation it is really stopped."""
-        process = await self._open(number, container)
+        durable = await place.take(container)
         waiting = asyncio.create_task(watch.tell_of_waiting(container.name)) if init else None
         watch.begin(container.name if init else None)
         try:
-            return await process.follow(watch.take)
+            return await durable.follow(watch.take)
         except asyncio.CancelledError:
             time_left_s = self._time_left()
             # The run is given up: the next one begins anew, even if we are killed now.
             if time_left_s is None or time_left_s > 0:
                 self._folder.settle()
-            await run_to_completion(self._stop(container, process))
+            await run_to_completion(self._stop(place, container, durable))
             raise
         finally:
             if waiting:
                 waiting.cancel()
 
-    async def _stop(self, container: ContainerRequest, process: DurableProcess) -> None:
-        if not process.has_ended:
-            await run_pre_stop(container, self._pod.grace_s)
-        await process.stop(self._pod.grace_s)
-
-    async def _open(self, number: int, container: ContainerRequest) -> DurableProcess:
-        folder = self._folder.container(number, container.name)
-        return take_up(folder) or await start_durably(container.process, folder)
+    async def _stop(self, place: AttemptPlace, container: ContainerRequest, durable: Durable) -> None:
+        if not durable.has_ended:
+            await run_pre_stop(place, container, self._pod.grace_s)
+        await durable.stop(self._pod.grace_s)
 
     @asynccontextmanager
-    async def _sidecars(self, number: int, watch: "_Watch") -> AsyncIterator[_Begin]:
+    async def _sidecars(self, place: AttemptPlace, watch: "_Watch") -> AsyncIterator[_Begin]:
         """Give a way to start sidecars; they are stopped, the last one first, when the block is left."""
-        running: list[tuple[DurableProcess, asyncio.Task[Ending]]] = []
+        running: list[tuple[Durable, asyncio.Task[Ending]]] = []
 
         async def begin(container: ContainerRequest) -> None:
-            process = await self._open(number, container)
+            durable = await place.take(container)
             write = partial(watch.write, f"{self._step.id}/{container.name}")
-            running.append((process, asyncio.create_task(process.follow(write))))
+            running.append((durable, asyncio.create_task(durable.follow(write))))
 
         try:
             yield begin
         finally:
-            for process, task in reversed(running):
-                await run_to_completion(process.stop(self._pod.grace_s))
+            for durable, task in reversed(running):
+                await run_to_completion(durable.stop(self._pod.grace_s))
                 await asyncio.wait([task])
 
     def _ended(self, number: int, ending: Ending, watch: "_Watch", causes: tuple[Problem, ...]) -> Attempt:
@@ -161,6 +172,10 @@ class JobRun:
         last = f", last saying: {watch.last}" if watch and watch.last else ""
         waiting = f": init container {watch.init} did not finish{last}" if watch and watch.init else ""
         return tell_timeout(self._step.migration, waiting)
+
+
+def _explain(ending: Ending, ref: str) -> Problem:
+    return explain_exit(ending.status, ref, out_of_memory=ending.out_of_memory)
 
 
 def _explain_stop(migration: Migration, attempt: Attempt) -> Attempt:

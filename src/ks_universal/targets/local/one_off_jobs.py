@@ -1,4 +1,4 @@
-"""The Jobs of the values as processes of this machine: each is a task while it runs; its object keeps how it ended."""
+"""The Jobs of the values on this machine: each is a task while it runs; its object keeps how it ended."""
 
 import asyncio
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome
 from ks_universal.plan.steps import Apply, RunJob
 from ks_universal.resources.objects import ObjectRef, object_ref
 from ks_universal.targets.local.attempts import JobFolder, open_run
-from ks_universal.targets.local.containers import PodRequest
+from ks_universal.targets.local.hosting import Host, PodRequest
 from ks_universal.targets.local.jobs import JobRun
 from ks_universal.targets.local.state import StateFolder
 
@@ -45,9 +45,10 @@ class _Run:
 class OneOffJobs:
     """All Jobs of the values of a release. What runs ends with `stop_all`, and runs again in the next run."""
 
-    def __init__(self, state: StateFolder, *, retry_delay_s: float) -> None:
-        """Take the release's folder, and the pause before the first retry."""
+    def __init__(self, state: StateFolder, host: Host, *, retry_delay_s: float) -> None:
+        """Take the release's folder, what runs Jobs, and the pause before the first retry."""
         self._state = state
+        self._host = host
         self._retry_delay_s = retry_delay_s
         self._runs: dict[ObjectRef, _Run] = {}
 
@@ -103,7 +104,8 @@ class OneOffJobs:
         name = step.body["metadata"]["name"]
         if anew:
             JobFolder(self._state.path / "attempts" / name).settle()
-        folder, found = await open_run(self._state, name, step=step.id, digest=migration.digest)
+        stop = self._host.stop_attempts
+        folder, found = await open_run(self._state, name, step=step.id, digest=migration.digest, stop=stop)
         run = self._runs[object_ref(step.body)] = _Run(step, emit)
         job = JobRun(migration, pod, folder, found, run.take)
 

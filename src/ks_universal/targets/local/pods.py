@@ -2,35 +2,24 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, Waited
-from ks_universal.errors import KsUniversalError
-from ks_universal.targets.local.containers import ContainerRequest, PodRequest, is_sidecar
-from ks_universal.targets.local.processes.exit_codes import explain_exit
-from ks_universal.targets.local.processes.supervision import SupervisedContainer
+from ks_universal.targets.local.exit_codes import explain_exit
+from ks_universal.targets.local.hosting import ContainerRequest, PodFailed, PodRequest, is_sidecar
+from ks_universal.targets.local.supervision import SupervisedContainer
 
 CRASHES_THAT_TELL = 3
 
 
-class PodFailed(KsUniversalError):  # noqa: N818 - named by what happened, as in errors.py
-    """The pod did not become ready; `causes`, the one that tells most first."""
-
-    def __init__(self, causes: tuple[Problem, ...]) -> None:
-        """Keep the causes."""
-        super().__init__(causes)
-        self.causes = causes
-
-
 class Pod:
-    """The processes of one pod of an application."""
+    """The containers of one pod of an application."""
 
-    def __init__(self, request: PodRequest, name: str, entries: Path, emit: Emit) -> None:
-        """Take what to run, the application's name for its lines, and the folder of the process table."""
+    def __init__(self, request: PodRequest, name: str, emit: Emit) -> None:
+        """Take what to run, and the application's name for its lines."""
         self.request = request
         self._name = name
-        self._entries = entries
+        self._place = request.host.place()
         self._emit = emit
         self._running: list[SupervisedContainer] = []
 
@@ -41,6 +30,7 @@ class Pod:
         runs on then; `stop` ends it.
         """
         try:
+            await self._place.open(lambda what: self._emit(Waited(step=step, waits_for=what)))
             async with asyncio.timeout(deadline_s):
                 for container in self.request.init:
                     await self._run_init(container, step)
@@ -50,19 +40,19 @@ class Pod:
             raise PodFailed(self._explain_waiting(deadline_s)) from None
 
     async def stop(self) -> None:
-        """Stop all containers together, then the sidecars, the last one first; returns when no process is left."""
+        """Stop all containers together, then the sidecars, the last one first; returns when none is left."""
         main = {container.name for container in self.request.containers}
         together = [each for each in self._running if each.container.name in main]
         await asyncio.gather(*(each.stop() for each in together))
         for each in reversed([each for each in self._running if each not in together]):
             await each.stop()
         self._running.clear()
+        await self._place.close()
 
     def _begin(self, container: ContainerRequest, *, until_success: bool = False) -> SupervisedContainer:
         alone = len(self.request.containers) == 1 and container is self.request.containers[0]
         source = self._name if alone else f"{self._name}/{container.name}"
-        entry = self._entries / f"{self._name}.{container.name}"
-        supervised = SupervisedContainer(container, source, entry, self._emit, self.request.grace_s)
+        supervised = SupervisedContainer(container, source, self._place, self._emit, self.request.grace_s)
         self._running.append(supervised)
         supervised.begin(until_success=until_success)
         return supervised
@@ -120,7 +110,7 @@ async def _await(container: SupervisedContainer, event: asyncio.Event) -> None:
 
 
 def _explain_crashes(container: SupervisedContainer) -> tuple[Problem, ...]:
-    exit_cause = explain_exit(container.last_exit, container.source)
+    exit_cause = explain_exit(container.last_exit, container.source, out_of_memory=container.out_of_memory)
     crash = Problem(
         exit_cause.code,
         f"{exit_cause.message}, {container.crashes} times in a row" + _quote(container.tail),

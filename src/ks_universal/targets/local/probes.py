@@ -3,14 +3,12 @@
 import asyncio
 import contextlib
 import ssl
-import tempfile
-from pathlib import Path
+from collections.abc import Sequence
 
 import msgspec
 
 from ks_universal.json_types import Json
-from ks_universal.targets.local.containers import ContainerRequest
-from ks_universal.targets.local.processes.processes import ProcessRequest, start
+from ks_universal.targets.local.hosting import ContainerRequest, Place, Room
 
 _IMPATIENT_S = 0.25
 
@@ -28,11 +26,12 @@ class Timing(msgspec.Struct, frozen=True, rename="camel"):
 class Probe:
     """One probe of a container."""
 
-    def __init__(self, spec: Json, container: ContainerRequest) -> None:
-        """Take the probe's spec and the container, whose ports have names and whose environment commands get."""
+    def __init__(self, spec: Json, container: ContainerRequest, place: Place) -> None:
+        """Take the probe's spec, the container, whose ports have names, and where it runs."""
         self.timing = msgspec.convert(spec, Timing, strict=False)
         self._spec = spec
         self._container = container
+        self._place = place
 
     async def check(self) -> bool:
         """Try once, within the probe's time-out."""
@@ -73,15 +72,14 @@ class Probe:
         if "httpGet" in self._spec:
             return await self._get(self._spec["httpGet"])
         if "exec" in self._spec:
-            return await _run(self._spec["exec"].get("command") or (), self._container.process)
+            return await self._place.run(self._container, self._spec["exec"].get("command") or ())
         request = self._spec.get("tcpSocket") or self._spec["grpc"]
-        _, writer = await asyncio.open_connection(request.get("host") or "127.0.0.1", self._port(request["port"]))
-        await _close(writer)
-        return True
+        return await self._place.accepts(request.get("host"), self._port(request["port"]))
 
     async def _get(self, request: Json) -> bool:
         """Ask by HTTP; success is a status of 200 to 399. Like the kubelet, take any certificate."""
-        host, port = request.get("host") or "127.0.0.1", self._port(request["port"])
+        port = self._port(request["port"])
+        host, port = (request["host"], port) if request.get("host") else self._place.locate(port)
         context = _trust_any() if request.get("scheme", "HTTP").upper() == "HTTPS" else None
         reader, writer = await asyncio.open_connection(host, port, ssl=context)
         try:
@@ -98,31 +96,27 @@ class Probe:
         return int(ports.get(port, port))
 
 
-def find_probe(container: ContainerRequest, kind: str) -> Probe | None:
+def find_probe(container: ContainerRequest, kind: str, place: Place) -> Probe | None:
     """Return a container's `startupProbe`, `readinessProbe` or `livenessProbe`; None when it has none."""
     spec = container.spec.get(kind)
-    return Probe(spec, container) if spec else None
+    return Probe(spec, container, place) if spec else None
 
 
-async def run_pre_stop(container: ContainerRequest, grace_s: float) -> None:
+async def run_pre_stop(room: Room, container: ContainerRequest, grace_s: float) -> None:
     """Run a container's `preStop` command, if it has one, to its end or for as long as the grace lasts."""
     handler = ((container.spec.get("lifecycle") or {}).get("preStop") or {}).get("exec")
     if handler:
+        command: Sequence[str] = handler.get("command") or ()
         with contextlib.suppress(TimeoutError, OSError):  # what the hook cannot do keeps nothing from its end
             async with asyncio.timeout(grace_s):
-                await _run(handler.get("command") or (), container.process)
+                await room.run(container, command)
 
 
-async def _run(command: tuple[str, ...] | list[str], container: ProcessRequest) -> bool:
-    """Run a command with the container's environment; on cancellation it is stopped."""
-    request = ProcessRequest(argv=tuple(command), env=container.env, directory=container.directory)
-    with tempfile.TemporaryDirectory(prefix="ks-universal-") as folder:
-        process = await start(request, Path(folder) / "entry")
-        try:
-            return await process.wait() == 0
-        finally:
-            await process.stop(0)
-            process.close()
+async def connect(host: str, port: int) -> bool:
+    """Tell, at once or with the refusal as OSError, that somebody listens at a port."""
+    _, writer = await asyncio.open_connection(host, port)
+    await _close(writer)
+    return True
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

@@ -1,7 +1,5 @@
 """Applications on this machine: one running pod a workload, replaced by its next version or kept."""
 
-from pathlib import Path
-
 import msgspec
 
 from ks_universal.diagnostics import Problem
@@ -12,8 +10,8 @@ from ks_universal.json_types import Json
 from ks_universal.plan.changes import name_change
 from ks_universal.plan.steps import RollOut
 from ks_universal.resources.objects import ObjectRef, object_ref
-from ks_universal.targets.local.containers import PodRequest
-from ks_universal.targets.local.pods import Pod, PodFailed
+from ks_universal.targets.local.hosting import PodFailed, PodRequest
+from ks_universal.targets.local.pods import Pod
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -37,9 +35,7 @@ class Version(msgspec.Struct, frozen=True):
 class Applications:
     """The running applications, in the order in which they were started."""
 
-    def __init__(self, entries: Path) -> None:
-        """Take the folder of the process table."""
-        self._entries = entries
+    def __init__(self) -> None:
         self._versions: dict[ObjectRef, Version] = {}
         self._pods: dict[ObjectRef, Pod] = {}
 
@@ -77,7 +73,7 @@ class Applications:
         )
 
     async def remove(self, ref: ObjectRef) -> None:
-        """Stop an application; returns when none of its processes is left."""
+        """Stop an application; returns when nothing of it is left."""
         self._versions.pop(ref, None)
         pod = self._pods.pop(ref, None)
         if pod is not None:
@@ -90,7 +86,7 @@ class Applications:
 
     async def _bring_up(self, step: RollOut, version: Version, emit: Emit) -> None:
         ref = object_ref(version.body)
-        pod = Pod(version.request, step.application or ref.name, self._entries, emit)
+        pod = Pod(version.request, step.application or ref.name, emit)
         self._pods[ref] = pod
         self._versions[ref] = version
         if version.is_off:

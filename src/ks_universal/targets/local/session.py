@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 
 from ks_universal.diagnostics import has_errors
-from ks_universal.digests import digest_json
 from ks_universal.engine.events import Emit, ObjectChanged
 from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, RolloutFailed
 from ks_universal.json_types import Json
@@ -16,8 +16,7 @@ from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, 
 from ks_universal.resources.keeping import find_keeper
 from ks_universal.resources.objects import ObjectRef, object_ref
 from ks_universal.targets.local.attempts import open_run, settle_recorded
-from ks_universal.targets.local.check import build_job, build_step, find_problems, read_pod
-from ks_universal.targets.local.containers import Machine
+from ks_universal.targets.local.check import Builder, build_job, build_step, find_problems, read_pod
 from ks_universal.targets.local.jobs import JobRun
 from ks_universal.targets.local.rollout import Version
 from ks_universal.targets.local.runtime import Runtime
@@ -35,16 +34,17 @@ class LocalSession:
         self._planned |= {digest for body in applied if (digest := find_job_digest(body)) is not None}
 
     async def check(self) -> Preflight:
-        """Find what a process of this machine cannot be given: mounts, keys, commands, ports, the wanted PostgreSQL."""
-        live = self._runtime.read_objects()
-        problems = find_problems(self._plan, live, self._machine(), self._runtime.applications.ports())
+        """Find what this machine cannot do for the plan: mounts, keys, commands, ports, images."""
+        live, host = self._runtime.read_objects(), self._runtime.host
+        problems = [*await host.find_problems(self._plan, self._local)]
+        problems += find_problems(self._plan, live, host, self._local, self._runtime.applications.ports())
         return Preflight(compare_plan(self._plan, live), tuple(dict.fromkeys(problems)))
 
     async def apply(self, step: Apply, emit: Emit) -> tuple[Json, ...]:
-        """Remember the object; a Job runs. Services, accounts, policies and claims have no effect on processes."""
+        """Remember the object; a Job runs."""
         await self._runtime.begin(self._planned)
         if find_job_digest(step.body) is not None:
-            pod, problems = build_job(step, self._runtime.read_objects(), self._plan.namespace, self._machine())
+            pod, problems = build_job(step, self._runtime.read_objects(), self._plan.namespace, self._builder())
             await self._runtime.jobs.apply(step, None if problems else pod, emit)
             return ()
         ref, state = object_ref(step.body), self._runtime.state
@@ -65,7 +65,7 @@ class LocalSession:
         return self._runtime.jobs.read(jobs)
 
     async def delete(self, step: Delete, emit: Emit) -> Change | None:
-        """Forget the object, unless it asks to be kept; the processes of a workload or Job are gone on return."""
+        """Forget the object, unless it asks to be kept; what ran of a workload or Job is gone on return."""
         await self._runtime.begin(self._planned)
         live = self._runtime.read_objects().get(step.identity)
         if live is None:
@@ -81,11 +81,11 @@ class LocalSession:
     async def migrate(self, step: Migrate, emit: Emit) -> tuple[Attempt, ...]:
         """Run the Job's containers, init containers first, with retries; see JobRun."""
         await self._runtime.begin(self._planned)
-        pod, problems = build_step(step, self._runtime.read_objects(), self._plan.namespace, self._machine())
+        pod, problems = build_step(step, self._runtime.read_objects(), self._plan.namespace, self._builder())
         if has_errors(problems):
             raise MigrationFailed(step.id, problems)
-        name = step.migration.body["metadata"]["name"]
-        folder, run = await open_run(self._runtime.state, name, step=step.id, digest=step.digest)
+        name, stop = step.migration.body["metadata"]["name"], self._runtime.host.stop_attempts
+        folder, run = await open_run(self._runtime.state, name, step=step.id, digest=step.digest, stop=stop)
         try:
             return await JobRun(step, pod, folder, run, emit).migrate(retry_delay_s=self._runtime.retry_delay_s)
         except asyncio.CancelledError:
@@ -96,16 +96,16 @@ class LocalSession:
         self,
         step: RollOut,
         emit: Emit,
-        image_ids: Mapping[str, str] = NO_IDS,  # noqa: ARG002 - processes have none
+        image_ids: Mapping[str, str] = NO_IDS,  # noqa: ARG002 - the record has none of what ran here
     ) -> None:
         """Replace the running version of the application; see Applications."""
         await self._runtime.begin(self._planned)
-        machine = self._machine()
-        pod, problems = build_step(step, self._runtime.read_objects(), self._plan.namespace, machine)
+        live = self._runtime.read_objects()
+        pod, problems = build_step(step, live, self._plan.namespace, self._builder())
         if has_errors(problems):
             raise RolloutFailed(step.id, problems)
-        runs = [read_pod(step.body), machine.local, machine.facts]
-        await self._runtime.applications.roll_out(step, Version(step.body, pod, digest_json(runs, 64)), emit)
+        digest = self._runtime.host.digest(read_pod(step.body), live, self._local)
+        await self._runtime.applications.roll_out(step, Version(step.body, pod, digest), emit)
 
     async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:
         """Nothing is left to wait for: `roll_out` starts a version when the one before is gone."""
@@ -121,5 +121,5 @@ class LocalSession:
         ended = [step for step in revision.steps if step.has_ended]
         settle_recorded(self._runtime.state, {step.id: step.digest for step in ended})
 
-    def _machine(self) -> Machine:
-        return self._runtime.describe_machine(self._local)
+    def _builder(self) -> Builder:
+        return partial(self._runtime.host.build, local=self._local)

@@ -1,7 +1,7 @@
-"""The target that runs a release as processes of this machine."""
+"""The target that runs a release on this machine."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,8 +17,9 @@ from ks_universal.model.format.local import Local, LocalPostgres
 from ks_universal.plan.records import State
 from ks_universal.plan.steps import Plan
 from ks_universal.resources.objects import Rendered
+from ks_universal.targets.local.hosting import Host
 from ks_universal.targets.local.lock import FileLock
-from ks_universal.targets.local.processes.leftovers import stop_leftovers
+from ks_universal.targets.local.process_host import ProcessHost
 from ks_universal.targets.local.runtime import Runtime
 from ks_universal.targets.local.session import LocalSession
 from ks_universal.targets.local.state import StateFolder, make_private
@@ -40,12 +41,14 @@ class LocalTarget:
         state: Path,
         retry_delay_s: float = 1.0,
         fresh: bool = False,
+        host: Callable[[StateFolder], Host] | None = None,
     ) -> None:
         """Take the release and its `local` section.
 
         `directory` is where relative paths of `local.images` start, `state` the release's folder
         (`.ks-universal/<release>`). With `fresh` the release begins anew: its record is forgotten, and the data of the
-        embedded PostgreSQL wiped, before the first change.
+        embedded PostgreSQL wiped, before the first change. `host` makes what runs the containers of pods (None: they
+        are processes).
         """
         self.release = release
         self.namespace = namespace
@@ -53,7 +56,8 @@ class LocalTarget:
         self._state = StateFolder(state)
         self._lock = FileLock(self._state.path / "lock", release)
         self._serves = False
-        self._runtime = Runtime(self._state, local.postgres, directory, retry_delay_s=retry_delay_s, fresh=fresh)
+        self._host = host(self._state) if host else ProcessHost(self._state, local.postgres, directory)
+        self._runtime = Runtime(self._state, self._host, retry_delay_s=retry_delay_s, fresh=fresh)
 
     @property
     def postgres(self) -> LocalPostgres | None:
@@ -102,7 +106,7 @@ class LocalTarget:
             if self._state.last_stop() != last_stop:
                 raise StoppedError(self.release)
             self._lock.write_holder()
-            await run_to_completion(stop_leftovers(self._state.folder("processes")))
+            await run_to_completion(self._host.clear())
         except BaseException:
             self._lock.release()
             raise
@@ -113,8 +117,7 @@ class LocalTarget:
 
     async def read(self, rendered: Rendered) -> State:  # noqa: ARG002 - whatever it owns is its own here
         """Read the record and the live objects. A workload is live while this program runs it."""
-        postgres = self._runtime.postgres
-        secrets = (postgres.as_secret(),) if postgres else ()
+        secrets = self._host.secrets()
         if self._runtime.is_to_forget:
             return State(secrets=secrets)
         revisions, problems = self._state.read_revisions()
@@ -128,7 +131,7 @@ class LocalTarget:
         return LocalSession(self._runtime, self._local, plan)
 
     async def close(self) -> None:
-        """Stop Jobs and applications, the last one first, then PostgreSQL; give the lock back. Fine to repeat."""
+        """Stop Jobs and applications, the last one first, then what else runs; give the lock back. Fine to repeat."""
         await run_to_completion(self._close())
 
     async def _close(self) -> None:

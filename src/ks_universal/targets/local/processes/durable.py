@@ -17,6 +17,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.log_lines import decode_line
 from ks_universal.errors import TargetError
+from ks_universal.targets.local.hosting import Ending
 from ks_universal.targets.local.processes.process_table import ENTRY, Entry, is_running, read_entry
 from ks_universal.targets.local.processes.processes import Process, ProcessRequest, start, stop_started
 from ks_universal.targets.local.state import FREE_THE_DISK, list_folders, make_private
@@ -39,14 +40,6 @@ it tells us of the end; when we are gone, `tee` writes on to the log alone."""
 _LOOK_AGAIN_S = 0.1
 _OUTPUT_GRACE_S = 1.0
 _ENTRY_GRACE_S = 2.0
-
-
-class Ending(msgspec.Struct, frozen=True):
-    """How a process ended: `status` as a shell says it, or None when something killed it together with its shell."""
-
-    status: int | None
-    started: datetime
-    duration_s: float
 
 
 class DurableProcess:

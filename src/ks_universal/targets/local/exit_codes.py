@@ -5,8 +5,11 @@ import signal
 from ks_universal.diagnostics import Problem
 
 
-def explain_exit(status: int | None, ref: str) -> Problem:
+def explain_exit(status: int | None, ref: str, *, out_of_memory: bool = False) -> Problem:
     """Say how `ref` ended, with what to do about it where that is known. `status` None: killed with its shell."""
+    if out_of_memory:
+        message = f"{ref} was killed for using more memory than it may"
+        return Problem("process/out-of-memory", message, hint="raise resources.limits.memory, or use less of it")
     if status is None:
         return Problem("process/killed", f"{ref} was killed from outside")
     if status == 126:

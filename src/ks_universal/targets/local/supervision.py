@@ -4,16 +4,13 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any
 
 from ks_universal.diagnosis import Diagnosis
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import ContainerEnded, Emit, LogWritten, ProbePassed
-from ks_universal.targets.local.containers import ContainerRequest
-from ks_universal.targets.local.probes import find_probe, run_pre_stop
-from ks_universal.targets.local.processes.process_table import NOT_STARTED
-from ks_universal.targets.local.processes.processes import Process, start
+from ks_universal.targets.local.hosting import ContainerRequest, Place, Running
+from ks_universal.targets.local.probes import Probe, find_probe, run_pre_stop
 
 _log = logging.getLogger(__name__)
 
@@ -30,8 +27,8 @@ _LOG_TAIL_LINES = 20
 class SupervisedContainer:
     """Runs a container until it is stopped. `ready` and `crashes` tell how it does."""
 
-    def __init__(self, container: ContainerRequest, source: str, entry: Path, emit: Emit, grace_s: float) -> None:
-        """Take what to run, the name for its lines, and the file for its entry of the process table."""
+    def __init__(self, container: ContainerRequest, source: str, place: Place, emit: Emit, grace_s: float) -> None:
+        """Take what to run, the name for its lines, and where it runs."""
         self.container = container
         self.source = source
         self.ready = asyncio.Event()
@@ -39,9 +36,10 @@ class SupervisedContainer:
         self.changed = asyncio.Event()
         self.crashes = 0
         self.last_exit: int | None = None
+        self.out_of_memory = False
         self.tail: deque[str] = deque(maxlen=_LOG_TAIL_LINES)
         self.diagnosis = Diagnosis()
-        self._entry = entry
+        self._place = place
         self._emit = emit
         self._grace_s = grace_s
         self._until_success = False
@@ -53,7 +51,7 @@ class SupervisedContainer:
         self._task = asyncio.create_task(self._supervise(), name=self.source)
 
     async def stop(self) -> None:
-        """Stop it for good: the hook, SIGTERM, the grace period, SIGKILL. Returns when no process is left."""
+        """Stop it for good: the hook, SIGTERM, the grace period, SIGKILL. Returns when nothing of it is left."""
         if self._task is None:
             return
         self._task.cancel()
@@ -82,8 +80,8 @@ class SupervisedContainer:
     async def _run(self) -> int:
         """Run it once, to its end or until a probe gives it up; on cancellation it is stopped."""
         self.diagnosis = Diagnosis()
-        process = await start(self.container.process, self._entry)
-        _log.info("%s is started as process %d", self.source, process.pid)
+        process = await self._place.start(self.container)
+        _log.info("%s is started", self.source)
         pump = asyncio.create_task(self._pump(process))
         probes = asyncio.create_task(_forever() if self._until_success else self._probe())
         end = asyncio.create_task(process.wait())
@@ -93,28 +91,28 @@ class SupervisedContainer:
             # Also what it has left behind, which may hold its output open.
             await run_to_completion(self._end(process))
             status = await end
-            if status == NOT_STARTED and not self._entry.exists():
-                self.tail.append(f"(not started: {self._entry} could not be written; is the disk full?)")
+            self.out_of_memory = process.out_of_memory
             await asyncio.wait([pump], timeout=_OUTPUT_GRACE_S)
+            if process.note:
+                self.tail.append(f"({process.note})")
             return status
         finally:
             probes.cancel()
             await run_to_completion(self._clear(process, pump))
 
-    async def _clear(self, process: Process, pump: asyncio.Task[None]) -> None:
-        """Leave nothing of it: no process, no entry, no open pipe."""
+    async def _clear(self, process: Running, pump: asyncio.Task[None]) -> None:
+        """Leave nothing of it."""
         await self._end(process)
         await asyncio.wait([pump], timeout=_OUTPUT_GRACE_S)
         pump.cancel()
-        process.close()
-        self._entry.unlink(missing_ok=True)
+        await process.close()
 
-    async def _end(self, process: Process) -> None:
+    async def _end(self, process: Running) -> None:
         if process.is_running:
-            await run_pre_stop(self.container, self._grace_s)
+            await run_pre_stop(self._place, self.container, self._grace_s)
         await process.stop(self._grace_s if process.is_running else 0)
 
-    async def _pump(self, process: Process) -> None:
+    async def _pump(self, process: Running) -> None:
         async for line in process.lines():
             self.tail.append(line)
             self.diagnosis.take(line)
@@ -122,7 +120,7 @@ class SupervisedContainer:
 
     async def _probe(self) -> None:
         """Return when the container is to be ended: it did not start up in time, or is not alive any more."""
-        startup, readiness = find_probe(self.container, "startupProbe"), find_probe(self.container, "readinessProbe")
+        startup, readiness = self._find_probe("startupProbe"), self._find_probe("readinessProbe")
         try:
             async with asyncio.timeout(startup.grace_s if startup else None):
                 if startup:
@@ -142,13 +140,16 @@ class SupervisedContainer:
         finally:
             liveness.cancel()
 
+    def _find_probe(self, kind: str) -> Probe | None:
+        return find_probe(self.container, kind, self._place)
+
     def _become_ready(self) -> None:
         self.ready.set()
         self.changed.set()
         self._emit(ProbePassed(source=self.source))
 
     async def _await_death(self) -> None:
-        liveness = find_probe(self.container, "livenessProbe")
+        liveness = self._find_probe("livenessProbe")
         if liveness is None:
             await _forever()
         else:
