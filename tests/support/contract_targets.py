@@ -1,6 +1,7 @@
 """The places that the contract is held against: each makes targets in one world, and steps that behave as told."""
 
 import asyncio
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from ks_universal.model.format.local import Local
 from ks_universal.model.format.migrations import Phase
 from ks_universal.plan.steps import AwaitOldPods, Migrate, RollOut, RunJob
 from ks_universal.resources.objects import Migration, object_ref
+from ks_universal.targets.containers import ContainerTarget
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
 from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
@@ -21,6 +23,7 @@ from ks_universal.testing.world import Try, World
 from support.fake_api_server import FakeApiServer, Program
 
 Json = dict[str, Any]
+IMAGE = "docker.io/library/busybox:1.37"
 STEP, ROLLOUT, JOB = "web/migrations", "web/rollout", "Job/seed"
 LABELS = {"app.kubernetes.io/managed-by": "ks-universal", "app.kubernetes.io/instance": "demo"}
 
@@ -88,6 +91,38 @@ class Here:
     def serve(self, *, broken: bool = False, version: str = "1") -> Json:
         script = f"echo {version}; " + ("exit 1" if broken else "trap 'exit 0' TERM; while :; do sleep 0.05; done")
         return {"containers": [{"name": "main", "image": "app:1", "command": ["sh", "-c", script]}]}
+
+
+class Containers:
+    """Containers of an engine; the tries are counted in a folder that they share."""
+
+    namespace = "ns"
+
+    def __init__(self, folder: Path, engine: str) -> None:
+        self._folder = folder
+        self._engine = engine
+
+    def open(self) -> Target:
+        state = self._folder / ".ks-universal" / "demo"
+        place = {"directory": self._folder, "state": state}
+        return ContainerTarget("demo", "ns", Local(), **place, retry_delay_s=0.01, engine=self._engine)
+
+    def script(self, *codes: int | None) -> Json:
+        tries = self._folder / "tries"
+        shutil.rmtree(tries, ignore_errors=True)
+        tries.mkdir()
+        ends = " ".join("x" if code is None else str(code) for code in codes)
+        choose = f"set -- {ends}; shift $((n < $# ? n - 1 : $# - 1))"
+        stop = "trap 'exit 1' TERM; while :; do sleep 0.1; done"
+        program = f"echo x >> /tries/n; n=$(wc -l < /tries/n); echo try $n; {choose}; [ $1 = x ] || exit $1; {stop}"
+        main = {"name": "main", "image": IMAGE, "command": ["sh", "-c", program]}
+        mounts = [{"name": "tries", "mountPath": "/tries"}]
+        volumes = [{"name": "tries", "hostPath": {"path": str(tries)}}]
+        return {"containers": [{**main, "volumeMounts": mounts}], "volumes": volumes}
+
+    def serve(self, *, broken: bool = False, version: str = "1") -> Json:
+        script = f"echo {version}; " + ("exit 1" if broken else "trap 'exit 0' TERM; while :; do sleep 0.05; done")
+        return {"containers": [{"name": "main", "image": IMAGE, "command": ["sh", "-c", script]}]}
 
 
 class Cluster:

@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from ks_universal.api.values import Values, check_release, render, require_application
 from ks_universal.diagnostics import Problem, Severity
@@ -10,10 +11,13 @@ from ks_universal.engine.run import run
 from ks_universal.plan.records import Revision
 from ks_universal.plan.selection import MigratePolicy
 from ks_universal.targets.accounts import name_user
+from ks_universal.targets.containers import ContainerTarget
+from ks_universal.targets.containers.host import stop_containers
 from ks_universal.targets.local import LocalTarget
 from ks_universal.targets.local.down import stop_processes, stop_release
 from ks_universal.targets.local.state import FREE_THE_DISK, make_common, make_private, refuse_link, telling_of_disk
 
+PROCESS = "process"
 STATE = Path(".ks-universal")
 """Where releases of this machine keep their state by default, each in a folder of its own."""
 
@@ -34,20 +38,22 @@ def open_local(  # noqa: PLR0913 - the last five have a default
     state: Path | None = None,
     retry_delay_s: float = 1.0,
     fresh: bool = False,
+    engine: str = PROCESS,
 ) -> LocalTarget:
     """Give this machine as a target for the release; nothing is touched before the first run.
 
     `directory` is where the relative paths of `local.images` start, `state` the release's folder (default: the one of
-    its name in `.ks-universal`). `fresh` forgets what
-    is recorded there, and wipes the data of the embedded PostgreSQL, when the first run begins. Close it at the end:
-    that stops what runs. Raises InputError as `render` does.
+    its name in `.ks-universal`). `fresh` forgets what is recorded there, and wipes the data of the embedded PostgreSQL
+    and of claims, when the first run begins. `engine` runs the containers: `process` (as `local.images` says), `podman`
+    or `docker`. Close it at the end: that stops what runs. Raises InputError as `render` does.
     """
     local = require_application(values, release, namespace).local
     if state is None:
         state = make_common(STATE) / release
-    return LocalTarget(
-        release, namespace, local, directory=directory, state=state, retry_delay_s=retry_delay_s, fresh=fresh
-    )
+    settings: dict[str, Any] = {"directory": directory, "state": state, "retry_delay_s": retry_delay_s, "fresh": fresh}
+    if engine == PROCESS:
+        return LocalTarget(release, namespace, local, **settings)
+    return ContainerTarget(release, namespace, local, engine=engine, **settings)
 
 
 def check_for_target(values: Values, target: LocalTarget) -> tuple[Problem, ...]:
@@ -91,7 +97,7 @@ async def down(release: str, emit: Emit, *, state: Path | None = None) -> bool:
     if state is None:
         refuse_link(STATE)
         state = STATE / release
-    return await stop_release(release, emit, state, [stop_processes])
+    return await stop_release(release, emit, state, [stop_processes, stop_containers])
 
 
 def make_output_folder(release: str) -> Path:

@@ -8,6 +8,7 @@ import click
 from ks_universal.cli.options import Source, takes_values
 
 _FORMATS = ("text", "json")
+_ENGINES = ("process", "podman", "docker")
 _POLICIES = ("auto", "always", "never")
 
 
@@ -29,7 +30,18 @@ _POLICIES = ("auto", "always", "never")
     metavar="SECONDS",
     help="The pause before a migration's first retry; each further one is twice as long.",
 )
-@click.option("--fresh", is_flag=True, help="Begin anew: forget the record, wipe the embedded PostgreSQL's data.")
+@click.option(
+    "--engine",
+    type=click.Choice(_ENGINES),
+    default="process",
+    show_default=True,
+    help="What runs the containers: processes, as 'local.images' says, or an engine with the images themselves.",
+)
+@click.option(
+    "--fresh",
+    is_flag=True,
+    help="Begin anew: forget the record, wipe the data: the embedded PostgreSQL's, that of claims.",
+)
 @click.option(
     "--migrate", type=click.Choice(_POLICIES), default="auto", show_default=True, help="Whether migrations run."
 )

@@ -56,6 +56,7 @@ def list_arguments(request: Request) -> list[str]:
         f"--namespace={request.namespace}",
         f"--retry-delay={request.retry_delay_s}",
         f"--migrate={request.migrate}",
+        f"--engine={request.engine}",
         "--output=json",
         *list_given(),
         "--",

@@ -42,6 +42,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     watch: bool
     retry_delay_s: float
     fresh: bool
+    engine: str
     migrate: str
     force: bool
     wait_for_lock: bool
@@ -157,6 +158,7 @@ class _Foreground:
             directory=request.directory,
             retry_delay_s=request.retry_delay_s,
             fresh=request.fresh,
+            engine=request.engine,
         )
 
     def _refuse(self, error: KsUniversalError) -> None:

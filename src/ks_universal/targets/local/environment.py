@@ -23,6 +23,7 @@ class Sources(msgspec.Struct, frozen=True):
     namespace: str
     pod: Json
     pod_name: str
+    pod_ip: str = "127.0.0.1"
 
     def __repr__(self) -> str:
         return f"Sources({[str(ref) for ref in self.objects]} for {self.pod_name})"
@@ -80,7 +81,7 @@ def _read_one(origin: Json, container: Json, sources: Sources) -> tuple[str | No
         if key in origin:
             return _read_key(kind, origin[key], sources)
     if "fieldRef" in origin:
-        return _read_field(origin["fieldRef"]["fieldPath"], sources), None
+        return read_field(origin["fieldRef"]["fieldPath"], sources), None
     return _read_resource(origin.get("resourceFieldRef") or {}, container), None
 
 
@@ -100,7 +101,8 @@ def _missing_object(kind: str, name: str) -> Problem:
     return Problem("local/missing-object", f"there is no {kind} {name}", hint=hint)
 
 
-def _read_field(path: str, sources: Sources) -> str:
+def read_field(path: str, sources: Sources) -> str:
+    """Read a field of the pod, as `fieldRef` names it; an address is the pod's."""
     metadata = sources.pod.get("metadata") or {}
     if entry := re.fullmatch(r"metadata\.(labels|annotations)\['(.+)'\]", path):
         return str((metadata.get(entry[1]) or {}).get(entry[2], ""))
@@ -111,7 +113,7 @@ def _read_field(path: str, sources: Sources) -> str:
         "spec.nodeName": os.uname().nodename,
         "spec.serviceAccountName": (sources.pod.get("spec") or {}).get("serviceAccountName") or "default",
     }
-    return fields.get(path, "127.0.0.1")
+    return fields.get(path, sources.pod_ip)
 
 
 def _read_resource(reference: Json, container: Json) -> str:

@@ -45,6 +45,9 @@ class Running(Protocol):
     def out_of_memory(self) -> bool:
         """Tell whether it was killed because it used more memory than it may."""
 
+    async def is_alive(self) -> bool:
+        """Look whether it runs now: its end may be seen only later."""
+
     def lines(self) -> AsyncIterator[str]:
         """Yield its output, standard error included."""
 

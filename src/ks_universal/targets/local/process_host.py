@@ -190,6 +190,9 @@ class _Started:
             return f"not started: {self._entry} could not be written; is the disk full?"
         return ""
 
+    async def is_alive(self) -> bool:
+        return self._process.is_running
+
     def lines(self) -> AsyncIterator[str]:
         return self._process.lines()
 

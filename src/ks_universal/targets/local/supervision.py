@@ -83,7 +83,7 @@ class SupervisedContainer:
         process = await self._place.start(self.container)
         _log.info("%s is started", self.source)
         pump = asyncio.create_task(self._pump(process))
-        probes = asyncio.create_task(_forever() if self._until_success else self._probe())
+        probes = asyncio.create_task(_forever() if self._until_success else self._probe(process))
         end = asyncio.create_task(process.wait())
         try:
             await asyncio.wait([end, probes], return_when=asyncio.FIRST_COMPLETED)
@@ -118,7 +118,7 @@ class SupervisedContainer:
             self.diagnosis.take(line)
             self._emit(LogWritten(source=self.source, line=line))
 
-    async def _probe(self) -> None:
+    async def _probe(self, process: Running) -> None:
         """Return when the container is to be ended: it did not start up in time, or is not alive any more."""
         startup, readiness = self._find_probe("startupProbe"), self._find_probe("readinessProbe")
         try:
@@ -132,7 +132,7 @@ class SupervisedContainer:
         try:
             while True:
                 await _first(readiness.await_success() if readiness else asyncio.sleep(_SETTLED_S), liveness)
-                if liveness.done():
+                if liveness.done() or not (readiness or await process.is_alive()):
                     return
                 self._become_ready()
                 await _first(readiness.await_failure() if readiness else _forever(), liveness)

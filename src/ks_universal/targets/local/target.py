@@ -1,7 +1,7 @@
 """The target that runs a release on this machine."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,14 +41,12 @@ class LocalTarget:
         state: Path,
         retry_delay_s: float = 1.0,
         fresh: bool = False,
-        host: Callable[[StateFolder], Host] | None = None,
     ) -> None:
         """Take the release and its `local` section.
 
         `directory` is where relative paths of `local.images` start, `state` the release's folder
         (`.ks-universal/<release>`). With `fresh` the release begins anew: its record is forgotten, and the data of the
-        embedded PostgreSQL wiped, before the first change. `host` makes what runs the containers of pods (None: they
-        are processes).
+        embedded PostgreSQL wiped, before the first change.
         """
         self.release = release
         self.namespace = namespace
@@ -56,8 +54,12 @@ class LocalTarget:
         self._state = StateFolder(state)
         self._lock = FileLock(self._state.path / "lock", release)
         self._serves = False
-        self._host = host(self._state) if host else ProcessHost(self._state, local.postgres, directory)
+        self._host = self._make_host(self._state, directory)
         self._runtime = Runtime(self._state, self._host, retry_delay_s=retry_delay_s, fresh=fresh)
+
+    def _make_host(self, state: StateFolder, directory: Path) -> Host:
+        """Make what runs the containers of pods."""
+        return ProcessHost(state, self._local.postgres, directory)
 
     @property
     def postgres(self) -> LocalPostgres | None:

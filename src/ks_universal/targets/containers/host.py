@@ -1,0 +1,207 @@
+"""Runs the containers of pods in an engine, with their images."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ks_universal.diagnostics import Problem
+from ks_universal.digests import digest_json
+from ks_universal.json_types import Json
+from ks_universal.model.format.local import Local
+from ks_universal.plan.steps import Apply, Migrate, Plan, RollOut
+from ks_universal.resources.objects import ObjectRef
+from ks_universal.targets.containers.client import Client, find_engine_problem, find_unpassable
+from ks_universal.targets.containers.images import Images, find_absence
+from ks_universal.targets.containers.naming import Naming, name_for
+from ks_universal.targets.containers.places import ContainerAttempt, ContainerPlace, Engine
+from ks_universal.targets.containers.pods import (
+    find_image_problems,
+    find_pod_problems,
+    find_served_problems,
+    find_services,
+    list_numbers,
+    list_served,
+    name_hosts,
+)
+from ks_universal.targets.containers.sandbox import PodPlan
+from ks_universal.targets.containers.volumes import build_volumes, find_mount_problems
+from ks_universal.targets.local.attempts import JobFolder
+from ks_universal.targets.local.environment import Sources, build_environment
+from ks_universal.targets.local.hosting import Built, PodRequest, build_request, in_container
+from ks_universal.targets.local.state import StateFolder, make_private, write_durably
+
+_GRACE_S = 30.0
+_LEFTOVER_GRACE_S = 10.0
+_ENGINE_FILE = "engine"
+
+
+class ContainerHost:
+    """Implements `hosting.Host`."""
+
+    def __init__(self, state: StateFolder, engine: str) -> None:
+        """Take the release's folder, and the engine's name."""
+        self._state = state
+        self._client = Client(engine)
+        self._naming = name_for(state.path)
+        self._engine = Engine(self._client, Images(self._client), self._naming)
+
+    async def clear(self) -> None:
+        """Stop the applications that a killed run left behind. Raises TargetError where the engine does not work."""
+        problem = await find_engine_problem(self._client)
+        if problem is None:
+            await remove_pods(self._client, self._naming, _LEFTOVER_GRACE_S, kind="application")
+
+    async def begin(self, *, fresh: bool) -> None:
+        """Make the network; `fresh`: remove the volumes of claims."""
+        make_private(self._state.path)
+        write_durably(self._state.path / _ENGINE_FILE, self._client.engine.encode())
+        if fresh:
+            await remove_volumes(self._client, self._naming)
+        if await self._client.find("network", "inspect", self._naming.network) is None:
+            await self._client.call("network", "create", *self._naming.labels(), self._naming.network)
+
+    async def end(self) -> None:
+        """Remove all but the volumes of claims."""
+        await remove_all(self._client, self._naming, _LEFTOVER_GRACE_S)
+
+    def secrets(self) -> tuple[Json, ...]:
+        """Nothing beside those of the values."""
+        return ()
+
+    async def find_problems(self, plan: Plan, local: Local) -> tuple[Problem, ...]:
+        """Find what keeps the engine from running anything of the plan; looks at the images."""
+        problem = await find_engine_problem(self._client)
+        if problem is not None:
+            return (problem,)
+        for image in {container["image"] for pod in _list_pods(plan) for container in _list_containers(pod)}:
+            await self._engine.images.look_at(image)
+        if local.postgres is None:
+            return ()
+        hint = "run one as an image: a deployment with a claim, and 'dependsOn' in the migrations; or --engine process"
+        return (Problem("local/postgres", "containers do not reach the embedded PostgreSQL", hint=hint),)
+
+    def find_port_problems(self, pods: Mapping[str, PodRequest], own: set[int]) -> tuple[Problem, ...]:  # noqa: ARG002 - see Host
+        """Each pod has an address of its own."""
+        return ()
+
+    def build(self, template: Json, name: str, sources: Sources, local: Local) -> Built:
+        """Give what to run for a pod."""
+        spec = template["spec"]
+        volumes, problems = build_volumes(spec, sources)
+        problems += find_pod_problems(spec)
+        services = _find_services(template, sources.objects)
+        served = list_served(services, spec)
+        problems += find_served_problems(served, spec)
+        for container in _list_containers(spec):
+            found = self._find_container_problems(container, spec, sources, local)
+            found += find_mount_problems(container, volumes)
+            problems += (in_container(name, container["name"], problem) for problem in found)
+        targets = dict.fromkeys((*list_numbers(spec), *(each.target for each in served)))
+        plan = PodPlan(
+            name=name,
+            spec=spec,
+            sources=sources,
+            overrides=local.env,
+            volumes=volumes,
+            hosts=name_hosts(services, sources.namespace),
+            served=served,
+            published=targets,
+        )
+        return build_request(spec, _ContainerPod(self._engine, plan, self._state)), tuple(problems)
+
+    def _find_container_problems(self, container: Json, pod: Json, sources: Sources, local: Local) -> list[Problem]:
+        variables, problems = build_environment(container, sources, overrides=local.env)
+        for name in find_unpassable(variables):
+            hint = "pass it in a file: mount the ConfigMap or Secret"
+            problems.append(Problem("local/variable", f"variable {name} may not have several lines here", hint=hint))
+        image = self._engine.images.get(container["image"])
+        if image is not None:
+            return [*problems, *find_image_problems(container, pod, image)]
+        absence = find_absence(container)
+        return [*problems, *([absence] if absence else [])]
+
+    def digest(self, template: Json, objects: dict[ObjectRef, Json], local: Local) -> str:
+        """Give the digest of what a pod is made of, its Services included."""
+        return digest_json([template, local, [service["spec"] for service in _find_services(template, objects)]], 64)
+
+    async def stop_attempts(self, jobs: JobFolder) -> None:
+        """Stop what still runs of a Job; returns when it is gone."""
+        await remove_pods(self._client, self._naming, _GRACE_S, job=jobs.job)
+
+
+class _ContainerPod:
+    """Implements `hosting.PodHost`."""
+
+    def __init__(self, engine: Engine, plan: PodPlan, state: StateFolder) -> None:
+        self._engine = engine
+        self._plan = plan
+        self._state = state
+
+    def place(self) -> ContainerPlace:
+        labels = self._engine.naming.labels(kind="application")
+        files = self._state.path / "files" / self._plan.name
+        return ContainerPlace(self._engine, self._plan, self._plan.name, files, labels)
+
+    def attempt(self, folder: Path) -> ContainerAttempt:
+        labels = self._engine.naming.labels(kind="job", job=folder.parent.name)
+        return ContainerAttempt(self._engine, self._plan, folder, labels)
+
+
+def _find_services(template: Json, objects: Mapping[ObjectRef, Json]) -> list[Json]:
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    return find_services(labels, [body for ref, body in objects.items() if ref.kind == "Service"])
+
+
+def _list_pods(plan: Plan) -> list[Json]:
+    """List the PodSpecs of what a plan runs."""
+    bodies = [step.migration.body for step in plan.steps if isinstance(step, Migrate)]
+    bodies += [step.body for step in plan.steps if isinstance(step, RollOut)]
+    bodies += [step.body for step in plan.steps if isinstance(step, Apply) and step.body["kind"] == "Job"]
+    return [body["spec"]["template"]["spec"] for body in bodies]
+
+
+def _list_containers(pod: Json) -> Sequence[Json]:
+    return [*(pod.get("initContainers") or ()), *pod["containers"]]
+
+
+async def remove_pods(client: Client, naming: Naming, grace_s: float, **label: str) -> bool:
+    """Stop and remove the pods with a label, and their volumes; returns whether there were any."""
+    found = False
+    for part in ("container", "pod"):  # a pod's own is the last: the others are in its network
+        names = await _list_names(client, "ps", naming, part=part, **label)
+        if names:
+            found = True
+            await client.find("stop", "-t", f"{grace_s:.0f}", *names)
+            await client.call("rm", "--force", "--volumes", *names)
+    volumes = await _list_names(client, "volume", naming, **label)
+    if volumes:
+        await client.find("volume", "rm", "--force", *volumes)
+    return found
+
+
+async def _list_names(client: Client, listed: str, naming: Naming, **labels: str) -> list[str]:
+    options = ("ps", "--all") if listed == "ps" else ("volume", "ls")
+    return (await client.call(*options, "--quiet", *naming.filters(**labels))).split()
+
+
+async def remove_all(client: Client, naming: Naming, grace_s: float) -> bool:
+    """Remove all of a release but the volumes of claims; returns whether there was anything that ran."""
+    found = [await remove_pods(client, naming, grace_s, kind=kind) for kind in ("application", "job")]
+    await client.find("network", "rm", naming.network)
+    return any(found)
+
+
+async def remove_volumes(client: Client, naming: Naming) -> None:
+    """Remove the volumes of claims, with what they hold."""
+    if names := await _list_names(client, "volume", naming, part="claim"):
+        await client.call("volume", "rm", "--force", *names)
+
+
+async def stop_containers(folder: StateFolder) -> bool:
+    """Remove the containers that a killed run left; returns whether there were any."""
+    file = folder.path / _ENGINE_FILE
+    if not file.exists():
+        return False
+    client = Client(file.read_text().strip())
+    if await find_engine_problem(client):  # what it ran, it runs no more
+        return False
+    return await remove_all(client, name_for(folder.path), _LEFTOVER_GRACE_S)

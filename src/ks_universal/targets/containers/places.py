@@ -1,0 +1,136 @@
+"""Where the containers of a pod run in an engine: an application's, and those of a migration's attempt."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from ks_universal.targets.containers.client import Client, ClientError
+from ks_universal.targets.containers.containers import DurableContainer, NotStarted, Started, read_state, remove
+from ks_universal.targets.containers.images import Images, read_policy
+from ks_universal.targets.containers.naming import Naming
+from ks_universal.targets.containers.pods import build_command, build_options
+from ks_universal.targets.containers.sandbox import PodPlan, Sandbox
+from ks_universal.targets.local.environment import build_environment
+from ks_universal.targets.local.hosting import ContainerRequest, Durable, Running
+from ks_universal.targets.local.probes import connect
+
+
+def _say_nothing(what: str) -> None:
+    """For waits that are over already."""
+
+
+class Engine(msgspec.Struct, frozen=True):
+    """An engine as one release uses it."""
+
+    client: Client
+    images: Images
+    naming: Naming
+
+
+class _Room:
+    """The containers of one pod, around its sandbox."""
+
+    def __init__(self, engine: Engine, plan: PodPlan, name: str, files: Path, labels: Sequence[str]) -> None:
+        self._engine = engine
+        self._plan = plan
+        self._name = name
+        self._labels = labels
+        self._sandbox = Sandbox(engine.client, engine.images, engine.naming, plan, name, files, labels)
+
+    def _name_container(self, container: ContainerRequest) -> str:
+        return self._engine.naming.name(self._name, container.name)
+
+    async def run(self, container: ContainerRequest, command: Sequence[str]) -> bool:
+        """Run a command in a container; tells whether it succeeded."""
+        return await self._engine.client.succeeds("exec", self._name_container(container), *command)
+
+    async def _begin(self, container: ContainerRequest, say: Callable[[str], None]) -> None:
+        """Start a container anew. Raises ClientError and PodFailed."""
+        name, spec = self._name_container(container), container.spec
+        image = await self._engine.images.ensure(container.name, spec["image"], read_policy(spec), say)
+        sources = msgspec.structs.replace(self._plan.sources, pod_ip=self._sandbox.address)
+        variables, _ = build_environment(spec, sources, overrides=self._plan.overrides)
+        entrypoint, words = build_command(spec, variables)
+        await remove(self._engine.client, name)  # of an earlier start
+        await self._engine.client.call(
+            "run", "--detach", "--pull=never", f"--name={name}",
+            *self._labels, *self._engine.naming.labels(part="container"),
+            *self._join(), "--restart=no", "--log-driver=json-file",
+            *build_options(spec, self._plan.spec, image, self._engine.client.engine),
+            *self._sandbox.mounts.options(spec, variables),
+            *entrypoint, spec["image"], *words,
+            variables=variables,
+        )  # fmt: skip
+
+    def _join(self) -> list[str]:
+        """Give the options that put a container into the pod's network, and give it the host name: Docker does."""
+        joined = f"container:{self._sandbox.name}"
+        return [f"--network={joined}", *([f"--uts={joined}"] if self._engine.client.engine == "podman" else [])]
+
+    async def close(self) -> None:
+        """Remove what the containers shared."""
+        await self._sandbox.close()
+
+
+class ContainerPlace(_Room):
+    """An application's pod. Implements `hosting.Place`."""
+
+    async def open(self, say: Callable[[str], None]) -> None:
+        """Pull the images, and make what the containers share."""
+        for container in (*(self._plan.spec.get("initContainers") or ()), *self._plan.spec["containers"]):
+            await self._engine.images.ensure(container["name"], container["image"], read_policy(container), say)
+        await self._sandbox.open(say)
+        for served, address in self._sandbox.list_addresses().items():
+            say(f"{self._plan.name} to become ready: {served.service}:{served.port} is {address} here")
+
+    async def start(self, container: ContainerRequest) -> Running:
+        """Start a container; what cannot be started has ended."""
+        name = self._name_container(container)
+        try:
+            await self._begin(container, _say_nothing)
+        except ClientError as error:
+            return NotStarted(self._engine.client, name, error)
+        return Started(self._engine.client, name)
+
+    def locate(self, port: int) -> tuple[str, int]:
+        """Give where this machine reaches a port of the pod."""
+        return self._sandbox.locate(port)
+
+    async def accepts(self, host: str | None, port: int) -> bool:
+        """Tell whether somebody listens at a port.
+
+        It is asked in the pod: what publishes a port accepts connections whether the pod listens or not.
+        """
+        if host is not None:
+            return await connect(host, port)
+        command = ("nc", "-w", "1", self._sandbox.address, str(port), "-e", "true")
+        return await self._engine.client.succeeds("exec", self._sandbox.name, *command)
+
+
+class ContainerAttempt(_Room):
+    """An attempt of a migration or Job. Implements `hosting.AttemptPlace`."""
+
+    def __init__(self, engine: Engine, plan: PodPlan, folder: Path, labels: Sequence[str]) -> None:
+        """Take the attempt's folder."""
+        super().__init__(engine, plan, f"{folder.parent.name}-{folder.name}", folder / "files", labels)
+        self._folder = folder
+        self._say: Callable[[str], None] = _say_nothing
+
+    async def open(self, say: Callable[[str], None]) -> None:
+        """Make what the containers share with the first that is started: what has ended needs nothing."""
+        self._say = say
+
+    async def take(self, container: ContainerRequest) -> Durable:
+        """Take up what an earlier run began, or start it."""
+        name, folder = self._name_container(container), self._folder / "containers" / container.name
+        taken = DurableContainer(self._engine.client, name, folder)
+        if taken.has_ended or await read_state(self._engine.client, name) is not None:
+            return taken
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await self._sandbox.open(self._say)
+        try:
+            await self._begin(container, self._say)
+        except ClientError as error:
+            return DurableContainer(self._engine.client, name, folder, error)
+        return taken
