@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from support.go_drivers import find_go
+
 Json = dict[str, Any]
 GROUP = "kustomize.toolkit.fluxcd.io"
 SOURCES = {"GitRepository": "gitrepositories", "OCIRepository": "ocirepositories", "Bucket": "buckets"}
@@ -110,10 +112,18 @@ class Flux:
         self.wait_for(lambda: text in _read_ready(self.kustomizations().get(name, {})).get("message", ""))
 
     def reconcile(self) -> None:
-        """Ask for all Kustomizations to be looked at again, as `flux reconcile` does, and wait until they were."""
+        """Ask for all Kustomizations to be looked at again, as `flux reconcile` does, and wait until they were.
+
+        What is kubectl's in an object that Flux has made it takes away.
+        """
         asked = str(time.time_ns())
         self.kubectl(
-            "annotate", "--overwrite", f"kustomizations.{GROUP}", "--all", f"reconcile.fluxcd.io/requestedAt={asked}"
+            "annotate",
+            "--overwrite",
+            "--field-manager=flux",
+            f"kustomizations.{GROUP}",
+            "--all",
+            f"reconcile.fluxcd.io/requestedAt={asked}",
         )
         self.wait_for(
             lambda: all(
@@ -121,6 +131,13 @@ class Flux:
                 for body in self.kustomizations().values()
             )
         )
+
+    def let_go(self) -> None:
+        """Give up all Kustomizations that are still there: without the controller they would stay for ever."""
+        for name in self.kustomizations():
+            self.kubectl(
+                "patch", f"kustomizations.{GROUP}", name, "--type=merge", "-p", '{"metadata":{"finalizers":null}}'
+            )
 
     def wait_for(self, condition: Any) -> None:
         """Wait until something is so."""
@@ -146,6 +163,14 @@ def _read_ready(body: Json) -> Json:
     return next((condition for condition in conditions if condition["type"] == "Ready"), {"status": "Unknown"})
 
 
+def find_definitions() -> Path:
+    """Find the definition of Kustomizations in the module that the controller is built from."""
+    folder = Path(__file__).parents[1] / "gitops" / "drivers" / "kustomize-controller"
+    argv = [find_go(), "list", "-m", "-f", "{{.Dir}}", "github.com/fluxcd/kustomize-controller"]
+    module = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+    return Path(module) / "config" / "crd" / "bases" / f"{GROUP}_kustomizations.yaml"
+
+
 @contextmanager
 def run_flux(controller: Path, crds: Path, kubectl: str, namespace: str, scratch: Path) -> Iterator[Flux]:
     """Run the controller for a namespace, with the definitions of its kinds installed meanwhile."""
@@ -161,8 +186,11 @@ def run_flux(controller: Path, crds: Path, kubectl: str, namespace: str, scratch
                 flux.kubectl("apply", "--server-side", "-f", "-", stdin=definition)
             flux.kubectl("wait", "--for=condition=Established", "crd", f"kustomizations.{GROUP}")
             with (scratch / "controller.log").open("w") as log, _start(controller, namespace, log):
-                yield flux
-                flux.kubectl("delete", f"kustomizations.{GROUP}", "--all", "--timeout=60s", check=False)
+                try:
+                    yield flux
+                finally:
+                    flux.kubectl("delete", f"kustomizations.{GROUP}", "--all", "--timeout=60s", check=False)
+                    flux.let_go()
         finally:
             for definition in definitions:
                 flux.kubectl("delete", "--ignore-not-found", "--timeout=30s", "-f", "-", stdin=definition, check=False)
