@@ -11,9 +11,7 @@ from ks_universal.controller.decisions import Memory, read_status
 from ks_universal.controller.releases import RELEASE, REQUESTED, ref_of
 from ks_universal.controller.status import (
     Condition,
-    Type,
     describe_failure,
-    find_condition,
     say_progressing,
     set_conditions,
 )
@@ -134,11 +132,6 @@ class Reporter:
         """The annotation by which somebody has asked for this try."""
         annotations: dict[str, str] = self._body["metadata"].get("annotations") or {}
         return annotations.get(REQUESTED)
-
-    def drifted(self) -> tuple[str, str]:
-        """Give the status and the message of the condition `Drifted`, as they are."""
-        found = find_condition(read_status(self._body, self._memory), Type.DRIFTED)
-        return found.get("status", ""), found.get("message", "")
 
     async def _follow(self, ended: asyncio.Event) -> None:
         while True:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from ks_universal.api.cluster import deploy, preview, uninstall
+from ks_universal.api.cluster import read_status as read_release
 from ks_universal.api.values import Values, check_release, render
 from ks_universal.controller.decisions import Action, Memory, read_status
 from ks_universal.controller.finalizers import add_finalizer, is_ending, remove_finalizer
@@ -26,6 +27,7 @@ from ks_universal.controller.status import (
     Condition,
     Reason,
     Type,
+    cut_message,
     describe_failure,
     describe_problems,
     find_condition,
@@ -251,6 +253,7 @@ class ReleaseRunner:
         target = self._open(self._impersonate(key, spec), key, spec)
         try:
             seen = await preview(values, target, migrate=spec.migrate)
+            added = await _find_added(target)
         finally:
             await target.close()
         found = _describe_drift(seen)
@@ -258,12 +261,15 @@ class ReleaseRunner:
             report.announce("Drifted", f"is repaired: {found}", is_warning=True)
             self._tell(f"{key}: has drifted, and is repaired: {found}")
             await self._deploy(body, memory, report)
-        elif found != report.drifted()[1]:
-            drifted = (Condition(Type.DRIFTED, "True", Reason.DRIFTED, found),) if found else ()
-            ready = find_condition(read_status(body, memory), Type.READY)
+            return
+        told = cut_message("; ".join(filter(None, (found, *added))))
+        status = read_status(body, memory)
+        if told != find_condition(status, Type.DRIFTED).get("message", ""):
+            drifted = (Condition(Type.DRIFTED, "True", Reason.DRIFTED, told),) if told else ()
+            ready = find_condition(status, Type.READY)
             await report.write((*say_ready(ready.get("message", "")), *drifted))
-            if found:
-                self._warn(key, report, Reason.DRIFTED, found)
+            if told:
+                self._warn(key, report, Reason.DRIFTED, told)
 
     def _plan_checks(self, spec: ReleaseSpec, memory: Memory, *, is_done: bool = True) -> None:
         """Say when to look next; not for all releases at once."""
@@ -375,6 +381,19 @@ def _list_images(values: Values, key: Key) -> list[str]:
     return list(dict.fromkeys(container["image"] for container in containers))
 
 
+async def _find_added(target: KubernetesTarget) -> list[str]:
+    """Find workloads to whose pods others have added something: no change of the release would take it away."""
+    try:
+        workloads = (await read_release(target)).workloads
+    except InputError:  # it has no record any more, and its objects are missing
+        return []
+    problems = (problem for workload in workloads for problem in workload.problems)
+    return [problem.message for problem in problems if problem.code == _CHANGED_PODS]
+
+
+_CHANGED_PODS = "kubernetes/changed-pods"
+
+
 def _describe_drift(seen: Preview) -> str:
     """Say in a line what is not as it was made; empty: all is."""
     changes = [each for each in seen.changes if each.change not in (Change.UNCHANGED, Change.KEPT)]
@@ -392,7 +411,7 @@ def _is_repairable(problems: Sequence[Problem]) -> bool:
     return all(problem.code in _REPAIRABLE and _SCALED not in problem.message for problem in errors)
 
 
-_REPAIRABLE = frozenset(("kubernetes/field-conflict", "kubernetes/changed-pods"))
+_REPAIRABLE = frozenset(("kubernetes/field-conflict",))
 _SCALED = "kube-controller-manager manages spec.replicas"
 _DRIFTS = {Change.CREATED: "is missing", Change.DELETED: "is there again"}
 

@@ -108,7 +108,7 @@ def set_conditions(
                 "type": each.type.value,
                 "status": each.status,
                 "reason": each.reason.value,
-                "message": _cut(each.message),
+                "message": cut_message(each.message),
                 "observedGeneration": generation,
                 "lastTransitionTime": old.get("lastTransitionTime", stamp) if stays else stamp,
             }
@@ -130,7 +130,7 @@ def is_settled(status: Json, generation: int) -> bool:
 
 def describe_failure(problem: Problem, step: str = "") -> Json:
     """Give a finding for `status.failure`."""
-    told = {"step": step, "code": problem.code, "message": _cut(_write(problem)), "hint": problem.hint or ""}
+    told = {"step": step, "code": problem.code, "message": cut_message(_write(problem)), "hint": problem.hint or ""}
     return {name: text for name, text in told.items() if text}
 
 
@@ -144,5 +144,6 @@ def _write(problem: Problem) -> str:
     return problem.message if problem.where is None else f"{problem.where}: {problem.message}"
 
 
-def _cut(text: str) -> str:
+def cut_message(text: str) -> str:
+    """Cut a message that is longer than anybody reads."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

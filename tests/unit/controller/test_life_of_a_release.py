@@ -226,3 +226,12 @@ def test_drift_is_reported_or_repaired(server: FakeApiServer, releases: Releases
     server.await_that(lambda: releases.condition("Drifted") == {}, 60)
     server.edit("deployments", "app", scale)
     server.await_that(lambda: find(server, "deployments", "app")["spec"]["replicas"] == 1, 60)
+
+    def annotate(body: Json) -> Json:
+        template = {**body["spec"]["template"], "metadata": {**body["spec"]["template"]["metadata"]}}
+        template["metadata"]["annotations"] = {**template["metadata"].get("annotations", {}), "seen": "by somebody"}
+        return {**body, "spec": {**body["spec"], "template": template}}
+
+    server.edit("deployments", "app", annotate)
+    releases.await_reason("Drifted", "Drifted")
+    assert "kubectl-edit has changed its pods" in releases.condition("Drifted")["message"]
