@@ -78,11 +78,18 @@ class Client:
         """
         return await run_to_completion(self._call(arguments, variables or {}))
 
+    async def call_until_cancelled(self, *arguments: str) -> str:
+        """Run it as `call` does, but no longer than somebody waits: what may take minutes, and may be given up."""
+        return await self._call(arguments, {})
+
     async def _call(self, arguments: Sequence[str], variables: Mapping[str, str]) -> str:
         async with _passed_on(variables) as (options, env):
             command, *rest = arguments
             process = await self._spawn([command, *options, *rest], env, stderr=asyncio.subprocess.PIPE)
-            output, errors = await process.communicate()
+            try:
+                output, errors = await process.communicate()
+            finally:
+                await _kill(process)
         _log.debug("%s %s ended with %s", self.engine, command, process.returncode)
         if process.returncode:
             raise ClientError(_find_error(errors.decode(errors="replace")), process.returncode)

@@ -53,7 +53,7 @@ class Images:
             say(f"image {image} to be pulled")
             self._pulled.add(image)
             try:
-                await self._client.call("pull", "--quiet", image)
+                await self._client.call_until_cancelled("pull", "--quiet", image)
             except ClientError as error:
                 if found is not None:
                     say(f"image {image}, which is used as it is here: {error.message}")

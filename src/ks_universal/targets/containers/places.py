@@ -12,7 +12,7 @@ from ks_universal.targets.containers.naming import Naming
 from ks_universal.targets.containers.pods import build_command, build_options
 from ks_universal.targets.containers.sandbox import PodPlan, Sandbox
 from ks_universal.targets.local.environment import build_environment
-from ks_universal.targets.local.hosting import ContainerRequest, Durable, Running
+from ks_universal.targets.local.hosting import ContainerRequest, Durable, PodFailed, Running
 from ks_universal.targets.local.probes import connect
 
 
@@ -89,6 +89,8 @@ class ContainerPlace(_Room):
         name = self._name_container(container)
         try:
             await self._begin(container, _say_nothing)
+        except PodFailed as failure:  # an image that was here when the pod was opened
+            return NotStarted(self._engine.client, name, ClientError(failure.causes[0].message, 1))
         except ClientError as error:
             return NotStarted(self._engine.client, name, error)
         return Started(self._engine.client, name)
