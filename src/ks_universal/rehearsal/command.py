@@ -1,0 +1,240 @@
+"""Runs the user's commands against the rehearsal's database, and against no other."""
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.errors import InputError
+from ks_universal.rehearsal.facts import CommandResult
+from ks_universal.rehearsal.server import APPLICATION, TEMPORARY, Server
+from ks_universal.targets.local.ports import LOOPBACK
+
+_LAST_LINES = 40
+_TIMED_OUT = 124
+"""As timeout(1) says it."""
+_OF_A_DATABASE = re.compile(
+    r"PG[A-Z]+|.*(DATABASE|POSTGRES|JDBC|DATASOURCE|DB)_?(URL|URI|DSN|HOST|PORT|NAME|USER|USERNAME|PASSWORD|PASS|SERVICE)"
+    r"|DSN|FLYWAY_.*|LIQUIBASE_.*|SQLALCHEMY_.*|(AWS|GOOGLE|AZURE|KUBE).*"
+).fullmatch
+"""Variables by which a command could reach another database than the rehearsal's."""
+
+_PART = re.compile(r"(?:^|.*_)(URL|URI|DSN|HOST|PORT|NAME|DATABASE|DB|USER|USERNAME|PASSWORD|PASS)").fullmatch
+
+_LINKED = frozenset((".git", ".venv", "venv", "node_modules", ".tox", "target", "vendor"))
+"""Folders that commands read and that may be large: linked into the copy of the tree."""
+_LARGEST_TREE = 2**30
+_LEFT_OUT = frozenset((".ks-universal", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"))
+
+
+def name_address(server: Server, database: str = APPLICATION) -> dict[str, str]:
+    """Give the words by which commands name a database: `{url}`, `{jdbc_url}`, `{host}` ... are replaced by them."""
+    port, password = str(server.port), server.password
+    place = f"{APPLICATION}:{password}@{LOOPBACK}:{port}/{database}"
+    return {
+        "url": f"postgresql://{place}?sslmode=disable",
+        "sqlalchemy_url": f"postgresql+psycopg://{place}",
+        "jdbc_url": f"jdbc:postgresql://{LOOPBACK}:{port}/{database}",
+        "host": LOOPBACK,
+        "port": port,
+        "db": database,
+        "user": APPLICATION,
+        "password": password,
+    }
+
+
+def build_environment(server: Server, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Give a command's environment: what is inherited but for all that names a database, and this one's names."""
+    words = name_address(server)
+    kept = {name: value for name, value in inherited.items() if not _OF_A_DATABASE(name)}
+    host, port, name = words["host"], words["port"], words["db"]
+    user, password, url = words["user"], words["password"], words["url"]
+    # Its psql is there where the machine has none.
+    path = f"{kept.get('PATH', os.defpath)}{os.pathsep}{server.programs.folder}"
+    return {
+        **kept,
+        "PATH": path,
+        "DATABASE_URL": url,
+        "PGHOST": host,
+        "PGPORT": port,
+        "PGDATABASE": name,
+        "PGUSER": user,
+        "PGPASSWORD": password,
+        "PGSSLMODE": "disable",
+        "DB_HOST": host,
+        "DB_PORT": port,
+        "DB_NAME": name,
+        "DB_USER": user,
+        "DB_PASSWORD": password,
+        "POSTGRES_HOST": host,
+        "POSTGRES_PORT": port,
+        "POSTGRES_DB": name,
+        "POSTGRES_USER": user,
+        "POSTGRES_PASSWORD": password,
+        "SPRING_DATASOURCE_URL": words["jdbc_url"],
+        "SPRING_DATASOURCE_USERNAME": user,
+        "SPRING_DATASOURCE_PASSWORD": password,
+        "FLYWAY_URL": words["jdbc_url"],
+        "FLYWAY_USER": user,
+        "FLYWAY_PASSWORD": password,
+        "LIQUIBASE_COMMAND_URL": words["jdbc_url"],
+        "LIQUIBASE_COMMAND_USERNAME": user,
+        "LIQUIBASE_COMMAND_PASSWORD": password,
+    }
+
+
+def redirect(env: Mapping[str, str], server: Server) -> dict[str, str]:
+    """Have variables that name a database name the rehearsal's; those of other meaning stay as they are."""
+    words = name_address(server)
+    parts = {
+        "HOST": words["host"],
+        "PORT": words["port"],
+        "PASSWORD": words["password"],
+        "PASS": words["password"],
+        **dict.fromkeys(("NAME", "DATABASE", "DB"), words["db"]),
+        **dict.fromkeys(("USER", "USERNAME"), words["user"]),
+    }
+    own = build_environment(server, {})
+    redirected = {name: value for name, value in own.items() if name.startswith("PG") or name == "DATABASE_URL"}
+    for name, value in env.items():
+        part = _PART(name)
+        if not _OF_A_DATABASE(name):
+            redirected[name] = value
+        elif name in own:
+            redirected[name] = own[name]
+        elif part and part[1] in parts:
+            redirected[name] = parts[part[1]]
+        elif part:
+            redirected[name] = _redirect_url(value, words)
+    path = f"{env.get('PATH', os.defpath)}{os.pathsep}{server.programs.folder}"
+    return {**redirected, "PATH": path}
+
+
+def _redirect_url(url: str, words: Mapping[str, str]) -> str:
+    """Point a URL at the rehearsal's database; its scheme stays, for it may choose a driver."""
+    if url.startswith("jdbc:"):
+        return words["jdbc_url"]
+    scheme, separator, _ = url.partition("://")
+    return f"{scheme}://{words['url'].partition('://')[2]}" if separator else words["url"]
+
+
+def copy_tree(source: Path, to: Path) -> Path:
+    """Copy a folder, for commands to work in: tools write into theirs. What is large and only read is linked.
+
+    Raises InputError where it is too large to be a project's, or cannot be copied.
+    """
+    size = 0
+    for folder, folders, files in os.walk(source):
+        folders[:] = [name for name in folders if not _is_left_out(name)]
+        for name in _LINKED.intersection(folders):
+            folders.remove(name)
+        size += sum(_find_size(Path(folder) / name) for name in files)
+        if size > _LARGEST_TREE:
+            raise InputError([_too_large(source)])
+
+    def choose(_folder: str, names: list[str]) -> set[str]:
+        return {name for name in names if _is_left_out(name) or name in _LINKED}
+
+    try:
+        shutil.copytree(source, to, symlinks=True, ignore=choose, dirs_exist_ok=True)
+    except shutil.Error as error:  # it has gone on after each, and lists them all
+        raise InputError([_uncopied(source, str(error.args[0][0][2]))]) from error
+    except OSError as error:
+        raise InputError([_uncopied(source, str(error))]) from error
+    for folder, folders, _ in os.walk(source):
+        folders[:] = [name for name in folders if not _is_left_out(name)]
+        for name in _LINKED.intersection(folders):
+            folders.remove(name)
+            with contextlib.suppress(FileExistsError):
+                (to / Path(folder).relative_to(source) / name).symlink_to((Path(folder) / name).absolute())
+    return to
+
+
+def _is_left_out(name: str) -> bool:
+    return name in _LEFT_OUT or name.startswith(TEMPORARY)
+
+
+def _find_size(path: Path) -> int:
+    with contextlib.suppress(OSError):
+        return path.lstat().st_size
+    return 0
+
+
+def _uncopied(folder: Path, why: str) -> Problem:
+    message = f"{folder.absolute()} cannot be copied for a rehearsal: {why[:300]}"
+    return Problem("rehearsal/tree", message, hint="run it in the folder of the migrations")
+
+
+def _too_large(folder: Path) -> Problem:
+    message = f"{folder.absolute()} is too large to be copied for a rehearsal (more than {_LARGEST_TREE // 2**20} MB)"
+    return Problem("rehearsal/tree", message, hint="run it in the folder of the migrations")
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """What is started: its words, its environment, and the folder that it works in."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    directory: Path
+
+
+class Command(msgspec.Struct, frozen=True):
+    """What is rehearsed: `shown` is how people know it; `build` gives its processes, which run one after the other.
+
+    They are built for a server (`server.Server`) and for the copy of the tree that they work in.
+    """
+
+    shown: str
+    build: Callable[..., tuple[Process, ...]]
+
+
+def read_command(text: str) -> Command:
+    """Read a command as the shell takes it, with `{url}` and its like replaced."""
+
+    def build(server: Server, tree: Path) -> tuple[Process, ...]:
+        line = text
+        for word, value in name_address(server).items():
+            line = line.replace(f"{{{word}}}", value)
+        return (Process(argv=("/bin/sh", "-c", line), env=build_environment(server), directory=tree),)
+
+    return Command(text, build)
+
+
+async def run_command(command: Command, server: Server, tree: Path, *, timeout_s: float) -> CommandResult:
+    """Run a command's processes until one fails. What takes too long is killed, with all that it has started."""
+    began_s, status, output = time.monotonic(), 0, b""
+    for process in command.build(server, tree):
+        left_s = timeout_s - (time.monotonic() - began_s)
+        status, said = await _run(process, timeout_s=left_s)
+        output += said
+        if status != 0:
+            break
+    lines = output.decode(errors="replace").replace(server.password, "***").splitlines()[-_LAST_LINES:]
+    duration_s = time.monotonic() - began_s
+    return CommandResult(command=command.shown, status=status, duration_s=duration_s, output="\n".join(lines))
+
+
+async def _run(request: Process, *, timeout_s: float) -> tuple[int, bytes]:
+    process = await asyncio.create_subprocess_exec(
+        *request.argv, cwd=request.directory, env=request.env, stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(timeout_s):
+            output, _ = await process.communicate()
+        return process.returncode or 0, output
+    except (TimeoutError, asyncio.CancelledError) as end:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        if isinstance(end, asyncio.CancelledError):
+            raise
+        return _TIMED_OUT, f"it did not end within {timeout_s:.0f} s".encode()

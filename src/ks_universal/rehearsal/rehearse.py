@@ -1,0 +1,361 @@
+"""A rehearsal: its runs, one after the other, and what they have told."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from ks_universal.diagnostics import Problem
+from ks_universal.errors import InputError
+from ks_universal.rehearsal.bench import Bench
+from ks_universal.rehearsal.catalog import (
+    Snapshot,
+    diff_schemas,
+    find_leftovers,
+    find_losses,
+    find_rewritten,
+    take_snapshot,
+)
+from ks_universal.rehearsal.command import Command, copy_tree, read_command
+from ks_universal.rehearsal.disturbances import disturb
+from ks_universal.rehearsal.facts import CommandResult, ObservedLock, ObservedStatement, RehearsalRun, VerdictSeverity
+from ks_universal.rehearsal.filling import HAS_ROWS, RECORD, Filled, Kind, fill
+from ks_universal.rehearsal.growth import UNFILLED, Growth, add_growth, measure_growth, read_rows
+from ks_universal.rehearsal.hostile import run_on_hostile_rows
+from ks_universal.rehearsal.observation import Observation, observe
+from ks_universal.rehearsal.server import start_server
+from ks_universal.rehearsal.verdicts import (
+    RehearsalVerdict,
+    judge_failure,
+    judge_locks,
+    judge_losses,
+    judge_waits,
+    judge_work,
+)
+
+_AS_IT_IS = (HAS_ROWS, RECORD)
+_COUNT_TABLES = (
+    "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.oid >= 16384 AND c.relkind = 'r' AND n.nspname !~ '^pg_'"
+)
+_MOST_ROWS = 400_000
+"""In all tables: more take longer than they tell."""
+_HOSTILE_ROWS = 1_000
+ROWS = 20_000
+"""How many rows each table gets: more than migrations take in one batch."""
+
+
+class RehearsalCommands(msgspec.Struct, frozen=True, kw_only=True):
+    """What is rehearsed. `base` makes the state before: a command, or the path of an SQL file.
+
+    `compat` are queries of the version before, which must work on the new schema, too.
+    """
+
+    migrate: Command
+    base: str | None = None
+    rollback: Command | None = None
+    compat: Command | None = None
+
+
+class RehearsalReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rehearsal has found. `schema` are the lines that the migration has removed (`-`) and added (`+`).
+
+    `rows` are those of each table before it; `unfilled` says why a table has fewer than wanted. `growth` is None where
+    it was not measured.
+    """
+
+    verdicts: tuple[RehearsalVerdict, ...]
+    statements: tuple[ObservedStatement, ...]
+    locks: tuple[ObservedLock, ...]
+    schema: tuple[str, ...]
+    runs: tuple[RehearsalRun, ...]
+    rows: dict[str, int]
+    server: str
+    unfilled: dict[str, str] = {}
+    growth: Growth | None = None
+
+
+Say = Callable[[str], None]
+
+
+async def rehearse(  # noqa: PLR0913 - the last six have a default
+    commands: RehearsalCommands,
+    *,
+    folder: Path = Path(),
+    rows: int = ROWS,
+    production_rows: Mapping[str, int] = {},
+    quick: bool = False,
+    timeout_s: float = 300.0,
+    say: Say = lambda _: None,
+) -> RehearsalReport:
+    """Run a migration against a throwaway PostgreSQL, and report what it did to the database.
+
+    Each empty table of the state before gets that many `rows`. `production_rows` are those of the real tables, by
+    name: for how long it will take there, as an order of magnitude. `quick` leaves out what runs it again and
+    again: killed, two at once, on other rows.
+
+    Raises InputError where the state before cannot be made, or the command never connects to the rehearsal's database;
+    TargetError where the server cannot be started.
+    """
+    async with start_server() as server:
+        tree = server.folder / "tree"
+        await asyncio.to_thread(copy_tree, folder, tree)
+        bench = Bench(server=server, tree=tree, timeout_s=timeout_s)
+        return await _Rehearsal(commands, bench, say).hold(rows, production_rows, quick=quick)
+
+
+class _Rehearsal:
+    def __init__(self, commands: RehearsalCommands, bench: Bench, say: Say) -> None:
+        self._commands = commands
+        self._bench = bench
+        self._server = bench.server
+        self._say = say
+        self._runs: list[RehearsalRun] = []
+        self._verdicts: list[RehearsalVerdict] = []
+        self._growth: Growth | None = None
+
+    async def hold(self, rows: int, production_rows: Mapping[str, int], *, quick: bool) -> RehearsalReport:
+        await self._make_base()
+        if not quick:
+            await self._bench.keep_base(UNFILLED)
+        filled = await self._fill(rows)
+        before = await take_snapshot(self._server)
+        known_rows = _read_production_rows(production_rows, before)
+        await self._bench.keep_base()
+        self._say("the migration, observed")
+        observed = await run_observed(self._bench, self._commands.migrate, before)
+        result, after = observed.result, observed.after
+        if not observed.observation.has_connected:
+            raise InputError([_not_connected(result)])
+        self._note("migration", result, before, after)
+        self._verdicts += observed.verdicts
+        if result.is_success:
+            await self._run_again(after)
+            await self._roll_back(before)
+            await self._try_old_version()
+            if not quick:
+                await self._disturb(observed)
+                await self._try_hostile_rows(rows)
+                await self._measure_growth(observed.observation, known_rows)
+        return RehearsalReport(
+            verdicts=tuple(sorted(self._verdicts, key=lambda each: list(VerdictSeverity).index(each.severity))),
+            statements=observed.observation.statements,
+            locks=observed.observation.locks,
+            schema=diff_schemas(before.schema, after.schema),
+            runs=tuple(self._runs),
+            rows={table.name: table.rows for table in before.tables.values()},
+            unfilled={each.table: each.reason for each in filled if each.reason and each.reason not in _AS_IT_IS},
+            growth=self._growth,
+            server=f"PostgreSQL {self._server.version}",
+        )
+
+    async def _make_base(self) -> None:
+        base = self._commands.base
+        if base is None:
+            return
+        path = self._bench.tree / base
+        is_file = "\n" not in base and path.is_file()
+        self._say(f"the state before: {base}")
+        command = f'psql --no-psqlrc -q -v ON_ERROR_STOP=1 -f "{path}"' if is_file else base
+        result = await self._bench.run(read_command(command))
+        if not result.is_success:
+            message = f"the state before could not be made: {base} ended with {result.status}\n{result.output}"
+            raise InputError([Problem("rehearsal/base", message, hint="see --base: a command, or an SQL file")])
+
+    async def _fill(self, rows: int, kind: Kind = Kind.CLEAN) -> tuple[Filled, ...]:
+        """Give the empty tables rows, fewer each where there are many tables."""
+        import psycopg
+
+        async with await psycopg.AsyncConnection.connect(self._server.conninfo()) as connection:
+            found = await (await connection.execute(_COUNT_TABLES)).fetchone()
+            tables = found[0] if found else 0
+            filled = await fill(connection, min(rows, _MOST_ROWS // max(tables, 1)), kind=kind)
+        await self._bench.settle()
+        return filled
+
+    def _note(self, name: str, result: CommandResult, before: Snapshot, after: Snapshot) -> RehearsalRun:
+        changed = [table for table, digest in after.data.items() if before.data.get(table, digest) != digest]
+        run = RehearsalRun(
+            name=name,
+            result=result,
+            schema_changes=diff_schemas(before.schema, after.schema),
+            data_changes=tuple(changed),
+        )
+        self._runs.append(run)
+        return run
+
+    async def _run_again(self, before: Snapshot) -> None:
+        self._say("the same once more")
+        result = await self._bench.run(self._commands.migrate)
+        after = await take_snapshot(self._server)
+        run = self._note("second run", result, before, after)
+        advice = "have it do nothing where all is done: a version table, IF NOT EXISTS, WHERE"
+        if not result.is_success:
+            self._verdicts.append(judge_failure(result, "not-repeatable", "run a second time it fails", advice))
+        elif run.schema_changes or run.data_changes:
+            what = f"the data of {', '.join(run.data_changes)}" if run.data_changes else "the schema"
+            self._verdicts.append(
+                RehearsalVerdict(
+                    code="not-repeatable",
+                    severity=VerdictSeverity.ERROR,
+                    table=next(iter(run.data_changes), None),
+                    message=f"run a second time it changes {what} again",
+                    advice=advice,
+                )
+            )
+
+    async def _roll_back(self, before: Snapshot) -> None:
+        command = self._commands.rollback
+        if command is None:
+            message = "there is no way back: no rollback command is given"
+            advice = "give --rollback-command, or migrations.rollback in the values"
+            self._verdicts.append(
+                RehearsalVerdict(
+                    code="rollback-missing", severity=VerdictSeverity.NOTE, table=None, message=message, advice=advice
+                )
+            )  # fmt: skip
+            return
+        self._say("back again")
+        await self._bench.restore_base()
+        again = await self._bench.run(self._commands.migrate)
+        result = await self._bench.run(command) if again.is_success else again
+        after = await take_snapshot(self._server)
+        run = self._note("rollback", result, before, after)
+        self._verdicts += _judge_rollback(run, before, after)
+
+    async def _try_old_version(self) -> None:
+        command = self._commands.compat
+        if command is None:
+            return
+        self._say("the queries of the version before, on the new schema")
+        await self._bench.restore_base()
+        reference = await self._bench.run(command)
+        if not reference.is_success:
+            message = (
+                f"{command.shown} fails on the schema before, too (exit status {reference.status}): {reference.output}"
+            )
+            raise InputError([Problem("rehearsal/compat", message, hint="see --compat-command")])
+        await self._bench.restore_base()
+        await self._bench.run(self._commands.migrate)
+        result = await self._bench.run(command)
+        self._runs.append(RehearsalRun(name="old version", result=result))
+        if not result.is_success:
+            message = "queries of the version before fail on the new schema, while both versions run"
+            advice = "add first, release, and remove in a later release (expand/contract)"
+            self._verdicts.append(judge_failure(result, "breaks-old-version", message, advice))
+
+    async def _disturb(self, observed: "Observed") -> None:
+        disturbed = await disturb(
+            self._bench,
+            self._commands.migrate,
+            after=observed.after,
+            observation=observed.observation,
+            verdicts=self._verdicts,
+            say=self._say,
+        )
+        self._runs += disturbed.runs
+        self._verdicts = list(disturbed.verdicts)
+
+    async def _try_hostile_rows(self, rows: int) -> None:
+        self._say("on rows that the schema allows, and that few expect")
+        run, verdicts = await run_on_hostile_rows(
+            self._bench, self._commands.migrate, lambda _: self._fill(min(rows, _HOSTILE_ROWS), Kind.HOSTILE)
+        )
+        self._runs.append(run)
+        self._verdicts += verdicts
+
+    async def _measure_growth(self, observation: Observation, rows: Mapping[str, int]) -> None:
+        self._say("with more and more rows")
+        self._growth = await measure_growth(self._bench, self._commands.migrate, lambda _, size: self._fill(size))
+        self._verdicts = list(add_growth(self._verdicts, self._growth, observation, rows))
+
+
+def _read_production_rows(given: Mapping[str, int], before: Snapshot) -> dict[str, int]:
+    tables = [table.name for table in before.tables.values()]
+    try:
+        return read_rows(given, tables)
+    except KeyError as error:
+        message = f"there is no table {error.args[0]} before the migration, or there are two"
+        raise InputError([Problem("rehearsal/no-table", message, hint=f"there are {', '.join(tables)}")]) from None
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """An observed run of a command, and what is to be said of it."""
+
+    result: CommandResult
+    observation: Observation
+    after: Snapshot
+    verdicts: tuple[RehearsalVerdict, ...]
+
+
+async def run_observed(bench: Bench, command: Command, before: Snapshot) -> Observed:
+    """Run a migration once, on the database of which `before` was taken, and judge what it did."""
+    async with observe(bench.server, before) as observation:
+        result = await bench.run(command)
+    result = _add_error(result, observation)
+    after = await take_snapshot(bench.server)
+    rows = {table.name: table.rows for table in before.tables.values()}
+    verdicts: list[RehearsalVerdict] = []
+    if not result.is_success:
+        verdicts.append(judge_failure(result, "fails", "the migration fails", "mend it: so it will fail in production"))
+    verdicts += judge_locks(observation, rows)
+    verdicts += judge_work(observation, rows, find_rewritten(before, after))
+    verdicts += judge_waits(observation)
+    verdicts += judge_losses(tuple(find_losses(before, after)))
+    verdicts += _judge_leftovers(before, after)
+    return Observed(result=result, observation=observation, after=after, verdicts=tuple(verdicts))
+
+
+def _judge_rollback(run: RehearsalRun, before: Snapshot, after: Snapshot) -> tuple[RehearsalVerdict, ...]:
+    advice = "write down what the way back cannot restore, or keep it: a copy of the column, the old default"
+    if not run.result.is_success:
+        return (judge_failure(run.result, "rollback-inexact", "the way back fails", advice),)
+    losses = [name for name in before.data if before.data[name] != after.data.get(name)]
+    if not run.schema_changes and not losses:
+        return ()
+    differences = [
+        *(f"the data of {name} is another" for name in losses),
+        *(f"the schema differs: {line}" for line in run.schema_changes[:6]),
+    ]
+    return (
+        RehearsalVerdict(
+            code="rollback-inexact",
+            severity=VerdictSeverity.WARNING,
+            table=next(iter(losses), None),
+            message=f"the way back does not lead to the state before: {'; '.join(differences)}",
+            advice=advice,
+            facts={"schema_lines": len(run.schema_changes), "tables": len(losses)},
+        ),
+    )
+
+
+def _judge_leftovers(before: Snapshot, after: Snapshot) -> list[RehearsalVerdict]:
+    advice = "drop the index and build it anew, validate the constraint: a later step of the migration"
+    return [
+        RehearsalVerdict(
+            code="leftovers",
+            severity=VerdictSeverity.WARNING,
+            table=None,
+            message=f"is left half done: {each}",
+            advice=advice,
+        )
+        for each in find_leftovers(before, after)
+    ]
+
+
+def _add_error(result: CommandResult, observation: Observation) -> CommandResult:
+    """Add the server's last error to how a command that failed has ended."""
+    errors = [statement.error for statement in observation.statements if statement.error]
+    return msgspec.structs.replace(result, error=errors[-1]) if errors and not result.is_success else result
+
+
+def _not_connected(result: CommandResult) -> Problem:
+    message = f"{result.command} never connected to the rehearsal's database (exit status {result.status})"
+    if result.output:
+        message += f"; it said: {result.output}"
+    hint = (
+        "it may have used another database: it must take the address from DATABASE_URL, PGHOST ..., DB_HOST ...,"
+        " or from {url}, {jdbc_url}, {host}, {port}, {db}, {user}, {password} in the command"
+    )
+    return Problem("rehearsal/not-connected", message, hint=hint)
