@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ks_universal.api.local import check_for_target, down, make_output_folder, open_local, tell_full_disk, up
     from ks_universal.api.logs import Logs, Running, StepLog, find_running, follow_logs, read_logs
     from ks_universal.api.plans import read_plan, write_plan
+    from ks_universal.api.rehearsals import list_rehearsed
     from ks_universal.api.starting_values import STARTING_TOOLS, write_starting_values
     from ks_universal.api.values import (
         ConvertedValues,
@@ -118,6 +119,21 @@ if TYPE_CHECKING:
     from ks_universal.plan.saved import PlannedRun, Preview, describe_plan
     from ks_universal.plan.selection import MigratePolicy
     from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Skipped, SkippedJob
+    from ks_universal.rehearsal.command import Command, Process, read_command
+    from ks_universal.rehearsal.facts import (
+        CommandResult,
+        HeldLock,
+        ObservedLock,
+        ObservedStatement,
+        RehearsalRun,
+        SqlError,
+        StatementPart,
+        VerdictSeverity,
+    )
+    from ks_universal.rehearsal.growth import Growth, StatementGrowth
+    from ks_universal.rehearsal.rehearse import RehearsalCommands, RehearsalReport, rehearse
+    from ks_universal.rehearsal.report import describe_rehearsal, write_rehearsal_markdown
+    from ks_universal.rehearsal.verdicts import REHEARSAL_CODES, RehearsalVerdict
     from ks_universal.resources.checks.pod_security import Policy
     from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Rendered, Resource
     from ks_universal.targets.accounts import name_user
@@ -133,6 +149,7 @@ __version__ = "0.1.0"
 __all__ = [
     "GO_ON",
     "OVERRIDE_FLAGS",
+    "REHEARSAL_CODES",
     "STARTING_TOOLS",
     "Application",
     "Apply",
@@ -144,6 +161,8 @@ __all__ = [
     "Change",
     "Claim",
     "ClusterOptions",
+    "Command",
+    "CommandResult",
     "ContainerEnded",
     "ControllerOptions",
     "ConvertedValues",
@@ -157,6 +176,8 @@ __all__ = [
     "Flavor",
     "FluxSource",
     "FolderChanges",
+    "Growth",
+    "HeldLock",
     "History",
     "Holder",
     "ImportedValues",
@@ -183,6 +204,8 @@ __all__ = [
     "ObjectChange",
     "ObjectChanged",
     "ObjectRef",
+    "ObservedLock",
+    "ObservedStatement",
     "OneOff",
     "Operation",
     "Outcome",
@@ -197,6 +220,11 @@ __all__ = [
     "Preview",
     "ProbePassed",
     "Problem",
+    "Process",
+    "RehearsalCommands",
+    "RehearsalReport",
+    "RehearsalRun",
+    "RehearsalVerdict",
     "ReleaseState",
     "Rendered",
     "Resource",
@@ -213,8 +241,11 @@ __all__ = [
     "Severity",
     "Skipped",
     "SkippedJob",
+    "SqlError",
     "Stamps",
     "State",
+    "StatementGrowth",
+    "StatementPart",
     "StepFailed",
     "StepKind",
     "StepLog",
@@ -229,6 +260,7 @@ __all__ = [
     "TargetError",
     "TimedOutError",
     "Values",
+    "VerdictSeverity",
     "Waited",
     "When",
     "Workload",
@@ -247,6 +279,7 @@ __all__ = [
     "deploy",
     "describe_plan",
     "describe_problem",
+    "describe_rehearsal",
     "down",
     "explain_code",
     "explain_key",
@@ -261,6 +294,7 @@ __all__ = [
     "leave_to_server",
     "list_jobs",
     "list_names",
+    "list_rehearsed",
     "list_value_files",
     "load",
     "make_output_folder",
@@ -270,11 +304,13 @@ __all__ = [
     "open_local",
     "parse_duration",
     "preview",
+    "read_command",
     "read_history",
     "read_logs",
     "read_plan",
     "read_revisions",
     "read_status",
+    "rehearse",
     "remove_controls",
     "render",
     "rollback",
@@ -292,11 +328,21 @@ __all__ = [
     "watching",
     "write_folder",
     "write_plan",
+    "write_rehearsal_markdown",
     "write_starting_values",
     "write_yaml",
 ]
 
 _HOMES = {
+    "ks_universal.api.rehearsals": "list_rehearsed",
+    "ks_universal.rehearsal.command": "Command Process read_command",
+    "ks_universal.rehearsal.facts": (
+        "CommandResult HeldLock ObservedLock ObservedStatement RehearsalRun SqlError StatementPart VerdictSeverity"
+    ),
+    "ks_universal.rehearsal.growth": "Growth StatementGrowth",
+    "ks_universal.rehearsal.rehearse": "RehearsalCommands RehearsalReport rehearse",
+    "ks_universal.rehearsal.report": "describe_rehearsal write_rehearsal_markdown",
+    "ks_universal.rehearsal.verdicts": "REHEARSAL_CODES RehearsalVerdict",
     "ks_universal.api.cluster": (
         "Approve RunOptions build_roles deploy migrate open_cluster preview read_history read_revisions "
         "read_status rollback uninstall unlock"

@@ -24,6 +24,7 @@ COMMANDS = (
     "migrate",
     "plan",
     "rbac",
+    "rehearse",
     "rollback",
     "schema",
     "status",

@@ -73,15 +73,16 @@ def read_stdin() -> str:
     return sys.stdin.buffer.read().decode()
 
 
-def takes_values(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `-f` and `--set` with its kin; it gets them as the argument `source`."""
+def takes_values(function: Callable[..., Any], *, required: bool = True) -> Callable[..., Any]:
+    """Give a command `-f` and `--set` with its kin; it gets them as `source`: None where none is required or given."""
 
     @functools.wraps(function)
     def wrapper(files: tuple[str, ...], **given: Any) -> Any:
         overrides = [Override(flag, text) for flag in OVERRIDE_FLAGS for text in given.pop(_parameter(flag))]
-        if not files and not overrides:
+        source = Source(files, tuple(overrides)) if files or overrides else None
+        if source is None and required:
             raise click.UsageError("There are no values. Give a file: -f values.yaml")
-        return function(source=Source(files, tuple(overrides)), **given)
+        return function(source=source, **given)
 
     options = [click.option(flag, _parameter(flag), multiple=True, metavar="TEXT", help=_HELP[flag]) for flag in _HELP]
     file = click.option(

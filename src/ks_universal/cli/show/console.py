@@ -5,8 +5,10 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
+import msgspec
 
 from ks_universal import Problem, Severity, keep_colours
 
@@ -29,6 +31,11 @@ def write_result(text: str) -> None:
         discard_output(error)
     except OSError as error:
         raise click.ClickException(f"the output cannot be written: {os.strerror(error.errno or 0).lower()}") from error
+
+
+def write_json(data: Any) -> None:
+    """Write data to standard output as JSON, on lines of its own."""
+    write_result(msgspec.json.format(msgspec.json.encode(data)).decode() + "\n")
 
 
 def discard_output(error: OSError) -> None:

@@ -1,0 +1,110 @@
+"""Rehearsals of a release's own migrations, run as `up` runs them."""
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from ks_universal.api.values import Values, render, require_application
+from ks_universal.diagnostics import Problem, has_errors
+from ks_universal.errors import InputError
+from ks_universal.json_types import Json
+from ks_universal.model.format.local import Local
+from ks_universal.rehearsal.command import Command, Process, name_address, redirect
+from ks_universal.rehearsal.rehearse import RehearsalCommands
+from ks_universal.rehearsal.server import Server
+from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
+from ks_universal.suggestions import nearest
+from ks_universal.targets.local.containers import Machine, build_processes
+from ks_universal.targets.local.environment import Sources
+from ks_universal.targets.local.hosting import is_sidecar
+
+
+def list_rehearsed(
+    values: Values, release: str, namespace: str = "", *, deployment: str | None = None, directory: Path = Path()
+) -> RehearsalCommands:
+    """Give the migrations of a release, and what undoes them, as what `rehearse` takes.
+
+    They run as processes, as `up` runs them: with `local.images` of the values, whose paths start in `directory`; all
+    variables that name a database name the rehearsal's. `deployment`: only the migrations of this application. Raises
+    InputError as `render` does, and where there is no such application, or no migration.
+    """
+    rendered = render(values, release, namespace)
+    local = require_application(values, release, namespace).local
+    chosen = [each for each in rendered.migrations if deployment in (None, each.application)]
+    if not chosen:
+        raise InputError([_no_migrations(rendered, deployment)])
+    names = ", ".join(dict.fromkeys(each.application for each in chosen))
+    pods = _Pods(rendered=rendered, local=local, directory=directory.absolute())
+    migrate = partial(pods.build, [migration.body for migration in chosen])
+    undo = partial(pods.build, [body for migration in reversed(chosen) for body in migration.undo])
+    return RehearsalCommands(
+        migrate=Command(f"the migrations of {names}", migrate),
+        rollback=Command(f"what undoes those of {names}", undo) if any(each.undo for each in chosen) else None,
+    )
+
+
+class _Pods(msgspec.Struct, frozen=True, kw_only=True):
+    """How Jobs become processes here."""
+
+    rendered: Rendered
+    local: Local
+    directory: Path
+
+    def build(self, jobs: Iterable[Json], server: Server, tree: Path) -> tuple[Process, ...]:
+        """Give the processes of Jobs, init containers first. Raises InputError with why one cannot run here."""
+        objects = {object_ref(resource.body): resource.body for resource in self.rendered.objects}
+        machine = Machine(self.local, self.directory, _name_facts(server))
+        processes: list[Process] = []
+        problems: list[Problem] = []
+        for job in jobs:
+            found, why = self._build_job(job, objects, machine, server, tree)
+            processes += found
+            problems += why
+        if has_errors(problems):
+            raise InputError(problems)
+        return tuple(processes)
+
+    def _build_job(
+        self, job: Json, objects: dict[ObjectRef, Json], machine: Machine, server: Server, tree: Path
+    ) -> tuple[list[Process], tuple[Problem, ...]]:
+        template, name = job["spec"]["template"], job["metadata"]["name"]
+        sources = Sources(objects, self.rendered.namespace, template, f"{name}-rehearsal")
+        requests, problems = build_processes(template, name, sources, machine)
+        pod = template["spec"]
+        containers = (*(each for each in pod.get("initContainers") or () if not is_sidecar(each)), pod["containers"][0])
+        return [
+            Process(
+                argv=request.argv,
+                env=redirect(request.env, server),
+                directory=self._find_copy(Path(request.directory), tree),
+            )
+            for request in (requests[container["name"]] for container in containers)
+        ], problems
+
+    def _find_copy(self, folder: Path, tree: Path) -> Path:
+        """Find a folder in the copy of the tree; one outside of the tree stays what it is."""
+        return tree / folder.relative_to(self.directory) if folder.is_relative_to(self.directory) else folder
+
+
+def _name_facts(server: Server) -> dict[str, str]:
+    """Give what `local.env` may refer to, as the embedded PostgreSQL of `up` does."""
+    words = name_address(server)
+    return {
+        "LOCAL_POSTGRES_HOST": words["host"],
+        "LOCAL_POSTGRES_PORT": words["port"],
+        "LOCAL_POSTGRES_USER": words["user"],
+        "LOCAL_POSTGRES_PASSWORD": words["password"],
+        "LOCAL_POSTGRES_DATABASE": words["db"],
+        "LOCAL_POSTGRES_URL": words["url"],
+    }
+
+
+def _no_migrations(rendered: Rendered, deployment: str | None) -> Problem:
+    names = list(dict.fromkeys(each.application for each in rendered.migrations))
+    if deployment is None or not names:
+        return Problem("rehearsal/no-migrations", "the release has no migrations", hint="see 'migrations.enabled'")
+    guess = nearest(deployment, names)
+    hint = f"did you mean {guess}?" if guess else f"these have some: {', '.join(names)}"
+    return Problem("rehearsal/no-migrations", f"{deployment} has no migrations", hint=hint)
