@@ -224,14 +224,19 @@ def test_a_database_without_tables_is_fine(postgres: ThrowawayPostgres) -> None:
 
 def test_what_cannot_be_made_is_said_and_its_children_say_so_too(postgres: ThrowawayPostgres) -> None:
     conninfo = postgres.create_database(
+        "CREATE TABLE grown (id int PRIMARY KEY CHECK (id BETWEEN 3 AND 5))",
         "CREATE TABLE parent (id int PRIMARY KEY CHECK (id IS NULL))",
         "CREATE TABLE child (parent_id int NOT NULL REFERENCES parent)",
-        "CREATE TABLE grandchild (parent_id int REFERENCES parent, yes bool UNIQUE)",
+        "CREATE TABLE grandchild (parent_id int REFERENCES parent, yes bool NOT NULL UNIQUE)",
+        "CREATE TABLE optional (parent_id int UNIQUE REFERENCES grown, yes bool UNIQUE)",
     )
     found = fill_all(conninfo, 10)
     assert found["public.parent"] == Filled("public.parent", 0, "CHECK (id IS NULL)")
     reason = "FOREIGN KEY (parent_id) REFERENCES public.parent(id): there are no rows to refer to"
     assert found["public.child"] == Filled("public.child", 0, reason)
+    assert found["public.grown"].rows == 3
+    assert found["public.optional"] == Filled("public.optional", 10)
+    assert ask(conninfo, "SELECT count(parent_id), count(yes) FROM optional") == [(3, 2)]
     assert found["public.grandchild"] == Filled("public.grandchild", 2, "UNIQUE (yes)")
 
 

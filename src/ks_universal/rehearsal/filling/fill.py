@@ -156,6 +156,9 @@ class _Filling:
             except psycopg.Error as error:
                 reason, conflict = _first_line(error), isinstance(error, psycopg.IntegrityError)
             else:
+                if not filled.rows and filled.reason and self.kind is Kind.HOSTILE and attempt.kind is self.kind:
+                    reason, conflict = filled.reason, False
+                    continue  # ordinary rows may do
                 if attempt.kind is self.kind or filled.reason:
                     return filled
                 return Filled(table.label, filled.rows, f"only ordinary rows, others were refused: {reason}")
@@ -200,6 +203,10 @@ class _Filling:
         """Say which condition refused most of the rows that were tried; else which keys there are."""
         import psycopg
 
+        limit, limiting = limit_rows(plan)
+        accepted = await self.planner.measure(plan)
+        if accepted > 1 / _MOST_CANDIDATES and limit is not None and limit <= _MOST_CANDIDATES * plan.wanted:
+            return limiting
         everything = msgspec.structs.replace(plan, conditions=[])
         rates: list[tuple[float, str]] = []
         for check in plan.table.checks:
@@ -210,7 +217,7 @@ class _Filling:
                     rates.append((rows[0][0], check.definition))
             except psycopg.Error as error:
                 rates.append((-1, f"{check.definition}: {_first_line(error)}"))
-        if rates and min(rates)[0] < 0.5:
+        if rates and accepted <= 1 / _MOST_CANDIDATES and min(rates)[0] < 0.5:
             return min(rates)[1]
         definitions = [key.definition for key in plan.table.keys]
         definitions += [key.definition for key in plan.table.foreign_keys]

@@ -106,7 +106,9 @@ def capacity(table: Table, key: Key, units: list[Unit]) -> int | None:
     if key.partial or key.operators:
         return None
     found = key_units(table, key, {column: unit for unit in units for column in unit.columns})
-    sizes = [None if unit.generator == NULL else unit.size for unit in found if not unit.bound]
+    if any(unit.nullable for unit in found) and "NULLS NOT DISTINCT" not in key.definition:
+        return None
+    sizes = [unit.size for unit in found if not unit.bound]
     return prod(size for size in sizes if size is not None) if found and None not in sizes else None
 
 
@@ -135,6 +137,9 @@ def _keep_apart(table: Table, key: Key, by_column: Mapping[str, Unit], rows: int
         alone = len(free) == 1 and unit.foreign_key is not None  # beyond the last parent there is none
         unit.index, unit.carrier = digit if alone else f"({digit}{first}) % {size}", True
         first, weight = first or f" + ({_N} - 1) % {size}", weight * size
+    optional = next((unit for unit in free if unit.nullable and unit.generator != NULL), None)
+    if optional is not None and weight < rows:  # when all values are used, there is still NULL
+        optional.index = f"CASE WHEN {_N} <= {weight} THEN {optional.index} END"
     return weight >= rows
 
 
