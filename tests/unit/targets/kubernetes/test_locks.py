@@ -9,6 +9,7 @@ import pytest
 
 from ks_universal.engine.events import LockAwaited
 from ks_universal.errors import LockedError, LockLostError, TargetError
+from ks_universal.targets.kubernetes.api import client as client_module
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.connection import connect
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP
@@ -22,6 +23,12 @@ CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}
 LONG_S = 60
 DEAD = {"holderIdentity": "dead", "leaseDurationSeconds": LONG_S}
 SHORT_S = 1
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each client its time: a busy machine may not answer twelve at once within seconds."""
+    monkeypatch.setattr(client_module, "_FIRST_PATIENCE_S", 60.0)
 
 
 @asynccontextmanager
