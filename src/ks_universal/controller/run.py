@@ -20,6 +20,9 @@ from ks_universal.targets.kubernetes.api.connection import connect
 from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.watch import Reflector
 
+_REFUSED_PAUSE_S = 30.0
+"""How long after the Releases of a namespace could not be read they are tried again."""
+
 
 class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How the controller works.
@@ -81,6 +84,7 @@ class _Controller:
         self._runner = ReleaseRunner(client, run, tell)
         self._queue = ReleaseQueue(self._find, self._runner.run, concurrency=options.concurrency, tell=tell)
         places = options.namespaces or ("",)
+        self._refused: set[str] = set()
         self._copies = {place: self._watch(client.within(place)) for place in places}
 
     async def run(self) -> None:
@@ -95,9 +99,9 @@ class _Controller:
 
     async def _look(self) -> None:
         """Find out early, and not only when it is this controller's turn, whether there are Releases to watch."""
-        for copy in self._copies.values():
+        for place in self._copies:
             try:
-                await copy.fill()
+                await self._fill(place)
             except ApiError as error:
                 if error.code == 404:
                     raise TargetError(_NO_KIND) from error
@@ -106,15 +110,47 @@ class _Controller:
 
     async def _lead(self) -> None:
         try:
+            filled = {place: await self._fill(place) for place in self._copies}
             async with asyncio.TaskGroup() as group:
-                for copy in self._copies.values():
-                    await copy.fill()
-                    group.create_task(copy.run())
+                for place, is_filled in filled.items():
+                    group.create_task(self._follow(place, is_filled=is_filled))
                 group.create_task(self._queue.run(self._leadership.resign))
         except BaseExceptionGroup as errors:  # a watch that may not go on ends all of it
             raise errors.exceptions[0] from None
         finally:
             await self._runner.close()
+
+    async def _fill(self, place: str) -> bool:
+        """Read the Releases of a namespace; False where they may not be read, as where the Role went with it.
+
+        That is said, and no reason to leave the other namespaces alone. Raises ApiError where there is no other.
+        """
+        copy = self._copies[place]
+        try:
+            await copy.fill()
+        except ApiError as error:
+            if error.code != 403 or len(self._copies) == 1:
+                raise
+            copy.objects = {}
+            if place not in self._refused:
+                self._tell(f"{place}: {error.problem.message}; the other namespaces are looked after")
+            self._refused.add(place)
+            return False
+        self._refused.discard(place)
+        return True
+
+    async def _follow(self, place: str, *, is_filled: bool) -> None:
+        """Keep the Releases of a namespace current; where they may not be read, look again from time to time."""
+        while True:
+            try:
+                if is_filled:
+                    await self._copies[place].run()
+            except ApiError as error:
+                if error.code != 403:
+                    raise
+            else:
+                await asyncio.sleep(_REFUSED_PAUSE_S)
+            is_filled = await self._fill(place)
 
     def _watch(self, client: Client) -> Reflector:
         return Reflector(client, RELEASE, self._queue.notify, labels=None, fields=None)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ks_universal.controller import decisions, runner
+from ks_universal.controller import decisions, run, runner
 from ks_universal.errors import TargetError
 from support.fake_api_server import FakeApiServer, Fault, Program
 from support.running_controller import Json, Releases, RunningController, release
@@ -231,6 +231,28 @@ def test_releases_of_one_name_in_two_namespaces_are_two_and_others_namespaces_ar
     releases.await_settled("shop", "other")
     assert releases.status("shop", "theirs") == {}
     assert server.names("deployments", "theirs") == []
+
+
+def test_a_namespace_whose_role_is_gone_ends_no_work_elsewhere_and_is_taken_up_when_it_is_back(
+    server: FakeApiServer, releases: Releases, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_REFUSED_PAUSE_S", 0.2)
+    server.put({"kind": "Namespace", "metadata": {"name": "other"}})
+    controller = start(namespaces=("ns", "other"))
+    releases.put(release(namespace="other"))
+    releases.await_settled("shop", "other")
+    server.fail(Fault("/namespaces/other/releases", "GET", times=6, status=403, body=FORBIDDEN))
+    server.drop_streams()
+    releases.put(release())
+    releases.await_settled()
+    server.await_that(lambda: any(line.startswith("other: ") for line in controller.lines), 60)
+    releases.put(release("late", "configs: {late: {type: configMap, data: {A: b}}}", namespace="other"))
+    releases.await_settled("late", "other")
+
+
+def test_an_only_namespace_without_rights_ends_the_controller(server: FakeApiServer, start: Start) -> None:
+    server.fail(Fault("/namespaces/ns/releases", "GET", times=100, status=403, body=FORBIDDEN))
+    assert isinstance(start(namespaces=("ns",)).await_end(), TargetError)
 
 
 def _start_process(kubeconfig: Path, pod: str) -> "subprocess.Popen[bytes]":
