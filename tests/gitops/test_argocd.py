@@ -55,6 +55,7 @@ def find_again(cluster: Cluster, made: dict[str, str]) -> set[str]:
     return {name for name, uid in cluster.read_uids("job").items() if made[name] != uid}
 
 
+@pytest.mark.timeout(1800)  # many syncs or upgrades, each of which waits for pods: minutes on a machine in use
 def test_an_application_of_argocd_over_its_syncs(sync: Sync, cluster: Cluster) -> None:
     first = sync(build_values("v1"))
     assert first.operation == "Succeeded", first.told

@@ -42,6 +42,7 @@ def write_chart(folder: Path, values: Json) -> str:
     return str(chart)
 
 
+@pytest.mark.timeout(1800)  # many syncs or upgrades, each of which waits for pods: minutes on a machine in use
 def test_a_release_of_helm_from_its_installation_to_its_end(
     run_helm: Run, kubectl: str, kubeconfig: str, namespace: str, tmp_path: Path
 ) -> None:
