@@ -22,7 +22,7 @@ def stopped_at_the_end(folder: Path) -> Iterator[None]:
 
 def up_until_ready(*arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [*KSU, "up", "web", "-f", "values.yaml", "--until-ready", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=40)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_it_returns_when_all_is_ready_and_down_stops_it(write: Write, folder: Path, ksu: Invoke) -> None:
@@ -31,7 +31,8 @@ def test_it_returns_when_all_is_ready_and_down_stops_it(write: Write, folder: Pa
     assert (result.returncode, result.stderr) == (0, "")
     assert "v1 serves" in result.stdout
     assert len(processes_in(folder)) == 2
-    assert ksu("down", "web") == (0, "", "web is stopped\n")
+    stopped = ksu("down", "web")
+    assert (stopped.status, stopped.out, stopped.err.splitlines()[-1]) == (0, "", "web is stopped")
     assert processes_in(folder) == []
 
 
