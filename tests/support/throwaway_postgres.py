@@ -1,5 +1,6 @@
 """A PostgreSQL for tests of what is done to databases: fast, without passwords, with new databases."""
 
+import asyncio
 import itertools
 import os
 import subprocess
@@ -9,11 +10,8 @@ from pathlib import Path
 
 import psycopg
 
-from ks_universal.targets.local.postgres.binaries import _package_folder
+from ks_universal.targets.local.postgres.binaries import Programs, choose_programs
 from support.cluster_release import wait_until
-
-# PostgreSQL refuses to run as root; in a user namespace root is `nobody`, without a new account.
-AS_USER = ("unshare", "--user", "--map-user=65534", "--map-group=65534") if os.getuid() == 0 else ()
 
 
 class ThrowawayPostgres:
@@ -46,14 +44,25 @@ class ThrowawayPostgres:
 
 
 @contextmanager
-def serve_throwaway(folder: Path, programs: Path | None = None) -> Iterator[ThrowawayPostgres]:
+def serve_throwaway(folder: Path, programs: Programs | None = None) -> Iterator[ThrowawayPostgres]:
     """Run a server on a socket in a folder with a short path."""
-    programs = programs or _package_folder() / "pginstall" / "bin"
+    programs = programs or asyncio.run(choose_programs())
+    if os.getuid() == 0:
+        os.chown(folder, programs.owner, -1)
     data = folder / "data"
-    options = ("-U", "postgres", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8")
-    subprocess.run([*AS_USER, programs / "initdb", "-D", data, *options], check=True, stdout=subprocess.DEVNULL)
+    options = ("-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8")
+    subprocess.run([*programs.command("initdb"), *options], check=True, stdout=subprocess.DEVNULL)
     settings = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"]
-    argv = [*AS_USER, programs / "postgres", "-D", data, *settings, "-c", "max_wal_size=4GB", "-c", "autovacuum=off"]
+    argv: list[str | Path] = [
+        *programs.command("postgres"),
+        "-D",
+        data,
+        *settings,
+        "-c",
+        "max_wal_size=4GB",
+        "-c",
+        "autovacuum=off",
+    ]
     with (folder / "log").open("wb") as log, subprocess.Popen(argv, stderr=log) as server:
         pid_file = data / "postmaster.pid"
         wait_until(lambda: pid_file.exists() and "ready" in pid_file.read_text())

@@ -4,9 +4,9 @@ from enum import Enum, auto
 
 import msgspec
 
-from ks_universal.controller.releases import FINALIZER, REQUESTED
 from ks_universal.controller.status import is_settled
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import FINALIZER, REQUESTED
 
 MOST_PAUSE_S = 300.0
 _FIRST_PAUSE_S = 5.0

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from ks_universal.controller.releases import FINALIZER, RELEASE
+from ks_universal.controller.releases import RELEASE
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import FINALIZER
 from ks_universal.targets.kubernetes.api.client import FIELD_MANAGER, Client
 from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import EVENT

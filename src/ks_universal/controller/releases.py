@@ -8,17 +8,13 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import GROUP
 from ks_universal.model.kubernetes.durations import parse_duration
 from ks_universal.plan.selection import MigratePolicy
 from ks_universal.resources.objects import ObjectRef
 from ks_universal.targets.kubernetes.api.kinds import Kind
 
-RELEASE = Kind("ks-universal.io/v1alpha1", "Release", "releases")
-
-FINALIZER = "ks-universal.io/uninstall"
-"""On a Release: it goes only when what it has brought up is removed."""
-REQUESTED = "ks-universal.io/reconcile-requested-at"
-"""The annotation that has a Release carried out again, whatever its value is: it need only be another one."""
+RELEASE = Kind(f"{GROUP}/v1alpha1", "Release", "releases")
 
 DEFAULT_INTERVAL_S = 600.0
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from ks_universal.controller.decisions import Memory, read_status
-from ks_universal.controller.releases import RELEASE, REQUESTED, ref_of
+from ks_universal.controller.releases import RELEASE, ref_of
 from ks_universal.controller.status import (
     Condition,
     describe_failure,
@@ -19,6 +19,7 @@ from ks_universal.engine.events import Event, LockAwaited, RunStarted, StepFaile
 from ks_universal.engine.progress import RunProgress
 from ks_universal.errors import KsUniversalError
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import REQUESTED
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.migration.events import EventRecorder, KubernetesEvent

@@ -172,7 +172,7 @@ class _Controller:
 
 _NO_KIND = Problem(
     "controller/no-releases",
-    "the cluster does not know the kind Release of ks-universal.io/v1alpha1",
+    f"the cluster does not know the kind Release of {RELEASE.api_version}",
     hint="apply what 'ks-universal controller manifests' prints",
 )
 

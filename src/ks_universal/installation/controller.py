@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ks_universal.installation.custom_resource import GROUP, PLURAL, build_custom_resource
+from ks_universal.installation.custom_resource import PLURAL, build_custom_resource
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import GROUP
 
 NAME = "ks-universal-controller"
 LEASE = NAME

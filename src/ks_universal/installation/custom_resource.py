@@ -1,10 +1,10 @@
 """The kind `Release`: what the API server takes, keeps and shows of it."""
 
 from ks_universal.json_types import Json
+from ks_universal.metadata_keys import GROUP
 from ks_universal.model.reference.structural import build_structural_schema
 from ks_universal.plan.selection import MigratePolicy
 
-GROUP = "ks-universal.io"
 VERSION = "v1alpha1"
 KIND = "Release"
 PLURAL = "releases"

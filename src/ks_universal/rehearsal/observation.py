@@ -66,7 +66,7 @@ def _join_locks(
         later = [
             each.number
             for each in statements
-            if each.process == seen.process
+            if (each.process, each.transaction) == (seen.process, seen.transaction)
             and statement.number < each.number
             and each.began_s < seen.last_s
             and each.text.strip().rstrip(";").lower() not in ("commit", "end")

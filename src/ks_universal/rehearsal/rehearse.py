@@ -299,8 +299,9 @@ async def run_observed(bench: Bench, command: Command, before: Snapshot) -> Obse
     verdicts: list[RehearsalVerdict] = []
     if not result.is_success:
         verdicts.append(judge_failure(result, "fails", "the migration fails", "mend it: so it will fail in production"))
-    verdicts += judge_locks(observation, rows)
-    verdicts += judge_work(observation, rows, find_rewritten(before, after))
+    rewritten = find_rewritten(before, after)
+    verdicts += judge_locks(observation, rows, rewritten)
+    verdicts += judge_work(observation, rows, rewritten)
     verdicts += judge_waits(observation)
     verdicts += judge_losses(tuple(find_losses(before, after)))
     verdicts += _judge_leftovers(before, after)

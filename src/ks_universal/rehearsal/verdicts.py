@@ -38,6 +38,8 @@ REHEARSAL_CODES = (
 """The codes that verdicts have."""
 LONG_MS = 300.0
 """How long a lock may be held, whatever it is held for."""
+_LONG_WITHOUT_WORK_MS = 1000.0
+"""The same where the statements under it were short: the client may have been kept by a busy machine."""
 _SMALL = 50
 """Tables with fewer rows tell nothing of growth."""
 _SHARE = 0.5
@@ -62,18 +64,23 @@ class RehearsalVerdict(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, float | int | str | bool] = {}
 
 
-def judge_locks(observation: Observation, rows: Mapping[str, int]) -> Iterator[RehearsalVerdict]:
-    """Judge how long others were locked out: a verdict for each table and kind. `rows` are those of before."""
+def judge_locks(
+    observation: Observation, rows: Mapping[str, int], rewritten: tuple[str, ...] = ()
+) -> Iterator[RehearsalVerdict]:
+    """Judge how long others were locked out: a verdict for each table and kind.
+
+    `rows` are those of before, `rewritten` the tables whose file is another afterwards.
+    """
     told: set[tuple[str, str]] = set()
     for lock in sorted(observation.locks, key=lambda each: each.held_ms, reverse=True):
-        for verdict in _judge_lock(lock, observation.statements, rows):
+        for verdict in _judge_lock(lock, observation.statements, rows, rewritten):
             if (verdict.code, lock.table) not in told:
                 told.add((verdict.code, lock.table))
                 yield verdict
 
 
 def _judge_lock(
-    lock: ObservedLock, statements: tuple[ObservedStatement, ...], rows: Mapping[str, int]
+    lock: ObservedLock, statements: tuple[ObservedStatement, ...], rows: Mapping[str, int], rewritten: tuple[str, ...]
 ) -> Iterator[RehearsalVerdict]:
     if not lock.blocks_writes:
         return
@@ -91,7 +98,10 @@ def _judge_lock(
     growing_ms = sum(each.duration_ms or 0.0 for each in under if _find_growth(each, rows))
     # CONCURRENTLY works in several transactions: a lock of one of these is not held for all of the work.
     grows = growing_ms > 0 and lock.held_ms >= _HELD_FOR * growing_ms
-    is_long = lock.held_ms >= LONG_MS
+    # No event tells of VACUUM FULL and CLUSTER.
+    grows = grows or (not taker.parts and lock.table in rewritten and lock.blocks_reads)
+    worked_ms = sum(each.duration_ms or 0.0 for each in under)
+    is_long = lock.held_ms >= LONG_MS and (worked_ms >= LONG_MS / 2 or lock.held_ms >= _LONG_WITHOUT_WORK_MS)
     if grows or is_long:
         why = "for a time that grows with the rows" if grows else "whatever the number of rows"
         held = f"{mode} on {on} was held for {lock.held_ms:.0f} ms, {why}"

@@ -6,9 +6,10 @@ from typing import Any
 
 from ks_universal.controller.decisions import Action, Memory
 from ks_universal.controller.queue import ReleaseQueue
-from ks_universal.controller.releases import FINALIZER, Key, key_of
+from ks_universal.controller.releases import Key, key_of
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import TargetError
+from ks_universal.metadata_keys import FINALIZER
 
 Json = dict[str, Any]
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.errors import TargetError
+from ks_universal.metadata_keys import OWN
 from ks_universal.targets.local.processes.processes import read_lines
 
 _log = logging.getLogger(__name__)
@@ -195,7 +196,7 @@ async def find_engine_problem(client: Client) -> Problem | None:
         hint = "install podman or Docker, or run processes: --engine process, with `local.images` for what they are"
         return Problem("local/engine", f"{client.engine} is not installed", hint=hint)
     try:
-        await client.call("ps", "--quiet", "--filter", "label=ks-universal.io/id=none")
+        await client.call("ps", "--quiet", "--filter", f"label={OWN}id=none")
     except ClientError as error:
         hint = f"see `{client.engine} ps`"
         return Problem("local/engine", f"{client.engine} does not work: {error.message}", hint=hint)

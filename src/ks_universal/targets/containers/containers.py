@@ -96,6 +96,11 @@ class Started:
             self._lines.put_nowait(None)
 
     @property
+    def label(self) -> str:
+        """Say what the engine calls it."""
+        return f"container {self._name}"
+
+    @property
     def is_running(self) -> bool:
         """Tell whether it has not been seen to end."""
         return not self._end.done()
@@ -185,6 +190,11 @@ class DurableContainer:
         self._name = name
         self._folder = folder
         self._failure = failure
+
+    @property
+    def label(self) -> str:
+        """Say that there is none."""
+        return "nothing: it could not be started"
 
     @property
     def has_ended(self) -> bool:

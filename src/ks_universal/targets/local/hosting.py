@@ -34,6 +34,10 @@ class Running(Protocol):
     """A container that was started, and may have ended since."""
 
     @property
+    def label(self) -> str:
+        """Say what it is on this machine: `process 4711`, `container shop-main`."""
+
+    @property
     def is_running(self) -> bool:
         """Tell whether it has not been seen to end yet."""
 

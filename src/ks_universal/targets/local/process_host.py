@@ -181,6 +181,10 @@ class _Started:
         self._status: int | None = None
 
     @property
+    def label(self) -> str:
+        return f"process {self._process.pid}"
+
+    @property
     def is_running(self) -> bool:
         return self._process.is_running
 

@@ -81,7 +81,7 @@ class SupervisedContainer:
         """Run it once, to its end or until a probe gives it up; on cancellation it is stopped."""
         self.diagnosis = Diagnosis()
         process = await self._place.start(self.container)
-        _log.info("%s is started", self.source)
+        _log.info("%s is started as %s", self.source, process.label)
         pump = asyncio.create_task(self._pump(process))
         probes = asyncio.create_task(_forever() if self._until_success else self._probe(process))
         end = asyncio.create_task(process.wait())
