@@ -148,6 +148,7 @@ class NotStarted:
     """A container that the engine could not start. Implements `hosting.Running`."""
 
     is_running = False
+    label = "nothing: it could not be started"
     out_of_memory = False
     note = ""
 
@@ -190,11 +191,6 @@ class DurableContainer:
         self._name = name
         self._folder = folder
         self._failure = failure
-
-    @property
-    def label(self) -> str:
-        """Say that there is none."""
-        return "nothing: it could not be started"
 
     @property
     def has_ended(self) -> bool:
