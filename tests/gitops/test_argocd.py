@@ -13,6 +13,7 @@ import pytest
 
 from ks_universal.api.values import render, template
 from ks_universal.manifest.flavors import Flavor
+from support.cluster_release import wait_until
 from support.gitops_shop import MIGRATIONS, V1, V2, Cluster, Json, build_values
 from support.releases import app, load_values, secret
 
@@ -106,7 +107,9 @@ def test_an_application_of_argocd_over_its_syncs(sync: Sync, cluster: Cluster) -
     assert emptied.operation == "Succeeded", emptied.told
     assert set(cluster.list_all("job")) == MIGRATIONS
     assert set(cluster.list_all("configmap")) == {"rest"}
-    assert cluster.list_all("deployment") == cluster.list_all("service") == cluster.list_all("secret") == {}
+    # The sync ends when they are being deleted, and the Deployment stays until its pods are gone.
+    kinds = ("deployment", "service", "secret")
+    wait_until(lambda: not any(cluster.list_all(kind) for kind in kinds), within_s=120)
 
 
 def test_argocd_makes_what_a_migration_needs_before_it(sync: Sync, cluster: Cluster) -> None:
