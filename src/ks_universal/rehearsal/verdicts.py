@@ -44,6 +44,7 @@ _SMALL = 50
 """Tables with fewer rows tell nothing of growth."""
 _SHARE = 0.5
 """From which part of a table's rows on what a statement reads or writes grows with the table."""
+_INSTANT = "exclusive-without-lock-timeout"
 _HELD_FOR = 0.3
 """For which part of the work that grows with the rows a lock must be held to grow with them."""
 _WAL_A_ROW = 50
@@ -72,9 +73,14 @@ def judge_locks(
     `rows` are those of before, `rewritten` the tables whose file is another afterwards.
     """
     told: set[tuple[str, str]] = set()
+    blocked: set[tuple[str, int]] = set()
     for lock in sorted(observation.locks, key=lambda each: each.held_ms, reverse=True):
         for verdict in _judge_lock(lock, observation.statements, rows, rewritten):
-            if (verdict.code, lock.table) not in told:
+            if verdict.code == "blocks-writes":
+                blocked.add((lock.table, lock.statement))
+            # A statement that blocks a table for long takes other locks on it for a moment.
+            is_beside = verdict.code == _INSTANT and (lock.table, lock.statement) in blocked
+            if (verdict.code, lock.table) not in told and not is_beside:
                 told.add((verdict.code, lock.table))
                 yield verdict
 
@@ -117,9 +123,7 @@ def _judge_lock(
             " everybody queues behind it; lock_timeout is not set"
         )
         advice = "set lock_timeout (for example '2s') before it, and try again when it runs out"
-        yield _verdict(
-            "exclusive-without-lock-timeout", VerdictSeverity.WARNING, lock.table, message, advice, taker, facts
-        )
+        yield _verdict(_INSTANT, VerdictSeverity.WARNING, lock.table, message, advice, taker, facts)
     if kept:
         names = "; ".join(shorten(each.text.rstrip("; ")) for each in kept[:3])
         message = f"{mode} on {lock.table} is kept until the end of the transaction, through {names}"
