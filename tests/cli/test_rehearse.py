@@ -111,6 +111,28 @@ def test_what_cannot_be_rehearsed_is_said(options: tuple[str, ...], said: str, k
     assert said in done.err
 
 
+def test_a_server_that_is_gone_in_the_middle_is_a_finding(ksu: Invoke, write: Write) -> None:
+    write({"base.sql": BASE})
+    ends_it = 'psql -q -c "SELECT 1"; kill -QUIT $(head -n 1 ../data/postmaster.pid); sleep 1'
+    done = ksu("rehearse", "--quick", "--command", ends_it, "--base", "base.sql")
+    assert done.status == 1
+    assert "error[rehearsal/postgres]: the PostgreSQL of the rehearsal has failed: " in done.err
+
+
+def test_without_the_embedded_postgresql_it_is_said_how_to_install_it(
+    ksu: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ks_universal.rehearsal.server.find_version", lambda: None)
+    done = ksu("rehearse", "--command", "true")
+    assert "error[local/postgres-missing]: a rehearsal needs the embedded PostgreSQL" in done.err
+
+
+def test_a_new_column_is_no_change_of_data(ksu: Invoke, write: Write) -> None:
+    write({"base.sql": BASE, "up.sql": "ALTER TABLE orders ADD COLUMN IF NOT EXISTS cents bigint DEFAULT 1;"})
+    done = ksu("rehearse", "--quick", "--command", f"{PSQL} -f up.sql", "--base", "base.sql", "-o", "json")
+    assert [run["data_changes"] for run in json.loads(done.out)["runs"]] == [[], []]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_is_left_of_a_rehearsal_that_is_ended(
     number: signal.Signals, folder: Path, write: Write, tmp_path: Path

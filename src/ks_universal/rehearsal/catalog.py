@@ -10,7 +10,7 @@ import msgspec
 
 from ks_universal.rehearsal.facts import DataLoss
 from ks_universal.rehearsal.instruments import SCHEMA
-from ks_universal.rehearsal.server import APPLICATION, Server
+from ks_universal.rehearsal.server import APPLICATION, Server, tell_failure
 
 if TYPE_CHECKING:
     import psycopg
@@ -138,7 +138,7 @@ async def _count(connection: "psycopg.AsyncConnection", table: Relation) -> Rela
 
 
 async def dump_schema(server: Server, database: str = APPLICATION) -> str:
-    """Write the schema as pg_dump does, without what the rehearsal has put there. Raises RuntimeError."""
+    """Write the schema as pg_dump does, without what the rehearsal has put there. Raises TargetError."""
     programs = server.programs
     words = ("--schema-only", "--restrict-key=x", f"--exclude-schema={SCHEMA}", "-d", server.conninfo(database))
     process = await asyncio.create_subprocess_exec(
@@ -146,7 +146,7 @@ async def dump_schema(server: Server, database: str = APPLICATION) -> str:
     )
     output, errors = await process.communicate()
     if process.returncode != 0:
-        raise RuntimeError(errors.decode(errors="replace"))
+        raise tell_failure("lets nobody read its schema", *errors.decode(errors="replace").splitlines()[-3:])
     return _cut_instruments(output.decode())
 
 
@@ -161,6 +161,23 @@ def diff_schemas(before: str, after: str) -> tuple[str, ...]:
     old, new = ([line for line in text.splitlines() if line.strip() and line[:2] != "--"] for text in (before, after))
     lines = difflib.unified_diff(old, new, lineterm="", n=0)
     return tuple(line for line in lines if not line.startswith(("---", "+++", "@@")))
+
+
+def find_changed_data(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
+    """Find the tables of both, by name, whose data differ; a column that came or went is no change of data."""
+    old = {table.name: table for table in before.tables.values()}
+    return tuple(
+        new.name
+        for new in after.tables.values()
+        if new.name in old and old[new.name].digest != new.digest and _differ(old[new.name], new)
+    )
+
+
+def _differ(old: Relation, new: Relation) -> bool:
+    if old.rows != new.rows or old.columns.keys() == new.columns.keys():
+        return True
+    common = old.columns.keys() & new.columns.keys()
+    return any(old.columns[number].digest != new.columns[number].digest for number in common)
 
 
 def find_losses(before: Snapshot, after: Snapshot) -> Iterator[DataLoss]:

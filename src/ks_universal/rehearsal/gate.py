@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from ks_universal.rehearsal.instruments import OBSERVER
-from ks_universal.rehearsal.server import APPLICATION, Server
+from ks_universal.rehearsal.server import APPLICATION, Server, tell_failure
 
 _STANDBY = "ksu_rehearsal_gate"
 _STEP_S = 0.001
@@ -103,16 +103,21 @@ class Gate:
 
     def __exit__(self, *_: object) -> None:
         """Let everything pass, and end."""
-        # First, else a commit waits for a standby that is no more.
-        self._control.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
-        self._control.execute("SELECT pg_reload_conf()")
-        self._ends.set()
-        self._thread.join(_JOIN_S)
-        for connection in (self._sampler, self._control):
-            connection.close()
-        self._standby.finish()
+        try:
+            self._let_pass()  # first, else a commit waits for a standby that is no more
+        finally:
+            self._ends.set()
+            self._thread.join(_JOIN_S)
+            for connection in (self._sampler, self._control):
+                connection.close()
+            self._standby.finish()
         if self._problem is not None:
             raise self._problem
+
+    def _let_pass(self) -> None:
+        """Have no commit wait any more. Raises psycopg.Error."""
+        self._control.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
+        self._control.execute("SELECT pg_reload_conf()")
 
     def _await_standby(self) -> None:
         """Wait until commits wait for us, which begins with our first reply."""
@@ -120,7 +125,7 @@ class Gate:
         state = "SELECT FROM pg_stat_replication WHERE application_name = %s AND sync_state = 'sync'"
         while not self._control.execute(state, [_STANDBY]).rowcount:
             if self._problem is not None or time.monotonic() > deadline_s:
-                raise RuntimeError(f"the server does not wait for {_STANDBY}") from self._problem
+                raise tell_failure(f"does not wait for {_STANDBY}") from self._problem
             time.sleep(_STEP_S)
 
     def _watch(self) -> None:
@@ -129,8 +134,7 @@ class Gate:
         except BaseException as problem:  # noqa: BLE001 - raised by __exit__
             self._problem = problem
             with contextlib.suppress(Exception):
-                self._control.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
-                self._control.execute("SELECT pg_reload_conf()")
+                self._let_pass()
 
     def _follow(self) -> None:
         acknowledged = -1
@@ -188,18 +192,18 @@ class Gate:
 
 
 def _start_streaming(server: Server) -> Any:
-    """Connect as a physical standby does. Raises RuntimeError where the server refuses."""
+    """Connect as a physical standby does. Raises TargetError where the server refuses."""
     from psycopg import pq
 
     conninfo = f"{server.conninfo('postgres')} replication=true application_name={_STANDBY}"
     connection = pq.PGconn.connect(conninfo.encode())
     if connection.status != pq.ConnStatus.OK:
-        raise RuntimeError(connection.error_message.decode())
+        raise tell_failure("refuses a standby", connection.error_message.decode(errors="replace").strip())
     system = connection.exec_(b"IDENTIFY_SYSTEM")
     position = system.get_value(0, 2) or b"0/0"
     started = connection.exec_(b"START_REPLICATION PHYSICAL " + position)
     if started.status != pq.ExecStatus.COPY_BOTH:
-        raise RuntimeError(connection.error_message.decode())
+        raise tell_failure("refuses a standby", connection.error_message.decode(errors="replace").strip())
     connection.nonblocking = 1
     return connection
 

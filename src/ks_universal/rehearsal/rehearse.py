@@ -12,6 +12,7 @@ from ks_universal.rehearsal.bench import Bench
 from ks_universal.rehearsal.catalog import (
     Snapshot,
     diff_schemas,
+    find_changed_data,
     find_leftovers,
     find_losses,
     find_rewritten,
@@ -24,7 +25,7 @@ from ks_universal.rehearsal.filling import HAS_ROWS, RECORD, Filled, Kind, fill
 from ks_universal.rehearsal.growth import UNFILLED, Growth, add_growth, measure_growth, read_rows
 from ks_universal.rehearsal.hostile import run_on_hostile_rows
 from ks_universal.rehearsal.observation import Observation, observe
-from ks_universal.rehearsal.server import start_server
+from ks_universal.rehearsal.server import start_server, telling_failures
 from ks_universal.rehearsal.verdicts import (
     RehearsalVerdict,
     judge_failure,
@@ -96,13 +97,14 @@ async def rehearse(  # noqa: PLR0913 - the last six have a default
     again: killed, two at once, on other rows.
 
     Raises InputError where the state before cannot be made, or the command never connects to the rehearsal's database;
-    TargetError where the server cannot be started.
+    TargetError where the server cannot be started, or fails in the middle.
     """
-    async with start_server() as server:
-        tree = server.folder / "tree"
-        await asyncio.to_thread(copy_tree, folder, tree)
-        bench = Bench(server=server, tree=tree, timeout_s=timeout_s)
-        return await _Rehearsal(commands, bench, say).hold(rows, production_rows, quick=quick)
+    with telling_failures():
+        async with start_server() as server:
+            tree = server.folder / "tree"
+            await asyncio.to_thread(copy_tree, folder, tree)
+            bench = Bench(server=server, tree=tree, timeout_s=timeout_s)
+            return await _Rehearsal(commands, bench, say).hold(rows, production_rows, quick=quick)
 
 
 class _Rehearsal:
@@ -175,12 +177,11 @@ class _Rehearsal:
         return filled
 
     def _note(self, name: str, result: CommandResult, before: Snapshot, after: Snapshot) -> RehearsalRun:
-        changed = [table for table, digest in after.data.items() if before.data.get(table, digest) != digest]
         run = RehearsalRun(
             name=name,
             result=result,
             schema_changes=diff_schemas(before.schema, after.schema),
-            data_changes=tuple(changed),
+            data_changes=find_changed_data(before, after),
         )
         self._runs.append(run)
         return run

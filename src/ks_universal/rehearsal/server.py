@@ -5,12 +5,13 @@ Nothing of it is left after any end: `keeper.py` ends the server and removes the
 
 import asyncio
 import contextlib
+import importlib.util
 import os
 import secrets
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,7 +21,7 @@ from ks_universal.errors import TargetError
 from ks_universal.rehearsal import keeper
 from ks_universal.rehearsal.instruments import INSTRUMENTS, OBSERVER
 from ks_universal.targets.local.ports import LOOPBACK
-from ks_universal.targets.local.postgres.binaries import Programs, choose_programs
+from ks_universal.targets.local.postgres.binaries import INSTALL_HINT, Programs, choose_programs, find_version
 
 APPLICATION = "app"
 """The database, and the role that owns it and is no superuser, as in production."""
@@ -202,6 +203,25 @@ def _find_free_port() -> int:
 
 def _report(log: Path, what: str) -> TargetError:
     lines = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
-    said = f": {' | '.join(lines)}" if lines else ""
-    hint = "see whether the disk is full, and whether /tmp may be written"
-    return TargetError(Problem("rehearsal/postgres", f"the PostgreSQL of the rehearsal {what}{said}", hint=hint))
+    return tell_failure(what, *lines)
+
+
+def tell_failure(what: str, *said: str) -> TargetError:
+    """Give the error for a server that has failed: in what, and what it said."""
+    message = ": ".join((f"the PostgreSQL of the rehearsal {what}", *filter(None, (" | ".join(said),))))
+    hint = f"see whether the disk is full, and whether {tempfile.gettempdir()} (TMPDIR) may be written"
+    return TargetError(Problem("rehearsal/postgres", message, hint=hint))
+
+
+@contextlib.contextmanager
+def telling_failures() -> Iterator[None]:
+    """Tell of a server that fails in the middle, and of one that is not installed. Raises TargetError."""
+    if find_version() is None or importlib.util.find_spec("psycopg") is None:
+        message = "a rehearsal needs the embedded PostgreSQL"
+        raise TargetError(Problem("local/postgres-missing", message, hint=INSTALL_HINT))
+    import psycopg
+
+    try:
+        yield
+    except (psycopg.Error, OSError) as error:
+        raise tell_failure("has failed", " ".join(str(error).split())) from error
