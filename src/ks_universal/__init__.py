@@ -80,6 +80,7 @@ if TYPE_CHECKING:
         StopFailed,
         Waited,
     )
+    from ks_universal.engine.masking import Mask
     from ks_universal.engine.progress import GO_ON, RunProgress
     from ks_universal.engine.retries import find_permanent_cause
     from ks_universal.engine.run import run
@@ -198,6 +199,7 @@ __all__ = [
     "LockedError",
     "LogWritten",
     "Logs",
+    "Mask",
     "Migrate",
     "MigratePolicy",
     "Migration",
@@ -334,6 +336,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ks_universal.engine.masking": "Mask",
     "ks_universal.api.rehearsals": "list_rehearsed",
     "ks_universal.rehearsal.command": "Command Process read_command",
     "ks_universal.rehearsal.facts": (

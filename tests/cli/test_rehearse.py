@@ -127,6 +127,26 @@ def test_without_the_embedded_postgresql_it_is_said_how_to_install_it(
     assert "error[local/postgres-missing]: a rehearsal needs the embedded PostgreSQL" in done.err
 
 
+def test_the_secrets_of_a_release_are_in_no_report(ksu: Invoke, write: Write) -> None:
+    token, names = "tok-5f2a9c77e1b04d", ("text", "json", "markdown")
+    values = f"""
+configs: {{shop-api: {{type: secret, data: {{API_TOKEN: {token}}}}}}}
+deployments:
+  shop:
+    migrations: {{enabled: true, command: [sh, -c, '%s']}}
+    containers: {{main: {{image: shop, imageTag: v1, envFrom: [{{type: secret, configName: shop-api}}]}}}}
+"""
+    insert = 'echo "with $API_TOKEN"; psql -q -c "CREATE TABLE t AS SELECT \'$API_TOKEN\'::text"'
+    write({"values.yaml": values % insert.replace("'", "''"), "broken.yaml": values % 'echo "no $API_TOKEN"'})
+    for output in names:
+        done = ksu("rehearse", "shop", "-f", "values.yaml", "--quick", "-o", output)
+        assert done.status == 0, done.err
+        assert token not in done.out + done.err
+        assert "***" in done.out
+    failed = ksu("rehearse", "shop", "-f", "broken.yaml", "--quick")
+    assert "it said: no ***" in failed.err
+
+
 def test_a_new_column_is_no_change_of_data(ksu: Invoke, write: Write) -> None:
     write({"base.sql": BASE, "up.sql": "ALTER TABLE orders ADD COLUMN IF NOT EXISTS cents bigint DEFAULT 1;"})
     done = ksu("rehearse", "--quick", "--command", f"{PSQL} -f up.sql", "--base", "base.sql", "-o", "json")

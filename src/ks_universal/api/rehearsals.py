@@ -8,17 +8,19 @@ import msgspec
 
 from ks_universal.api.values import Values, render, require_application
 from ks_universal.diagnostics import Problem, has_errors
+from ks_universal.engine.masking import Mask
 from ks_universal.errors import InputError
 from ks_universal.json_types import Json
 from ks_universal.model.format.local import Local
-from ks_universal.rehearsal.command import Command, Process, name_address, redirect
+from ks_universal.rehearsal.command import Command, Process, redirect
 from ks_universal.rehearsal.rehearse import RehearsalCommands
-from ks_universal.rehearsal.server import Server
+from ks_universal.rehearsal.server import APPLICATION, Server
 from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
 from ks_universal.suggestions import nearest
 from ks_universal.targets.local.containers import Machine, build_processes
 from ks_universal.targets.local.environment import Sources
 from ks_universal.targets.local.hosting import is_sidecar
+from ks_universal.targets.local.postgres.setup import name_facts
 
 
 def list_rehearsed(
@@ -42,6 +44,7 @@ def list_rehearsed(
     return RehearsalCommands(
         migrate=Command(f"the migrations of {names}", migrate),
         rollback=Command(f"what undoes those of {names}", undo) if any(each.undo for each in chosen) else None,
+        mask=Mask([resource.body for resource in rendered.objects], (release, namespace)),
     )
 
 
@@ -55,7 +58,9 @@ class _Pods(msgspec.Struct, frozen=True, kw_only=True):
     def build(self, jobs: Iterable[Json], server: Server, tree: Path) -> tuple[Process, ...]:
         """Give the processes of Jobs, init containers first. Raises InputError with why one cannot run here."""
         objects = {object_ref(resource.body): resource.body for resource in self.rendered.objects}
-        machine = Machine(self.local, self.directory, _name_facts(server))
+        machine = Machine(
+            self.local, self.directory, name_facts(server.port, APPLICATION, server.password, APPLICATION)
+        )
         processes: list[Process] = []
         problems: list[Problem] = []
         for job in jobs:
@@ -86,19 +91,6 @@ class _Pods(msgspec.Struct, frozen=True, kw_only=True):
     def _find_copy(self, folder: Path, tree: Path) -> Path:
         """Find a folder in the copy of the tree; one outside of the tree stays what it is."""
         return tree / folder.relative_to(self.directory) if folder.is_relative_to(self.directory) else folder
-
-
-def _name_facts(server: Server) -> dict[str, str]:
-    """Give what `local.env` may refer to, as the embedded PostgreSQL of `up` does."""
-    words = name_address(server)
-    return {
-        "LOCAL_POSTGRES_HOST": words["host"],
-        "LOCAL_POSTGRES_PORT": words["port"],
-        "LOCAL_POSTGRES_USER": words["user"],
-        "LOCAL_POSTGRES_PASSWORD": words["password"],
-        "LOCAL_POSTGRES_DATABASE": words["db"],
-        "LOCAL_POSTGRES_URL": words["url"],
-    }
 
 
 def _no_migrations(rendered: Rendered, deployment: str | None) -> Problem:

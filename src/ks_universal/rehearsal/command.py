@@ -19,7 +19,7 @@ from ks_universal.rehearsal.server import APPLICATION, TEMPORARY, Server
 from ks_universal.targets.local.ports import LOOPBACK
 
 _LAST_LINES = 40
-_TIMED_OUT = 124
+TIMED_OUT = 124
 """As timeout(1) says it."""
 _OF_A_DATABASE = re.compile(
     r"PG[A-Z]+|.*(DATABASE|POSTGRES|JDBC|DATASOURCE|DB)_?(URL|URI|DSN|HOST|PORT|NAME|USER|USERNAME|PASSWORD|PASS|SERVICE)"
@@ -237,4 +237,4 @@ async def _run(request: Process, *, timeout_s: float) -> tuple[int, bytes]:
         await process.wait()
         if isinstance(end, asyncio.CancelledError):
             raise
-        return _TIMED_OUT, f"it did not end within {timeout_s:.0f} s".encode()
+        return TIMED_OUT, f"it did not end within {timeout_s:.0f} s".encode()

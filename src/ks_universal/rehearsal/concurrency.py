@@ -12,7 +12,7 @@ import msgspec
 
 from ks_universal.rehearsal.bench import Bench
 from ks_universal.rehearsal.catalog import take_snapshot
-from ks_universal.rehearsal.command import Command
+from ks_universal.rehearsal.command import TIMED_OUT, Command
 from ks_universal.rehearsal.facts import CommandResult, ObservedStatement, SqlError, VerdictSeverity
 from ks_universal.rehearsal.forwarder import Forwarder, forward
 from ks_universal.rehearsal.gate import Gate, Session, Sighting
@@ -22,7 +22,6 @@ from ks_universal.rehearsal.server_log import LogPosition, mark_log, read_statem
 from ks_universal.rehearsal.timeouts import find_timeouts
 from ks_universal.rehearsal.verdicts import RehearsalVerdict
 
-TIMED_OUT = 124
 _DEADLOCK = "40P01"
 _ABORTED = "25P02"
 _LOCKS = {

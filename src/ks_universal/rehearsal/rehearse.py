@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from ks_universal.diagnostics import Problem
+from ks_universal.engine.masking import Mask
 from ks_universal.errors import InputError
 from ks_universal.rehearsal.bench import Bench
 from ks_universal.rehearsal.catalog import (
@@ -50,13 +51,15 @@ ROWS = 20_000
 class RehearsalCommands(msgspec.Struct, frozen=True, kw_only=True):
     """What is rehearsed. `base` makes the state before: a command, or the path of an SQL file.
 
-    `compat` are queries of the version before, which must work on the new schema, too.
+    `compat` are queries of the version before, which must work on the new schema, too. `mask` knows the secrets that
+    the commands are given.
     """
 
     migrate: Command
     base: str | None = None
     rollback: Command | None = None
     compat: Command | None = None
+    mask: Mask = msgspec.field(default_factory=lambda: Mask(()))
 
 
 class RehearsalReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +107,12 @@ async def rehearse(  # noqa: PLR0913 - the last six have a default
             tree = server.folder / "tree"
             await asyncio.to_thread(copy_tree, folder, tree)
             bench = Bench(server=server, tree=tree, timeout_s=timeout_s)
-            return await _Rehearsal(commands, bench, say).hold(rows, production_rows, quick=quick)
+            try:
+                report = await _Rehearsal(commands, bench, say).hold(rows, production_rows, quick=quick)
+            except InputError as error:
+                raise InputError(commands.mask.problems(error.problems)) from None
+            masked: RehearsalReport = commands.mask.tree(report)
+            return masked
 
 
 class _Rehearsal:

@@ -1,6 +1,7 @@
 """Takes the values of a release's Secrets out of all that a run says: log lines, causes, the record."""
 
 from collections.abc import Iterable
+from enum import Enum
 from typing import Any
 
 import msgspec
@@ -96,19 +97,27 @@ class Mask:
         return msgspec.structs.replace(change, fields=tuple(map(self._field, change.fields)))
 
     def _field(self, field: FieldChange) -> FieldChange:
-        old, new = self._tree(field.old), self._tree(field.new)
+        old, new = self.tree(field.old), self.tree(field.new)
         if isinstance(new, str) and old == new:
             new = f"{new} (changed)"
         return field._replace(old=old, new=new)
 
-    def _tree(self, value: Any) -> Any:
+    def tree(self, value: Any) -> Any:
+        """Mask all texts in a value, and in what it is made of: structs, mappings, lists, tuples."""
         match value:
+            case Enum():
+                return value
             case str():
                 return self.text(value)
             case dict():
-                return {key: self._tree(child) for key, child in value.items()}
+                return {key: self.tree(child) for key, child in value.items()}
             case list():
-                return [self._tree(child) for child in value]
+                return [self.tree(child) for child in value]
+            case tuple():
+                return tuple(self.tree(child) for child in value)
+            case msgspec.Struct():
+                fields = {name: self.tree(getattr(value, name)) for name in value.__struct_fields__}
+                return msgspec.structs.replace(value, **fields)
             case _:
                 return value
 

@@ -21,7 +21,13 @@ from ks_universal.errors import TargetError
 from ks_universal.model.format.local import LocalPostgres
 from ks_universal.targets.local.ports import LOOPBACK, is_port_taken
 from ks_universal.targets.local.postgres.binaries import Programs, choose_programs, find_nobody
-from ks_universal.targets.local.postgres.setup import SUPERUSER, ServerAddress, create_database, is_same_server
+from ks_universal.targets.local.postgres.setup import (
+    SUPERUSER,
+    ServerAddress,
+    create_database,
+    is_same_server,
+    name_facts,
+)
 from ks_universal.targets.local.processes.process_table import read_start
 from ks_universal.targets.local.processes.processes import stop_family
 from ks_universal.targets.local.state import make_private, telling_of_disk, write_durably
@@ -55,16 +61,8 @@ class PostgresServer:
 
     def facts(self) -> dict[str, str]:
         """Return what `local.env` may refer to: where the server is, and as whom to enter."""
-        user, password, database = self._settings.user, self._settings.password, self._settings.database
-        port = str(self.read_port())
-        return {
-            "LOCAL_POSTGRES_HOST": LOOPBACK,
-            "LOCAL_POSTGRES_PORT": port,
-            "LOCAL_POSTGRES_USER": user,
-            "LOCAL_POSTGRES_PASSWORD": password,
-            "LOCAL_POSTGRES_DATABASE": database,
-            "LOCAL_POSTGRES_URL": f"postgresql://{user}:{password}@{LOOPBACK}:{port}/{database}",
-        }
+        settings = self._settings
+        return name_facts(self.read_port(), settings.user, settings.password, settings.database)
 
     def as_secret(self) -> dict[str, Any]:
         """Give what one enters with as a Secret, for it to be masked as one."""

@@ -5,6 +5,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import TargetError
 from ks_universal.model.format.local import LocalPostgres
+from ks_universal.targets.local.ports import LOOPBACK
 
 SUPERUSER = "ks_universal"
 """Not `postgres`: a user may want that name for the application, and its password is the values' then."""
@@ -25,6 +26,18 @@ class ServerAddress(msgspec.Struct, frozen=True):
         """Return how the superuser connects."""
         words = f"host={self.host} port={self.port} user={SUPERUSER} password={self.password} dbname=postgres"
         return words + " connect_timeout=5"
+
+
+def name_facts(port: int, user: str, password: str, database: str) -> dict[str, str]:
+    """Name what `local.env` may refer to: where a server of this machine is, and as whom to enter."""
+    return {
+        "LOCAL_POSTGRES_HOST": LOOPBACK,
+        "LOCAL_POSTGRES_PORT": str(port),
+        "LOCAL_POSTGRES_USER": user,
+        "LOCAL_POSTGRES_PASSWORD": password,
+        "LOCAL_POSTGRES_DATABASE": database,
+        "LOCAL_POSTGRES_URL": f"postgresql://{user}:{password}@{LOOPBACK}:{port}/{database}",
+    }
 
 
 async def is_same_server(address: ServerAddress) -> bool:
