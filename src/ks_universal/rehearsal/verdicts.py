@@ -102,8 +102,9 @@ def _judge_lock(
         "lock_timeout": lock.lock_timeout or "0",
     }
     growing_ms = sum(each.duration_ms or 0.0 for each in under if _find_growth(each, rows))
-    # CONCURRENTLY works in several transactions: a lock of one of these is not held for all of the work.
-    grows = growing_ms > 0 and lock.held_ms >= _HELD_FOR * growing_ms
+    # CONCURRENTLY works in several transactions: a lock of a later one is not held for all of the work.
+    is_of_all = lock.transaction == taker.transaction or lock.held_ms >= _HELD_FOR * growing_ms
+    grows = growing_ms > 0 and is_of_all
     # No event tells of VACUUM FULL and CLUSTER.
     grows = grows or (not taker.parts and lock.table in rewritten and lock.blocks_reads)
     worked_ms = sum(each.duration_ms or 0.0 for each in under)
