@@ -13,7 +13,7 @@ from ks_universal.digests import digest_json, sha256_hex
 from ks_universal.json_types import Json
 from ks_universal.manifest.copies import CONFIGURATION, Copies, copy, find_needed, name_copies, use_copies
 from ks_universal.model.format.migrations import Phase
-from ks_universal.model.format.precedence import Part, Precedence
+from ks_universal.model.format.precedence import Node, Part, Precedence
 from ks_universal.model.kubernetes.makers import list_made
 from ks_universal.order import find_all_needs
 from ks_universal.resources.access import BINDING_KINDS, is_bound, name_role
@@ -82,6 +82,17 @@ def find_early_applications(precedence: Precedence) -> frozenset[str]:
     migrations = [node for node in precedence if node.part is Part.BEFORE]
     needed = find_all_needs(precedence, *migrations)
     return frozenset(node.workload for node in needed if node.part is Part.ROLLOUT)
+
+
+def find_first_applications(precedence: Precedence) -> frozenset[str]:
+    """Find those of the early applications that wait for no migration: they can come before all migrations."""
+    return frozenset(name for name in find_early_applications(precedence) if not waits_for_migrations(precedence, name))
+
+
+def waits_for_migrations(precedence: Precedence, application: str) -> bool:
+    """Tell whether an application is rolled out after some migration."""
+    needs = find_all_needs(precedence, Node(application, Part.ROLLOUT))
+    return any(need.part is Part.BEFORE for need in needs)
 
 
 def _list_pull_secrets(rendered: Rendered, jobs: Iterable[Json]) -> Iterator[ObjectRef]:

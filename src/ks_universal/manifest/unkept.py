@@ -1,6 +1,6 @@
 """What a flavour cannot keep of what the values say, as warnings: each rule in `_RULES` finds those of one kind."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import msgspec
 
@@ -9,7 +9,12 @@ from ks_universal.manifest.copies import CONFIGURATION
 from ks_universal.manifest.flavors import Flavor
 from ks_universal.manifest.gates import close_gates, find_users
 from ks_universal.manifest.one_off_jobs import TTL
-from ks_universal.manifest.parts import find_early_applications, find_used_by
+from ks_universal.manifest.parts import (
+    find_early_applications,
+    find_first_applications,
+    find_used_by,
+    waits_for_migrations,
+)
 from ks_universal.metadata_keys import WAIT
 from ks_universal.model.format.migrations import Phase, When
 from ks_universal.model.format.precedence import Node, Part, Precedence
@@ -77,10 +82,16 @@ def _unordered_in_plain(release: _Release) -> Iterator[Problem]:
 
 
 def _unawaited_dependencies_in_plain(release: _Release) -> Iterator[Problem]:
+    first = find_first_applications(release.precedence)
     for job, migration in release.list_migrations(Phase.PRE):
         for other in _list_there(migration.depends_on, release):
-            message = f"{job} is in a stage before that of {release.name(other)}, on which it depends"
-            yield _warn("flavor/depends-on", message, f"make {other} a release of its own; {_DEPLOY}")
+            if other in first:
+                message = f"kubectl does not wait for {release.name(other)}, on which {job} depends"
+                hint = f"have it wait itself, in an init container; {_DEPLOY}"
+            else:
+                message = f"{job} is in a stage before that of {release.name(other)}, on which it depends"
+                hint = f"make {other} a release of its own; {_DEPLOY}"
+            yield _warn("flavor/depends-on", message, hint)
     for name, resource in release.workloads.items():
         for other in _list_there(resource.depends_on, release):
             message = f"kubectl does not wait for {release.name(other)}, on which {release.name(name)} depends"
@@ -109,7 +120,8 @@ def _needless_waits_in_helm(release: _Release) -> Iterator[Problem]:
 
 
 def _needless_waits_in_plain(release: _Release) -> Iterator[Problem]:
-    for name, hint in _list_needless_waits(release):
+    first = find_first_applications(release.precedence)
+    for name, hint in ((n, h) for n, h in _list_needless_waits(release) if n not in first):
         message = f"the stage of {release.name(name)} comes after the migrations of the whole release"
         yield _warn(_WAIT_FOR_MIGRATIONS, message, hint)
 
@@ -173,21 +185,24 @@ def _awaited_makers_in_flux(release: _Release) -> Iterator[Problem]:
             yield _warn("flavor/extra-objects", message, _DEPLOY)
 
 
+def _open_gates_in_plain(release: _Release) -> Iterator[Problem]:
+    return _list_open_gates(release, find_first_applications(release.precedence))
+
+
 def _open_gates_in_flux(release: _Release) -> Iterator[Problem]:
-    used = find_used_by(release.rendered, find_early_applications(release.precedence))
+    return _list_open_gates(release, find_early_applications(release.precedence))
+
+
+def _list_open_gates(release: _Release, early: Collection[str]) -> Iterator[Problem]:
+    used = find_used_by(release.rendered, early)
     for ref, users in find_users(release.rendered).items():
-        waiting = [user for user in users if _waits_for_migrations(release, user)]
+        waiting = [user for user in users if waits_for_migrations(release.precedence, user)]
         if ref in used and ref.kind in CONFIGURATION and waiting:
             message = (
                 f"{ref} changes before the migrations that {release.name(waiting[0])} waits for: "
                 "one of them waits for an application that uses it, too"
             )
             yield _warn("flavor/open-gate", message, "give each of the two a ConfigMap or Secret of its own")
-
-
-def _waits_for_migrations(release: _Release, application: str) -> bool:
-    needs = find_all_needs(release.precedence, Node(application, Part.ROLLOUT))
-    return any(need.part is Part.BEFORE for need in needs)
 
 
 def _job_waits_in_helm(release: _Release) -> Iterator[Problem]:
@@ -299,6 +314,7 @@ _RULES: Mapping[Flavor, tuple[Callable[[_Release], Iterator[Problem]], ...]] = {
         _unknown_namespace,
         _unordered_in_plain,
         _unawaited_dependencies_in_plain,
+        _open_gates_in_plain,
         _needless_waits_in_plain,
         _early_contracts_in_plain,
         _job_waits_in_plain,

@@ -83,9 +83,9 @@ def test_plain_manifests_follow_the_dependencies_and_have_no_hooks(flavored: Fla
     order = [str(object_ref(body)) for body in bodies]
     followed = [name.removesuffix(f"-{order[-1][-8:]}") for name in order if name.startswith(("Deployment/", "Job/"))]
     assert followed == [
+        "Deployment/db",
         "Job/app-migrations-two",
         "Job/app-migrations-one",
-        "Deployment/db",
         "Deployment/docs",
         "Deployment/app",
         "Deployment/worker",

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from ks_universal.api.values import render
-from ks_universal.manifest.flavors import Flavor, flavor_objects
+from ks_universal.manifest.flavors import Flavor, PlainStage, flavor_objects
+from ks_universal.manifest.plain import build_plain
 from ks_universal.manifest.unkept import find_unkept
-from ks_universal.resources.objects import Rendered
+from ks_universal.resources.objects import Rendered, object_ref
 from support.releases import app, load_values, render_values
 
 PLAIN, HELM, ARGOCD, FLUX = Flavor
@@ -151,3 +152,22 @@ def test_the_copy_of_an_account_has_the_rights_of_the_account_in_helms_hooks() -
     assert objects["Role", "m-migrations"]["rules"] == [rule]
     assert objects["RoleBinding", "m"]["subjects"][0]["name"] == "m"
     assert ("Role", "other-migrations") not in objects
+
+
+def test_plain_has_what_migrations_depend_on_before_them_unless_it_waits_for_some_itself() -> None:
+    values = {
+        "configs": {"login": {"type": "secret", "data": {"PASSWORD": "x"}}},
+        "deployments": {
+            "db": app(secrets=["login"]),
+            "api": app("up", secrets=["login"], depends_on=["db"]),
+            "web": app("up", depends_on=["api"]),
+        },
+    }
+    rendered = render_values(values)
+    needs = [str(object_ref(body)) for body in build_plain(rendered, PlainStage.NEEDS)]
+    assert "Deployment/db" in needs
+    assert "Deployment/api" not in needs  # it waits for its own migrations
+    told = {problem.message for problem in find_unkept(rendered, PLAIN)}
+    assert "kubectl does not wait for Deployment/db, on which Job/api-migrations-up depends" in told
+    assert "Job/web-migrations-up is in a stage before that of Deployment/api, on which it depends" in told
+    assert "open-gate" in codes(rendered, PLAIN)  # api's Secret is db's, too

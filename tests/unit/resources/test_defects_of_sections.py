@@ -197,9 +197,9 @@ deployments:
     containers: {main: {image: my-app, imageTag: v1.0.0}}
 """)
     bodies = flavor_objects(rendered, Flavor.PLAIN)
-    assert [body["kind"] for body in bodies] == ["Job", "Service", "Deployment", "Deployment"]
-    assert [body["metadata"]["name"] for body in bodies[1:]] == ["postgresql", "postgresql", "app"]
-    (wait,) = bodies[0]["spec"]["template"]["spec"]["initContainers"]  # for kubectl makes all at once
+    assert [body["kind"] for body in bodies] == ["Service", "Deployment", "Job", "Deployment"]
+    assert [body["metadata"]["name"] for body in bodies if body["kind"] != "Job"] == ["postgresql", "postgresql", "app"]
+    (wait,) = bodies[2]["spec"]["template"]["spec"]["initContainers"]
     assert wait["name"] == "wait-for-db"
 
 
