@@ -1,5 +1,5 @@
-# The image of the controller: docker build -t ks-universal:0.1.0 . (any builder of Dockerfiles does)
-# What `ks-universal controller manifests --image` names; the command line works in it, too: docker run ks-universal:0.1.0 --help
+# The image of the controller: docker build -t ks-universal:0.2.0 . (any builder of Dockerfiles does)
+# What `ks-universal controller manifests --image` names; the command line works in it, too: docker run ks-universal:0.2.0 --help
 
 FROM python:3.13-slim AS build
 WORKDIR /source

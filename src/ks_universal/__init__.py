@@ -145,7 +145,7 @@ if TYPE_CHECKING:
     from ks_universal.targets.local import LocalTarget
     from ks_universal.values.overrides import OVERRIDE_FLAGS, Override
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "GO_ON",
