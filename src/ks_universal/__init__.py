@@ -132,8 +132,9 @@ if TYPE_CHECKING:
         VerdictSeverity,
     )
     from ks_universal.rehearsal.growth import Growth, StatementGrowth
+    from ks_universal.rehearsal.page import write_rehearsal_page
     from ks_universal.rehearsal.rehearse import RehearsalCommands, RehearsalReport, rehearse
-    from ks_universal.rehearsal.report import describe_rehearsal, write_rehearsal_markdown
+    from ks_universal.rehearsal.report import describe_rehearsal, describe_run, write_rehearsal_markdown
     from ks_universal.rehearsal.verdicts import REHEARSAL_CODES, RehearsalVerdict
     from ks_universal.resources.checks.pod_security import Policy
     from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Rendered, Resource
@@ -282,6 +283,7 @@ __all__ = [
     "describe_plan",
     "describe_problem",
     "describe_rehearsal",
+    "describe_run",
     "down",
     "explain_code",
     "explain_key",
@@ -331,6 +333,7 @@ __all__ = [
     "write_folder",
     "write_plan",
     "write_rehearsal_markdown",
+    "write_rehearsal_page",
     "write_starting_values",
     "write_yaml",
 ]
@@ -344,7 +347,8 @@ _HOMES = {
     ),
     "ks_universal.rehearsal.growth": "Growth StatementGrowth",
     "ks_universal.rehearsal.rehearse": "RehearsalCommands RehearsalReport rehearse",
-    "ks_universal.rehearsal.report": "describe_rehearsal write_rehearsal_markdown",
+    "ks_universal.rehearsal.page": "write_rehearsal_page",
+    "ks_universal.rehearsal.report": "describe_rehearsal describe_run write_rehearsal_markdown",
     "ks_universal.rehearsal.verdicts": "REHEARSAL_CODES RehearsalVerdict",
     "ks_universal.api.cluster": (
         "Approve RunOptions build_roles deploy migrate open_cluster preview read_history read_revisions "

@@ -128,7 +128,7 @@ def test_without_the_embedded_postgresql_it_is_said_how_to_install_it(
 
 
 def test_the_secrets_of_a_release_are_in_no_report(ksu: Invoke, write: Write) -> None:
-    token, names = "tok-5f2a9c77e1b04d", ("text", "json", "markdown")
+    token, names = "tok-5f2a9c77e1b04d", ("text", "json", "markdown", "html")
     values = f"""
 configs: {{shop-api: {{type: secret, data: {{API_TOKEN: {token}}}}}}}
 deployments:

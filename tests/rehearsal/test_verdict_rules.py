@@ -21,9 +21,15 @@ def statement(transaction: str = "2/4", duration_ms: float = 20.0) -> ObservedSt
     )
 
 
-def lock(mode: str, held_ms: float, transaction: str = "2/4") -> ObservedLock:
+def lock(mode: str, held_ms: float, transaction: str = "2/4", index: str | None = None) -> ObservedLock:
     return ObservedLock(
-        table="public.orders", index=None, mode=mode, statement=1, transaction=transaction, began_s=0.0, held_ms=held_ms
+        table="public.orders",
+        index=index,
+        mode=mode,
+        statement=1,
+        transaction=transaction,
+        began_s=0.0,
+        held_ms=held_ms,
     )
 
 
@@ -47,3 +53,12 @@ def test_a_lock_of_a_later_transaction_that_is_held_for_most_of_the_work_does() 
 def test_short_locks_beside_one_that_blocks_are_not_told() -> None:
     locks = (lock("AccessExclusiveLock", held_ms=18.0), lock("ShareLock", held_ms=1.0, transaction="2/5"))
     assert judge(*locks) == {"blocks-reads", "blocks-writes"}
+
+
+def test_a_lock_on_an_index_is_not_told_beside_that_on_its_table() -> None:
+    locks = (lock("AccessExclusiveLock", 18.0), lock("AccessExclusiveLock", 19.0, index="public.orders_pkey"))
+    observation = Observation(statements=(statement(),), locks=locks)
+    told = [verdict for verdict in judge_locks(observation, ROWS) if verdict.code == "blocks-reads"]
+    assert ["index" in verdict.message for verdict in told] == [False]
+    alone = Observation(statements=(statement(),), locks=locks[1:])
+    assert ["index" in verdict.message for verdict in judge_locks(alone, ROWS)] == [True, True]

@@ -86,6 +86,11 @@ class ObservedLock(msgspec.Struct, frozen=True, kw_only=True):
             self.index is None and self.mode in ("ShareLock", "ShareRowExclusiveLock", "ExclusiveLock")
         )
 
+    @property
+    def has_lock_timeout(self) -> bool:
+        """Whether it would have been given up where it had to wait for long."""
+        return (self.lock_timeout or "0").strip("'\"") not in ("0", "0ms", "0s")
+
 
 class ObservedWait(msgspec.Struct, frozen=True, kw_only=True):
     """A lock that the run waited for; `is_own`: another connection of the same run held it."""

@@ -3,7 +3,7 @@
 import msgspec
 
 from ks_universal.json_types import Json
-from ks_universal.rehearsal.facts import VerdictSeverity
+from ks_universal.rehearsal.facts import RehearsalRun, VerdictSeverity
 from ks_universal.rehearsal.rehearse import RehearsalReport
 from ks_universal.rehearsal.verdicts import name_mode, shorten
 
@@ -53,6 +53,25 @@ def describe_rows(report: RehearsalReport) -> str:
         return "there was no table before"
     largest = max(report.rows, key=lambda table: report.rows[table])
     return f"{len(report.rows)} tables before it, the largest ({largest}) with {report.rows[largest]:,} rows"
+
+
+def describe_run(run: RehearsalRun) -> str:
+    """Say how a run ended, and what it has changed."""
+    changed = [f"{len(run.schema_changes)} lines of the schema"] if run.schema_changes else []
+    changed += [f"data of {', '.join(run.data_changes)}"] if run.data_changes else []
+    verb, nothing = ("changes", "changes nothing")
+    if run.name == "rollback":
+        verb, nothing = ("leaves changed", "is as before")
+    elif run.is_disturbed:
+        verb, nothing = ("differs from one run in", "is as after one run")
+    did = f"{verb} {' and '.join(changed)}" if changed else nothing
+    return f"exit status {run.result.status} after {run.result.duration_s:.1f} s; {did}"
+
+
+def count_verdicts(report: RehearsalReport) -> str:
+    """Say how many verdicts there are of each severity: `2 errors, 1 note`."""
+    counts = {severity: sum(each.severity is severity for each in report.verdicts) for severity in VerdictSeverity}
+    return ", ".join(f"{n} {name}{'s' * (n > 1)}" for name, n in counts.items() if n) or "Nothing to say against it"
 
 
 def _cell(text: str) -> str:

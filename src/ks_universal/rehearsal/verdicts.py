@@ -74,7 +74,10 @@ def judge_locks(
     """
     told: set[tuple[str, str]] = set()
     blocked: set[tuple[str, int]] = set()
-    for lock in sorted(observation.locks, key=lambda each: each.held_ms, reverse=True):
+    locked = {(lock.table, lock.statement) for lock in observation.locks if lock.blocks_reads and lock.index is None}
+    # Who locks a table out needs no word on its indexes.
+    locks = [each for each in observation.locks if each.index is None or (each.table, each.statement) not in locked]
+    for lock in sorted(locks, key=lambda each: each.held_ms, reverse=True):
         for verdict in _judge_lock(lock, observation.statements, rows, rewritten):
             if verdict.code == "blocks-writes":
                 blocked.add((lock.table, lock.statement))
@@ -118,7 +121,7 @@ def _judge_lock(
             yield _verdict("blocks-reads", VerdictSeverity.ERROR, lock.table, message, advice, taker, facts)
         message = f"nobody can write to {lock.table} meanwhile: {held}"
         yield _verdict("blocks-writes", VerdictSeverity.ERROR, lock.table, message, advice, taker, facts)
-    elif lock.index is None and not _has_lock_timeout(lock):
+    elif lock.index is None and not lock.has_lock_timeout:
         message = (
             f"{mode} on {lock.table} is short, but where it has to wait (for a report, a backup, an idle transaction)"
             " everybody queues behind it; lock_timeout is not set"
@@ -325,10 +328,6 @@ _ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
     (("vacuum", "full"), "pg_repack, or leave it to autovacuum"),
     (("cluster",), "pg_repack"),
 )
-
-
-def _has_lock_timeout(lock: ObservedLock) -> bool:
-    return (lock.lock_timeout or "0").strip("'\"") not in ("0", "0ms", "0s")
 
 
 def _verdict(  # noqa: PLR0913 - the fields of a verdict

@@ -13,7 +13,7 @@ from ks_universal.cli.options import Source, takes_values
 if TYPE_CHECKING:
     from ks_universal import RehearsalCommands
 
-_FORMATS = ("text", "json", "markdown")
+_FORMATS = ("text", "json", "markdown", "html")
 
 
 @click.command()
@@ -54,22 +54,23 @@ _FORMATS = ("text", "json", "markdown")
     help="How long each run may take.",
 )
 @click.option("-o", "--output", type=click.Choice(_FORMATS), default="text", show_default=True)
+@click.option("--report", "page", metavar="FILE", help="Also write an HTML page that needs no other file: FILE.html.")
 @click.option(
     "--fail-on",
     metavar="CODES",
     default="",
     help="Exit 1 where one of these verdicts comes (blocks-reads,loses-data), or any of a severity (error).",
 )
-def command(*, output: str, fail_on: str, **given: Any) -> int:
+def command(*, output: str, page: str | None, fail_on: str, **given: Any) -> int:
     """Run migrations against a throwaway PostgreSQL, and say what they do to the database: locks, rewrites, data.
 
     The migrations of the release NAME (with -f), or a --command.
     """
     import asyncio
 
-    from ks_universal import describe_rehearsal, rehearse, write_rehearsal_markdown
+    from ks_universal import describe_rehearsal, rehearse, write_rehearsal_markdown, write_rehearsal_page
     from ks_universal.cli.interruption import Interruption
-    from ks_universal.cli.show.console import say, write_json, write_result
+    from ks_universal.cli.show.console import say, write_file, write_json, write_result
     from ks_universal.cli.show.rehearsal_lines import format_rehearsal
 
     wanted = _read_codes(fail_on)
@@ -88,8 +89,12 @@ def command(*, output: str, fail_on: str, **given: Any) -> int:
             write_json(describe_rehearsal(report))
         elif output == "markdown":
             write_result(write_rehearsal_markdown(report))
+        elif output == "html":
+            write_result(write_rehearsal_page(report))
         else:
             write_result("\n".join((*format_rehearsal(report), "")))
+        if page is not None:
+            write_file(page, write_rehearsal_page(report))
         return int(any(wanted & {each.code, str(each.severity)} for each in report.verdicts))
 
     try:

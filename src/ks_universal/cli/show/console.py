@@ -5,12 +5,13 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from ks_universal import Problem, Severity, keep_colours
+from ks_universal import InputError, Problem, Severity, keep_colours
 
 MAX_SHOWN = 100
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
@@ -36,6 +37,15 @@ def write_result(text: str) -> None:
 def write_json(data: Any) -> None:
     """Write data to standard output as JSON, on lines of its own."""
     write_result(msgspec.json.format(msgspec.json.encode(data)).decode() + "\n")
+
+
+def write_file(file: str, text: str) -> None:
+    """Write a report into a file, in place of what is there. Raises InputError where it cannot be written."""
+    try:
+        Path(file).write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        raise InputError([Problem("request/unwritable", f"{file} cannot be written: {reason}")]) from None
 
 
 def discard_output(error: OSError) -> None:

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from ks_universal import ObservedStatement, RehearsalReport, RehearsalRun, RehearsalVerdict
-from ks_universal.cli.show.event_lines import format_duration
+from ks_universal import ObservedStatement, RehearsalReport, RehearsalRun, RehearsalVerdict, describe_run
 
 _STATEMENT_WIDTH = 64
 _MOST_STATEMENTS = 30
@@ -37,15 +36,7 @@ def _format_verdict(verdict: RehearsalVerdict) -> Iterator[str]:
 
 
 def _format_run(run: RehearsalRun) -> Iterator[str]:
-    changed = [f"{len(run.schema_changes)} lines of the schema"] if run.schema_changes else []
-    changed += [f"data of {', '.join(run.data_changes)}"] if run.data_changes else []
-    verb, nothing = ("changes", "changes nothing")
-    if run.name == "rollback":
-        verb, nothing = ("leaves changed", "is as before")
-    elif run.is_disturbed:
-        verb, nothing = ("differs from one run in", "is as after one run")
-    did = f"{verb} {' and '.join(changed)}" if changed else nothing
-    yield f"{run.name}: exit status {run.result.status} after {format_duration(run.result.duration_s)}; {did}"
+    yield f"{run.name}: {describe_run(run)}"
     yield from (f"  {note}" for note in run.notes)
     if not run.result.is_success:
         yield from (f"  | {line}" for line in run.result.output.splitlines()[-6:])
