@@ -60,12 +60,13 @@ Approve = Callable[[Preview], Awaitable[None]]
 class RunOptions(TypedDict, total=False):
     """What callers may say of a run.
 
-    `by` is who runs it (default: `name_user()`); `wait_for_lock` and `lock_wait_s` whether and how long to wait while
-    another run holds the release (default: for good); `timeout_s` when to stop it. `approve` is asked under the lock,
-    before anything of the release changes.
+    `by` is who runs it (default: `name_user()`), `request` what it is to carry out, which the record then names;
+    `wait_for_lock` and `lock_wait_s` whether and how long to wait while another run holds the release (default: for
+    good); `timeout_s` when to stop it. `approve` is asked under the lock, before anything of the release changes.
     """
 
     by: str
+    request: str
     wait_for_lock: bool
     lock_wait_s: float | None
     timeout_s: float | None
@@ -196,6 +197,7 @@ async def _run(  # noqa: PLR0913 - those of `RunOptions`, each with its default
     asked: _Asked,
     *,
     by: str | None = None,
+    request: str = "",
     wait_for_lock: bool = True,
     lock_wait_s: float | None = None,
     timeout_s: float | None = None,
@@ -210,6 +212,7 @@ async def _run(  # noqa: PLR0913 - those of `RunOptions`, each with its default
             progress,
             planner,
             by=by or name_user(),
+            request=request,
             wait_for_lock=wait_for_lock,
             lock_wait_s=lock_wait_s,
             approve=_show(asked, approve),

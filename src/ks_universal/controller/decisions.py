@@ -4,7 +4,7 @@ from enum import Enum, auto
 
 import msgspec
 
-from ks_universal.controller.status import is_settled
+from ks_universal.controller.status import Type, find_condition, is_settled
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import FINALIZER, REQUESTED
 
@@ -65,8 +65,9 @@ def decide(body: Json, memory: Memory, now_s: float) -> Action:
         if FINALIZER not in (metadata.get("finalizers") or ()):
             return Action.NOTHING
         return Action.NOTHING if is_waiting and memory.generation == generation else Action.UNINSTALL
-    if (body.get("spec") or {}).get("suspend") is True:
-        return Action.NOTHING if status.get("conditions") else Action.SUSPEND
+    if is_suspended(body):
+        waits = is_waiting and memory.generation == generation
+        return Action.NOTHING if waits or _is_said_to_be_suspended(body, memory) else Action.SUSPEND
     if is_requested(body, status) or memory.generation != generation != status.get("observedGeneration"):
         return Action.DEPLOY
     if not memory.is_written:
@@ -82,10 +83,27 @@ def find_due_s(body: Json, memory: Memory) -> float | None:
     generation = metadata.get("generation", 1)
     if "deletionTimestamp" in metadata:
         return memory.retry_at if FINALIZER in (metadata.get("finalizers") or ()) else None
-    if (body.get("spec") or {}).get("suspend") is True:
-        return None
+    if is_suspended(body):
+        return None if _is_said_to_be_suspended(body, memory) else memory.retry_at
     lasts = memory.is_written and is_settled(read_status(body, memory), generation)
     return memory.check_at if lasts else memory.retry_at
+
+
+def is_suspended(body: Json) -> bool:
+    """Tell whether nothing new is to be begun for a Release."""
+    return (body.get("spec") or {}).get("suspend") is True
+
+
+def is_left_open(body: Json, memory: Memory) -> bool:
+    """Tell whether another controller has begun to carry out what a Release says, and has not said how that ended."""
+    status, generation = body.get("status") or {}, body["metadata"].get("generation", 1)
+    is_begun = memory.status is None and status.get("observedGeneration") == generation
+    return is_begun and not is_settled(status, generation)
+
+
+def _is_said_to_be_suspended(body: Json, memory: Memory) -> bool:
+    said = find_condition(read_status(body, memory), Type.SUSPENDED)
+    return memory.is_written and said.get("observedGeneration") == body["metadata"].get("generation", 1)
 
 
 def is_requested(body: Json, status: Json) -> bool:

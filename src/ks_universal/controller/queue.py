@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from ks_universal.controller.decisions import Action, Memory, decide, find_due_s
+from ks_universal.controller.decisions import Action, Memory, decide, find_due_s, is_suspended
 from ks_universal.controller.releases import Key, OnChange, key_of
 from ks_universal.errors import KsUniversalError
 from ks_universal.json_types import Json
@@ -132,6 +132,5 @@ class ReleaseQueue:
 
 
 def _is_to_stop(worker: _Worker, body: Json) -> bool:
-    spec = body.get("spec") or {}
     is_other = body["metadata"].get("generation", 1) != worker.generation or "deletionTimestamp" in body["metadata"]
-    return is_other and spec.get("onChange") == OnChange.STOP and spec.get("suspend") is not True
+    return is_other and (body.get("spec") or {}).get("onChange") == OnChange.STOP and not is_suspended(body)

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from ks_universal.diagnostics import Problem
+from ks_universal.digests import digest_json
 from ks_universal.errors import InputError
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import GROUP
@@ -116,6 +117,11 @@ def read_spec(body: Json) -> ReleaseSpec:
             [_refuse(f"spec.{name} is no duration; write 300 (seconds), 90s, 10m or 1h30m") for name in wrong]
         )
     return parsed
+
+
+def digest_spec(body: Json) -> str:
+    """Digest what a Release asks for, but for whether it is suspended."""
+    return digest_json({name: value for name, value in (body.get("spec") or {}).items() if name != "suspend"}, 16)
 
 
 def read_spec_to_delete(body: Json) -> ReleaseSpec:

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 _PACE_S = 1.0
 """At most so often a status is written while a run goes on."""
-_COMING_AND_GOING = ("step", "failure", "revision", "lastHandledReconcileAt", "lastHandledValues")
+_COMING_AND_GOING = ("step", "failure", "revision", "lastHandledReconcileAt", "lastHandledSpec", "lastHandledValues")
 """The fields of a status that are not always there."""
 _SHOWN = (StepKind.MIGRATE, StepKind.RUN_JOB, StepKind.ROLL_OUT, StepKind.AWAIT_OLD_PODS)
 """The steps that take their time, what matters most first: of those that run one is shown."""

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from ks_universal.api.values import check_namespace
+from ks_universal.controller.access import Access
 from ks_universal.controller.health import answering
 from ks_universal.controller.leadership import Identity, Leadership
 from ks_universal.controller.queue import ReleaseQueue
 from ks_universal.controller.releases import RELEASE, Key
-from ks_universal.controller.runner import ReleaseRunner, RunnerOptions
+from ks_universal.controller.runner import ReleaseRunner
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Event, LockAwaited
 from ks_universal.errors import LockedError, TargetError
@@ -80,8 +81,9 @@ class _Controller:
         self._client = client
         self._leadership = Leadership(client, identity, lease_s=options.lease_s)
         client.guard(self._leadership)
-        run = RunnerOptions(default_account=options.default_account, claim=identity.lock, lease_s=options.lease_s)
-        self._runner = ReleaseRunner(client, run, tell)
+        account, lease_s = options.default_account, options.lease_s
+        access = Access(client, default_account=account, claim=identity.lock, lease_s=lease_s)
+        self._runner = ReleaseRunner(client, access, tell)
         self._queue = ReleaseQueue(self._find, self._runner.run, concurrency=options.concurrency, tell=tell)
         places = options.namespaces or ("",)
         self._refused: set[str] = set()

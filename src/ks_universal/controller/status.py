@@ -1,8 +1,8 @@
 """What a Release says of itself, as the conditions that kstatus, Argo CD and Flux understand. Pure: a patch comes out.
 
 `Ready` tells whether the release is as its spec wants it. `Reconciling` is there while something is done or will be
-tried again, `Stalled` when only a change helps, `Drifted` when somebody else has changed an object; each is there only
-while it is so. See docs/controller.md.
+tried again, `Stalled` when only a change helps, `Drifted` when somebody else has changed an object, `Suspended` when
+nothing new is begun; each is there only while it is so. See docs/controller.md.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,6 +26,7 @@ class Type(StrEnum):
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
     DRIFTED = "Drifted"
+    SUSPENDED = "Suspended"
 
 
 class Reason(StrEnum):
@@ -52,7 +53,9 @@ REASONS = {
     Outcome.MIGRATION_FAILED: Reason.MIGRATION_FAILED,
     Outcome.ROLLOUT_FAILED: Reason.ROLLOUT_FAILED,
 }
-"""Why a run failed, by its outcome; of others it is FAILED."""
+"""Why a run failed for good, by its outcome; of others it is FAILED, and they are tried again."""
+LASTING = frozenset((Outcome.SUCCEEDED, *REASONS))
+"""The outcomes after which nothing is done before something changes."""
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -60,7 +63,7 @@ class Condition(msgspec.Struct, frozen=True):
 
     type: Type
     status: str
-    reason: Reason
+    reason: str
     message: str
 
 
@@ -90,6 +93,18 @@ def say_retrying(reason: Reason, message: str) -> tuple[Condition, ...]:
     )
 
 
+def say_suspended(status: Json, *, is_same: bool) -> tuple[Condition, ...]:
+    """Nothing new is begun. What was so stays so where the spec `is_same`; what it wants else nobody brings about."""
+    suspended = Condition(Type.SUSPENDED, "True", Reason.SUSPENDED, "spec.suspend is true: nothing new is begun")
+    known = [find_condition(status, each) for each in (Type.READY, Type.STALLED, Type.DRIFTED)]
+    kept = [Condition(Type(c["type"]), c["status"], c["reason"], c["message"]) for c in known if c]
+    if is_same and kept and kept[0].status != "Unknown":
+        return (*kept, suspended)
+    number = status.get("revision")
+    what = "nothing is deployed" if number is None else f"this spec is not carried out; revision {number} was the last"
+    return (Condition(Type.READY, "Unknown", Reason.SUSPENDED, f"spec.suspend is true: {what}"), suspended)
+
+
 def set_conditions(
     before: Sequence[Json], wanted: Iterable[Condition], generation: int, now: datetime | None = None
 ) -> list[Json]:
@@ -107,7 +122,7 @@ def set_conditions(
             {
                 "type": each.type.value,
                 "status": each.status,
-                "reason": each.reason.value,
+                "reason": str(each.reason),
                 "message": cut_message(each.message),
                 "observedGeneration": generation,
                 "lastTransitionTime": old.get("lastTransitionTime", stamp) if stays else stamp,

@@ -107,11 +107,12 @@ def _shorten(line: str) -> str:
 class Record:
     """What has become of a plan so far. Of a revision that is continued, what had begun before is in it, too."""
 
-    def __init__(self, plan: Plan, state: State, mask: Mask, *, by: str, now: datetime) -> None:
+    def __init__(self, plan: Plan, state: State, mask: Mask, *, by: str, now: datetime, request: str = "") -> None:
         latest = state.revisions[-1] if state.revisions else None
         resumed = latest if latest is not None and latest.number == plan.revision else None
         self._plan = plan
         self._by = by
+        self._request = request
         self._started = resumed.started if resumed else now
         self._inventory = () if latest is None else latest.objects
         self._parts = find_parts(plan, {} if latest is None else latest.digests)
@@ -226,6 +227,7 @@ class Record:
             jobs={name_job(s): record for s, record in self._jobs.items() if record.outcome is not Outcome.PENDING},
             jobs_not_run=tuple(s for s, record in self._jobs.items() if record.outcome is Outcome.PENDING),
             back_to=self._plan.back_to,
+            request=self._request,
             only_migrates=self._plan.only_migrates,
         )
 

@@ -72,6 +72,7 @@ class RunOptions(TypedDict, total=False):
     """The user's words on a run, as `run_planned` takes them."""
 
     by: Required[str]
+    request: str
     wait_for_lock: bool
     lock_wait_s: float | None
     approve: Approver | None
@@ -99,15 +100,17 @@ async def run_planned(  # noqa: PLR0913 - see `run`
     planner: Planner,
     *,
     by: str,
+    request: str = "",
     wait_for_lock: bool = True,
     lock_wait_s: float | None = None,
     approve: Approver | None = None,
 ) -> Revision:
     """Plan under the lock and carry the plan out; gives the record of the run, failed or not.
 
-    `by` says who runs it; `lock_wait_s` is how long to wait for the lock (None: for good). A step that fails takes
-    those with it that need it; the others go on. Failures are in the record and in the events, and are not raised. On
-    cancellation what runs is stopped, the record says INTERRUPTED, the lock is given back, and CancelledError goes on.
+    `by` says who runs it, `request` what it is to carry out; `lock_wait_s` is how long to wait for the lock (None: for
+    good). A step that fails takes those with it that need it; the others go on. Failures are in the record and in the
+    events, and are not raised. On cancellation what runs is stopped, the record says INTERRUPTED, the lock is given
+    back, and CancelledError goes on.
 
     Raises InputError (nothing was changed), LockedError (another holds the release, and `wait_for_lock` is false, or
     the lock was lost), TargetError (the state could not be read, or the record not be begun: nothing was changed). A
@@ -129,7 +132,7 @@ async def run_planned(  # noqa: PLR0913 - see `run`
         preflight = msgspec.structs.replace(preflight, problems=problems)
         if approve is not None:
             await approve(plan, state, preflight, mask)
-        record = Record(plan, state, mask, by=by, now=datetime.now(UTC))
+        record = Record(plan, state, mask, by=by, now=datetime.now(UTC), request=request)
         execution = _Execution(session, plan, preflight, record, mask, emit)
         return await execution.run(began_s)
 

@@ -60,13 +60,13 @@ def _build_columns() -> tuple[Json, ...]:
     usual = (
         ("Ready", "string", f"{_READY}.status"),
         ("Status", "string", f"{_READY}.reason"),
+        ("Suspended", "boolean", ".spec.suspend"),
         ("Revision", "integer", ".status.revision"),
         ("Step", "string", ".status.step"),
         ("Images", "string", ".status.images"),
         ("Age", "date", ".metadata.creationTimestamp"),
     )
     wide = (
-        ("Suspended", "boolean", ".spec.suspend"),
         ("Account", "string", ".spec.serviceAccountName"),
         ("Message", "string", f"{_READY}.message"),
     )

@@ -171,6 +171,8 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """Those that are new, and to which the run did not come."""
     back_to: int | None = None
     """The revision that a rollback goes back to; None: this is none."""
+    request: str = ""
+    """What the run was to carry out, as whoever asked for it names it: who is killed then finds out that it was."""
     only_migrates: bool = False
     """True: a run of `ks-universal migrate`, after which nothing of its values serves: nothing to go back to."""
 

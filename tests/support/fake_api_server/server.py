@@ -153,6 +153,11 @@ class FakeApiServer:
         with self.store.changed:
             self._faults += faults
 
+    def heal(self) -> None:
+        """Have no more requests fail."""
+        with self.store.changed:
+            self._faults.clear()
+
     def bookmark(self) -> None:
         """Tell all watches of the version that the server is at, as it does about once a minute."""
         with self.store.changed:

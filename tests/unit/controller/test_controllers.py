@@ -124,6 +124,45 @@ def test_what_was_carried_out_is_not_carried_out_again_after_a_restart(
     assert [path for path in asked if "/deployments" in path or "/jobs" in path] == []
 
 
+@pytest.mark.parametrize(
+    ("exit_code", "changes", "reason"),
+    [(0, False, "Succeeded"), (1, False, "MigrationFailed"), (0, True, "Succeeded")],
+    ids=["succeeded", "failed", "with-other-values-since"],
+)
+def test_an_end_that_a_killed_one_could_not_tell_is_in_the_record_of_its_run(
+    server: FakeApiServer, releases: Releases, start: Start, exit_code: int, changes: bool, reason: str
+) -> None:
+    server.kubelet.run("app-migrations", Program())
+    server.put({"kind": "ConfigMap", "metadata": {"name": "base"}, "data": {"values.yaml": "{}"}})
+    killed = _start_process(server.kubeconfig, "pod-a")
+    releases.put(release(valuesFrom=[{"kind": "ConfigMap", "name": "base"}]))
+    server.await_that(lambda: releases.status().get("step") == "app/migrations", 60)
+    server.await_that(lambda: bool(server.pods_of("app-migrations")), 60)
+    server.fail(Fault("/releases/shop/status", "PATCH", times=10_000, cut="request"))
+    (pod,) = server.pods_of("app-migrations")
+    server.kubelet.end(pod, "main", exit_code)
+    server.await_that(lambda: holder(server, "ks-universal.shop", "ns") == "", 60)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert releases.condition("Ready")["reason"] == "Progressing"
+    if changes:
+        changed = {"values.yaml": "deployments: {app: {containers: {main: {env: [{name: A, value: b}]}}}}"}
+        server.edit("configmaps", "base", lambda body: {**body, "data": changed})
+    server.kubelet.run("app-migrations", Program((), 0))
+    server.heal()
+    second = start(pod="pod-a")
+    releases.await_settled()
+    assert releases.condition("Ready")["reason"] == reason
+    assert releases.status()["revision"] == (2 if changes else 1)
+    assert ("failure" in releases.status()) is (exit_code != 0)
+    assert count_jobs(server) == (2 if changes else 1)
+    assert any("carries out generation" in line for line in second.lines) is changes
+    server.await_that(lambda: reason in [each for each, _ in releases.events()], 60)
+    releases.edit(values=("v1", "v2"))
+    server.await_that(lambda: releases.status().get("images") == ["app:v2"], 60)
+    assert releases.status()["revision"] == (3 if changes else 2)
+
+
 def test_one_whose_lease_is_taken_writes_nothing_more_and_ends(
     server: FakeApiServer, releases: Releases, start: Start
 ) -> None:

@@ -153,6 +153,51 @@ def test_a_suspended_release_is_left_alone_and_goes_without_what_it_has_brought_
     assert server.names("deployments") == ["app"]
 
 
+def test_a_suspended_release_says_what_is_so_and_what_is_not_carried_out(
+    server: FakeApiServer, releases: Releases
+) -> None:
+    def await_suspended() -> Json:
+        """Wait until it is said of the newest generation; gives the condition Ready."""
+        generation = find(server, "releases", "shop")["metadata"]["generation"]
+        server.await_that(lambda: releases.condition("Suspended").get("observedGeneration") == generation, 60)
+        assert releases.condition("Reconciling") == {}
+        assert releases.status()["observedGeneration"] == generation
+        ready = releases.condition("Ready")
+        assert ready["observedGeneration"] == generation
+        return ready
+
+    releases.put(release())
+    releases.await_settled()
+    before = releases.condition("Ready")
+    releases.edit(suspend=True)
+    ready = await_suspended()
+    assert (ready["status"], ready["message"]) == ("True", before["message"])
+    assert ready["lastTransitionTime"] == before["lastTransitionTime"]
+    server.await_that(lambda: "Suspended" in [reason for reason, _ in releases.events()], 60)
+
+    releases.edit(values=("v1", "v2"))
+    ready = await_suspended()
+    assert (ready["status"], ready["reason"]) == ("Unknown", "Suspended")
+    assert "revision 1 was the last" in ready["message"]
+    assert releases.status()["images"] == ["app:v1"]
+    releases.edit(values=("v2", "v1"))
+    releases.edit(suspend=False)
+    server.await_that(lambda: releases.is_settled() and releases.condition("Suspended") == {}, 60)
+
+    server.kubelet.run("app-migrations", Program((), 1))
+    releases.edit(values=("v1", "v3"))
+    releases.await_reason("MigrationFailed")
+    releases.edit(suspend=True)
+    assert await_suspended()["reason"] == "MigrationFailed"
+    assert releases.condition("Stalled")["status"] == "True"
+
+    releases.edit(suspend=False, valuesFrom=[{"kind": "ConfigMap", "name": "missing"}])
+    releases.await_reason("ValuesMissing")
+    releases.edit(suspend=True)
+    ready = await_suspended()
+    assert (ready["status"], ready["reason"]) == ("False", "ValuesMissing")
+
+
 def test_values_come_from_config_maps_and_secrets_and_are_looked_at_again(
     server: FakeApiServer, releases: Releases
 ) -> None:
