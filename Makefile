@@ -12,7 +12,7 @@ WORKERS := -n 4 --dist worksteal
 # Hundreds of processes: each would compile the modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-lowest test-cluster test-gitops test-containers check fmt bench clean
+.PHONY: demo test test-lowest test-cluster test-gitops test-containers check docs fmt bench clean
 
 demo: $(READY)  ## the example application: migrated, running, and a second version whose migration fails
 	@$(BIN)/python examples/shop/demo.py
@@ -49,6 +49,9 @@ test-gitops: $(READY)  ## the same cluster under the real tools of GitOps: Helm,
 test-containers: $(READY)  ## releases in containers, with podman of this machine (Linux, root; Debian installs it)
 	@settings=$$(tests/containers/engine) && eval "$$settings" && \
 	if [ -n "$$KSU_TEST_ENGINE" ]; then $(BIN)/pytest -m containers -n 2 tests/containers tests/contract; fi
+
+docs: $(READY)  ## the documentation as a site, in build/site; a link that leads nowhere fails it
+	$(BIN)/zensical build --clean
 
 check: $(READY)  ## formatting, lint, types, and the direction of imports
 	$(BIN)/ruff format --check
