@@ -1,4 +1,4 @@
-"""The tutorial, as its reader follows it: each file is written, each command run, and what it is to print is awaited."""
+"""The tutorial, as its reader follows it: each file is written, each command run, what it prints is awaited."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text()
-BLOCK = re.compile(r'^```(\w+)(?: title="(.+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 PATIENCE = 120.0
 
 
@@ -49,11 +49,9 @@ class Reader:
         if command.line.startswith("source "):
             self._before += f"{command.line} && "
         elif command.line.startswith("ks-universal up "):
-            self.up = subprocess.Popen(
-                ["bash", "-c", f"{self._before}exec {command.line}"],
-                stdout=self._log.open("wb"),
-                stderr=subprocess.STDOUT,
-            )
+            words = ["bash", "-c", f"{self._before}exec {command.line}"]
+            with self._log.open("wb") as log:
+                self.up = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT)
         else:
             done = subprocess.run(
                 ["bash", "-c", self._before + command.line], capture_output=True, text=True, check=False
@@ -63,15 +61,26 @@ class Reader:
         self._await(command, printed, start)
 
     def _await(self, command: Command, printed: str, start: int) -> None:
-        parts = (re.escape(line).replace(re.escape("[...]"), ".*") for line in command.output)
-        expected = re.compile("\n".join(parts).replace("\n.*\n", "(?s:.*)\n") if command.output else "")
         end = time.monotonic() + PATIENCE
-        while not expected.search(seen := printed + self._read_log(start)):
-            assert time.monotonic() < end, f"{command.line}: {expected.pattern}\nwas expected, seen was:\n{seen}"
+        while not all_appear(command.output, seen := printed + self._read_log(start)):
+            assert time.monotonic() < end, f"{command.line}: {command.output} was expected, this was seen:\n{seen}"
             time.sleep(0.1)
 
     def _read_log(self, start: int) -> str:
-        return "\n" + self._log.read_bytes()[start:].decode() if self._log.exists() else ""
+        return self._log.read_bytes()[start:].decode() if self._log.exists() else ""
+
+
+def all_appear(lines: list[str], text: str) -> bool:
+    """Tell whether the lines appear in this order; `[...]` stands for anything, alone for any lines."""
+    seen = 0
+    for line in lines:
+        if line != "[...]":
+            pattern = re.escape(line).replace(re.escape("[...]"), ".*")
+            found = re.compile(f"^{pattern}$", re.MULTILINE).search(text, seen)
+            if not found:
+                return False
+            seen = found.end()
+    return True
 
 
 @contextmanager
