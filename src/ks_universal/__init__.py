@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ks_universal.api.logs import Logs, Running, StepLog, find_running, follow_logs, read_logs
     from ks_universal.api.plans import read_plan, write_plan
     from ks_universal.api.rehearsals import list_rehearsed
+    from ks_universal.api.releases import compare_revisions, list_namespaces, list_releases
     from ks_universal.api.starting_values import STARTING_TOOLS, write_starting_values
     from ks_universal.api.values import (
         ConvertedValues,
@@ -139,7 +140,7 @@ if TYPE_CHECKING:
     from ks_universal.resources.checks.pod_security import Policy
     from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Rendered, Resource
     from ks_universal.targets.accounts import name_user
-    from ks_universal.targets.kubernetes.api.connection import find_namespace
+    from ks_universal.targets.kubernetes.api.connection import find_context, find_namespace, list_contexts
     from ks_universal.targets.kubernetes.record.lease import Claim, Holder
     from ks_universal.targets.kubernetes.status import ReleaseState, Workload
     from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
@@ -278,6 +279,7 @@ __all__ = [
     "check_for_target",
     "check_for_version",
     "check_pod_security",
+    "compare_revisions",
     "convert",
     "deploy",
     "describe_plan",
@@ -287,6 +289,7 @@ __all__ = [
     "down",
     "explain_code",
     "explain_key",
+    "find_context",
     "find_namespace",
     "find_permanent_cause",
     "find_running",
@@ -296,9 +299,12 @@ __all__ = [
     "is_code",
     "keep_colours",
     "leave_to_server",
+    "list_contexts",
     "list_jobs",
     "list_names",
+    "list_namespaces",
     "list_rehearsed",
+    "list_releases",
     "list_value_files",
     "load",
     "make_output_folder",
@@ -362,6 +368,7 @@ _HOMES = {
     "ks_universal.api.installation": "build_controller_manifests build_release_account",
     "ks_universal.api.local": "check_for_target down make_output_folder open_local tell_full_disk up",
     "ks_universal.api.plans": "read_plan write_plan",
+    "ks_universal.api.releases": "compare_revisions list_namespaces list_releases",
     "ks_universal.api.starting_values": "STARTING_TOOLS write_starting_values",
     "ks_universal.api.values": (
         "ConvertedValues Values build_values_schema check_flavor check_for_run check_for_version "
@@ -401,7 +408,7 @@ _HOMES = {
     "ks_universal.resources.checks.pod_security": "Policy",
     "ks_universal.resources.objects": "Migration ObjectRef OneOff Rendered Resource",
     "ks_universal.targets.accounts": "name_user",
-    "ks_universal.targets.kubernetes.api.connection": "find_namespace",
+    "ks_universal.targets.kubernetes.api.connection": "find_context find_namespace list_contexts",
     "ks_universal.targets.kubernetes.record.lease": "Claim Holder",
     "ks_universal.targets.kubernetes.status": "ReleaseState Workload",
     "ks_universal.targets.kubernetes.target": "ClusterOptions KubernetesTarget",

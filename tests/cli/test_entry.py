@@ -8,7 +8,8 @@ import click
 import pytest
 
 import ks_universal
-from ks_universal.cli.entry import COMMANDS, commands
+from ks_universal.cli.catalog import COMMANDS
+from ks_universal.cli.entry import commands
 from support.shell import Invoke
 
 DOCUMENTED = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()

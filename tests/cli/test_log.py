@@ -158,7 +158,7 @@ def test_a_short_command_takes_the_options_and_imports_logging_only_for_them(
 
 
 def test_every_command_has_the_options(ksu: Invoke) -> None:
-    from ks_universal.cli.entry import COMMANDS
+    from ks_universal.cli.catalog import COMMANDS
 
     for command in COMMANDS:
         text = ksu(command, "--help").out

@@ -1,39 +1,22 @@
 """The commands, and what becomes of their errors."""
 
+import os
 from collections.abc import Sequence
 from importlib import import_module
 from keyword import iskeyword
+from typing import TYPE_CHECKING
 
 import click
 
 from ks_universal import InputError, KsUniversalError, Problem, __version__
 from ks_universal.cli import INTERRUPTED
+from ks_universal.cli.catalog import COMMANDS, MEANT, SECTIONS, format_examples
+from ks_universal.cli.environment import COMPLETION, read_environment
 from ks_universal.cli.log_options import add_options
 from ks_universal.cli.show.console import show_problems
 
-COMMANDS = (
-    "controller",
-    "convert",
-    "deploy",
-    "down",
-    "explain",
-    "history",
-    "import",
-    "init",
-    "logs",
-    "migrate",
-    "plan",
-    "rbac",
-    "rehearse",
-    "rollback",
-    "schema",
-    "status",
-    "template",
-    "uninstall",
-    "unlock",
-    "up",
-    "validate",
-)
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class _LazyGroup(click.Group):
@@ -47,13 +30,47 @@ class _LazyGroup(click.Group):
             return None
         module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
         command: click.Command = import_module(f"ks_universal.cli.commands.{module}").command
-        return add_options(command)
+        command.epilog = format_examples(cmd_name)
+        read_environment(add_options(command))
+        if COMPLETION not in os.environ:
+            return command
+        from ks_universal.cli.completing import add_completion
+
+        return add_completion(command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; of a name that other tools have for it, say which it is here."""
+        name = args[0]
+        if name in MEANT and not ctx.resilient_parsing:
+            raise click.UsageError(f"No such command {name!r}. Did you mean {MEANT[name]!r}?", ctx)
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            raise click.NoSuchCommand(name, possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - see above
+        for title, summaries in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(summaries.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Complete a command's name without importing them all."""
+        from click.shell_completion import CompletionItem
+
+        summaries = [item for section in SECTIONS.values() for item in section.items()]
+        found = [CompletionItem(name, help=text) for name, text in summaries if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with 'ks-universal init'. 'ks-universal COMMAND --help' has the options of a command, and examples.",
+)
 @click.version_option(__version__, prog_name="ks-universal")
 def commands() -> None:
-    """Takes an application and its database safely from one version to the next."""
+    """Take an application and its database safely from one version to the next."""
 
 
 def invoke(arguments: Sequence[str]) -> int:

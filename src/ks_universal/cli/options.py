@@ -24,6 +24,7 @@ from ks_universal import (
     list_value_files,
     load,
 )
+from ks_universal.cli.environment import FileName
 
 _HELP = {
     "--set": "Set a value: a.b[0].c=1,d=text (Helm's syntax).",
@@ -32,6 +33,7 @@ _HELP = {
     "--set-file": "Set a value to the text of a file: a.b=path.",
     "--set-literal": "Set a value to the text as it is, commas and all.",
 }
+_METAVARS = {flag: "KEY=FILE" if flag == "--set-file" else "KEY=VALUE" for flag in _HELP}
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -84,12 +86,15 @@ def takes_values(function: Callable[..., Any], *, required: bool = True) -> Call
             raise click.UsageError("There are no values. Give a file: -f values.yaml")
         return function(source=source, **given)
 
-    options = [click.option(flag, _parameter(flag), multiple=True, metavar="TEXT", help=_HELP[flag]) for flag in _HELP]
+    options = [
+        click.option(flag, _parameter(flag), multiple=True, metavar=_METAVARS[flag], help=_HELP[flag]) for flag in _HELP
+    ]
     file = click.option(
         "-f",
         "--values",
         "files",
         multiple=True,
+        type=FileName(),
         metavar="FILE",
         help="A values file, or - for standard input; can be repeated, later ones win.",
     )

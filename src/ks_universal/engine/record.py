@@ -25,7 +25,7 @@ from ks_universal.plan.records import (
     StepRecord,
 )
 from ks_universal.plan.steps import Apply, Delete, Migrate, Plan, RollOut, RunJob, Step
-from ks_universal.resources.objects import APP_SECTIONS, ObjectRef, object_ref
+from ks_universal.resources.objects import APP_SECTIONS, ObjectRef, object_ref, read_template
 
 
 class AppProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +119,7 @@ class Record:
         self._running = _find_running(plan, state)
         self._steps = _begin_steps(plan, resumed, mask)
         self._jobs = _begin_jobs(plan, {} if latest is None else list_known(latest))
+        self._images = _list_images(plan, mask)
         self._begun: dict[str, Step] = {}
         self._succeeded: set[str] = set()
         self._kept: list[ObjectRef] = []
@@ -226,6 +227,7 @@ class Record:
             failures=tuple(self._failures),
             jobs={name_job(s): record for s, record in self._jobs.items() if record.outcome is not Outcome.PENDING},
             jobs_not_run=tuple(s for s, record in self._jobs.items() if record.outcome is Outcome.PENDING),
+            images=self._images,
             back_to=self._plan.back_to,
             request=self._request,
             only_migrates=self._plan.only_migrates,
@@ -318,6 +320,19 @@ def _record_step(step: Migrate, mask: Mask, before: StepRecord | None) -> StepRe
         outcome=Outcome.PENDING if half is None else half.outcome,
         attempts=() if half is None else half.attempts,
     )
+
+
+def _list_images(plan: Plan, mask: Mask) -> dict[str, tuple[str, ...]]:
+    """List the images of what the plan rolls out, each once, by application."""
+    pods = {
+        step.application: read_template(step.body)["spec"]
+        for step in plan.steps
+        if isinstance(step, RollOut) and step.application is not None
+    }
+    return {
+        application: tuple(dict.fromkeys(mask.text(container["image"]) for container in pod["containers"]))
+        for application, pod in pods.items()
+    }
 
 
 def _find_running(plan: Plan, state: State) -> dict[str, int]:

@@ -173,6 +173,8 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """The revision that a rollback goes back to; None: this is none."""
     request: str = ""
     """What the run was to carry out, as whoever asked for it names it: who is killed then finds out that it was."""
+    images: dict[str, tuple[str, ...]] = {}
+    """Application to the images of its containers in the run's values; earlier versions of this program wrote none."""
     only_migrates: bool = False
     """True: a run of `ks-universal migrate`, after which nothing of its values serves: nothing to go back to."""
 

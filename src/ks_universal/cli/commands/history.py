@@ -1,5 +1,6 @@
 """`ks-universal history`: the runs of a release, from its record in the cluster."""
 
+import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,22 @@ if TYPE_CHECKING:
 @click.argument("name")
 @takes_cluster
 @click.option("--show", type=click.IntRange(min=1), metavar="REVISION", help="All that is known of one run.")
-def command(name: str, cluster: Cluster, *, output: str, show: int | None) -> int:
-    """List the runs of the release NAME, the oldest first: when, by whom, how they ended, which migrations ran."""
+@click.option(
+    "--diff",
+    "compared",
+    type=click.IntRange(min=1),
+    nargs=2,
+    metavar="OLD NEW",
+    help="What the objects of two revisions differ in.",
+)
+def command(name: str, cluster: Cluster, *, output: str, show: int | None, compared: tuple[int, int] | None) -> int:
+    """List the runs of the release NAME, the oldest first: when, how they ended, images, migrations, by whom."""
     from ks_universal import read_history
+
+    if compared is not None and show is not None:
+        raise click.UsageError("--diff compares two revisions, and --show says all of one: leave one of them out")
+    if compared is not None:
+        return read_from_cluster(cluster, name, functools.partial(_compare, *compared, output=output))
 
     async def work(target: "KubernetesTarget") -> int:
         history = await read_history(target, show)
@@ -35,6 +49,19 @@ def command(name: str, cluster: Cluster, *, output: str, show: int | None) -> in
         return 0
 
     return read_from_cluster(cluster, name, work)
+
+
+async def _compare(old: int, new: int, target: "KubernetesTarget", *, output: str) -> int:
+    from ks_universal import compare_revisions
+    from ks_universal.cli.show.plan_lines import format_changes
+
+    changes = await compare_revisions(target, old, new)
+    if output == "json":
+        write_result(msgspec.json.format(msgspec.json.encode(changes)).decode() + "\n")
+    else:
+        lines = list(format_changes(changes, target.namespace)) or ["  nothing"]
+        write_result("".join(f"{line}\n" for line in (f"from revision {old} to {new} of {target.release}:", *lines)))
+    return 0
 
 
 def _format_whole(revision: Revision) -> Iterator[str]:

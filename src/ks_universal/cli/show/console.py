@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 import msgspec
@@ -64,7 +64,7 @@ def discard_output(error: OSError) -> None:
 def say(text: str) -> None:
     """Write a line to standard error; where that takes no more (its reader is gone, its disk full), nothing ends."""
     with contextlib.suppress(OSError):
-        click.echo(text, err=True)
+        click.echo(text, err=True, color=wants_colour(sys.stderr) or None)
 
 
 def show_problems(problems: Sequence[Problem]) -> None:
@@ -73,7 +73,7 @@ def show_problems(problems: Sequence[Problem]) -> None:
     if len(problems) > MAX_SHOWN:
         shown = sorted(problems, key=lambda problem: problem.severity is Severity.WARNING)[:MAX_SHOWN]
     for problem in shown:
-        say(keep_colours(format_problem(problem, colour=wants_colour(sys.stderr.isatty()))))
+        say(keep_colours(format_problem(problem, colour=wants_colour(sys.stderr))))
     if rest := len(problems) - len(shown):
         say(f"and {rest:,} more; 'ks-universal validate -o json' lists all findings about values")
 
@@ -87,9 +87,24 @@ def format_problem(problem: Problem, *, colour: bool) -> str:
     return styled + str(problem).removeprefix(label)
 
 
-def wants_colour(terminal: bool) -> bool:
-    """Tell whether to colour: on a terminal, unless NO_COLOR (https://no-color.org) says no."""
-    return terminal and not os.environ.get("NO_COLOR")
+def wants_colour(stream: TextIO) -> bool:
+    """Tell whether to colour what goes there, by the same rule everywhere.
+
+    NO_COLOR (https://no-color.org): never; FORCE_COLOR (https://force-color.org): always; else on a terminal.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or is_live(stream)
+
+
+def is_live(stream: TextIO) -> bool:
+    """Tell whether it is a terminal on which a line may be written over."""
+    return stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
+def style(text: str, *, colour: str) -> str:
+    """Colour a text for standard output, where that takes any."""
+    return click.style(text, fg=colour) if wants_colour(sys.stdout) else text
 
 
 def count_problems(problems: Sequence[Problem]) -> str:

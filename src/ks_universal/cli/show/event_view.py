@@ -30,7 +30,7 @@ from ks_universal import (
     describe_problem,
     keep_colours,
 )
-from ks_universal.cli.show.console import discard_output, say, show_problems
+from ks_universal.cli.show.console import discard_output, is_live, say, show_problems, wants_colour
 from ks_universal.cli.show.event_lines import PROGRAM, ROLLED_OUT, Line, format_event
 from ks_universal.cli.show.folding import RepetitionFold, TracebackFold
 from ks_universal.cli.show.report import RunReport
@@ -76,7 +76,16 @@ class TextView:
 
     def __init__(self, report: RunReport | None = None) -> None:
         """`report` is what is shown at the end of a run, where it is not a usual one."""
-        self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        coloured, self._is_live = wants_colour(sys.stdout), is_live(sys.stdout)
+        self._is_styled = coloured or self._is_live
+        self._console = Console(
+            highlight=False,
+            markup=False,
+            emoji=False,
+            soft_wrap=True,
+            force_terminal=self._is_styled,
+            color_system=("auto" if self._is_live else "standard") if coloured else None,
+        )
         self.report = report or RunReport()
         self._waits: dict[str, str] = {}
         self._folds: dict[str, TracebackFold] = {}
@@ -136,7 +145,7 @@ class TextView:
             self._applied.discard(event.step)
         if isinstance(event, StepSucceeded):
             return event.step in self._applied
-        return isinstance(event, Waited) and self._console.is_terminal
+        return isinstance(event, Waited) and self._is_live
 
     def _note_wait(self, event: Event) -> None:
         if isinstance(event, Waited):
@@ -150,7 +159,7 @@ class TextView:
         self._update_status()
 
     def _update_status(self) -> None:
-        if not self._console.is_terminal:
+        if not self._is_live:
             return
         if not self._waits:
             self._stop_status()
@@ -197,7 +206,7 @@ class TextView:
 
     def _write(self, text: Text) -> None:
         try:
-            if self._console.is_terminal:
+            if self._is_styled:
                 self._console.print(text)
             else:
                 sys.stdout.write(f"{text.plain}\n")  # five times as fast, which tells with long logs

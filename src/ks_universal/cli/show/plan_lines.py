@@ -1,7 +1,7 @@
 """A plan as lines for people: what it creates, changes and deletes, and which migrations run and why."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -16,8 +16,7 @@ _LONGEST_VALUE = 200
 def format_plan(preview: Preview) -> Iterator[str]:
     """Say what a plan does; `nothing changes` where it does nothing."""
     yield f"{preview.release} in {preview.namespace}, revision {preview.revision}:"
-    for change in preview.changes:
-        yield from _change_lines(change, preview.namespace)
+    yield from format_changes(preview.changes, preview.namespace)
     yield from (f"  . {note}" for note in preview.notes)
     for run in (*preview.migrations, *preview.jobs):
         yield from _run_lines(run)
@@ -26,6 +25,12 @@ def format_plan(preview: Preview) -> Iterator[str]:
         yield f"  . {skipped.application}/migrations{step} does not run: {skipped.why}"
     yield from (f"  . {skipped.id} does not run: {skipped.why}" for skipped in preview.skipped_jobs)
     yield count_changes(preview)
+
+
+def format_changes(changes: Iterable[ObjectChange], home: str) -> Iterator[str]:
+    """Say of each object what becomes of it, field by field, and its namespace where that is not `home`."""
+    for change in changes:
+        yield from _change_lines(change, home)
 
 
 def count_changes(preview: Preview) -> str:

@@ -1,24 +1,76 @@
 """The record of a release as lines for people: its runs, its migrations, what was said."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from ks_universal import Revision, StepLog, StepRecord
+from ks_universal import Outcome, Revision, StepLog, StepRecord
+from ks_universal.cli.show.console import style
 from ks_universal.cli.show.event_lines import format_attempt, format_duration, format_time
 from ks_universal.cli.show.folding import fold_tracebacks, shows
 
+_COLOURS = {Outcome.SUCCEEDED: "green", Outcome.RUNNING: "cyan", Outcome.PENDING: "cyan", Outcome.INTERRUPTED: "yellow"}
+
 
 def format_history(revisions: Iterable[Revision]) -> Iterator[str]:
-    """List runs, one a line, in the order given."""
-    for revision in revisions:
-        took = "" if revision.ended is None else f", {_duration(revision)}"
-        steps = ", ".join(f"{step.id} {step.outcome}" for step in revision.steps) or "no migrations"
-        head = f"{revision.number:>4}  {format_time(revision.started)}  {revision.outcome:<16} {revision.by}"
-        yield f"{head}{took}; {_name_kind(revision)}{steps}"
+    """List runs in the order given, one a line: of a run without migrations also which kind of run it was."""
+    rows = [
+        (
+            str(revision.number),
+            format_time(revision.started),
+            revision.outcome,
+            _duration(revision) or "-",
+            _list_images(revision),
+            _name_kind(revision)
+            + (", ".join(f"{step.id} {step.outcome}" for step in revision.steps) or "no migrations"),
+            revision.by,
+        )
+        for revision in revisions
+    ]
+    return _format_table(("REVISION", "WHEN", "OUTCOME", "TOOK", "IMAGES", "MIGRATIONS", "BY"), rows)
+
+
+def format_releases(latest: Iterable[Revision]) -> Iterator[str]:
+    """List releases by their latest runs, one a line."""
+    rows = [
+        (
+            revision.namespace,
+            revision.release,
+            str(revision.number),
+            format_time(revision.ended or revision.started),
+            revision.outcome,
+            _list_images(revision),
+            revision.by,
+        )
+        for revision in latest
+    ]
+    return _format_table(("NAMESPACE", "NAME", "REVISION", "WHEN", "OUTCOME", "IMAGES", "BY"), rows)
+
+
+def _format_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    for row in (heads, *rows):
+        cells = [_paint(cell, f"{cell:<{width}}") for cell, width in zip(row, widths, strict=True)]
+        yield "  ".join(cells).rstrip()
+
+
+def _paint(cell: str, text: str) -> str:
+    """Colour the cell of an outcome."""
+    return _style_outcome(cell, text) if isinstance(cell, Outcome) else text
+
+
+def _style_outcome(outcome: Outcome, text: str) -> str:
+    return style(text, colour=_COLOURS.get(outcome, "red"))
+
+
+def _list_images(revision: Revision) -> str:
+    """List the images without their registries: `shop:1.2`."""
+    images = dict.fromkeys(image.rpartition("/")[2] for each in revision.images.values() for image in each)
+    return ", ".join(images) or "-"
 
 
 def format_revision(revision: Revision) -> Iterator[str]:
     """Say all that the record knows of a run: outcome, causes, each migration with its attempts, what ran after it."""
-    yield f"revision {revision.number} of {revision.release} in {revision.namespace}: {revision.outcome}"
+    outcome = _style_outcome(revision.outcome, revision.outcome)
+    yield f"revision {revision.number} of {revision.release} in {revision.namespace}: {outcome}"
     yield f"  by {revision.by} at {format_time(revision.started)}" + (
         f", {_duration(revision)}" if revision.ended else ""
     )

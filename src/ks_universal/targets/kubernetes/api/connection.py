@@ -18,7 +18,13 @@ from lightkube.core.exceptions import ConfigError
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import TargetError
 from ks_universal.targets.kubernetes.api.credentials import PluginAuth
-from ks_universal.targets.kubernetes.api.kubeconfig import Cluster, User, read_account, read_kubeconfig
+from ks_universal.targets.kubernetes.api.kubeconfig import (
+    Cluster,
+    User,
+    list_context_names,
+    read_account,
+    read_kubeconfig,
+)
 from ks_universal.targets.kubernetes.api.proxies import find_proxy
 
 _log = logging.getLogger(__name__)
@@ -78,11 +84,36 @@ def find_namespace(kubeconfig: str | None = None, context: str | None = None) ->
         return "default"
 
 
+def find_context(kubeconfig: str | None = None, context: str | None = None) -> str | None:
+    """Give the name of the context that `connect` would use; None where there is none, or nothing to connect to."""
+    try:
+        return _find_config(kubeconfig, context).context_name
+    except (ConfigError, OSError, KeyError, ValueError):
+        return None
+
+
+def list_contexts(kubeconfig: str | None = None) -> tuple[str, ...]:
+    """List the contexts that `connect` could be given; none where no kubeconfig can be read."""
+    files = [kubeconfig] if kubeconfig is not None else _list_existing(_list_files())
+    try:
+        return list_context_names(files)
+    except (ConfigError, OSError):
+        return ()
+
+
+def _list_files() -> list[str]:
+    return [file for file in os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep) if file]
+
+
+def _list_existing(files: list[str]) -> list[str]:
+    return [file for file in files if Path(file).expanduser().is_file()]
+
+
 def _find_config(kubeconfig: str | None, context: str | None) -> SingleConfig:
     if kubeconfig is not None:
         return read_kubeconfig([kubeconfig], context)
-    files = [file for file in os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep) if file]
-    existing = [file for file in files if Path(file).expanduser().is_file()]
+    files = _list_files()
+    existing = _list_existing(files)
     if existing:
         return read_kubeconfig(existing, context)
     account = read_account()

@@ -70,6 +70,11 @@ def read_kubeconfig(files: list[str], context: str | None) -> SingleConfig:
     return _choose(config, context)
 
 
+def list_context_names(files: list[str]) -> tuple[str, ...]:
+    """List the contexts of files. Raises ConfigError."""
+    return tuple(_merge([_read_file(file) for file in files])["contexts"])
+
+
 def read_account() -> SingleConfig | None:
     """Read the ServiceAccount of the pod that this runs in; None where it runs in none."""
     try:

@@ -196,6 +196,26 @@ class Records:
         }
 
 
+_SHOWN_NAME = re.compile(r"ks-universal\.(.+)\.v(\d+)")
+
+
+async def list_latest(client: Client) -> History:
+    """Read the latest run of each release in the client's namespace ("": in all), as the role `view` can."""
+    listing = await client.list(CONFIG_MAP, labels=f"{RELEASE},{CONTENT}=outcome")
+    latest: dict[tuple[str, str], tuple[int, Json]] = {}
+    for item in listing.items:
+        metadata = item["metadata"]
+        named = _SHOWN_NAME.fullmatch(metadata["name"])
+        if named is None or named[1] != metadata["labels"][RELEASE]:  # a copy that somebody has made
+            continue
+        key, number = (metadata["namespace"], named[1]), int(named[2])
+        if key not in latest or number > latest[key][0]:
+            latest[key] = number, item
+    found = _sort_out(_read_copy(item) for _, item in latest.values())
+    order = sorted(found.revisions, key=lambda revision: (revision.namespace, revision.release))
+    return History(tuple(order), found.problems)
+
+
 def write_shown(revision: Revision) -> str:
     """Write a revision as JSON for people.
 
