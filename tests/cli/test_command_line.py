@@ -1,5 +1,6 @@
 """The command line as people know it from other tools: help, names, variables, colours, completion."""
 
+import io
 import json
 import os
 import re
@@ -77,9 +78,9 @@ def test_the_version_is_told_for_a_report_of_a_fault(ksu: Invoke) -> None:
     assert f'"version": "{ks_universal.__version__}"' in ksu("version", "-o", "json").out
 
 
-class _Terminal:
-    def __init__(self, *, is_terminal: bool) -> None:
-        self.isatty = lambda: is_terminal
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_one_rule_says_whether_there_is_colour(
     monkeypatch.setenv("TERM", "xterm")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    terminal, file = _Terminal(is_terminal=True), _Terminal(is_terminal=False)
+    terminal, file = _Terminal(), io.StringIO()
     assert (wants_colour(terminal), wants_colour(file)) == (on_terminal, elsewhere)
     assert (is_live(terminal), is_live(file)) == (variables.get("TERM") != "dumb", False)
     assert ("\x1b[" in ksu("validate", "missing.yaml").err) == elsewhere

@@ -59,7 +59,7 @@ def test_a_live_run_says_of_each_migration_how_far_it_is() -> None:
 
 
 def test_history_shows_what_was_killed() -> None:
-    (line,) = format_history([revision(Outcome.ABANDONED)])
+    _, line = format_history([revision(Outcome.ABANDONED)])
     assert line.split()[:4] == ["2", "2026-01-01", "03:00:00Z", "did-not-end"]
 
 
