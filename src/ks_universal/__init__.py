@@ -35,6 +35,14 @@ if TYPE_CHECKING:
     from ks_universal.api.imports import ImportedValues, import_manifests
     from ks_universal.api.installation import build_controller_manifests, build_release_account
     from ks_universal.api.local import check_for_target, down, make_output_folder, open_local, tell_full_disk, up
+    from ks_universal.api.local_releases import (
+        LocalReleaseState,
+        follow_local_logs,
+        is_local_release,
+        read_local_history,
+        read_local_logs,
+        read_local_status,
+    )
     from ks_universal.api.logs import Logs, Running, StepLog, find_running, follow_logs, read_logs
     from ks_universal.api.plans import read_plan, write_plan
     from ks_universal.api.rehearsals import list_rehearsed
@@ -145,6 +153,7 @@ if TYPE_CHECKING:
     from ks_universal.targets.kubernetes.status import ReleaseState, Workload
     from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
     from ks_universal.targets.local import LocalTarget
+    from ks_universal.targets.local.live import LiveApplication, LiveContainer
     from ks_universal.values.overrides import OVERRIDE_FLAGS, Override
 
 __version__ = "0.2.0"
@@ -193,8 +202,11 @@ __all__ = [
     "KeyExplanation",
     "KsUniversalError",
     "KubernetesTarget",
+    "LiveApplication",
+    "LiveContainer",
     "Local",
     "LocalPostgres",
+    "LocalReleaseState",
     "LocalTarget",
     "LockAwaited",
     "LockLostError",
@@ -293,10 +305,12 @@ __all__ = [
     "find_namespace",
     "find_permanent_cause",
     "find_running",
+    "follow_local_logs",
     "follow_logs",
     "has_errors",
     "import_manifests",
     "is_code",
+    "is_local_release",
     "keep_colours",
     "leave_to_server",
     "list_contexts",
@@ -316,6 +330,9 @@ __all__ = [
     "preview",
     "read_command",
     "read_history",
+    "read_local_history",
+    "read_local_logs",
+    "read_local_status",
     "read_logs",
     "read_plan",
     "read_revisions",
@@ -367,6 +384,9 @@ _HOMES = {
     "ks_universal.api.imports": "ImportedValues import_manifests",
     "ks_universal.api.installation": "build_controller_manifests build_release_account",
     "ks_universal.api.local": "check_for_target down make_output_folder open_local tell_full_disk up",
+    "ks_universal.api.local_releases": (
+        "LocalReleaseState follow_local_logs is_local_release read_local_history read_local_logs read_local_status"
+    ),
     "ks_universal.api.plans": "read_plan write_plan",
     "ks_universal.api.releases": "compare_revisions list_namespaces list_releases",
     "ks_universal.api.starting_values": "STARTING_TOOLS write_starting_values",
@@ -413,6 +433,7 @@ _HOMES = {
     "ks_universal.targets.kubernetes.status": "ReleaseState Workload",
     "ks_universal.targets.kubernetes.target": "ClusterOptions KubernetesTarget",
     "ks_universal.targets.local": "LocalTarget",
+    "ks_universal.targets.local.live": "LiveApplication LiveContainer",
     "ks_universal.values.overrides": "OVERRIDE_FLAGS Override",
 }
 """Where the names are; a test holds it, `__all__` and the imports for type checkers equal."""

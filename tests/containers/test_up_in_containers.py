@@ -1,5 +1,6 @@
 """`up --engine`: the promises of a release, kept with images in a container engine."""
 
+import json
 import signal
 import subprocess
 import urllib.request
@@ -33,6 +34,12 @@ def down() -> str:
 
 def engine_running(*arguments: str) -> Any:
     return running(f"--engine={ENGINE}", *arguments)
+
+
+def read_addresses() -> dict[str, str]:
+    command = [*KSU, "status", "web", "--local", "-o", "json"]
+    state = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return {name: url for each in state["applications"] for name, url in each["addresses"].items()}
 
 
 def name_of(part: str) -> str:
@@ -105,8 +112,7 @@ def test_a_pod_has_one_network_and_its_volumes_and_answers_under_the_names_of_it
         assert "no root" in log
         address = next(line for line in log if line.startswith("10."))
         assert log.count(address) == 2  # as its own variable and the pod's names have it
-        reached = next(e["waits_for"] for e in running_up.events if "web:80 is" in e.get("waits_for", ""))
-        with urllib.request.urlopen("http://" + reached.split(" is ")[1].split()[0] + "/order") as answer:
+        with urllib.request.urlopen(read_addresses()["web:80"] + "/order") as answer:
             assert answer.read() == b"first\nside\n"
         assert SECRET not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
         assert SECRET not in ask("ps", "--all", "--no-trunc")

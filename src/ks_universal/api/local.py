@@ -83,8 +83,9 @@ async def up(  # noqa: PLR0913 - the words after `by` are the user's, each with 
     target.configure(require_application(values, target.release, target.namespace).local)
     policy = MigratePolicy(migrate)
     await target.serve(emit, wait=wait_for_lock)
+    keeping = target.keep_lines(emit)
     return await run(
-        rendered, target, emit, by=by or name_user(), migrate=policy, wait_for_lock=wait_for_lock, force=force
+        rendered, target, keeping, by=by or name_user(), migrate=policy, wait_for_lock=wait_for_lock, force=force
     )
 
 

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from ks_universal.resources.objects import object_ref
 from ks_universal.targets.containers.client import find_unpassable
 from ks_universal.targets.containers.pods import (
     Image,
@@ -9,10 +10,9 @@ from ks_universal.targets.containers.pods import (
     build_options,
     find_image_problems,
     find_served_problems,
-    find_services,
-    list_served,
     name_hosts,
 )
+from ks_universal.targets.local.services import find_services, list_served
 
 Json = dict[str, Any]
 
@@ -90,8 +90,10 @@ def test_ports_of_services_lead_to_those_of_the_pod_by_number_and_name() -> None
     named = service("web", {"port": 80, "targetPort": "http"}, app="web")
     numbered = service("admin", {"port": 9000}, {"port": 53, "protocol": "UDP"}, app="web", tier="x")
     other = service("db", {"port": 5432}, app="db")
-    found = find_services({"app": "web", "tier": "x"}, [named, numbered, other])
+    objects = {object_ref({"kind": "Service", **each}): each for each in (named, numbered, other)}
+    found = find_services({"metadata": {"labels": {"app": "web", "tier": "x"}}}, objects)
     served = list_served(found, pod)
+    assert [each.name_url("127.0.0.1:1") for each in served] == ["http://127.0.0.1:1", "127.0.0.1:1"]
     assert [(each.service, each.port, each.target) for each in served] == [("web", 80, 8080), ("admin", 9000, 9000)]
     assert list(find_served_problems(served, pod)) == []
     assert name_hosts([named], "") == ["web", "web.default", "web.default.svc", "web.default.svc.cluster.local"]

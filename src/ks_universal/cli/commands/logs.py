@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
+from ks_universal.cli.cluster import Cluster, read_from_cluster
+from ks_universal.cli.local.place import takes_place
 from ks_universal.cli.show.console import say, show_problems, write_result
 
 if TYPE_CHECKING:
@@ -16,11 +17,22 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name")
 @click.argument("step", required=False)
-@takes_cluster
+@takes_place
 @click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="Only this attempt.")
 @click.option("-f", "--follow", is_flag=True, help="Follow the migrations and jobs that run now, to their end.")
-def command(name: str, step: str | None, cluster: Cluster, *, output: str, attempt: int | None, follow: bool) -> int:
-    """Print the last lines of the migrations and jobs that ran last for the release NAME: all, or those of STEP."""
+def command(
+    name: str, step: str | None, cluster: Cluster | None, *, output: str, attempt: int | None, follow: bool
+) -> int:
+    """Print the last lines of the migrations and jobs that ran last for the release NAME: all, or those of STEP.
+
+    With --local: all that the applications, migrations and jobs have said since 'up' began, or those of STEP.
+    """
+    if cluster is None:
+        if attempt is not None:
+            raise click.UsageError("--attempt is for releases of clusters; 'history --show' tells of attempts here.")
+        from ks_universal.cli.local.reading import show_logs
+
+        return show_logs(name, step, output, follow=follow)
     from ks_universal import find_running, follow_logs, read_logs
     from ks_universal.cli.show.record_lines import format_log
 

@@ -7,7 +7,8 @@ import click
 import msgspec
 
 from ks_universal import Outcome
-from ks_universal.cli.cluster import Cluster, read_from_cluster, takes_cluster
+from ks_universal.cli.cluster import Cluster, read_from_cluster
+from ks_universal.cli.local.place import takes_place
 from ks_universal.cli.show.console import show_problems, write_result
 from ks_universal.cli.show.event_lines import ROLLED_OUT, format_left, format_stopping
 from ks_universal.cli.show.job_lines import format_job, list_problem_lines
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name")
-@takes_cluster
-def command(name: str, cluster: Cluster, *, output: str) -> int:
+@takes_place
+def command(name: str, cluster: Cluster | None, *, output: str) -> int:
     """Say what runs of the release NAME, how its last run ended and why; a read-only role is enough."""
+    if cluster is None:
+        from ks_universal.cli.local.reading import show_status
+
+        return show_status(name, output)
     from ks_universal import read_status
 
     async def work(target: "KubernetesTarget") -> int:

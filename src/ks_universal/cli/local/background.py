@@ -16,7 +16,7 @@ from ks_universal import Event, FileWatch, Problem, RunEnded, Severity, make_out
 from ks_universal.cli import INTERRUPTED
 from ks_universal.cli.interruption import Interruption
 from ks_universal.cli.local.detached import join_arguments
-from ks_universal.cli.local.foreground import REFUSED, Request
+from ks_universal.cli.local.foreground import REFUSED, Request, show_addresses
 from ks_universal.cli.log_options import list_given
 from ks_universal.cli.show.event_view import View
 
@@ -32,6 +32,7 @@ async def run_in_background(request: Request, view: View) -> int:
         follower = _Follower(process, folder, watch, view, refused_for_good=request.watch)
         status = await _follow_until_interrupted(follower, view)
     if status == 0:
+        show_addresses(request.name, view)
         view.say(f"runs on; its output goes to {folder}; stop it with: ks-universal down {request.name}")
     else:
         _end(process)

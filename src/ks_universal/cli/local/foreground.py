@@ -11,12 +11,14 @@ from ks_universal import (
     FileWatch,
     InputError,
     KsUniversalError,
+    Outcome,
     Stamps,
     TargetError,
     Values,
     check_for_target,
     has_errors,
     open_local,
+    read_local_status,
     up,
     watching,
 )
@@ -52,6 +54,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         """Where the relative paths of `local.images` start: the folder of the first values file."""
         first = next(iter(self.source.files), "-")
         return Path() if first == "-" else Path(first).parent
+
+
+def show_addresses(release: str, view: View) -> None:
+    """Say where this machine reaches the Services of a release that is up."""
+    for service, address in read_local_status(release).addresses.items():
+        view.say(f"{service} is {address}")
 
 
 async def run_in_foreground(request: Request, view: View) -> int:
@@ -141,6 +149,8 @@ class _Foreground:
             wait_for_lock=request.wait_for_lock,
             force=request.force,
         )
+        if revision.outcome is Outcome.SUCCEEDED:
+            show_addresses(request.name, self._view)
         return revision.outcome.exit_status
 
     def _open(self, values: Values) -> "LocalTarget":

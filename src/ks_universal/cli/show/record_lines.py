@@ -70,7 +70,8 @@ def _list_images(revision: Revision) -> str:
 def format_revision(revision: Revision) -> Iterator[str]:
     """Say all that the record knows of a run: outcome, causes, each migration with its attempts, what ran after it."""
     outcome = _style_outcome(revision.outcome, revision.outcome)
-    yield f"revision {revision.number} of {revision.release} in {revision.namespace}: {outcome}"
+    where = f" in {revision.namespace}" if revision.namespace else ""  # on this machine there may be none
+    yield f"revision {revision.number} of {revision.release}{where}: {outcome}"
     yield f"  by {revision.by} at {format_time(revision.started)}" + (
         f", {_duration(revision)}" if revision.ended else ""
     )

@@ -17,9 +17,7 @@ from ks_universal.targets.containers.pods import (
     find_image_problems,
     find_pod_problems,
     find_served_problems,
-    find_services,
     list_numbers,
-    list_served,
     name_hosts,
 )
 from ks_universal.targets.containers.sandbox import PodPlan
@@ -27,6 +25,7 @@ from ks_universal.targets.containers.volumes import build_volumes, find_mount_pr
 from ks_universal.targets.local.attempts import JobFolder
 from ks_universal.targets.local.environment import Sources, build_environment
 from ks_universal.targets.local.hosting import Built, PodRequest, build_request, in_container
+from ks_universal.targets.local.services import find_services, list_served
 from ks_universal.targets.local.state import StateFolder, make_private, write_durably
 
 _GRACE_S = 30.0
@@ -43,6 +42,11 @@ class ContainerHost:
         self._client = Client(engine)
         self._naming = name_for(state.path)
         self._engine = Engine(self._client, Images(self._client), self._naming)
+
+    @property
+    def engine(self) -> str:
+        """Name the engine."""
+        return self._client.engine
 
     async def clear(self) -> None:
         """Stop the applications that a killed run left behind. Raises TargetError where the engine does not work."""
@@ -88,7 +92,7 @@ class ContainerHost:
         spec = template["spec"]
         volumes, problems = build_volumes(spec, sources)
         problems += find_pod_problems(spec)
-        services = _find_services(template, sources.objects)
+        services = find_services(template, sources.objects)
         served = list_served(services, spec)
         problems += find_served_problems(served, spec)
         for container in _list_containers(spec):
@@ -121,7 +125,7 @@ class ContainerHost:
 
     def digest(self, template: Json, objects: dict[ObjectRef, Json], local: Local) -> str:
         """Give the digest of what a pod is made of, its Services included."""
-        return digest_json([template, local, [service["spec"] for service in _find_services(template, objects)]], 64)
+        return digest_json([template, local, [service["spec"] for service in find_services(template, objects)]], 64)
 
     async def stop_attempts(self, jobs: JobFolder) -> None:
         """Stop what still runs of a Job; returns when it is gone."""
@@ -144,11 +148,6 @@ class _ContainerPod:
     def attempt(self, folder: Path) -> ContainerAttempt:
         labels = self._engine.naming.labels(kind="job", job=folder.parent.name)
         return ContainerAttempt(self._engine, self._plan, folder, labels)
-
-
-def _find_services(template: Json, objects: Mapping[ObjectRef, Json]) -> list[Json]:
-    labels = (template.get("metadata") or {}).get("labels") or {}
-    return find_services(labels, [body for ref, body in objects.items() if ref.kind == "Service"])
 
 
 def _list_pods(plan: Plan) -> list[Json]:

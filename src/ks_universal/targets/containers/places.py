@@ -14,6 +14,7 @@ from ks_universal.targets.containers.sandbox import PodPlan, Sandbox
 from ks_universal.targets.local.environment import build_environment
 from ks_universal.targets.local.hosting import ContainerRequest, Durable, PodFailed, Running
 from ks_universal.targets.local.probes import connect
+from ks_universal.targets.local.services import ServedPort
 
 
 def _say_nothing(what: str) -> None:
@@ -81,8 +82,6 @@ class ContainerPlace(_Room):
         for container in (*(self._plan.spec.get("initContainers") or ()), *self._plan.spec["containers"]):
             await self._engine.images.ensure(container["name"], container["image"], read_policy(container), say)
         await self._sandbox.open(say)
-        for served, address in self._sandbox.list_addresses().items():
-            say(f"{self._plan.name} to become ready: {served.service}:{served.port} is {address} here")
 
     async def start(self, container: ContainerRequest) -> Running:
         """Start a container; what cannot be started has ended."""
@@ -98,6 +97,10 @@ class ContainerPlace(_Room):
     def locate(self, port: int) -> tuple[str, int]:
         """Give where this machine reaches a port of the pod."""
         return self._sandbox.locate(port)
+
+    def list_addresses(self) -> dict[ServedPort, str]:
+        """Give the addresses on this machine of the ports of the pod's Services."""
+        return self._sandbox.list_addresses()
 
     async def accepts(self, host: str | None, port: int) -> bool:
         """Tell whether somebody listens at a port.

@@ -9,6 +9,7 @@ from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
 from ks_universal.model.kubernetes.expansion import expand
 from ks_universal.model.kubernetes.names import read_quantity
+from ks_universal.targets.local.services import ServedPort, is_tcp, list_containers, list_ports
 
 UNSUPPORTED = {
     "hostNetwork": "the network of this machine",
@@ -103,65 +104,16 @@ def find_pod_problems(pod: Json) -> Iterator[Problem]:
             yield Problem("local/unsupported", f"'{field}': containers here do not share {what}", hint=hint)
 
 
-def list_ports(pod: Json) -> dict[str, int]:
-    """Give the TCP ports of a pod that have names."""
-    ports = [port for each in _list_containers(pod) for port in each.get("ports") or () if _is_tcp(port)]
-    return {port["name"]: int(port["containerPort"]) for port in ports if port.get("name")}
-
-
 def list_numbers(pod: Json) -> list[int]:
     """List the TCP ports of a pod that this program has to reach: those of its containers and of their probes."""
     names = list_ports(pod)
     numbers: dict[int, None] = {}
-    for container in _list_containers(pod):
-        numbers |= {int(port["containerPort"]): None for port in container.get("ports") or () if _is_tcp(port)}
+    for container in list_containers(pod):
+        numbers |= {int(port["containerPort"]): None for port in container.get("ports") or () if is_tcp(port)}
         for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
             if request := (container.get(kind) or {}).get("httpGet"):
                 numbers[int(names.get(request["port"], request["port"]))] = None
     return list(numbers)
-
-
-def _list_containers(pod: Json) -> Sequence[Json]:
-    return [*(pod.get("initContainers") or ()), *pod["containers"]]
-
-
-def _is_tcp(port: Json) -> bool:
-    return bool((port.get("protocol") or "TCP") == "TCP")
-
-
-class ServedPort(msgspec.Struct, frozen=True):
-    """A TCP port of a Service, and the one of the pods that it leads to."""
-
-    service: str
-    port: int
-    target: int
-
-
-def find_services(labels: Mapping[str, str], services: Sequence[Json]) -> list[Json]:
-    """Find the Services that select pods with these labels."""
-    return [service for service in services if _selects((service.get("spec") or {}).get("selector") or {}, labels)]
-
-
-def _selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
-    return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
-
-
-def list_served(services: Sequence[Json], pod: Json) -> list[ServedPort]:
-    """List the ports under which a pod is to be reached by the names of its Services."""
-    names = list_ports(pod)
-    return [
-        ServedPort(service["metadata"]["name"], int(port["port"]), _find_target(port, names))
-        for service in services
-        for port in service["spec"].get("ports") or ()
-        if _is_tcp(port)
-    ]
-
-
-def _find_target(port: Json, names: Mapping[str, int]) -> int:
-    target = port.get("targetPort") or port["port"]
-    if isinstance(target, str) and not target.isdecimal():
-        return names.get(target, int(port["port"]))
-    return int(target)
 
 
 def find_served_problems(served: Sequence[ServedPort], pod: Json) -> Iterator[Problem]:

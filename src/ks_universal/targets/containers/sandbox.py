@@ -12,10 +12,10 @@ from ks_universal.json_types import Json
 from ks_universal.targets.containers.client import Client, ClientError
 from ks_universal.targets.containers.images import HELPER, Images
 from ks_universal.targets.containers.naming import Naming
-from ks_universal.targets.containers.pods import ServedPort
 from ks_universal.targets.containers.volumes import Claim, Mounts, Scratch, Volume
 from ks_universal.targets.local.environment import Sources
 from ks_universal.targets.local.hosting import PodFailed
+from ks_universal.targets.local.services import ServedPort
 
 
 class PodPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from ks_universal.plan.steps import Plan
 from ks_universal.resources.objects import ObjectRef
 from ks_universal.targets.local.attempts import JobFolder
 from ks_universal.targets.local.environment import Sources
+from ks_universal.targets.local.services import ServedPort
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -117,6 +118,9 @@ class Place(Room, Protocol):
     def locate(self, port: int) -> tuple[str, int]:
         """Give host and port at which this program reaches a port of the pod."""
 
+    def list_addresses(self) -> dict[ServedPort, str]:
+        """Give the addresses on this machine of the ports of the pod's Services."""
+
     async def accepts(self, host: str | None, port: int) -> bool:
         """Tell whether somebody listens at a port of the pod, or of another host."""
 
@@ -151,7 +155,11 @@ Built = tuple[PodRequest, tuple[Problem, ...]]
 
 
 class Host(Protocol):
-    """Runs pods on this machine, for one release."""
+    """Runs pods on this machine, for one release. `engine` is what users call it."""
+
+    @property
+    def engine(self) -> str:
+        """Name what runs the containers."""
 
     async def clear(self) -> None:
         """Stop the applications that a killed run left behind."""

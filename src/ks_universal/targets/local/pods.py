@@ -1,12 +1,13 @@
 """A running pod: init containers in their order, then the containers, all supervised until it is stopped."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.events import Emit, Waited
 from ks_universal.targets.local.exit_codes import explain_exit
 from ks_universal.targets.local.hosting import ContainerRequest, PodFailed, PodRequest, is_sidecar
+from ks_universal.targets.local.live import LiveContainer
 from ks_universal.targets.local.supervision import SupervisedContainer
 
 CRASHES_THAT_TELL = 3
@@ -15,13 +16,15 @@ CRASHES_THAT_TELL = 3
 class Pod:
     """The containers of one pod of an application."""
 
-    def __init__(self, request: PodRequest, name: str, emit: Emit) -> None:
-        """Take what to run, and the application's name for its lines."""
+    def __init__(self, request: PodRequest, name: str, emit: Emit, tell: Callable[[], None]) -> None:
+        """Take what to run, the application's name for its lines, and what is called when `read` gives other things."""
         self.request = request
+        self._tell = tell
         self._name = name
         self._place = request.host.place()
         self._emit = emit
         self._running: list[SupervisedContainer] = []
+        self._is_up = False
 
     async def bring_up(self, step: str, deadline_s: float) -> None:
         """Start everything and return when all containers are ready.
@@ -36,8 +39,24 @@ class Pod:
                     await self._run_init(container, step)
                 started = [self._begin(container) for container in self.request.containers]
                 await self._await_ready(started, step)
+                self._is_up = True
+                self._tell()
         except TimeoutError:
             raise PodFailed(self._explain_waiting(deadline_s)) from None
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether all that it is to run is ready."""
+        return self._is_up and all(container.ready.is_set() for container in self._running)
+
+    def read(self) -> tuple[LiveContainer, ...]:
+        """Read how the containers are that are kept running."""
+        return tuple(container.read() for container in self._running)
+
+    def list_addresses(self) -> dict[str, str]:
+        """Give what one types to reach its Services from this machine, by `SERVICE:PORT`."""
+        found = self._place.list_addresses().items()
+        return {f"{served.service}:{served.port}": served.name_url(address) for served, address in found}
 
     async def stop(self) -> None:
         """Stop all containers together, then the sidecars, the last one first; returns when none is left."""
@@ -53,6 +72,7 @@ class Pod:
         alone = len(self.request.containers) == 1 and container is self.request.containers[0]
         source = self._name if alone else f"{self._name}/{container.name}"
         supervised = SupervisedContainer(container, source, self._place, self._emit, self.request.grace_s)
+        supervised.on_change(self._tell)
         self._running.append(supervised)
         supervised.begin(until_success=until_success)
         return supervised

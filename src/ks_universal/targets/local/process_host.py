@@ -29,8 +29,10 @@ from ks_universal.targets.local.processes.leftovers import stop_leftovers
 from ks_universal.targets.local.processes.process_table import NOT_STARTED
 from ks_universal.targets.local.processes.processes import Process, ProcessRequest, start
 from ks_universal.targets.local.rollout import container_ports
+from ks_universal.targets.local.services import ServedPort, find_services, list_served
 from ks_universal.targets.local.state import StateFolder, list_folders
 
+PROCESS = "process"
 _GRACE_S = 30.0
 
 
@@ -42,6 +44,11 @@ class ProcessHost:
         self._state = state
         self._postgres = PostgresServer(postgres, state.path / "postgres") if postgres else None
         self._directory = directory
+
+    @property
+    def engine(self) -> str:
+        """Name what users ask for."""
+        return PROCESS
 
     async def clear(self) -> None:
         """Stop the applications that a killed run left behind."""
@@ -73,7 +80,8 @@ class ProcessHost:
     def build(self, template: Json, name: str, sources: Sources, local: Local) -> Built:
         """Give what to run for a pod: one process a container."""
         requests, problems = build_processes(template, name, sources, self._describe_machine(local))
-        host = _ProcessPod(name, requests, self._state.path / "processes")
+        served = list_served(find_services(template, sources.objects), template["spec"])
+        host = _ProcessPod(name, requests, self._state.path / "processes", served)
         return build_request(template["spec"], host), problems
 
     def digest(self, template: Json, objects: dict[ObjectRef, Json], local: Local) -> str:  # noqa: ARG002 - see Host
@@ -101,13 +109,16 @@ async def stop_attempts(jobs: JobFolder) -> None:
 class _ProcessPod:
     """Implements `hosting.PodHost`."""
 
-    def __init__(self, name: str, requests: Mapping[str, ProcessRequest], entries: Path) -> None:
+    def __init__(
+        self, name: str, requests: Mapping[str, ProcessRequest], entries: Path, served: Sequence[ServedPort]
+    ) -> None:
         self._name = name
         self._requests = requests
         self._entries = entries
+        self._served = served
 
     def place(self) -> "_ProcessPlace":
-        return _ProcessPlace(self._name, self._requests, self._entries)
+        return _ProcessPlace(self._name, self._requests, self._entries, self._served)
 
     def attempt(self, folder: Path) -> "_ProcessAttempt":
         return _ProcessAttempt(self._requests, folder)
@@ -141,10 +152,13 @@ class _ProcessRoom:
 class _ProcessPlace(_ProcessRoom):
     """Implements `hosting.Place`."""
 
-    def __init__(self, name: str, requests: Mapping[str, ProcessRequest], entries: Path) -> None:
+    def __init__(
+        self, name: str, requests: Mapping[str, ProcessRequest], entries: Path, served: Sequence[ServedPort]
+    ) -> None:
         super().__init__(requests)
         self._name = name
         self._entries = entries
+        self._served = served
 
     async def start(self, container: ContainerRequest) -> "_Started":
         entry = self._entries / f"{self._name}.{container.name}"
@@ -152,6 +166,9 @@ class _ProcessPlace(_ProcessRoom):
 
     def locate(self, port: int) -> tuple[str, int]:
         return LOOPBACK, port
+
+    def list_addresses(self) -> dict[ServedPort, str]:
+        return {each: f"{LOOPBACK}:{each.target}" for each in self._served}
 
     async def accepts(self, host: str | None, port: int) -> bool:
         return await connect(host or LOOPBACK, port)

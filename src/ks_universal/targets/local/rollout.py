@@ -1,5 +1,7 @@
 """Applications on this machine: one running pod a workload, replaced by its next version or kept."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from ks_universal.diagnostics import Problem
@@ -11,12 +13,14 @@ from ks_universal.plan.changes import name_change
 from ks_universal.plan.steps import RollOut
 from ks_universal.resources.objects import ObjectRef, object_ref
 from ks_universal.targets.local.hosting import PodFailed, PodRequest
+from ks_universal.targets.local.live import LiveApplication
 from ks_universal.targets.local.pods import Pod
 
 
 class Version(msgspec.Struct, frozen=True):
     """A version of an application: the workload, what runs for it, and the digest of what its pods are made of."""
 
+    application: str
     body: Json
     request: PodRequest
     digest: str
@@ -35,7 +39,9 @@ class Version(msgspec.Struct, frozen=True):
 class Applications:
     """The running applications, in the order in which they were started."""
 
-    def __init__(self) -> None:
+    def __init__(self, publish: Callable[[tuple[LiveApplication, ...]], None]) -> None:
+        """Take what is called with all that runs, whenever that changes."""
+        self._publish = publish
         self._versions: dict[ObjectRef, Version] = {}
         self._pods: dict[ObjectRef, Pod] = {}
 
@@ -46,6 +52,22 @@ class Applications:
     def ports(self) -> set[int]:
         """Return the ports that the running pods have."""
         return {port for version in self._versions.values() for port in container_ports(version.request)}
+
+    def _tell(self) -> None:
+        self._publish(tuple(self._read(ref, version) for ref, version in self._versions.items()))
+
+    def _read(self, ref: ObjectRef, version: Version) -> LiveApplication:
+        pod = None if version.is_off else self._pods.get(ref)
+        containers = () if pod is None else pod.read()
+        return LiveApplication(
+            application=version.application,
+            kind=ref.kind,
+            name=ref.name,
+            wanted=0 if version.is_off else 1,
+            is_ready=pod is not None and pod.is_ready,
+            containers=containers,
+            addresses={} if pod is None else pod.list_addresses(),
+        )
 
     async def roll_out(self, step: RollOut, version: Version, emit: Emit) -> None:
         """Replace the running version, whose ports the new one needs; a new one that fails is replaced by the old.
@@ -78,6 +100,7 @@ class Applications:
         pod = self._pods.pop(ref, None)
         if pod is not None:
             await run_to_completion(pod.stop())
+            self._tell()
 
     async def stop(self) -> None:
         """Stop all applications, the last one started first."""
@@ -86,10 +109,11 @@ class Applications:
 
     async def _bring_up(self, step: RollOut, version: Version, emit: Emit) -> None:
         ref = object_ref(version.body)
-        pod = Pod(version.request, step.application or ref.name, emit)
+        pod = Pod(version.request, version.application, emit, self._tell)
         self._pods[ref] = pod
         self._versions[ref] = version
         if version.is_off:
+            self._tell()
             return
         try:
             await pod.bring_up(step.id, version.deadline_s)

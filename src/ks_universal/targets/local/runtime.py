@@ -7,6 +7,7 @@ from ks_universal.json_types import Json
 from ks_universal.resources.objects import ObjectRef
 from ks_universal.targets.local.attempts import job_folders
 from ks_universal.targets.local.hosting import Host
+from ks_universal.targets.local.live import Live, write_live
 from ks_universal.targets.local.one_off_jobs import OneOffJobs
 from ks_universal.targets.local.rollout import Applications
 from ks_universal.targets.local.state import StateFolder
@@ -19,7 +20,7 @@ class Runtime:
         """See LocalTarget. With `fresh` record and data are forgotten when it begins."""
         self.state = state
         self.host = host
-        self.applications = Applications()
+        self.applications = Applications(lambda running: write_live(state, Live(host.engine, running)))
         self.jobs = OneOffJobs(state, host, retry_delay_s=retry_delay_s)
         self.retry_delay_s = retry_delay_s
         self._fresh = fresh

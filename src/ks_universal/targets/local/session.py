@@ -105,7 +105,9 @@ class LocalSession:
         if has_errors(problems):
             raise RolloutFailed(step.id, problems)
         digest = self._runtime.host.digest(read_pod(step.body), live, self._local)
-        await self._runtime.applications.roll_out(step, Version(step.body, pod, digest), emit)
+        await self._runtime.applications.roll_out(
+            step, Version(step.application or step.body["metadata"]["name"], step.body, pod, digest), emit
+        )
 
     async def await_old_pods(self, step: AwaitOldPods, emit: Emit) -> None:
         """Nothing is left to wait for: `roll_out` starts a version when the one before is gone."""

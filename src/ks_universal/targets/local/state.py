@@ -2,6 +2,8 @@
 
     lock                 who works on the release (lock.py)
     stopped              when `down` was asked for last
+    live.json            what runs now (live.py)
+    log, log.1           what containers said since `up` began (log_file.py)
     objects/             the applied objects, one file each
     revisions/           the record, one file a revision
     processes/           the pods' running processes (process_table.py)

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ks_universal.diagnosis import Diagnosis
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import ContainerEnded, Emit, LogWritten, ProbePassed
 from ks_universal.targets.local.hosting import ContainerRequest, Place, Running
+from ks_universal.targets.local.live import LiveContainer
 from ks_universal.targets.local.probes import Probe, find_probe, run_pre_stop
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class SupervisedContainer:
         self.completed = asyncio.Event()
         self.changed = asyncio.Event()
         self.crashes = 0
+        self.restarts = 0
         self.last_exit: int | None = None
         self.out_of_memory = False
         self.tail: deque[str] = deque(maxlen=_LOG_TAIL_LINES)
@@ -44,6 +46,21 @@ class SupervisedContainer:
         self._grace_s = grace_s
         self._until_success = False
         self._task: asyncio.Task[None] | None = None
+        self._tell: Callable[[], None] = lambda: None
+
+    def read(self) -> LiveContainer:
+        """Read how it is."""
+        return LiveContainer(
+            name=self.container.name,
+            image=self.container.spec.get("image") or "",
+            is_ready=self.ready.is_set(),
+            restarts=self.restarts,
+            last_exit=self.last_exit,
+        )
+
+    def on_change(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called whenever what `read` gives has changed."""
+        self._tell = tell
 
     def begin(self, *, until_success: bool = False) -> None:
         """Start it in the background; with `until_success` it is not started again once it has ended with 0."""
@@ -72,9 +89,11 @@ class SupervisedContainer:
                 return
             self.crashes += 1
             self.changed.set()
+            self._tell()
             pause_s = FIRST_PAUSE_S if loop.time() - began >= _STEADY_S else pause_s
             self._emit(ContainerEnded(source=self.source, exit_code=self.last_exit, restart_in_s=pause_s))
             await asyncio.sleep(pause_s)
+            self.restarts += 1
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     async def _run(self) -> int:
@@ -137,6 +156,7 @@ class SupervisedContainer:
                 self._become_ready()
                 await _first(readiness.await_failure() if readiness else _forever(), liveness)
                 self.ready.clear()
+                self._tell()
         finally:
             liveness.cancel()
 
@@ -146,6 +166,7 @@ class SupervisedContainer:
     def _become_ready(self) -> None:
         self.ready.set()
         self.changed.set()
+        self._tell()
         self._emit(ProbePassed(source=self.source))
 
     async def _await_death(self) -> None:

@@ -19,6 +19,7 @@ from ks_universal.plan.steps import Plan
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.local.hosting import Host
 from ks_universal.targets.local.lock import FileLock
+from ks_universal.targets.local.log_file import begin_log, keep_lines
 from ks_universal.targets.local.process_host import ProcessHost
 from ks_universal.targets.local.runtime import Runtime
 from ks_universal.targets.local.session import LocalSession
@@ -99,6 +100,10 @@ class LocalTarget:
             await self._acquire(emit, wait=wait)
         self._serves = True
 
+    def keep_lines(self, emit: Emit) -> Emit:
+        """Give what passes events on, and keeps the lines of containers among them for `logs`."""
+        return keep_lines(self._state, emit)
+
     async def _acquire(self, emit: Emit, *, wait: bool) -> None:
         make_private(self._state.path)
         self._state.refuse_links()
@@ -108,6 +113,7 @@ class LocalTarget:
             if self._state.last_stop() != last_stop:
                 raise StoppedError(self.release)
             self._lock.write_holder()
+            begin_log(self._state)
             await run_to_completion(self._host.clear())
         except BaseException:
             self._lock.release()

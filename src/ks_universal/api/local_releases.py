@@ -1,0 +1,137 @@
+"""A release of this machine as other programs see it than the one that runs it."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from ks_universal.api.local import STATE
+from ks_universal.api.values import check_release
+from ks_universal.diagnostics import Problem, has_errors
+from ks_universal.engine.events import LogWritten
+from ks_universal.errors import InputError
+from ks_universal.plan.one_off_jobs import list_jobs
+from ks_universal.plan.records import History, JobState, Revision, mark_abandoned
+from ks_universal.targets.local.live import LiveApplication, is_run, read_live, read_lock
+from ks_universal.targets.local.log_file import LogReader
+from ks_universal.targets.local.state import StateFolder, refuse_link
+
+_LOOK_AGAIN_S = 0.2
+
+
+class LocalReleaseState(msgspec.Struct, frozen=True, kw_only=True):
+    """How a release of this machine is. `lock`: who runs it, since when; empty where nobody does, and nothing runs."""
+
+    release: str
+    namespace: str
+    latest: Revision
+    engine: str
+    lock: str
+    applications: tuple[LiveApplication, ...]
+    jobs: tuple[JobState, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """What could not be read of the record."""
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where this machine reaches the Services, by `SERVICE:PORT`."""
+        return {name: text for application in self.applications for name, text in application.addresses.items()}
+
+
+def is_local_release(release: str, *, state: Path | None = None) -> bool:
+    """Tell whether `up` has run a release of that name from this folder."""
+    return (state or STATE / release).joinpath("revisions").is_dir()
+
+
+def read_local_history(release: str, number: int | None = None, *, state: Path | None = None) -> History:
+    """Read the runs of a release of this machine, or only the one of a number; nothing is changed.
+
+    `state` as for `open_local`. A run that was killed is ABANDONED. Raises InputError where there is no such run.
+    """
+    folder = _open(release, state)
+    revisions, problems = folder.read_revisions()
+    if not revisions or has_errors(problems):
+        raise InputError(problems or [_no_record(release)])
+    chosen = tuple(
+        each for each in mark_abandoned(revisions, is_dead=not is_run(folder)) if number in (None, each.number)
+    )
+    if not chosen:
+        kept = ", ".join(str(revision.number) for revision in revisions)
+        message = f"the record does not hold revision {number}; it holds: {kept}"
+        raise InputError([Problem("release/no-revision", message)])
+    return History(chosen, problems)
+
+
+def read_local_status(release: str, *, state: Path | None = None) -> LocalReleaseState:
+    """Read what runs of a release of this machine, and how its last run ended. Raises InputError for no record."""
+    history = read_local_history(release, state=state)
+    folder, latest = _open(release, state), history.revisions[-1]
+    live = read_live(folder)
+    return LocalReleaseState(
+        release=release,
+        namespace=latest.namespace,
+        latest=latest,
+        engine="" if live is None else live.engine,
+        lock=read_lock(folder),
+        applications=() if live is None else live.applications,
+        jobs=tuple(JobState(identity=ref, record=record) for ref, record in list_jobs(latest).items()),
+        problems=history.problems,
+    )
+
+
+def read_local_logs(release: str, source: str | None = None, *, state: Path | None = None) -> Iterator[LogWritten]:
+    """Yield what containers of a release of this machine have said since `up` began, the oldest line first.
+
+    `source` is an application, a migration step or a Job, or one of its containers. Raises InputError where nothing was
+    said.
+    """
+    lines = list(LogReader(_open(release, state)).read())
+    chosen = list(_choose(lines, source))
+    if not chosen:
+        raise InputError([_find_nothing(lines, source)])
+    yield from chosen
+
+
+async def follow_local_logs(
+    release: str, take: Callable[[LogWritten], None], source: str | None = None, *, state: Path | None = None
+) -> None:
+    """Give to `take` what `read_local_logs` yields, and what is said from then on, until the release is stopped."""
+    folder = _open(release, state)
+    reader = LogReader(folder)
+    while True:
+        goes_on = is_run(folder)
+        for line in _choose(reader.read(), source):
+            take(line)
+        if not goes_on:
+            return
+        await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+def _open(release: str, state: Path | None) -> StateFolder:
+    check_release(release)
+    if state is None:
+        refuse_link(STATE)
+    folder = StateFolder(state or STATE / release)
+    folder.refuse_links()
+    return folder
+
+
+def _choose(lines: Iterable[LogWritten], source: str | None) -> Iterator[LogWritten]:
+    for line in lines:
+        names = (line.source, line.step or line.source)
+        if source is None or any(name == source or name.startswith(f"{source}/") for name in names):
+            yield line
+
+
+def _find_nothing(lines: Iterable[LogWritten], source: str | None) -> Problem:
+    if source is None:
+        return Problem("release/no-logs", "nothing of this release has said anything since it was started last")
+    said = ", ".join(dict.fromkeys(line.source for line in lines))
+    hint = f"there are: {said}" if said else "there is nothing of others"
+    return Problem("release/no-logs", f"{source} has said nothing since the release was started last", hint=hint)
+
+
+def _no_record(release: str) -> Problem:
+    hint = "releases of this machine are told by the folder in which 'up' was started: run this there"
+    return Problem("release/unknown", f"there is no release {release} of this machine in {STATE}", hint=hint)

@@ -1,0 +1,73 @@
+"""What runs of a release now. The program that runs it writes it to a file, at each change, for other programs."""
+
+import contextlib
+import logging
+import os
+
+import msgspec
+
+from ks_universal.targets.local.lock import read_holder
+from ks_universal.targets.local.state import StateFolder
+
+_log = logging.getLogger(__name__)
+_FILE = "live.json"
+
+
+class LiveContainer(msgspec.Struct, frozen=True, kw_only=True):
+    """A container that is kept running, and how often it was started again since it was rolled out."""
+
+    name: str
+    image: str = ""
+    is_ready: bool = False
+    restarts: int = 0
+    last_exit: int | None = None
+
+
+class LiveApplication(msgspec.Struct, frozen=True, kw_only=True):
+    """A workload. `addresses`: where this machine reaches its Services, by `SERVICE:PORT`; URLs of those with HTTP."""
+
+    application: str
+    kind: str
+    name: str
+    wanted: int
+    is_ready: bool = False
+    containers: tuple[LiveContainer, ...] = ()
+    addresses: dict[str, str] = {}
+
+
+class Live(msgspec.Struct, frozen=True):
+    """All that runs, in the order in which it was started; `engine` runs it."""
+
+    engine: str
+    applications: tuple[LiveApplication, ...]
+
+
+def write_live(state: StateFolder, live: Live) -> None:
+    """Tell what runs. Where that cannot be written, what runs is not the worse for it."""
+    aside = state.path / f"{_FILE}.new"
+    try:
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(live))
+        aside.replace(state.path / _FILE)
+    except OSError as error:
+        _log.warning("what runs cannot be written to %s: %s", aside, error)
+
+
+def read_live(state: StateFolder) -> Live | None:
+    """Read what runs; None where no program runs the release."""
+    if not is_run(state):
+        return None
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode((state.path / _FILE).read_bytes(), type=Live)
+    return None
+
+
+def is_run(state: StateFolder) -> bool:
+    """Tell whether a program runs the release, or is about to."""
+    return read_holder(state.path / "lock") is not None
+
+
+def read_lock(state: StateFolder) -> str:
+    """Say who runs the release, since when; empty where nobody does."""
+    return (state.path / "lock").read_text().partition("\n")[0] if is_run(state) else ""
