@@ -147,6 +147,17 @@ if TYPE_CHECKING:
     from ks_universal.rehearsal.verdicts import REHEARSAL_CODES, RehearsalVerdict
     from ks_universal.resources.checks.pod_security import Policy
     from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Rendered, Resource
+    from ks_universal.run_report.forms import describe_timeline, write_run_markdown
+    from ks_universal.run_report.page import write_run_page
+    from ks_universal.run_report.timeline import (
+        RunRecorder,
+        RunTimeline,
+        StepState,
+        TimedAttempt,
+        TimedStep,
+        TimedWait,
+        TimeSpan,
+    )
     from ks_universal.targets.accounts import name_user
     from ks_universal.targets.kubernetes.api.connection import find_context, find_namespace, list_contexts
     from ks_universal.targets.kubernetes.record.lease import Claim, Holder
@@ -251,7 +262,9 @@ __all__ = [
     "RunJob",
     "RunOptions",
     "RunProgress",
+    "RunRecorder",
     "RunStarted",
+    "RunTimeline",
     "Running",
     "Session",
     "Severity",
@@ -269,12 +282,17 @@ __all__ = [
     "StepRecord",
     "StepSkipped",
     "StepStarted",
+    "StepState",
     "StepSucceeded",
     "StopFailed",
     "StoppedError",
     "Target",
     "TargetError",
+    "TimeSpan",
+    "TimedAttempt",
     "TimedOutError",
+    "TimedStep",
+    "TimedWait",
     "Values",
     "VerdictSeverity",
     "Waited",
@@ -298,6 +316,7 @@ __all__ = [
     "describe_problem",
     "describe_rehearsal",
     "describe_run",
+    "describe_timeline",
     "down",
     "explain_code",
     "explain_key",
@@ -357,6 +376,8 @@ __all__ = [
     "write_plan",
     "write_rehearsal_markdown",
     "write_rehearsal_page",
+    "write_run_markdown",
+    "write_run_page",
     "write_starting_values",
     "write_yaml",
 ]
@@ -371,6 +392,9 @@ _HOMES = {
     "ks_universal.rehearsal.growth": "Growth StatementGrowth",
     "ks_universal.rehearsal.rehearse": "RehearsalCommands RehearsalReport rehearse",
     "ks_universal.rehearsal.page": "write_rehearsal_page",
+    "ks_universal.run_report.forms": "describe_timeline write_run_markdown",
+    "ks_universal.run_report.page": "write_run_page",
+    "ks_universal.run_report.timeline": "RunRecorder RunTimeline StepState TimeSpan TimedAttempt TimedStep TimedWait",
     "ks_universal.rehearsal.report": "describe_rehearsal describe_run write_rehearsal_markdown",
     "ks_universal.rehearsal.verdicts": "REHEARSAL_CODES RehearsalVerdict",
     "ks_universal.api.cluster": (

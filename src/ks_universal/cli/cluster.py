@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import click
 import msgspec
 
-from ks_universal import KsUniversalError, RunProgress, TargetError, TimedOutError, parse_duration
+from ks_universal import KsUniversalError, RunProgress, RunRecorder, TargetError, TimedOutError, parse_duration
 from ks_universal.cli import INTERRUPTED
 from ks_universal.cli.interruption import Interruption
 from ks_universal.cli.show.event_view import JsonView, TextView, View
 from ks_universal.cli.show.report import RunReport
+from ks_universal.cli.show.report_file import ReportFile, write_report_file
 
 if TYPE_CHECKING:
     from ks_universal import ClusterOptions, KubernetesTarget, Revision
@@ -123,12 +124,21 @@ def read_from_cluster(cluster: Cluster, release: str, work: Work, options: "Clus
 Change = Callable[["KubernetesTarget"], Awaitable["Revision"]]
 
 
-def change_cluster(cluster: Cluster, release: str, change: Change, *, view: View, options: "ClusterOptions") -> int:
-    """Do what changes the release, and return its exit status.
+def change_cluster(
+    cluster: Cluster,
+    release: str,
+    change: Change,
+    *,
+    view: View,
+    options: "ClusterOptions",
+    report_file: str | None = None,
+) -> int:
+    """Do what changes the release, and return its exit status; how it went is written into `report_file`, too.
 
     At the first signal it is cancelled: what runs is really stopped before this returns.
     """
     gc.enable()  # this may run for hours
+    recorder = view.report.recorder = RunRecorder() if report_file else None
 
     async def main() -> int:
         target = cluster.open(release, options)
@@ -139,8 +149,14 @@ def change_cluster(cluster: Cluster, release: str, change: Change, *, view: View
 
     try:
         return asyncio.run(main())
+    except KsUniversalError as error:
+        if recorder:
+            recorder.problems = error.problems
+        raise
     finally:
         view.close()
+        if recorder and report_file:
+            write_report_file(report_file, recorder.gather(release), view.report.tell_verdict(release))
 
 
 async def _run_interruptibly(run: Awaitable["Revision"], view: View) -> int:
@@ -160,6 +176,8 @@ async def _run_interruptibly(run: Awaitable["Revision"], view: View) -> int:
     if not isinstance(error, TargetError | TimedOutError) or not progress.has_begun:
         return task.result().outcome.exit_status
     view.show(error.problems)
+    if view.report.recorder:
+        view.report.recorder.problems = error.problems
     return INTERRUPTED if interruption.requested else error.exit_status
 
 
@@ -185,7 +203,7 @@ class Limits(TypedDict):
 
 
 def takes_run(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `--timeout`, `--wait-lock` and `--no-wait-lock` (as `limits`), `--yes` and `--take-ownership`."""
+    """Give a command the options of a run: time-out and waits for the lock as `limits`, the others by their names."""
 
     @functools.wraps(function)
     def wrapper(timeout_s: float | None, lock_wait_s: float | None, *, wait_for_lock: bool, **given: Any) -> Any:
@@ -216,6 +234,13 @@ def takes_run(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--take-ownership", is_flag=True, help="Take objects and fields over that others have made or manage."
+        ),
+        click.option(
+            "--report",
+            "report_file",
+            type=ReportFile(),
+            metavar="FILE",
+            help="Write how it went into FILE.html, FILE.md or FILE.json, or into $GITHUB_STEP_SUMMARY.",
         ),
     )
     return functools.reduce(lambda command, option: option(command), reversed(options), wrapper)

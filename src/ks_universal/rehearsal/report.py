@@ -3,6 +3,7 @@
 import msgspec
 
 from ks_universal.json_types import Json
+from ks_universal.markdown import escape_cell
 from ks_universal.rehearsal.facts import RehearsalRun, VerdictSeverity
 from ks_universal.rehearsal.rehearse import RehearsalReport
 from ks_universal.rehearsal.verdicts import name_mode, shorten
@@ -30,17 +31,16 @@ def write_rehearsal_markdown(report: RehearsalReport) -> str:
     if report.verdicts:
         lines += ["| | verdict | table | what | do instead |", "| --- | --- | --- | --- | --- |"]
         lines += [
-            f"| {_ICONS[each.severity]} | `{each.code}` | {each.table or ''} | {_cell(each.message)} "
-            f"| {_cell(each.advice)} |"
+            f"| {_ICONS[each.severity]} | `{each.code}` | {each.table or ''} | {escape_cell(each.message)} "
+            f"| {escape_cell(each.advice)} |"
             for each in report.verdicts
         ]
     else:
         lines.append("Nothing to say against it.")
     lines += ["", "<details><summary>Statements</summary>", "", "| ms | statement |", "| ---: | --- |"]
-    lines += [
-        f"| {'' if each.duration_ms is None else f'{each.duration_ms:.1f}'} | `{_cell(shorten(each.text, 160))}` |"
-        for each in report.statements
-    ]
+    for each in report.statements:
+        took = "" if each.duration_ms is None else f"{each.duration_ms:.1f}"
+        lines.append(f"| {took} | `{escape_cell(shorten(each.text, 160))}` |")
     lines += ["", "</details>"]
     if report.schema:
         lines += ["", "<details><summary>Schema</summary>", "", "```diff", *report.schema, "```", "", "</details>"]
@@ -72,7 +72,3 @@ def count_verdicts(report: RehearsalReport) -> str:
     """Say how many verdicts there are of each severity: `2 errors, 1 note`."""
     counts = {severity: sum(each.severity is severity for each in report.verdicts) for severity in VerdictSeverity}
     return ", ".join(f"{n} {name}{'s' * (n > 1)}" for name, n in counts.items() if n) or "Nothing to say against it"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("`", "'")

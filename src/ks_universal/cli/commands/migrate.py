@@ -33,6 +33,7 @@ def command(  # noqa: PLR0913 - one for each option
     migrate: str,
     yes: bool,
     take_ownership: bool,
+    report_file: str | None,
 ) -> int:
     """Run the migrations of the release NAME, and nothing that comes after them: a 'deploy' of it follows."""
     from ks_universal import ClusterOptions
@@ -48,4 +49,4 @@ def command(  # noqa: PLR0913 - one for each option
         return await run_migrations(values, target, view, migrate=migrate, approve=approve, **limits)
 
     options = ClusterOptions(take_ownership=take_ownership)
-    return change_cluster(cluster, name, change, view=view, options=options)
+    return change_cluster(cluster, name, change, view=view, options=options, report_file=report_file)

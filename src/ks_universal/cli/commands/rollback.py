@@ -26,6 +26,7 @@ def command(  # noqa: PLR0913 - one for each option
     migrate_down: bool,
     yes: bool,
     take_ownership: bool,
+    report_file: str | None,
 ) -> int:
     """Bring the release NAME back to REVISION, or to the last version that came up before the latest.
 
@@ -41,4 +42,4 @@ def command(  # noqa: PLR0913 - one for each option
         return await rollback(target, view, revision=revision, migrate_down=migrate_down, approve=approve, **limits)
 
     options = ClusterOptions(take_ownership=take_ownership)
-    return change_cluster(cluster, name, change, view=view, options=options)
+    return change_cluster(cluster, name, change, view=view, options=options, report_file=report_file)

@@ -24,6 +24,7 @@ def command(  # noqa: PLR0913 - one for each option
     delete_data: bool,
     yes: bool,
     take_ownership: bool,
+    report_file: str | None,
 ) -> int:
     """Remove everything of the release NAME, and nothing else; its data stays without --delete-data."""
     from ks_universal import ClusterOptions, uninstall
@@ -35,4 +36,4 @@ def command(  # noqa: PLR0913 - one for each option
         return await uninstall(target, view, approve=Confirmation(view, ask=not yes), **limits)
 
     options = ClusterOptions(delete_data=delete_data, take_ownership=take_ownership)
-    return change_cluster(cluster, name, change, view=view, options=options)
+    return change_cluster(cluster, name, change, view=view, options=options, report_file=report_file)

@@ -13,6 +13,7 @@ from ks_universal import (
     Problem,
     RunEnded,
     RunProgress,
+    RunRecorder,
     RunStarted,
     StepFailed,
     StepKind,
@@ -63,12 +64,16 @@ class RunReport:
         self._paused: set[str | None] = set()
         self._applications: dict[str, str | None] = {}
         self._has_migrated = False
+        self._end: RunEnded | None = None
         self.progress = RunProgress()
+        self.recorder: RunRecorder | None = None
 
     def take(self, event: Event) -> None:
         """Remember what the report will tell."""
         kind = self.progress.running.get(event.step) if isinstance(event, StepSucceeded | StepFailed) else None
         self.progress(event)
+        if self.recorder is not None:
+            self.recorder(event)
         match event:
             case RunStarted():
                 self._attempts.clear()
@@ -78,6 +83,9 @@ class RunReport:
                 self._paused.clear()
                 self._applications.clear()
                 self._has_migrated = False
+                self._end = None
+            case RunEnded():
+                self._end = event
             case StepStarted():
                 self._applications[event.step] = event.application
             case StepSucceeded():
@@ -96,8 +104,7 @@ class RunReport:
 
     def lines(self, end: RunEnded) -> Iterator[str]:
         """Say how the run ended: the verdict, each failed step in the order of failing, and what runs now."""
-        duration = format_duration(end.duration_s)
-        yield f"{end.release}, revision {end.revision}: {self._judge(end)} (after {duration})"
+        yield self._tell_end(end)
         for failure in self._failures:
             yield ""
             yield from self._failure_lines(failure)
@@ -119,6 +126,15 @@ class RunReport:
         yield from (f"{application}: {format_stopping(count)}" for application, count in end.stopping.items())
         if end.unwritten is not None:
             yield from _problem_lines((end.unwritten,))
+
+    def tell_verdict(self, release: str) -> str:
+        """Say in one line how the run of a release ended, or that it did not."""
+        if self._end is not None:
+            return self._tell_end(self._end)
+        return f"{release}: {'was stopped' if self.progress.has_begun else 'did not begin; nothing was changed'}"
+
+    def _tell_end(self, end: RunEnded) -> str:
+        return f"{end.release}, revision {end.revision}: {self._judge(end)} (after {format_duration(end.duration_s)})"
 
     def _judge(self, end: RunEnded) -> str:
         if end.outcome is Outcome.ROLLOUT_FAILED:
