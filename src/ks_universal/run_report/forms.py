@@ -11,6 +11,7 @@ from ks_universal.markdown import escape_cell, write_code
 from ks_universal.run_report.timeline import RunTimeline, StepState, TimedStep
 
 _SHOWN_LOG = 60
+_EXIT_CODE = "process/exit-code"
 _ICONS = {
     StepState.SUCCEEDED: ":white_check_mark:",
     StepState.FAILED: ":x:",
@@ -51,9 +52,10 @@ def describe_step(step: TimedStep) -> str:
 
 
 def choose_causes(step: TimedStep) -> Sequence[Problem]:
-    """Give why a step failed: what its first failed attempt came to, else what the step did."""
+    """Give why a step failed: what its first failed attempt came to, else the step; the exit code if nothing else."""
     failed = (each.attempt.causes for each in step.attempts if each.attempt.exit_code != 0)
-    return next(filter(None, failed), step.causes)
+    causes = next(filter(None, failed), step.causes)
+    return [cause for cause in causes if cause.code != _EXIT_CODE or cause.hint] or causes
 
 
 def list_failed(timeline: RunTimeline) -> list[TimedStep]:

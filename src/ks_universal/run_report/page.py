@@ -1,6 +1,6 @@
 """The report of a run as an HTML page that people can look at: the causes first, then the steps in time."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ks_universal.diagnostics import Problem
 from ks_universal.html_page import (
@@ -17,7 +17,7 @@ from ks_universal.html_page import (
 )
 from ks_universal.plan.records import Outcome
 from ks_universal.run_report.forms import choose_causes, describe_step, list_failed
-from ks_universal.run_report.timeline import RunTimeline, StepState, TimedStep
+from ks_universal.run_report.timeline import RunTimeline, StepState, TimedStep, TimeSpan
 
 _COLOURS = {
     "work": "a step; of a migration or Job, an attempt that succeeded",
@@ -73,20 +73,20 @@ def _write_steps(timeline: RunTimeline) -> Iterator[str]:
     if not timeline.steps:
         return
     scale = make_scale(0.0, timeline.duration_s)
-    head = f'<div class="row lane head"><span>step</span>{draw_axis(scale)}</div>'
+    head = f'<div class="row lane steps head"><span>step</span>{draw_axis(scale)}</div>'
     rows = (_write_step(step, scale) for step in timeline.steps if step.state is not StepState.UNCHANGED)
     yield write_section("Steps", write_legend(_COLOURS), head, *rows)
 
 
 def _write_step(step: TimedStep, scale: Scale) -> str:
-    took = "" if step.span is None else format_duration((step.span.ended_s - step.span.began_s) * 1000)
+    took = "" if step.span is None else format_duration(_measure(step.span))
     name = (
         f'<span class="name"><span class="badge {_BADGES[step.state]}">{escape(step.state)}</span>'
         f'<span class="line">{escape(step.id)}</span><span class="dim">{took}</span></span>'
     )
     opened = " open" if step.state is StepState.FAILED else ""
     return (
-        f'<details id="step-{escape(step.id)}"{opened}><summary class="row lane">{name}'
+        f'<details id="step-{escape(step.id)}"{opened}><summary class="row lane steps">{name}'
         f'{draw_bars(scale, _draw(step))}</summary><div class="inner">{"".join(_write_details(step))}</div></details>'
     )
 
@@ -117,15 +117,17 @@ def _write_details(step: TimedStep) -> Iterator[str]:
         ended = "did not end by itself" if attempt.exit_code is None else f"exit code {attempt.exit_code}"
         reason = f" ({attempt.reason})" if attempt.reason else ""
         yield f"<p>attempt {attempt.number}: {escape(ended)}{escape(reason)}</p>"
-    yield _write_list(f"waited for {wait.waits_for}" for wait in step.waits)
-    yield _write_list(step.changes)
+    if waits := [f"{each.waits_for} ({format_duration(_measure(each))})" for each in step.waits]:
+        yield f'<p class="dim">waited for {escape("; ".join(waits))}</p>'
+    yield "".join(f'<p class="dim">{escape(line)}</p>' for line in step.changes)
     if step.log:
         omitted = f'<p class="dim">{step.log_omitted} lines in the middle are left out</p>' if step.log_omitted else ""
         yield f"{omitted}<pre>{escape(chr(10).join(step.log))}</pre>"
 
 
-def _write_list(lines: Iterable[str]) -> str:
-    return "".join(f'<p class="dim">{escape(line)}</p>' for line in lines)
+def _measure(span: TimeSpan) -> float:
+    """Give how long it took, in milliseconds."""
+    return (span.ended_s - span.began_s) * 1000
 
 
 def _write_serving(timeline: RunTimeline) -> Iterator[str]:

@@ -228,6 +228,8 @@ def _take(step: _Step, event: Event, at_s: float) -> None:
                 step.changes.append(f"{event.identity} {event.change}")
         case AttemptStarted():
             step.attempt_began_s = at_s
+            if event.number > 1:
+                step.log.add(f"--- attempt {event.number}")
         case AttemptEnded():
             began_s = at_s if step.attempt_began_s is None else step.attempt_began_s
             step.attempts.append(TimedAttempt(began_s, at_s, event.attempt))
