@@ -53,6 +53,7 @@ class FormatOrFile(click.Choice[str]):
 
 
 FORMATS = ("text", "json")
+PLAN_FORMATS = (*FORMATS, "markdown")
 
 
 def takes_cluster(function: Callable[..., Any], *, or_file: bool = False) -> Callable[..., Any]:
@@ -79,11 +80,12 @@ def takes_cluster(function: Callable[..., Any], *, or_file: bool = False) -> Cal
         click.option(
             "-o",
             "--output",
-            type=FormatOrFile(FORMATS) if or_file else click.Choice(FORMATS),
-            metavar="[text|json|FILE]" if or_file else None,
+            type=FormatOrFile(PLAN_FORMATS) if or_file else click.Choice(FORMATS),
+            metavar=f"[{'|'.join(PLAN_FORMATS)}|FILE]" if or_file else None,
             default="text",
             show_default=True,
-            help="Text for people, or JSON on standard output" + (", or a file as with --out." if or_file else "."),
+            help="Text for people, or JSON on standard output"
+            + (", Markdown for a comment, or a file as with --out." if or_file else "."),
         ),
     )
     return functools.reduce(lambda command, option: option(command), reversed(options), wrapper)

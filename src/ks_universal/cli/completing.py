@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete, add_completion_class, get_completion_class
 
 from ks_universal import KsUniversalError
+from ks_universal.cli.cluster import PLAN_FORMATS
 from ks_universal.cli.environment import COMPLETION
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
@@ -105,7 +106,7 @@ def add_completion(command: click.Command) -> click.Command:
         if parameter.name in _FINDERS and not is_own:
             parameter.type = _Found(_FINDERS[parameter.name])
         elif parameter.metavar is not None and "FILE" in parameter.metavar:
-            parameter.type = _FileOr(*(("text", "json") if "json" in parameter.metavar else ()))
+            parameter.type = _FileOr(*(PLAN_FORMATS if "markdown" in parameter.metavar else ()))
         elif parameter.metavar == "DIR":
             parameter.type = click.Path(file_okay=False)
     return command

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from ks_universal.cli.cluster import FORMATS, Cluster, open_view, read_from_cluster, takes_cluster
+from ks_universal import Change
+from ks_universal.cli.cluster import PLAN_FORMATS, Cluster, open_view, read_from_cluster, takes_cluster
 from ks_universal.cli.options import Source, takes_values
 from ks_universal.cli.show.console import write_result
 
 if TYPE_CHECKING:
-    from ks_universal import KubernetesTarget
+    from ks_universal import KubernetesTarget, Preview
 
 
 @click.command()
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     "--force", is_flag=True, help="With '--migrate never': also after migrations that failed or were stopped."
 )
 @click.option("--take-ownership", is_flag=True, help="Plan to take over objects and fields of others.")
+@click.option("--create-namespace", is_flag=True, help="Plan to create the namespace where it does not exist.")
+@click.option("--exit-code", is_flag=True, help="Exit 2 where the deploy would change something or run a migration.")
 def command(  # noqa: PLR0913 - one for each option
     name: str,
     source: Source,
@@ -40,13 +43,16 @@ def command(  # noqa: PLR0913 - one for each option
     migrate: str,
     force: bool,
     take_ownership: bool,
+    create_namespace: bool,
+    exit_code: bool,
 ) -> int:
     """Show what 'deploy' would do to the release NAME: nothing is changed. Exits 1 where something is in the way."""
     from ks_universal import ClusterOptions, describe_plan, has_errors, preview, write_plan
     from ks_universal.cli.show.plan_lines import format_plan
+    from ks_universal.cli.show.plan_markdown import write_plan_markdown
 
     values = source.load_valid(name, cluster.find_namespace())
-    if output not in FORMATS:
+    if output not in PLAN_FORMATS:
         plan_file, output = output, "text"
 
     async def work(target: "KubernetesTarget") -> int:
@@ -56,8 +62,16 @@ def command(  # noqa: PLR0913 - one for each option
             write_plan(planned, plan_file)
         if output == "json":
             write_result(msgspec.json.format(msgspec.json.encode(describe_plan(planned))).decode() + "\n")
+        elif output == "markdown":
+            write_result(write_plan_markdown(planned))
         else:
             open_view(output).show_plan(planned, format_plan(planned))
-        return int(failed)
+        return 2 if exit_code and not failed and _does_something(planned) else int(failed)
 
-    return read_from_cluster(cluster, name, work, ClusterOptions(take_ownership=take_ownership))
+    options = ClusterOptions(take_ownership=take_ownership, create_namespace=create_namespace)
+    return read_from_cluster(cluster, name, work, options)
+
+
+def _does_something(planned: "Preview") -> bool:
+    changed = any(change.change not in (Change.UNCHANGED, Change.KEPT) for change in planned.changes)
+    return changed or bool(planned.migrations or planned.jobs)

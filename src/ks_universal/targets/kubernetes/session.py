@@ -10,7 +10,7 @@ from ks_universal.engine.target import NO_IDS, MigrationFailed, Preflight, Rollo
 from ks_universal.errors import TargetError
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import REVISION
-from ks_universal.plan.changes import Change, name_change
+from ks_universal.plan.changes import Change, ObjectChange, name_change
 from ks_universal.plan.records import Attempt, JobRecord, JobState, Outcome, Revision, State
 from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Step
 from ks_universal.resources.keeping import DATA_KINDS
@@ -23,6 +23,7 @@ from ks_universal.targets.kubernetes.migration.job_states import await_end
 from ks_universal.targets.kubernetes.migration.one_off_jobs import is_done, remove_old_job
 from ks_universal.targets.kubernetes.objects.applying import apply_over, build_applied, read_crossings
 from ks_universal.targets.kubernetes.objects.awaited import Awaited, await_ready
+from ks_universal.targets.kubernetes.objects.namespaces import find_new_namespace
 from ks_universal.targets.kubernetes.objects.ownership import find_foreign, home_of, is_as_applied
 from ks_universal.targets.kubernetes.objects.pod_claims import judge_claim, read_pod_claims
 from ks_universal.targets.kubernetes.objects.removal import Wait, is_terminating, remove, remove_claim, see_gone
@@ -57,6 +58,7 @@ class KubernetesSession:
     async def check(self) -> Preflight:
         """Try everything that would change on the API server, without effect; find what other owners have."""
         live = {**self._live, **{object_ref(body): body for body in self._state.secrets}}
+        namespace = await find_new_namespace(self._client) if self._options.create_namespace else None
         situation = Situation(
             live=live,
             terminating=self._state.terminating,
@@ -64,9 +66,11 @@ class KubernetesSession:
             force=self._options.take_ownership,
             kept=self._kept,
             scalers=self._scalers(),
+            made_before=() if namespace is None else (namespace,),
         )
         trials = await try_plan(self._client, self._plan, situation)
-        changes = tuple(trial.change for trial in trials if trial.change is not None)
+        made = (ObjectChange(identity=object_ref(body), change=Change.CREATED) for body in situation.made_before)
+        changes = (*made, *(trial.change for trial in trials if trial.change is not None))
         helm = warn_of_helm(self._live.values(), self._owner) if self._options.take_ownership else ()
         found = [problem for trial in trials for problem in (trial.warning, trial.problem) if problem is not None]
         strangers = await self._find_strangers(self._plan.revision)

@@ -18,11 +18,12 @@ from ks_universal.plan.steps import Plan
 from ks_universal.resources.objects import ObjectRef, Rendered, Resource, object_ref
 from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.errors import ApiError
-from ks_universal.targets.kubernetes.api.kinds import JOB, NAMESPACE, VERSIONED, Kind
+from ks_universal.targets.kubernetes.api.kinds import JOB, VERSIONED, Kind
 from ks_universal.targets.kubernetes.cluster import Cluster, ClusterOptions
 from ks_universal.targets.kubernetes.migration.job_states import read_job_states, without_logs
 from ks_universal.targets.kubernetes.migration.live_log import LiveLog, build_live_mask
 from ks_universal.targets.kubernetes.objects.live import read_live, read_secrets
+from ks_universal.targets.kubernetes.objects.namespaces import create_namespace
 from ks_universal.targets.kubernetes.objects.removal import is_terminating
 from ks_universal.targets.kubernetes.preflight.rbac import build_cluster_role, build_granted, build_role
 from ks_universal.targets.kubernetes.record.lease import (
@@ -194,15 +195,3 @@ class KubernetesTarget:
 def _warn(problem: Problem) -> Problem:
     """Say that something is in the way of other runs, and not of an uninstall, which removes it."""
     return msgspec.structs.replace(problem, severity=Severity.WARNING)
-
-
-async def create_namespace(client: Client) -> bool:
-    """Create the client's namespace; False where it exists."""
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": client.namespace}}
-    try:
-        await client.create(NAMESPACE, body)
-    except ApiError as error:
-        if error.code != 409:
-            raise
-        return False
-    return True

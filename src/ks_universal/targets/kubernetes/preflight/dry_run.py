@@ -50,7 +50,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """What a plan is tried on: the objects that exist, those that are on their way out, and whose release it is.
 
     With `force`, other owners' objects and fields are no hindrance. What leaves the values stays where it is of the
-    kinds `kept`.
+    kinds `kept`. `made_before` is what is there before the first step, and not yet.
     """
 
     live: Mapping[ObjectRef, Json]
@@ -59,6 +59,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     force: bool
     kept: Container[str]
     scalers: Scalers
+    made_before: tuple[Json, ...] = ()
 
 
 async def try_plan(client: Client, plan: Plan, situation: Situation) -> tuple[Trial, ...]:
@@ -67,7 +68,7 @@ async def try_plan(client: Client, plan: Plan, situation: Situation) -> tuple[Tr
     First come unknown kinds, and what pods need that is not there.
     """
     bodies = [step.body for step in plan.steps if isinstance(step, Apply | RollOut)]
-    coming = Coming(bodies, situation.live)
+    coming = Coming((*situation.made_before, *bodies), situation.live)
     unknown = await find_unknown_kinds(client, (body for body in bodies if not coming.brings(body)))
     known = [step for step in plan.steps if _name_kind(step) not in unknown]
     trials = await asyncio.gather(*(_try_step(client, step, situation, coming) for step in known))
