@@ -481,13 +481,13 @@ def _merge_patch(live: Json, patch: Json) -> Json:
 def _build_match(parameters: dict[str, str]) -> Match:
     """Build what the selectors of a request ask of an object."""
     wanted = [_read_label(part) for part in re.split(r",(?![^(]*\))", parameters.get("labelSelector", "")) if part]
-    fields = [part.partition("=")[::2] for part in parameters.get("fieldSelector", "").split(",") if part]
+    fields = [re.split("(!?=)", part, maxsplit=1) for part in parameters.get("fieldSelector", "").split(",") if part]
 
     def match(body: Json) -> bool:
         labels = body["metadata"].get("labels") or {}
         return all(
             (values is None and key in labels) or labels.get(key) in (values or ()) for key, values in wanted
-        ) and all(_read_field(body, path) == value for path, value in fields)
+        ) and all((_read_field(body, path) == value) is (sign == "=") for path, sign, value in fields)
 
     return match
 

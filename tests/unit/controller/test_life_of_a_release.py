@@ -280,3 +280,19 @@ def test_drift_is_reported_or_repaired(server: FakeApiServer, releases: Releases
     server.edit("deployments", "app", annotate)
     releases.await_reason("Drifted", "Drifted")
     assert "kubectl-edit has changed its pods" in releases.condition("Drifted")["message"]
+
+
+def test_a_change_reads_its_record_once_and_of_events_only_those_that_tell_of_trouble(
+    server: FakeApiServer, releases: Releases
+) -> None:
+    releases.put(release())
+    releases.await_settled()
+    before = len(server.requests)
+    releases.edit(values=("v1", "v2"))
+    releases.await_settled()
+    asked = [each for each in server.requests[before:] if each.method == "GET"]
+    records = [each for each in asked if "content=record" in each.parameters.get("labelSelector", "")]
+    assert len(records) == 1
+    selectors = {each.parameters.get("fieldSelector") for each in asked if each.path.endswith("/events")}
+    assert len(selectors) == 1
+    assert "source!=ks-universal,reason!=Scheduled" in str(selectors)

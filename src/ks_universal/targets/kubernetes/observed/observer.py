@@ -7,11 +7,15 @@ from contextlib import contextmanager
 
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import INSTANCE
-from ks_universal.targets.kubernetes.api.client import Client
+from ks_universal.targets.kubernetes.api.client import FIELD_MANAGER, Client
 from ks_universal.targets.kubernetes.api.kinds import EVENT, JOB, POD, VERSIONED
 from ks_universal.targets.kubernetes.api.watch import Reflector
 from ks_universal.targets.kubernetes.observed.pods import created, owner, read_last_seen
 from ks_universal.targets.kubernetes.observed.versions import old_pods
+
+_ALL_IS_WELL = ("Scheduled", "SuccessfulCreate", "Suspended", "Resumed", "Completed", "ScalingReplicaSet")
+_OF_INTEREST = ",".join((f"source!={FIELD_MANAGER}", *(f"reason!={each}" for each in _ALL_IS_WELL)))
+"""Which events are observed: a namespace with many releases has thousands of the others, which nobody here reads."""
 
 WorkloadKey = tuple[str, str]
 """A Job or workload, by kind and name: whatever happens below it is told to whoever follows it."""
@@ -39,15 +43,15 @@ class Observer:
         }
         self._makers = 0
         self._all_pods = Reflector(client, POD, self._tell, labels=None, fields=None)
-        self._all_events = Reflector(client, EVENT, self._take_event, labels=None, fields=None)
+        self._all_events = Reflector(client, EVENT, self._take_event, labels=None, fields=_OF_INTEREST)
 
-    async def start(self, kind: str = "Deployment") -> None:
-        """Begin to observe Jobs, pods and workloads of a kind, as far as that has not begun.
+    async def start(self, kind: str | None = None) -> None:
+        """Begin to observe Jobs, pods and, where it is given, workloads of a kind, as far as that has not begun.
 
         Of the kinds only that one: a role need not have rights for those that a release does not have.
         """
         async with self._starting:
-            of_kind = (self._by_kind[each] for each in VERSIONED[kind] if each is not None)
+            of_kind = () if kind is None else (self._by_kind[each] for each in VERSIONED[kind] if each is not None)
             mirrors = (self._jobs, self._all_pods, self._all_events, *of_kind)
             fresh = [mirror for mirror in mirrors if mirror not in self._tasks]
             await asyncio.gather(*(mirror.fill() for mirror in fresh))
@@ -138,6 +142,8 @@ class Observer:
             _wake(followers)
 
     def _tell(self, item: Json) -> None:
+        if item["kind"] in ("Pod", "ReplicaSet"):
+            _forget_managers(item)
         topic = _topic(item)
         name = item["metadata"]["name"]
         if item["kind"] == "Pod":
@@ -148,6 +154,7 @@ class Observer:
         _wake(self._changed[topic])
 
     def _take_event(self, event: Json) -> None:
+        _forget_managers(event)
         about = event.get("involvedObject", {})
         self._events[about.get("uid", "")][event["metadata"]["name"]] = event
         kind, name = about.get("kind", ""), about.get("name", "")
@@ -157,6 +164,11 @@ class Observer:
             _wake(self._changed["Deployment", name.rpartition("-")[0]])
         else:
             _wake(self._changed[kind, name])
+
+
+def _forget_managers(item: Json) -> None:
+    """Drop who has written which field: it is half of an object, of all of a namespace, and nobody asks here."""
+    item["metadata"].pop("managedFields", None)
 
 
 def _topic(item: Json) -> WorkloadKey:

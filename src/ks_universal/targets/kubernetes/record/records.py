@@ -46,6 +46,7 @@ class Records:
         self._pending: Revision | None = None
         self._shown: tuple[int, tuple[Outcome, ...]] | None = None
         self._begun: int | None = None
+        self._read: History | None = None
         self._uids: dict[tuple[str, str], str] = {}
         self._own_name = re.compile(rf"ks-universal\.{re.escape(release)}\.v\d+(\.manifests)?(\.[0-9a-f]{{12}}\.\d+)?")
 
@@ -54,6 +55,10 @@ class Records:
 
         What cannot be read is left out, and is among the problems: a warning where the ConfigMap has stood in for it.
         """
+        self._read = await self._read_all()
+        return self._read
+
+    async def _read_all(self) -> History:
         try:
             secrets = await self._list(SECRET, self._selector("record"))
         except ApiError as error:
@@ -157,8 +162,12 @@ class Records:
         return told, msgspec.structs.replace(problem, message=message, hint=None, severity=Severity.WARNING)
 
     async def _prune(self, number: int) -> None:
-        """Remove the revisions that are too many, parts that belong to none included."""
-        revisions = (await self.read()).revisions
+        """Remove the revisions that are too many, parts that belong to none included.
+
+        Where they were just read, under the lock of the run that begins, nobody has written any since.
+        """
+        known, self._read = self._read, None
+        revisions = (known or await self._read_all()).revisions
         kept = (
             {revision.number for revision in revisions[-(self._history_max - 1) :]} if self._history_max > 1 else set()
         )
