@@ -1,12 +1,16 @@
 """Each block of `docs/python.md` runs, against an API server in memory."""
 
+import os
 import re
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.fake_api_server import FakeApiServer, Program
+from support.running_controller import Releases, release
 
 PAGE = (Path(__file__).parents[3] / "docs" / "python.md").read_text()
 BLOCKS = dict(re.findall(r"^## ([^\n]+)\n(?:(?!^## ).)*?^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
@@ -63,6 +67,25 @@ def test_a_script_that_declines_changes_nothing(api_server: FakeApiServer, capsy
     assert len(api_server.store.objects) == before
 
 
+def test_a_controller_carries_out_a_release_until_it_is_told_to_end(
+    api_server: FakeApiServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    releases = Releases(api_server)
+    releases.put(release(values=VALUES))
+
+    def end() -> None:
+        releases.await_settled()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    execute("The controller")
+    ending.join()
+    assert "ns/shop: carries out generation 1" in capsys.readouterr().out
+    asked = {each.headers.get("impersonate-user") for each in api_server.requests if "/deployments" in each.path}
+    assert asked == {"system:serviceaccount:ns:deployer"}
+
+
 def test_a_release_runs_on_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
     execute("On this machine")
     assert capsys.readouterr().out.endswith("succeeded\n")
@@ -78,6 +101,7 @@ def test_each_section_with_a_block_is_run() -> None:
         "Read, check, render",
         "Deploy from a script",
         "Read a record",
+        "The controller",
         "On this machine",
         "A target of your own",
     ]
