@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     )
     from ks_universal.api.logs import Logs, Running, StepLog, find_running, follow_logs, read_logs
     from ks_universal.api.plans import read_plan, write_plan
-    from ks_universal.api.rehearsals import list_rehearsed
+    from ks_universal.api.rehearsals import list_rehearsed, summarize_rehearsal
     from ks_universal.api.releases import compare_revisions, list_namespaces, list_releases
     from ks_universal.api.starting_values import STARTING_TOOLS, write_starting_values
     from ks_universal.api.values import (
@@ -110,7 +110,7 @@ if TYPE_CHECKING:
     from ks_universal.manifest.yaml import write_yaml
     from ks_universal.model.format.application import Application
     from ks_universal.model.format.local import Local, LocalPostgres
-    from ks_universal.model.format.migrations import Phase, Retry, When
+    from ks_universal.model.format.migrations import FailOn, Phase, RehearsalPolicy, Retry, When
     from ks_universal.model.format.workloads import JobWhen
     from ks_universal.model.kubernetes.durations import parse_duration
     from ks_universal.plan.changes import Change, FieldChange, ObjectChange, Operation
@@ -126,6 +126,7 @@ if TYPE_CHECKING:
         State,
         StepRecord,
     )
+    from ks_universal.plan.rehearsals import POLICY_CODES, RehearsalSummary, VerdictSummary
     from ks_universal.plan.saved import PlannedRun, Preview, describe_plan
     from ks_universal.plan.selection import MigratePolicy
     from ks_universal.plan.steps import Apply, AwaitOldPods, Delete, Migrate, Plan, RollOut, RunJob, Skipped, SkippedJob
@@ -172,6 +173,7 @@ __version__ = "0.2.0"
 __all__ = [
     "GO_ON",
     "OVERRIDE_FLAGS",
+    "POLICY_CODES",
     "REHEARSAL_CODES",
     "STARTING_TOOLS",
     "Application",
@@ -192,6 +194,7 @@ __all__ = [
     "Delete",
     "Emit",
     "Event",
+    "FailOn",
     "Failure",
     "FieldChange",
     "FileWatch",
@@ -249,8 +252,10 @@ __all__ = [
     "Problem",
     "Process",
     "RehearsalCommands",
+    "RehearsalPolicy",
     "RehearsalReport",
     "RehearsalRun",
+    "RehearsalSummary",
     "RehearsalVerdict",
     "ReleaseState",
     "Rendered",
@@ -295,6 +300,7 @@ __all__ = [
     "TimedWait",
     "Values",
     "VerdictSeverity",
+    "VerdictSummary",
     "Waited",
     "When",
     "Workload",
@@ -363,6 +369,7 @@ __all__ = [
     "run",
     "run_controller",
     "sort_problems",
+    "summarize_rehearsal",
     "tell_end_of_gone",
     "tell_full_disk",
     "template",
@@ -384,7 +391,7 @@ __all__ = [
 
 _HOMES = {
     "ks_universal.engine.masking": "Mask",
-    "ks_universal.api.rehearsals": "list_rehearsed",
+    "ks_universal.api.rehearsals": "list_rehearsed summarize_rehearsal",
     "ks_universal.rehearsal.command": "Command Process read_command",
     "ks_universal.rehearsal.facts": (
         "CommandResult HeldLock ObservedLock ObservedStatement RehearsalRun SqlError StatementPart VerdictSeverity"
@@ -440,12 +447,13 @@ _HOMES = {
     "ks_universal.manifest.yaml": "write_yaml",
     "ks_universal.model.format.application": "Application",
     "ks_universal.model.format.local": "Local LocalPostgres",
-    "ks_universal.model.format.migrations": "Phase Retry When",
+    "ks_universal.model.format.migrations": "FailOn Phase RehearsalPolicy Retry When",
     "ks_universal.model.format.workloads": "JobWhen",
     "ks_universal.model.kubernetes.durations": "parse_duration",
     "ks_universal.plan.changes": "Change FieldChange ObjectChange Operation",
     "ks_universal.plan.one_off_jobs": "list_jobs tell_end_of_gone",
     "ks_universal.plan.records": "Attempt Failure History JobRecord JobState Outcome Revision State StepRecord",
+    "ks_universal.plan.rehearsals": "POLICY_CODES RehearsalSummary VerdictSummary",
     "ks_universal.plan.saved": "PlannedRun Preview describe_plan",
     "ks_universal.plan.selection": "MigratePolicy",
     "ks_universal.plan.steps": "Apply AwaitOldPods Delete Migrate Plan RollOut RunJob Skipped SkippedJob",

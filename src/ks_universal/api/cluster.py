@@ -1,7 +1,6 @@
 """A release on a cluster: each function joins the packages below it, and decides nothing itself."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import NamedTuple, TypedDict, Unpack
 
 import msgspec
@@ -21,8 +20,9 @@ from ks_universal.plan.build import MigratePolicy, build_plan
 from ks_universal.plan.migrations_only import keep_migrations
 from ks_universal.plan.one_off_jobs import list_jobs
 from ks_universal.plan.records import History, Outcome, Revision, State, mark_abandoned
+from ks_universal.plan.rehearsals import RehearsalSummary, check_policies
 from ks_universal.plan.saved import Preview, build_preview
-from ks_universal.plan.steps import Plan
+from ks_universal.plan.steps import Migrate, Plan
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.accounts import name_user
 from ks_universal.targets.kubernetes.api.client import Client
@@ -92,21 +92,32 @@ async def deploy(
     TimedOutError, and TargetError, whose `exit_status` is that of what it has cut short.
     """
     policy, force = (MigratePolicy(migrate), force) if plan is None else (plan.migrate, plan.force)
-    planner = partial(build_plan, migrate=policy, force=force)
+    rehearsal = None if plan is None else plan.rehearsal
+
+    def planner(rendered: Rendered, state: State) -> Plan:
+        return _apply_policies(build_plan(rendered, state, migrate=policy, force=force), rendered, rehearsal)
+
     return await _run(_render_for_run(values, target), target, emit, planner, _Asked(policy, force, plan), **options)
 
 
 async def preview(
-    values: Values, target: KubernetesTarget, *, migrate: MigratePolicy | str = "auto", force: bool = False
+    values: Values,
+    target: KubernetesTarget,
+    *,
+    migrate: MigratePolicy | str = "auto",
+    force: bool = False,
+    rehearsal: RehearsalSummary | None = None,
 ) -> Preview:
     """Say what `deploy` would do, by a dry run of every change on the server; nothing is changed, nothing locked.
 
-    What is in the way is among `problems`, after the warnings about the values. Raises as `render` and `build_plan` do,
-    and TargetError.
+    `rehearsal` is what one of its migrations has said, which `migrations.policy` of the values is held against. What is
+    in the way is among `problems`, after the warnings about the values. Raises as `render` and `build_plan` do, and
+    TargetError.
     """
     rendered = await target.place(_render_for_run(values, target))
     state = await target.read(rendered)
     planned = build_plan(rendered, state, migrate=MigratePolicy(migrate), force=force)
+    planned = _apply_policies(planned, rendered, rehearsal)
     log_plan(planned)
     mask = build_mask(rendered, state, planned)
     preflight = await target.open_session(rendered, state, planned).check()
@@ -133,7 +144,7 @@ async def migrate(
     policy = MigratePolicy(migrate)
 
     def planner(rendered: Rendered, state: State) -> Plan:
-        return keep_migrations(build_plan(rendered, state, migrate=policy), state)
+        return _apply_policies(keep_migrations(build_plan(rendered, state, migrate=policy), state), rendered, None)
 
     return await _run(_render_for_run(values, target), target, emit, planner, _Asked(policy), **options)
 
@@ -175,6 +186,14 @@ async def uninstall(
     if revision.outcome is Outcome.SUCCEEDED:
         await target.forget(revision, emit)
     return revision
+
+
+def _apply_policies(plan: Plan, rendered: Rendered, rehearsal: RehearsalSummary | None) -> Plan:
+    """Give a plan with the rehearsal that it rests on, and what the policies of what migrates have against it."""
+    migrating = {step.application for step in plan.steps if isinstance(step, Migrate)}
+    policies = {name: policy for name, policy in rendered.policies.items() if name in migrating}
+    problems = tuple(check_policies(policies, rehearsal, plan.release))
+    return msgspec.structs.replace(plan, rehearsal=rehearsal, warnings=(*plan.warnings, *problems))
 
 
 class _Asked(NamedTuple):

@@ -1,6 +1,7 @@
 """Rehearsals of a release's own migrations, run as `up` runs them."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -12,15 +13,20 @@ from ks_universal.engine.masking import Mask
 from ks_universal.errors import InputError
 from ks_universal.json_types import Json
 from ks_universal.model.format.local import Local
+from ks_universal.plan.rehearsals import RehearsalSummary, VerdictSummary
 from ks_universal.rehearsal.command import Command, Process, redirect
-from ks_universal.rehearsal.rehearse import RehearsalCommands
+from ks_universal.rehearsal.rehearse import RehearsalCommands, RehearsalReport
 from ks_universal.rehearsal.server import APPLICATION, Server
+from ks_universal.rehearsal.verdicts import shorten
 from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
 from ks_universal.suggestions import nearest
 from ks_universal.targets.local.containers import Machine, build_processes
 from ks_universal.targets.local.environment import Sources
 from ks_universal.targets.local.hosting import is_sidecar
 from ks_universal.targets.local.postgres.setup import name_facts
+
+_LONGEST = 400
+"""Characters of a message, or a statement, in a plan."""
 
 
 def list_rehearsed(
@@ -45,6 +51,26 @@ def list_rehearsed(
         migrate=Command(f"the migrations of {names}", migrate),
         rollback=Command(f"what undoes those of {names}", undo) if any(each.undo for each in chosen) else None,
         mask=Mask([resource.body for resource in rendered.objects], (release, namespace)),
+    )
+
+
+def summarize_rehearsal(report: RehearsalReport) -> RehearsalSummary:
+    """Give what a plan keeps of a rehearsal that has just been held."""
+    return RehearsalSummary(
+        held=datetime.now(UTC).replace(microsecond=0),
+        server=report.server,
+        runs=tuple(run.name for run in report.runs),
+        verdicts=tuple(
+            VerdictSummary(
+                code=each.code,
+                severity=each.severity,
+                table=each.table,
+                message=shorten(each.message, _LONGEST),
+                advice=each.advice,
+                statement=shorten(each.statement, _LONGEST) if each.statement else None,
+            )
+            for each in report.verdicts
+        ),
     )
 
 

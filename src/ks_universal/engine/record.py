@@ -230,6 +230,7 @@ class Record:
             images=self._images,
             back_to=self._plan.back_to,
             request=self._request,
+            rehearsal=self._plan.rehearsal.shorten() if self._plan.rehearsal else None,
             only_migrates=self._plan.only_migrates,
         )
 

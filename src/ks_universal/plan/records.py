@@ -11,6 +11,7 @@ from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import Phase
 from ks_universal.model.kubernetes.names import job_name
+from ks_universal.plan.rehearsals import RehearsalSummary
 from ks_universal.resources.objects import ObjectRef
 
 
@@ -175,6 +176,8 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """What the run was to carry out, as whoever asked for it names it: who is killed then finds out that it was."""
     images: dict[str, tuple[str, ...]] = {}
     """Application to the images of its containers in the run's values; earlier versions of this program wrote none."""
+    rehearsal: RehearsalSummary | None = None
+    """That of the plan that was carried out, shortened."""
     only_migrates: bool = False
     """True: a run of `ks-universal migrate`, after which nothing of its values serves: nothing to go back to."""
 

@@ -9,6 +9,7 @@ from ks_universal.json_types import Json
 from ks_universal.plan.changes import ObjectChange, strip
 from ks_universal.plan.fingerprints import digest
 from ks_universal.plan.records import State
+from ks_universal.plan.rehearsals import RehearsalSummary
 from ks_universal.plan.selection import MigratePolicy
 from ks_universal.plan.show import list_restarts
 from ks_universal.plan.steps import Migrate, Plan, RunJob, Skipped, SkippedJob
@@ -42,6 +43,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[ObjectChange, ...]
     notes: tuple[str, ...] = ()
     """What does not happen though somebody may expect it, and what may happen: `find_unnoticed`, `list_restarts`."""
+    rehearsal: RehearsalSummary | None = None
     problems: tuple[Problem, ...]
     digest: str
     now_s: int | None = None
@@ -70,6 +72,7 @@ def build_preview(
         skipped_jobs=plan.skipped_jobs,
         changes=changes,
         notes=(*find_unnoticed(plan, changes), *list_restarts(plan)),
+        rehearsal=plan.rehearsal,
         problems=problems,
         digest=digest_situation(plan, state),
     )

@@ -7,6 +7,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
 from ks_universal.model.format.migrations import Phase
+from ks_universal.plan.rehearsals import RehearsalSummary
 from ks_universal.resources.masking import mask_secrets
 from ks_universal.resources.objects import Migration, ObjectRef
 
@@ -129,5 +130,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What the plan cannot promise for these values."""
     back_to: int | None = None
     """The revision that a rollback goes back to."""
+    rehearsal: RehearsalSummary | None = None
+    """What a rehearsal has said of its migrations."""
     only_migrates: bool = False
     """True: its versions are not rolled out (`ks-universal migrate`)."""

@@ -59,7 +59,13 @@ def build_objects(application: Application, release: str, namespace: str) -> Ren
         *(Resource(build_route(scope, name, r, application)) for name, r in application.http_routes.items()),
         *(resource for resource in extras if not is_applied_first(resource)),
     ]
-    return Rendered(release, namespace, tuple(resources), tuple(migration for _, migration in migrations))
+    return Rendered(
+        release,
+        namespace,
+        tuple(resources),
+        tuple(migration for _, migration in migrations),
+        policies={name: w.migrations.policy for name, w in application.workloads.items() if w.migrations.policy},
+    )
 
 
 def _build_accounts(scope: Scope, application: Application) -> Iterator[Resource]:

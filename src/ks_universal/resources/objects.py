@@ -3,7 +3,7 @@
 import msgspec
 
 from ks_universal.json_types import Json
-from ks_universal.model.format.migrations import Phase, Retry, When
+from ks_universal.model.format.migrations import Phase, RehearsalPolicy, Retry, When
 from ks_universal.model.format.workloads import WORKLOAD_SECTIONS, JobWhen
 from ks_universal.model.kubernetes.kind_names import qualify_kind
 
@@ -108,6 +108,8 @@ class Rendered(msgspec.Struct, frozen=True):
     migrations: tuple[Migration, ...]
     timeless: "Rendered | None" = None
     """The same at a time that is always the same, where expressions read it: tells what else has changed."""
+    policies: dict[str, RehearsalPolicy] = {}
+    """What a rehearsal must say of migrations before they run, by application."""
 
     @property
     def workloads(self) -> dict[str, Resource]:

@@ -12,7 +12,7 @@ from ks_universal.cli.options import Source, takes_values
 from ks_universal.cli.show.console import write_result
 
 if TYPE_CHECKING:
-    from ks_universal import KubernetesTarget, Preview
+    from ks_universal import KubernetesTarget, Preview, RehearsalSummary, Values
 
 
 @click.command()
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 @click.option("--take-ownership", is_flag=True, help="Plan to take over objects and fields of others.")
 @click.option("--create-namespace", is_flag=True, help="Plan to create the namespace where it does not exist.")
 @click.option("--exit-code", is_flag=True, help="Exit 2 where the deploy would change something or run a migration.")
+@click.option("--rehearse", is_flag=True, help="Rehearse the migrations that run, and put the verdicts into the plan.")
+@click.option("--base", metavar="FILE|COMMAND", help="With --rehearse: the state before, as 'rehearse' takes it.")
+@click.option("--quick", is_flag=True, help="With --rehearse: as 'rehearse --quick'.")
 def command(  # noqa: PLR0913 - one for each option
     name: str,
     source: Source,
@@ -45,20 +48,28 @@ def command(  # noqa: PLR0913 - one for each option
     take_ownership: bool,
     create_namespace: bool,
     exit_code: bool,
+    rehearse: bool,
+    base: str | None,
+    quick: bool,
 ) -> int:
     """Show what 'deploy' would do to the release NAME: nothing is changed. Exits 1 where something is in the way."""
     from ks_universal import ClusterOptions, describe_plan, has_errors, preview, write_plan
     from ks_universal.cli.show.plan_lines import format_plan
     from ks_universal.cli.show.plan_markdown import write_plan_markdown
 
+    if not rehearse and (base is not None or quick):
+        raise click.UsageError("--base and --quick are about a rehearsal; add --rehearse.")
     values = source.load_valid(name, cluster.find_namespace())
     if output not in PLAN_FORMATS:
         plan_file, output = output, "text"
 
     async def work(target: "KubernetesTarget") -> int:
         planned = await preview(values, target, migrate=migrate, force=force)
+        if rehearse and planned.migrations and not _is_in_the_way(planned):
+            held = await _rehearse(values, name, target.namespace, base=base, quick=quick)
+            planned = await preview(values, target, migrate=migrate, force=force, rehearsal=held)
         failed = has_errors(planned.problems)
-        if plan_file and not failed:
+        if plan_file and not _is_in_the_way(planned):
             write_plan(planned, plan_file)
         if output == "json":
             write_result(msgspec.json.format(msgspec.json.encode(describe_plan(planned))).decode() + "\n")
@@ -75,3 +86,20 @@ def command(  # noqa: PLR0913 - one for each option
 def _does_something(planned: "Preview") -> bool:
     changed = any(change.change not in (Change.UNCHANGED, Change.KEPT) for change in planned.changes)
     return changed or bool(planned.migrations or planned.jobs)
+
+
+def _is_in_the_way(planned: "Preview") -> bool:
+    """Tell whether there is more against a plan than what a policy says of its rehearsal, which others may look at."""
+    from ks_universal import POLICY_CODES, has_errors
+
+    return has_errors([problem for problem in planned.problems if problem.code not in POLICY_CODES])
+
+
+async def _rehearse(
+    values: "Values", name: str, namespace: str, *, base: str | None, quick: bool
+) -> "RehearsalSummary":
+    from ks_universal import list_rehearsed, rehearse, summarize_rehearsal
+    from ks_universal.cli.show.console import say
+
+    commands = msgspec.structs.replace(list_rehearsed(values, name, namespace), base=base)
+    return summarize_rehearsal(await rehearse(commands, quick=quick, say=lambda text: say(f"{text} ...")))

@@ -36,7 +36,7 @@ from ks_universal.cli.show.folding import RepetitionFold, TracebackFold
 from ks_universal.cli.show.report import RunReport
 
 _COLOURS = ("cyan", "magenta", "blue", "yellow", "green", "bright_cyan", "bright_magenta", "bright_blue")
-_PLAN_STYLES = {"+ ": "green", "~ ": "yellow", "- ": "red", "> ": "cyan", ". ": "dim"}
+_PLAN_STYLES = {"+ ": "green", "~ ": "yellow", "- ": "red", "> ": "cyan", ". ": "dim", "! ": "yellow"}
 _WIDEST = 40
 """Characters of a source's name that the others are aligned with."""
 

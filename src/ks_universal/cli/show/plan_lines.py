@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from ks_universal import Change, FieldChange, ObjectChange, Operation, PlannedRun, Preview
+from ks_universal import Change, FieldChange, ObjectChange, Operation, PlannedRun, Preview, RehearsalSummary
+from ks_universal.cli.show.event_lines import format_time
 
 _SIGNS = {Change.CREATED: "+", Change.CHANGED: "~", Change.DELETED: "-", Change.KEPT: "="}
 _FIELD_SIGNS = {Operation.ADD: "+", Operation.REMOVE: "-", Operation.REPLACE: "~"}
@@ -20,6 +21,8 @@ def format_plan(preview: Preview) -> Iterator[str]:
     yield from (f"  . {note}" for note in preview.notes)
     for run in (*preview.migrations, *preview.jobs):
         yield from _run_lines(run)
+    if preview.rehearsal is not None:
+        yield from (f"  {line}" for line in format_summary(preview.rehearsal))
     for skipped in preview.skipped:
         step = f"/{skipped.step}" if skipped.step else ""
         yield f"  . {skipped.application}/migrations{step} does not run: {skipped.why}"
@@ -31,6 +34,25 @@ def format_changes(changes: Iterable[ObjectChange], home: str) -> Iterator[str]:
     """Say of each object what becomes of it, field by field, and its namespace where that is not `home`."""
     for change in changes:
         yield from _change_lines(change, home)
+
+
+def format_summary(rehearsal: RehearsalSummary) -> Iterator[str]:
+    """Say what a rehearsal has said: how many verdicts of each severity, then each, with what to do instead."""
+    yield f"! rehearsed at {format_time(rehearsal.held)} on {rehearsal.server}: {count_severities(rehearsal)}"
+    for verdict in rehearsal.verdicts:
+        yield f"    {verdict.severity}[{verdict.code}]: {verdict.message}"
+        if verdict.statement:
+            yield f"      in: {verdict.statement[:_LONGEST_VALUE]}"
+        if verdict.advice:
+            yield f"      hint: {verdict.advice}"
+    if rehearsal.left_out:
+        yield f"    and {rehearsal.left_out} more"
+
+
+def count_severities(rehearsal: RehearsalSummary) -> str:
+    """Count verdicts: `1 error, 2 warnings`."""
+    counts = Counter(verdict.severity for verdict in rehearsal.verdicts)
+    return ", ".join(_count(number, severity) for severity, number in counts.items()) or "nothing to say against it"
 
 
 def count_changes(preview: Preview) -> str:

@@ -6,6 +6,7 @@ from ks_universal import Outcome, Revision, StepLog, StepRecord
 from ks_universal.cli.show.console import style
 from ks_universal.cli.show.event_lines import format_attempt, format_duration, format_time
 from ks_universal.cli.show.folding import fold_tracebacks, shows
+from ks_universal.cli.show.plan_lines import count_severities, format_summary
 
 _COLOURS = {Outcome.SUCCEEDED: "green", Outcome.RUNNING: "cyan", Outcome.PENDING: "cyan", Outcome.INTERRUPTED: "yellow"}
 
@@ -20,7 +21,8 @@ def format_history(revisions: Iterable[Revision]) -> Iterator[str]:
             _duration(revision) or "-",
             _list_images(revision),
             _name_kind(revision)
-            + (", ".join(f"{step.id} {step.outcome}" for step in revision.steps) or "no migrations"),
+            + (", ".join(f"{step.id} {step.outcome}" for step in revision.steps) or "no migrations")
+            + (f"; rehearsed: {count_severities(revision.rehearsal)}" if revision.rehearsal else ""),
             revision.by,
         )
         for revision in revisions
@@ -77,6 +79,8 @@ def format_revision(revision: Revision) -> Iterator[str]:
     )
     if kind := _name_kind(revision):
         yield f"  {kind.removesuffix('; ')}"
+    if revision.rehearsal is not None:
+        yield from (f"  {line}" for line in format_summary(revision.rehearsal))
     for failure in revision.failures:
         yield f"  failed step: {failure.step}"
         yield from (f"    {line}" for cause in failure.causes for line in str(cause).splitlines())

@@ -59,6 +59,40 @@ class Inherit(StrEnum):
     VOLUMES = "volumes"
 
 
+class FailOn(StrEnum):
+    """The codes of a rehearsal's verdicts, and their severities."""
+
+    BLOCKS_READS = "blocks-reads"
+    BLOCKS_WRITES = "blocks-writes"
+    EXCLUSIVE_WITHOUT_LOCK_TIMEOUT = "exclusive-without-lock-timeout"
+    HOLDS_LOCK = "holds-lock"
+    REWRITES_TABLE = "rewrites-table"
+    SCANS_TABLE = "scans-table"
+    LOCKS_ROWS = "locks-rows"
+    WRITES_MUCH_WAL = "writes-much-wal"
+    LOSES_DATA = "loses-data"
+    FAILS = "fails"
+    FAILS_ON_DATA = "fails-on-data"
+    NOT_REPEATABLE = "not-repeatable"
+    UNSAFE_CONCURRENT = "unsafe-concurrent"
+    NOT_RESUMABLE = "not-resumable"
+    ROLLBACK_MISSING = "rollback-missing"
+    ROLLBACK_INEXACT = "rollback-inexact"
+    LEFTOVERS = "leftovers"
+    BLOCKS_ITSELF = "blocks-itself"
+    BREAKS_OLD_VERSION = "breaks-old-version"
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class RehearsalPolicy(Format, frozen=True, kw_only=True):
+    """What a rehearsal must say before migrations may run on a cluster."""
+
+    fail_on: tuple[FailOn, ...] = ()
+    require_rehearsal: bool = False
+
+
 class UndoStep(Format, frozen=True, kw_only=True):
     """One step of a `rollback` that is written as steps."""
 
@@ -132,6 +166,7 @@ class Migrations(MigrationSettings, frozen=True, kw_only=True, dict=True):
 
     enabled: bool = False
     when: When = When.CHANGED
+    policy: RehearsalPolicy | None = None
     steps: tuple[Step, ...] = ()
 
     @cached_property
