@@ -159,6 +159,8 @@ if TYPE_CHECKING:
         TimedWait,
         TimeSpan,
     )
+    from ks_universal.run_report.traces import send_trace, wants_traces
+    from ks_universal.run_report.webhook import post_run
     from ks_universal.targets.accounts import name_user
     from ks_universal.targets.kubernetes.api.connection import find_context, find_namespace, list_contexts
     from ks_universal.targets.kubernetes.record.lease import Claim, Holder
@@ -352,6 +354,7 @@ __all__ = [
     "open_cluster",
     "open_local",
     "parse_duration",
+    "post_run",
     "preview",
     "read_command",
     "read_history",
@@ -368,6 +371,7 @@ __all__ = [
     "rollback",
     "run",
     "run_controller",
+    "send_trace",
     "sort_problems",
     "summarize_rehearsal",
     "tell_end_of_gone",
@@ -378,6 +382,7 @@ __all__ = [
     "unlock",
     "up",
     "validate",
+    "wants_traces",
     "watching",
     "write_folder",
     "write_plan",
@@ -401,6 +406,8 @@ _HOMES = {
     "ks_universal.rehearsal.page": "write_rehearsal_page",
     "ks_universal.run_report.forms": "describe_timeline write_run_markdown",
     "ks_universal.run_report.page": "write_run_page",
+    "ks_universal.run_report.traces": "send_trace wants_traces",
+    "ks_universal.run_report.webhook": "post_run",
     "ks_universal.run_report.timeline": "RunRecorder RunTimeline StepState TimeSpan TimedAttempt TimedStep TimedWait",
     "ks_universal.rehearsal.report": "describe_rehearsal describe_run write_rehearsal_markdown",
     "ks_universal.rehearsal.verdicts": "REHEARSAL_CODES RehearsalVerdict",

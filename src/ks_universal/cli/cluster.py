@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import click
 import msgspec
 
-from ks_universal import KsUniversalError, RunProgress, RunRecorder, TargetError, TimedOutError, parse_duration
+from ks_universal import KsUniversalError, RunProgress, TargetError, TimedOutError, parse_duration
 from ks_universal.cli import INTERRUPTED
 from ks_universal.cli.interruption import Interruption
 from ks_universal.cli.show.event_view import JsonView, TextView, View
 from ks_universal.cli.show.report import RunReport
-from ks_universal.cli.show.report_file import ReportFile, write_report_file
+from ks_universal.cli.show.report_file import ReportFile
+from ks_universal.cli.show.telling import Telling
 
 if TYPE_CHECKING:
     from ks_universal import ClusterOptions, KubernetesTarget, Revision
@@ -133,14 +134,14 @@ def change_cluster(
     *,
     view: View,
     options: "ClusterOptions",
-    report_file: str | None = None,
+    telling: Telling = Telling(None, None),  # noqa: B008 - it never changes
 ) -> int:
-    """Do what changes the release, and return its exit status; how it went is written into `report_file`, too.
+    """Do what changes the release, and return its exit status; how it went is told by `telling`, too.
 
     At the first signal it is cancelled: what runs is really stopped before this returns.
     """
     gc.enable()  # this may run for hours
-    recorder = view.report.recorder = RunRecorder() if report_file else None
+    recorder = view.report.recorder = telling.open()
 
     async def main() -> int:
         target = cluster.open(release, options)
@@ -157,8 +158,7 @@ def change_cluster(
         raise
     finally:
         view.close()
-        if recorder and report_file:
-            write_report_file(report_file, recorder.gather(release), view.report.tell_verdict(release))
+        telling.tell(release, view.report)
 
 
 async def _run_interruptibly(run: Awaitable["Revision"], view: View) -> int:
@@ -205,12 +205,20 @@ class Limits(TypedDict):
 
 
 def takes_run(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of a run: time-out and waits for the lock as `limits`, the others by their names."""
+    """Give a command the options of a run: `limits`, `telling`, and the others by their names."""
 
     @functools.wraps(function)
-    def wrapper(timeout_s: float | None, lock_wait_s: float | None, *, wait_for_lock: bool, **given: Any) -> Any:
+    def wrapper(
+        timeout_s: float | None,
+        lock_wait_s: float | None,
+        report_file: str | None,
+        webhook: str | None,
+        *,
+        wait_for_lock: bool,
+        **given: Any,
+    ) -> Any:
         limits = Limits(timeout_s=timeout_s, lock_wait_s=lock_wait_s, wait_for_lock=wait_for_lock)
-        return function(limits=limits, **given)
+        return function(limits=limits, telling=Telling(report_file, webhook), **given)
 
     options = (
         click.option("--yes", is_flag=True, help="Don't ask; without a terminal nothing is asked in any case."),
@@ -243,6 +251,9 @@ def takes_run(function: Callable[..., Any]) -> Callable[..., Any]:
             type=ReportFile(),
             metavar="FILE",
             help="Write how it went into FILE.html, FILE.md or FILE.json, or into $GITHUB_STEP_SUMMARY.",
+        ),
+        click.option(
+            "--webhook", metavar="URL", help="Post how it ended to a chat, as Slack's incoming webhooks take it."
         ),
     )
     return functools.reduce(lambda command, option: option(command), reversed(options), wrapper)

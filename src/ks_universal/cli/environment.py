@@ -10,7 +10,7 @@ _PREFIX = "KSU_"
 _OPTIONS = frozenset(
     (
         "--context", "--engine", "--flavor", "--history-max", "--kube-version", "--log-file", "--namespace", "--policy",
-        "--values", "--yes",
+        "--values", "--webhook", "--yes",
     )
 )  # fmt: skip
 """Those that say where and how, and mean the same in each command; what is to be done is said on the command line."""

@@ -68,4 +68,4 @@ def command(name: str, source: Source, cluster: Cluster, *, output: str, limits:
         await_rollout=not given["no_rollout_wait"],
         history_max=given["history_max"],
     )
-    return change_cluster(cluster, name, change, view=view, options=options, report_file=given["report_file"])
+    return change_cluster(cluster, name, change, view=view, options=options, telling=given["telling"])

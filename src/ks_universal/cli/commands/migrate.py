@@ -6,6 +6,7 @@ import click
 
 from ks_universal.cli.cluster import Cluster, Limits, change_cluster, open_view, takes_cluster, takes_run
 from ks_universal.cli.options import Source, takes_values
+from ks_universal.cli.show.telling import Telling
 
 if TYPE_CHECKING:
     from ks_universal import KubernetesTarget, Revision
@@ -33,7 +34,7 @@ def command(  # noqa: PLR0913 - one for each option
     migrate: str,
     yes: bool,
     take_ownership: bool,
-    report_file: str | None,
+    telling: Telling,
 ) -> int:
     """Run the migrations of the release NAME, and nothing that comes after them: a 'deploy' of it follows."""
     from ks_universal import ClusterOptions
@@ -49,4 +50,4 @@ def command(  # noqa: PLR0913 - one for each option
         return await run_migrations(values, target, view, migrate=migrate, approve=approve, **limits)
 
     options = ClusterOptions(take_ownership=take_ownership)
-    return change_cluster(cluster, name, change, view=view, options=options, report_file=report_file)
+    return change_cluster(cluster, name, change, view=view, options=options, telling=telling)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ks_universal.cli.cluster import Cluster, Limits, change_cluster, open_view, takes_cluster, takes_run
+from ks_universal.cli.show.telling import Telling
 
 if TYPE_CHECKING:
     from ks_universal import KubernetesTarget, Revision
@@ -26,7 +27,7 @@ def command(  # noqa: PLR0913 - one for each option
     migrate_down: bool,
     yes: bool,
     take_ownership: bool,
-    report_file: str | None,
+    telling: Telling,
 ) -> int:
     """Bring the release NAME back to REVISION, or to the last version that came up before the latest.
 
@@ -42,4 +43,4 @@ def command(  # noqa: PLR0913 - one for each option
         return await rollback(target, view, revision=revision, migrate_down=migrate_down, approve=approve, **limits)
 
     options = ClusterOptions(take_ownership=take_ownership)
-    return change_cluster(cluster, name, change, view=view, options=options, report_file=report_file)
+    return change_cluster(cluster, name, change, view=view, options=options, telling=telling)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ks_universal.cli.cluster import Cluster, Limits, change_cluster, open_view, takes_cluster, takes_run
+from ks_universal.cli.show.telling import Telling
 
 if TYPE_CHECKING:
     from ks_universal import KubernetesTarget, Revision
@@ -24,7 +25,7 @@ def command(  # noqa: PLR0913 - one for each option
     delete_data: bool,
     yes: bool,
     take_ownership: bool,
-    report_file: str | None,
+    telling: Telling,
 ) -> int:
     """Remove everything of the release NAME, and nothing else; its data stays without --delete-data."""
     from ks_universal import ClusterOptions, uninstall
@@ -36,4 +37,4 @@ def command(  # noqa: PLR0913 - one for each option
         return await uninstall(target, view, approve=Confirmation(view, ask=not yes), **limits)
 
     options = ClusterOptions(delete_data=delete_data, take_ownership=take_ownership)
-    return change_cluster(cluster, name, change, view=view, options=options, report_file=report_file)
+    return change_cluster(cluster, name, change, view=view, options=options, telling=telling)

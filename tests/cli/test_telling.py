@@ -1,11 +1,16 @@
-"""`--report FILE` of the commands that change a release: a page, Markdown, JSON, and GitHub's step summary."""
+"""What is told of a run beside the terminal: `--report FILE`, a step summary, a webhook, an OpenTelemetry trace."""
 
 import json
 import re
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from ks_universal import (
     LogWritten,
@@ -118,3 +123,92 @@ def test_a_long_log_keeps_its_beginning_and_end_and_a_run_that_was_cut_short_its
     assert [(wait.began_s, wait.ended_s) for wait in step.waits] == [(1.0, 3.0)]
     assert "1500 lines in the middle are left out" in write_run_page(timeline, "shop: was stopped")
     assert "| :stop_sign: | `app/migrations` | unfinished | 3 s |" in write_run_markdown(timeline, "shop: was stopped")
+
+
+class Listener:
+    """An HTTP server that keeps what is posted to it, and answers with `status`."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.status = 200
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._make_handler())
+        Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def _make_handler(self) -> type[BaseHTTPRequestHandler]:
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                listener.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(listener.status)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    listener = Listener()
+    yield listener
+    listener.server.shutdown()
+    listener.server.server_close()
+
+
+def test_a_chat_is_told_the_verdict_and_the_cause_and_its_address_appears_nowhere(
+    ksu: Invoke, api_server: FakeApiServer, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api_server.kubelet.run("app-migrations", *[Program((SAID,), 1)] * 2, Program(("done",), 0))
+    monkeypatch.setenv("KSU_WEBHOOK", f"{listener.url}/T0/B0/token")
+    assert deploy(ksu) == 3
+    (text,) = (json.loads(body)["text"] for body in listener.bodies)
+    assert text.startswith(":x: *shop, revision 1: a migration failed")
+    assert "app/migrations: `database/does-not-exist`" in text
+    assert "&lt;script&gt;" in text
+    assert "correct-horse" not in text
+    listener.status = 404
+    told = ksu("deploy", "shop", "-f", "values.yaml")
+    assert told.status == 0
+    assert "error[run/webhook]: the webhook did not take the message: it answers with status 404" in told.err
+    monkeypatch.setenv("KSU_WEBHOOK", "http://127.0.0.1:1/token")
+    refused = ksu("uninstall", "shop", "--yes")
+    assert refused.status == 0
+    assert "the webhook did not take the message: ConnectError" in refused.err
+    assert "token" not in told.out + told.err + refused.out + refused.err
+
+
+def test_a_run_is_a_trace_within_that_of_its_pipeline(
+    ksu: Invoke, api_server: FakeApiServer, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api_server.kubelet.run("app-migrations", Program(("no",), 1), Program(("done",), 0))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", listener.url)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
+    monkeypatch.setenv("TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    assert deploy(ksu) == 0
+    (body,) = listener.bodies
+    request = ExportTraceServiceRequest.FromString(body)
+    spans = {span.name: span for scope in request.resource_spans[0].scope_spans for span in scope.spans}
+    run, migration = spans["run shop"], spans["app/migrations"]
+    assert run.trace_id.hex() == "0af7651916cd43dd8448eb211c80319c"
+    assert run.parent_span_id.hex() == "b7ad6b7169203331"
+    assert migration.parent_span_id == run.span_id
+    assert [spans[f"attempt {number}"].parent_span_id for number in (1, 2)] == [migration.span_id] * 2
+    assert run.start_time_unix_nano <= migration.start_time_unix_nano < migration.end_time_unix_nano
+    assert spans["attempt 1"].status.code == spans["attempt 1"].status.STATUS_CODE_ERROR
+
+
+def test_without_opentelemetry_the_run_goes_on_and_it_is_told(
+    ksu: Invoke, api_server: FakeApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api_server.kubelet.run("app-migrations", Program(("done",), 0))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    told = ksu("deploy", "shop", "-f", "values.yaml")
+    assert told.status == 0
+    assert "error[run/traces]: traces are asked for, but OpenTelemetry is not there" in told.err
