@@ -145,6 +145,7 @@ if TYPE_CHECKING:
     from ks_universal.rehearsal.page import write_rehearsal_page
     from ks_universal.rehearsal.rehearse import RehearsalCommands, RehearsalReport, rehearse
     from ks_universal.rehearsal.report import describe_rehearsal, describe_run, write_rehearsal_markdown
+    from ks_universal.rehearsal.squawk import SquawkFinding
     from ks_universal.rehearsal.verdicts import REHEARSAL_CODES, RehearsalVerdict
     from ks_universal.resources.checks.pod_security import Policy
     from ks_universal.resources.objects import Migration, ObjectRef, OneOff, Rendered, Resource
@@ -278,6 +279,7 @@ __all__ = [
     "Skipped",
     "SkippedJob",
     "SqlError",
+    "SquawkFinding",
     "Stamps",
     "State",
     "StatementGrowth",
@@ -410,6 +412,7 @@ _HOMES = {
     "ks_universal.run_report.webhook": "post_run",
     "ks_universal.run_report.timeline": "RunRecorder RunTimeline StepState TimeSpan TimedAttempt TimedStep TimedWait",
     "ks_universal.rehearsal.report": "describe_rehearsal describe_run write_rehearsal_markdown",
+    "ks_universal.rehearsal.squawk": "SquawkFinding",
     "ks_universal.rehearsal.verdicts": "REHEARSAL_CODES RehearsalVerdict",
     "ks_universal.api.cluster": (
         "Approve RunOptions build_roles deploy migrate open_cluster preview read_history read_revisions "

@@ -17,11 +17,16 @@ from ks_universal.html_page import (
 )
 from ks_universal.rehearsal.facts import ObservedLock, ObservedStatement, StatementPart
 from ks_universal.rehearsal.rehearse import RehearsalReport
-from ks_universal.rehearsal.report import count_verdicts, describe_rows, describe_run
+from ks_universal.rehearsal.report import (
+    count_verdicts,
+    describe_rows,
+    describe_run,
+    find_told,
+    join_verdicts,
+    list_texts,
+)
 from ks_universal.rehearsal.verdicts import RehearsalVerdict, name_mode, shorten
 
-_TOLD_SHARE = 0.02
-"""From which part of the whole time on a statement is shown by itself, whatever it did."""
 _FEWEST_FOLDED = 3
 _LONGEST_LINE = 300
 _LOCKS = {
@@ -29,6 +34,7 @@ _LOCKS = {
     "writes": "nobody can write",
     "other": "a lock that lets both go on",
 }
+_OBSERVED = {"confirmed": "error"}
 _STATEMENTS = {
     "work": "a statement",
     "failed": "one that failed",
@@ -49,6 +55,7 @@ def write_rehearsal_page(report: RehearsalReport) -> str:
         write_section(count_verdicts(report), *_write_verdicts(report)),
         *_write_statements(report),
         write_section("Runs", write_table(("run", "what came of it"), _list_runs(report))),
+        *_write_squawk(report),
         *_write_growth(report),
         *_write_schema(report.schema),
         *_write_rows(report),
@@ -56,20 +63,9 @@ def write_rehearsal_page(report: RehearsalReport) -> str:
 
 
 def _write_verdicts(report: RehearsalReport) -> Iterator[str]:
-    """Write the verdicts; that nobody can write where nobody can read is said with that one."""
-    numbers = {text: each.number for each in reversed(report.statements) for text in _list_texts(each)}
-    unreadable = {(each.table, each.statement) for each in report.verdicts if each.code == "blocks-reads"}
-    for verdict in report.verdicts:
-        has_both = (verdict.table, verdict.statement) in unreadable
-        if verdict.code == "blocks-writes" and has_both:
-            continue
-        codes = "blocks-reads, blocks-writes" if verdict.code == "blocks-reads" else verdict.code
-        yield _write_verdict(verdict, codes, numbers.get(verdict.statement or ""))
-
-
-def _list_texts(statement: ObservedStatement) -> Iterator[str]:
-    yield statement.text
-    yield from (part.text for part in statement.parts)
+    numbers = {text: each.number for each in reversed(report.statements) for text in list_texts(each)}
+    for codes, verdict in join_verdicts(report):
+        yield _write_verdict(verdict, ", ".join(codes), numbers.get(verdict.statement or ""))
 
 
 def _write_verdict(verdict: RehearsalVerdict, codes: str, number: int | None) -> str:
@@ -104,7 +100,7 @@ def _write_statements(report: RehearsalReport) -> Iterator[str]:
     scale = _find_scale(report)
     names = '<span class="number">#</span><span>statement</span><span class="number">took</span>'
     names += '<span class="number more">rows</span><span class="number more">WAL</span>'
-    told = _find_told(report)
+    told = find_told(report)
     rows = "".join(_write_rows_of(run, scale, report, is_told=is_told) for is_told, run in _divide(report, told))
     head = f'<div class="row head">{names}{draw_axis(scale)}</div>'
     yield write_section("Statements", write_legend(_STATEMENTS), head, rows)
@@ -141,18 +137,6 @@ def _draw_lock(lock: ObservedLock, *, is_thin: bool = False) -> Bar:
 
 def _end(lock: ObservedLock) -> float:
     return lock.began_s + lock.held_ms / 1000
-
-
-def _find_told(report: RehearsalReport) -> set[int]:
-    """Find the statements that are shown by themselves: those that say something, or that took long."""
-    whole_ms = sum(each.duration_ms or 0.0 for each in report.statements)
-    named = {verdict.statement for verdict in report.verdicts if verdict.statement}
-    told = {lock.statement for lock in report.locks if lock.blocks_writes}
-    for each in report.statements:
-        is_long = (each.duration_ms or 0.0) >= _TOLD_SHARE * whole_ms
-        if each.error or is_long or named.intersection(_list_texts(each)):
-            told.add(each.number)
-    return told
 
 
 def _divide(report: RehearsalReport, told: set[int]) -> Iterator[tuple[bool, list[ObservedStatement]]]:
@@ -250,6 +234,23 @@ def _list_runs(report: RehearsalReport) -> Iterator[tuple[str, str]]:
         output = "" if run.result.is_success else f"<pre>{escape(run.result.output)}</pre>"
         name = f'<span class="badge {kind}">{run.result.status}</span> {escape(run.name)}'
         yield name, f"{escape(describe_run(run))}{notes}{output}"
+
+
+def _write_squawk(report: RehearsalReport) -> Iterator[str]:
+    if report.squawk is None:
+        yield write_section("squawk", '<p class="dim">It is not installed (pip install squawk-cli).</p>')
+    elif report.squawk:
+        head = ("rule", "in this run", "statement", "what it says")
+        rows = (
+            (
+                f"<code>{escape(each.rule)}</code>",
+                f'<span class="badge {_OBSERVED.get(each.observed, "other")}">{escape(each.observed)}</span>',
+                f'<a href="#statement-{each.statement}">{each.statement}</a>',
+                escape(" ".join(filter(None, (each.message, each.help)))),
+            )
+            for each in report.squawk
+        )
+        yield write_section("What squawk says of the SQL", write_table(head, rows))
 
 
 def _write_growth(report: RehearsalReport) -> Iterator[str]:

@@ -27,6 +27,7 @@ from ks_universal.rehearsal.growth import UNFILLED, Growth, add_growth, measure_
 from ks_universal.rehearsal.hostile import run_on_hostile_rows
 from ks_universal.rehearsal.observation import Observation, observe
 from ks_universal.rehearsal.server import start_server, telling_failures
+from ks_universal.rehearsal.squawk import SquawkFinding, find_shown, read_with_squawk
 from ks_universal.rehearsal.verdicts import (
     RehearsalVerdict,
     judge_failure,
@@ -34,6 +35,7 @@ from ks_universal.rehearsal.verdicts import (
     judge_losses,
     judge_waits,
     judge_work,
+    list_lock_codes,
 )
 
 _AS_IT_IS = (HAS_ROWS, RECORD)
@@ -65,8 +67,8 @@ class RehearsalCommands(msgspec.Struct, frozen=True, kw_only=True):
 class RehearsalReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a rehearsal has found. `schema` are the lines that the migration has removed (`-`) and added (`+`).
 
-    `rows` are those of each table before it; `unfilled` says why a table has fewer than wanted. `growth` is None where
-    it was not measured.
+    `rows` are those of each table before it; `unfilled` says why a table has fewer than wanted. `squawk` is what that
+    linter says of the statements, None where it is not installed. `growth` is None where it was not measured.
     """
 
     verdicts: tuple[RehearsalVerdict, ...]
@@ -77,6 +79,7 @@ class RehearsalReport(msgspec.Struct, frozen=True, kw_only=True):
     rows: dict[str, int]
     server: str
     unfilled: dict[str, str] = {}
+    squawk: tuple[SquawkFinding, ...] | None = None
     growth: Growth | None = None
 
 
@@ -148,13 +151,17 @@ class _Rehearsal:
                 await self._disturb(observed)
                 await self._try_hostile_rows(rows)
                 await self._measure_growth(observed.observation, known_rows)
+        statements = observed.observation.statements
+        all_rows = {table.name: table.rows for table in before.tables.values()}
+        shown = find_shown(statements, self._verdicts, list_lock_codes(observed.observation, all_rows))
         return RehearsalReport(
+            squawk=await read_with_squawk(statements, shown, self._bench.tree, self._server.version),
             verdicts=tuple(sorted(self._verdicts, key=lambda each: list(VerdictSeverity).index(each.severity))),
-            statements=observed.observation.statements,
+            statements=statements,
             locks=observed.observation.locks,
             schema=diff_schemas(before.schema, after.schema),
             runs=tuple(self._runs),
-            rows={table.name: table.rows for table in before.tables.values()},
+            rows=all_rows,
             unfilled={each.table: each.reason for each in filled if each.reason and each.reason not in _AS_IT_IS},
             growth=self._growth,
             server=f"PostgreSQL {self._server.version}",

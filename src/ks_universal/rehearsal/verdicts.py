@@ -88,6 +88,19 @@ def judge_locks(
                 yield verdict
 
 
+def list_lock_codes(
+    observation: Observation, rows: Mapping[str, int], rewritten: tuple[str, ...] = ()
+) -> dict[int, set[str]]:
+    """List what each statement's locks are judged to be, by its number, whatever other statements do to a table."""
+    codes: dict[int, set[str]] = {}
+    for lock in observation.locks:
+        own = codes.setdefault(lock.statement, set())
+        own.update(each.code for each in _judge_lock(lock, observation.statements, rows, rewritten))
+        if lock.blocks_writes and not lock.has_lock_timeout:
+            own.add(_INSTANT)
+    return codes
+
+
 def _judge_lock(
     lock: ObservedLock, statements: tuple[ObservedStatement, ...], rows: Mapping[str, int], rewritten: tuple[str, ...]
 ) -> Iterator[RehearsalVerdict]:

@@ -19,6 +19,7 @@ def format_rehearsal(report: RehearsalReport) -> Iterator[str]:
         yield "nothing to say against it"
         yield ""
     yield from _format_statements(report)
+    yield from _format_squawk(report)
     for run in report.runs:
         yield from _format_run(run)
     for table, reason in report.unfilled.items():
@@ -62,3 +63,15 @@ def _format_statements(report: RehearsalReport) -> Iterator[str]:
 def _has_worked(statement: ObservedStatement) -> bool:
     is_change = any(part.operation or part.duration_ms is None for part in statement.parts)
     return is_change or (statement.duration_ms or 0.0) >= _LONG_MS
+
+
+def _format_squawk(report: RehearsalReport) -> Iterator[str]:
+    if report.squawk is None:
+        yield "squawk, which reads the SQL, is not installed (pip install squawk-cli)"
+        return
+    rules: dict[tuple[str, str], list[int]] = {}
+    for finding in report.squawk:
+        rules.setdefault((finding.rule, finding.observed), []).append(finding.statement)
+    for (rule, observed), numbers in sorted(rules.items(), key=lambda entry: (entry[0][1], entry[0][0])):
+        shown = ", ".join(map(str, numbers[:5])) + (", ..." if len(numbers) > 5 else "")
+        yield f"squawk: {rule}: {observed} (statement {shown})"
