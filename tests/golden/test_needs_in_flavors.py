@@ -7,7 +7,8 @@ import pytest
 from golden.test_template import CASES, build
 from ks_universal.json_types import Json
 from ks_universal.manifest.flavors import Flavor, flavor_objects
-from ks_universal.manifest.gates import close_gates, find_users
+from ks_universal.manifest.gates import close_gates
+from ks_universal.manifest.uses import find_users
 from ks_universal.model.format.migrations import Phase
 from ks_universal.model.format.precedence import Node, Part
 from ks_universal.order import find_all_needs

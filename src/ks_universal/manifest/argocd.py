@@ -10,8 +10,9 @@ from ks_universal.digests import digest_json
 from ks_universal.json_types import Json
 from ks_universal.manifest.accounts import name_account
 from ks_universal.manifest.copies import CONFIGURATION, copy, name_copies, use_copies
-from ks_universal.manifest.gates import close_gates, find_users, list_read
+from ks_universal.manifest.gates import close_gates
 from ks_universal.manifest.one_off_jobs import name_by_content
+from ks_universal.manifest.uses import find_users, list_read
 from ks_universal.manifest.waves import Waves, assign_waves
 from ks_universal.metadata_keys import MIGRATIONS_DIGEST
 from ks_universal.model.format.migrations import Phase

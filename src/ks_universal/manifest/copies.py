@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 
 from ks_universal.json_types import Json
+from ks_universal.resources.access import BINDING_KINDS, UNKNOWN_NAMESPACE, name_role
 from ks_universal.resources.objects import ObjectRef, Rendered, object_ref, rename
-from ks_universal.resources.references import read_references, rename_references
+from ks_universal.resources.references import rename_references
 
 CONFIGURATION = frozenset(("ConfigMap", "Secret"))
 Copies = Mapping[ObjectRef, str]
@@ -16,20 +17,6 @@ Copies = Mapping[ObjectRef, str]
 
 _ENDING = "-migrations"
 _LONGEST_NAME = 253
-
-
-def find_needed(rendered: Rendered, jobs: Iterable[Json]) -> tuple[ObjectRef, ...]:
-    """Find the objects of a release that the pods of Jobs name, and the pull secrets of their accounts."""
-    made = {object_ref(resource.body): resource.body for resource in rendered.objects}
-    needed: dict[ObjectRef, None] = {}
-    for job in jobs:
-        namespace = object_ref(job).namespace
-        for kind, name in read_references(job["spec"]["template"]["spec"]):
-            ref = ObjectRef(kind, namespace, name)
-            secrets = made[ref].get("imagePullSecrets", ()) if kind == "ServiceAccount" and ref in made else ()
-            pulled = (ObjectRef("Secret", namespace, secret["name"]) for secret in secrets)
-            needed |= dict.fromkeys(each for each in (ref, *pulled) if each in made)
-    return tuple(needed)
 
 
 def name_copies(rendered: Rendered, refs: Iterable[ObjectRef]) -> dict[ObjectRef, str]:
@@ -54,6 +41,22 @@ def copy(body: Json, copies: Copies) -> Json:
         copied["metadata"].pop("annotations", None)
     if body.get("imagePullSecrets"):
         copied["imagePullSecrets"] = [_point(secret, ref.namespace, copies) for secret in body["imagePullSecrets"]]
+    return copied
+
+
+def copy_right(body: Json, copies: Copies) -> Json:
+    """Copy a role or binding; the binding gives what is copied of its role to what is copied of its accounts."""
+    copied = rename(body, copies[object_ref(body)])
+    if body["kind"] in BINDING_KINDS:
+        role = ObjectRef(*name_role(body))
+        copied["roleRef"] = {**body["roleRef"], "name": copies.get(role, role.name)}
+        accounts = {(r.namespace or UNKNOWN_NAMESPACE, r.name): copies[r] for r in copies if r.kind == "ServiceAccount"}
+        copied["subjects"] = [
+            {**subject, "name": accounts.get((subject.get("namespace"), subject["name"]), subject["name"])}
+            if subject["kind"] == "ServiceAccount"
+            else subject
+            for subject in body["subjects"]
+        ]
     return copied
 
 

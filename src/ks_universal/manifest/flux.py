@@ -13,8 +13,9 @@ from ks_universal.digests import digest_json, sha256_hex
 from ks_universal.json_types import Json
 from ks_universal.manifest.accounts import name_account
 from ks_universal.manifest.flavors import FluxSource
+from ks_universal.manifest.gates import find_early_applications
 from ks_universal.manifest.one_off_jobs import name_by_content
-from ks_universal.manifest.parts import Parts, divide, find_early_applications
+from ks_universal.manifest.parts import Parts, divide
 from ks_universal.metadata_keys import INSTANCE, MANAGED_BY, PROGRAM, WAIT
 from ks_universal.model.format.migrations import Phase
 from ks_universal.model.format.precedence import Node, Part, Precedence

@@ -11,9 +11,9 @@ import msgspec
 
 from ks_universal.json_types import Json
 from ks_universal.manifest.accounts import name_account
-from ks_universal.manifest.copies import CONFIGURATION, copy, find_needed, name_copies, use_copies
-from ks_universal.manifest.helm_rights import copy_right, find_rights
+from ks_universal.manifest.copies import CONFIGURATION, copy, copy_right, name_copies, use_copies
 from ks_universal.manifest.one_off_jobs import name_by_content
+from ks_universal.manifest.uses import find_needed, find_rights
 from ks_universal.manifest.waves import assign_waves, sort_by_wave
 from ks_universal.model.format.migrations import Phase
 from ks_universal.model.format.workloads import JobWhen

@@ -11,17 +11,13 @@ import msgspec
 
 from ks_universal.digests import digest_json, sha256_hex
 from ks_universal.json_types import Json
-from ks_universal.manifest.copies import CONFIGURATION, Copies, copy, find_needed, name_copies, use_copies
+from ks_universal.manifest.copies import CONFIGURATION, Copies, copy, copy_right, name_copies, use_copies
+from ks_universal.manifest.uses import find_needed, find_rights, find_used_by, list_pull_secrets
 from ks_universal.model.format.migrations import Phase
-from ks_universal.model.format.precedence import Node, Part, Precedence
 from ks_universal.model.kubernetes.makers import list_made
-from ks_universal.order import find_all_needs
-from ks_universal.resources.access import BINDING_KINDS, is_bound, name_role
 from ks_universal.resources.extra_objects import describe, is_early
-from ks_universal.resources.keeping import CLAIM
 from ks_universal.resources.objects import Migration, ObjectRef, Rendered, Resource, object_ref, rename
 from ks_universal.resources.references import read_content, read_references
-from ks_universal.resources.selection import find_selected
 
 _DIGEST_LENGTH = 8
 _LONGEST_JOB_NAME = 63
@@ -57,9 +53,9 @@ def divide(rendered: Rendered, early_applications: Collection[str] = ()) -> Part
     """
     before = [migration.body for migration in rendered.migrations if migration.phase is Phase.PRE]
     needed = find_needed(rendered, before)
-    early = {ref for ref in needed if ref.kind not in CONFIGURATION} | set(_list_pull_secrets(rendered, before))
+    early = {ref for ref in needed if ref.kind not in CONFIGURATION} | set(list_pull_secrets(rendered, before))
     early |= find_used_by(rendered, early_applications)
-    rights = _find_rights(rendered, before) - early
+    rights = find_rights(rendered, before) - early
     cut = _cut_configuration(rendered, before, (ref for ref in needed if ref.kind in CONFIGURATION))
     copies = {ref: _name_by_content(body) for ref, body in cut.items()}
     copies |= name_copies(rendered, sorted(rights))
@@ -75,57 +71,6 @@ def divide(rendered: Rendered, early_applications: Collection[str] = ()) -> Part
         else:
             rest.append(resource)
     return Parts(tuple(needs), tuple(_name_jobs(rendered, copies)), tuple(rest))
-
-
-def find_early_applications(precedence: Precedence) -> frozenset[str]:
-    """Find the applications that some migration depends on: they are rolled out before it."""
-    migrations = [node for node in precedence if node.part is Part.BEFORE]
-    needed = find_all_needs(precedence, *migrations)
-    return frozenset(node.workload for node in needed if node.part is Part.ROLLOUT)
-
-
-def find_first_applications(precedence: Precedence) -> frozenset[str]:
-    """Find those of the early applications that wait for no migration: they can come before all migrations."""
-    return frozenset(name for name in find_early_applications(precedence) if not waits_for_migrations(precedence, name))
-
-
-def waits_for_migrations(precedence: Precedence, application: str) -> bool:
-    """Tell whether an application is rolled out after some migration."""
-    needs = find_all_needs(precedence, Node(application, Part.ROLLOUT))
-    return any(need.part is Part.BEFORE for need in needs)
-
-
-def _list_pull_secrets(rendered: Rendered, jobs: Iterable[Json]) -> Iterator[ObjectRef]:
-    """List the Secrets with which the accounts of Jobs pull images: an account is no copy, so neither are these."""
-    made = {object_ref(resource.body): resource.body for resource in rendered.objects}
-    for job in jobs:
-        namespace = object_ref(job).namespace
-        account = made.get(ObjectRef("ServiceAccount", namespace, _name_account(job)), {})
-        secrets = (ObjectRef("Secret", namespace, secret["name"]) for secret in account.get("imagePullSecrets", ()))
-        yield from (ref for ref in secrets if ref in made)
-
-
-def find_used_by(rendered: Rendered, applications: Collection[str]) -> set[ObjectRef]:
-    """Find what some applications use of the release, but for claims: what they cannot get ready without."""
-    workloads = [(name, resource.body) for name, resource in rendered.workloads.items() if name in applications]
-    bodies = [body for _, body in workloads]
-    services = (r.body for r in rendered.objects if r.application is None and object_ref(r.body).kind == "Service")
-    selected = {object_ref(body) for body in services if any(find_selected(body, workloads))}
-    claims = {ref for ref in find_needed(rendered, bodies) if ref.kind == CLAIM}
-    return {*find_needed(rendered, bodies), *_find_rights(rendered, bodies), *selected} - claims
-
-
-def _find_rights(rendered: Rendered, workloads: Iterable[Json]) -> set[ObjectRef]:
-    """Find the bindings that give the accounts of some pods their rights, and the release's roles that these name."""
-    accounts = {(_name_account(body), object_ref(body).namespace) for body in workloads}
-    bindings = [resource.body for resource in rendered.objects if resource.body["kind"] in BINDING_KINDS]
-    bound = [body for body in bindings if any(is_bound(body, *account) for account in accounts)]
-    made = {object_ref(resource.body) for resource in rendered.objects}
-    return {*map(object_ref, bound), *made.intersection(ObjectRef(*name_role(body)) for body in bound)}
-
-
-def _name_account(workload: Json) -> str:
-    return str(workload["spec"]["template"]["spec"].get("serviceAccountName", "default"))
 
 
 def _cut_configuration(rendered: Rendered, jobs: Iterable[Json], refs: Iterable[ObjectRef]) -> dict[ObjectRef, Json]:
@@ -163,13 +108,9 @@ def _name_by_content(config: Json) -> str:
 
 def _copy(body: Json, copies: Copies) -> Json:
     """Copy what a migration needs: configuration that never changes, a role, or a binding of that role's copy."""
-    copied = copy(body, copies)
     if object_ref(body).kind in CONFIGURATION:
-        return {**copied, "immutable": True}
-    if body["kind"] in BINDING_KINDS:
-        role = ObjectRef(*name_role(body))
-        copied["roleRef"] = {**body["roleRef"], "name": copies.get(role, role.name)}
-    return copied
+        return {**copy(body, copies), "immutable": True}
+    return copy_right(body, copies)
 
 
 def _name_jobs(rendered: Rendered, copies: Copies) -> Iterator[tuple[Migration, Json]]:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from ks_universal.json_types import Json
-from ks_universal.manifest.copies import find_needed
 from ks_universal.manifest.flavors import PlainStage
+from ks_universal.manifest.gates import find_first_applications
 from ks_universal.manifest.one_off_jobs import name_by_content
-from ks_universal.manifest.parts import divide, find_first_applications
+from ks_universal.manifest.parts import divide
+from ks_universal.manifest.uses import find_needed
 from ks_universal.manifest.waves import Waves, assign_waves, sort_by_wave
 from ks_universal.model.format.migrations import Phase
 from ks_universal.resources.keeping import CLAIM

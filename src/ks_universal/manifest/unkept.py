@@ -7,14 +7,14 @@ import msgspec
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.manifest.copies import CONFIGURATION
 from ks_universal.manifest.flavors import Flavor
-from ks_universal.manifest.gates import close_gates, find_users
-from ks_universal.manifest.one_off_jobs import TTL
-from ks_universal.manifest.parts import (
+from ks_universal.manifest.gates import (
+    close_gates,
     find_early_applications,
     find_first_applications,
-    find_used_by,
     waits_for_migrations,
 )
+from ks_universal.manifest.one_off_jobs import TTL
+from ks_universal.manifest.uses import find_used_by, find_users
 from ks_universal.metadata_keys import WAIT
 from ks_universal.model.format.migrations import Phase, When
 from ks_universal.model.format.precedence import Node, Part, Precedence
