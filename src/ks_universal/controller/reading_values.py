@@ -12,8 +12,9 @@ from ks_universal.digests import digest_json
 from ks_universal.engine.masking import Mask
 from ks_universal.errors import InputError, TargetError
 from ks_universal.json_types import Json
-from ks_universal.targets.kubernetes.api.client import Client, encode
+from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.kinds import CONFIG_MAP, SECRET
+from ks_universal.targets.kubernetes.api.wire import encode
 
 _KINDS = {"ConfigMap": CONFIG_MAP, "Secret": SECRET}
 _OWN = "spec.values"

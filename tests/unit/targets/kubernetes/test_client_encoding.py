@@ -3,7 +3,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ks_universal.targets.kubernetes.api.client import encode
+from ks_universal.targets.kubernetes.api.wire import encode
 
 ODD = [*map(chr, (0x1B, 0x7F, 0x80, 0x85, 0x9F, 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)), "\U0001f600", "\\", '"', "é"]
 TEXT = st.text(st.sampled_from(ODD) | st.characters(codec="utf-8"))

@@ -8,14 +8,12 @@ import asyncio
 import copy
 import logging
 import random
-import re
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Protocol
 
 import httpx2
 import msgspec
-from socksio import SOCKSError
 
 from ks_universal.json_types import Json
 from ks_universal.targets.kubernetes.api.clock import now_s
@@ -30,6 +28,14 @@ from ks_universal.targets.kubernetes.api.errors import (
     unreachable,
 )
 from ks_universal.targets.kubernetes.api.kinds import Kind, Kinds, read_discovery
+from ks_universal.targets.kubernetes.api.wire import (
+    encode,
+    log_answer,
+    read_json,
+    read_object,
+    split_lines,
+    tell_proxy_errors,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -48,9 +54,6 @@ _TRIES_AFTER_500 = 4
 _LONGEST_ANSWER_BYTES = 256 << 20
 _TRANSFER = frozenset(("content-encoding", "content-length", "transfer-encoding"))
 """Headers of how an answer was sent; what has been read is none of it any more."""
-_MISREAD = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]")
-"""In UTF-8, what JSON may hold as it is and YAML 1.1 refuses (DEL, C1, U+FFFE) or takes for a line end (U+0085, U+2028)
-or a mark (U+FEFF)."""
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
@@ -235,12 +238,12 @@ class Client:
         self._line.requests += 1
         http, headers = self._line.http, self._impersonate()
         request = http.build_request("GET", path, params=_given(parameters), headers=headers, timeout=timeout)
-        with _tell_proxy_errors():
-            response = await _log_answer(request, self._line.http.send(request, stream=True))
+        with tell_proxy_errors():
+            response = await log_answer(request, self._line.http.send(request, stream=True))
         async with aclosing(response):
             if response.status_code >= 400:
                 raise api_error(response.status_code, await response.aread(), path)
-            yield _split_lines(response.aiter_bytes(), longest)
+            yield split_lines(response.aiter_bytes(), longest)
 
     async def request(  # noqa: PLR0913 - an HTTP request has that many parts
         self,
@@ -300,11 +303,11 @@ class Client:
             remaining_s = await _pass(fences) if fences else None
             self._line.requests += 1
             async with asyncio.timeout(remaining_s):
-                return await _log_answer(request, self._send(request))
+                return await log_answer(request, self._send(request))
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request, and read an answer that ends."""
-        with _tell_proxy_errors():
+        with tell_proxy_errors():
             response = await self._line.http.send(request, stream=True)
         content = bytearray()
         try:
@@ -340,72 +343,6 @@ async def _pass(fences: Sequence[Fence]) -> float:
         took_s = now_s() - asked
         if took_s < 1:
             return left_s - took_s
-
-
-async def _log_answer(request: httpx2.Request, answer: Awaitable[httpx2.Response]) -> httpx2.Response:
-    """Log what becomes of a request: not its headers, which hold credentials, nor its body, which may hold Secrets."""
-    sent, outcome = now_s(), ""
-    try:
-        response = await answer
-        outcome = str(response.status_code)
-    except BaseException as error:
-        outcome = describe_silence(error) if isinstance(error, httpx2.TransportError) else type(error).__name__
-        raise
-    finally:
-        where = request.url.raw_path.decode()
-        _log.debug("%s %s: %s after %.0f ms", request.method, where, outcome, (now_s() - sent) * 1000)
-    return response
-
-
-@contextmanager
-def _tell_proxy_errors() -> Iterator[None]:
-    """Have what a SOCKS proxy answers wrongly be an error of the connection, as it is with other proxies."""
-    try:
-        yield
-    except SOCKSError as error:
-        raise httpx2.ProxyError(f"the proxy does not speak SOCKS 5: {error}") from error
-
-
-def read_json(response: httpx2.Response, what: str) -> Json:
-    """Read a JSON object. Raises TargetError for anything else."""
-    try:
-        decoded = msgspec.json.decode(response.content)
-    except msgspec.DecodeError:
-        decoded = None
-    if not isinstance(decoded, dict):
-        raise not_an_api_server(response.status_code, what, "no JSON object")
-    return decoded
-
-
-def read_object(response: httpx2.Response, what: str) -> Json:
-    """Read an object or a list of Kubernetes. Raises TargetError for anything else."""
-    decoded = read_json(response, what)
-    if not isinstance(decoded.get("metadata"), dict):
-        raise not_an_api_server(response.status_code, what, "no object of Kubernetes")
-    return decoded
-
-
-def encode(body: Json) -> bytes:
-    """Write a body as JSON that a YAML reader, such as that of server-side apply, reads as the same."""
-    return _MISREAD.sub(lambda found: f"\\u{ord(found[0].decode()):04x}".encode(), msgspec.json.encode(body))
-
-
-async def _split_lines(chunks: AsyncIterator[bytes], longest: int) -> AsyncIterator[bytes]:
-    """Split at newlines only: text lines would also end at characters that JSON and logs may contain (U+0085).
-
-    Only the first `longest` bytes of a line are kept, and its newline: one may have no end. Without a newline is only
-    the last one, of which it is not known whether that is all.
-    """
-    line = bytearray()
-    async for chunk in chunks:
-        *ends, rest = chunk.split(b"\n")
-        for end in ends:
-            line += end[: longest - len(line)]
-            yield bytes(line) + b"\n"
-            line.clear()
-        line += rest[: longest - len(line)]
-    if line:
-        yield bytes(line)
 
 
 def _given(parameters: Parameters) -> dict[str, str | int]:

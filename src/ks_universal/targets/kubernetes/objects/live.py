@@ -9,8 +9,9 @@ from ks_universal.metadata_keys import INSTANCE
 from ks_universal.plan.release import pod_of
 from ks_universal.resources.objects import WORKLOAD_KINDS, ObjectRef, object_ref
 from ks_universal.resources.references import read_references
-from ks_universal.targets.kubernetes.api.client import Client, read_json
+from ks_universal.targets.kubernetes.api.client import Client
 from ks_universal.targets.kubernetes.api.kinds import SECRET, Kind
+from ks_universal.targets.kubernetes.api.wire import read_json
 
 _NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 

@@ -25,10 +25,11 @@ from ks_universal.errors import KsUniversalError, LockedError, LockLostError, Ta
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import RELEASE
 from ks_universal.targets.accounts import name_user
-from ks_universal.targets.kubernetes.api.client import FIELD_MANAGER, Client, read_object
+from ks_universal.targets.kubernetes.api.client import FIELD_MANAGER, Client
 from ks_universal.targets.kubernetes.api.clock import now_s
 from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import LEASE
+from ks_universal.targets.kubernetes.api.wire import read_object
 from ks_universal.targets.kubernetes.objects.own_objects import describe_stranger, is_managed, read_if_allowed
 
 _log = logging.getLogger(__name__)
