@@ -34,7 +34,15 @@ if TYPE_CHECKING:
     from ks_universal.api.folders import FolderChanges, check_folder, check_for_files, template_files, write_folder
     from ks_universal.api.imports import ImportedValues, import_manifests
     from ks_universal.api.installation import build_controller_manifests, build_release_account
-    from ks_universal.api.local import check_for_target, down, make_output_folder, open_local, tell_full_disk, up
+    from ks_universal.api.local import (
+        check_for_target,
+        down,
+        list_local_data,
+        make_output_folder,
+        open_local,
+        tell_full_disk,
+        up,
+    )
     from ks_universal.api.local_releases import (
         LocalReleaseState,
         follow_local_logs,
@@ -344,6 +352,7 @@ __all__ = [
     "leave_to_server",
     "list_contexts",
     "list_jobs",
+    "list_local_data",
     "list_names",
     "list_namespaces",
     "list_rehearsed",
@@ -424,7 +433,7 @@ _HOMES = {
     "ks_universal.api.folders": "FolderChanges check_folder check_for_files template_files write_folder",
     "ks_universal.api.imports": "ImportedValues import_manifests",
     "ks_universal.api.installation": "build_controller_manifests build_release_account",
-    "ks_universal.api.local": "check_for_target down make_output_folder open_local tell_full_disk up",
+    "ks_universal.api.local": "check_for_target down list_local_data make_output_folder open_local tell_full_disk up",
     "ks_universal.api.local_releases": (
         "LocalReleaseState follow_local_logs is_local_release read_local_history read_local_logs read_local_status"
     ),

@@ -1,7 +1,10 @@
 """A release of this machine as the commands beside `up` see it: `status`, `logs` and `history` with `--local`."""
 
+import contextlib
 import json
+import os
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from ks_universal.targets.local import log_file
 from ks_universal.targets.local.state import StateFolder
 from support.cluster_release import wait_until
 from support.shell import Invoke, Write
-from support.up_process import running
+from support.up_process import KSU, Up, processes_in, running
 
 SECRET = "s3cret-word"
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
@@ -107,3 +110,47 @@ def test_a_log_that_is_full_is_put_aside_and_read_on(folder: Path, monkeypatch: 
     kept = [int(line.line) for line in log_file.LogReader(state).read()]
     assert kept == list(range(kept[0], 20))
     assert 1 < len(kept) < 20
+
+
+def start_two(stack: contextlib.ExitStack) -> tuple[Up, Up]:
+    """Start one that serves, and then one that waits for it."""
+    up = stack.enter_context(running())
+    up.read_until_log("serves")
+    waiting = stack.enter_context(running())
+    waiting.read_until("LockAwaited")
+    return up, waiting
+
+
+def test_down_fresh_removes_all_that_is_kept_and_down_alone_nothing_of_it(
+    write: Write, folder: Path, ksu: Invoke
+) -> None:
+    write({"values.yaml": application("echo serves; exec sleep 1000")})
+    kept = folder / ".ks-universal"
+    with contextlib.ExitStack() as stack:
+        up, waiting = start_two(stack)
+        removed = ksu("down", "web", "--fresh")
+        assert "this removes for good: " in removed.err
+        assert removed.err.endswith("its data and its record are removed\nweb is stopped\n")
+        assert (up.end(), waiting.end()) == (130, 130)
+    assert [path.name for path in kept.iterdir()] == [".gitignore"]
+    with contextlib.ExitStack() as stack:
+        up, waiting = start_two(stack)
+        assert ksu("down", "web").err == "web is stopped\n"
+        assert (up.end(), waiting.end()) == (130, 130)
+        assert (kept / "web" / "revisions").exists()
+    assert processes_in(folder) == []
+    assert "its record are removed" in ksu("down", "web", "--fresh").err
+    assert ksu("down", "web", "--fresh").err == "nothing of web runs from this folder\n"
+
+
+def test_down_fresh_asks_on_a_terminal_and_no_removes_nothing(write: Write, folder: Path, ksu: Invoke) -> None:
+    write({"values.yaml": application("true", migration="exit 4")})
+    assert ksu("up", "web", "-f", "values.yaml").status == 3
+    terminal, theirs = os.openpty()
+    asked = subprocess.Popen([*KSU, "down", "web", "--fresh"], stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    os.write(terminal, b"n\n")
+    assert asked.wait() == 1
+    assert b"its record" in os.read(terminal, 10_000)
+    os.close(terminal)
+    assert (folder / ".ks-universal" / "web" / "revisions").exists()

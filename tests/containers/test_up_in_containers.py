@@ -28,8 +28,8 @@ def up(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
-def down() -> str:
-    return subprocess.run([*KSU, "down", "web"], capture_output=True, text=True, check=True).stderr
+def down(*arguments: str) -> str:
+    return subprocess.run([*KSU, "down", "web", *arguments], capture_output=True, text=True, check=True).stderr
 
 
 def engine_running(*arguments: str) -> Any:
@@ -121,7 +121,7 @@ def test_a_pod_has_one_network_and_its_volumes_and_answers_under_the_names_of_it
     assert [name.startswith("web-data-") for name in list_volumes(folder)] == [True]
 
 
-def test_a_failed_migration_leaves_the_version_before_serving_and_its_data_outlives_the_release() -> None:
+def test_a_failed_migration_leaves_the_version_before_serving_and_its_data_outlives_the_release(folder: Path) -> None:
     mount = [{"name": "data", "mountPath": "/data"}]
     claims = {"data": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}}
 
@@ -149,6 +149,9 @@ def test_a_failed_migration_leaves_the_version_before_serving_and_its_data_outli
     said = up("--fresh").stdout
     assert "first deploy" in said
     assert "| steps\n" not in said
+    (volume,) = list_volumes(folder)
+    assert f"removes for good: volume {volume} of {ENGINE}, " in down("--fresh")
+    assert (list_left(folder), list_volumes(folder)) == ({"ps": [], "network": []}, [])
 
 
 def test_resume_a_migration_whose_program_was_killed_is_taken_up_and_the_rest_is_removed(folder: Path) -> None:

@@ -12,10 +12,18 @@ from ks_universal.plan.records import Revision
 from ks_universal.plan.selection import MigratePolicy
 from ks_universal.targets.accounts import name_user
 from ks_universal.targets.containers import ContainerTarget
+from ks_universal.targets.containers.data import list_data, remove_data
 from ks_universal.targets.containers.host import stop_containers
 from ks_universal.targets.local import LocalTarget
 from ks_universal.targets.local.down import stop_processes, stop_release
-from ks_universal.targets.local.state import FREE_THE_DISK, make_common, make_private, refuse_link, telling_of_disk
+from ks_universal.targets.local.state import (
+    FREE_THE_DISK,
+    StateFolder,
+    make_common,
+    make_private,
+    refuse_link,
+    telling_of_disk,
+)
 
 PROCESS = "process"
 STATE = Path(".ks-universal")
@@ -89,16 +97,33 @@ async def up(  # noqa: PLR0913 - the words after `by` are the user's, each with 
     )
 
 
-async def down(release: str, emit: Emit, *, state: Path | None = None) -> bool:
+async def down(release: str, emit: Emit, *, fresh: bool = False, state: Path | None = None) -> bool:
     """Stop a release that runs on this machine; returns, when nothing of it is left, whether anything ran.
 
-    `state` as for `open_local`; `emit` hears whom it waits for. Raises InputError for a name that no release can have.
+    With `fresh` its data goes, too, and its record: all that `list_local_data` lists, and its folder. `state` as for
+    `open_local`; `emit` hears whom it waits for. Raises InputError for a name that no release can have, TargetError
+    where the container engine that may hold its data does not work.
     """
+    folder = find_state(release, state)
+    stops = [stop_processes, remove_data if fresh else stop_containers]
+    return await stop_release(release, emit, folder, stops, forget=fresh)
+
+
+async def list_local_data(release: str, *, state: Path | None = None) -> tuple[str, ...]:
+    """List what `down` with `fresh` removes, and nothing brings back. Raises as `down` does."""
+    folder = StateFolder(find_state(release, state))
+    postgres = ["the data of its PostgreSQL"] if (folder.path / "postgres").exists() else []
+    record = ["its record"] if (folder.path / "revisions").exists() else []
+    return (*postgres, *await list_data(folder), *record)
+
+
+def find_state(release: str, state: Path | None) -> Path:
+    """Give the folder of a release. Raises InputError for a name that no release can have."""
     check_release(release)
     if state is None:
         refuse_link(STATE)
         state = STATE / release
-    return await stop_release(release, emit, state, [stop_processes, stop_containers])
+    return state
 
 
 def make_output_folder(release: str) -> Path:

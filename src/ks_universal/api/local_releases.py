@@ -6,8 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from ks_universal.api.local import STATE
-from ks_universal.api.values import check_release
+from ks_universal.api.local import STATE, find_state
 from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.engine.events import LogWritten
 from ks_universal.errors import InputError
@@ -15,7 +14,7 @@ from ks_universal.plan.one_off_jobs import list_jobs
 from ks_universal.plan.records import History, JobState, Revision, mark_abandoned
 from ks_universal.targets.local.live import LiveApplication, is_run, read_live, read_lock
 from ks_universal.targets.local.log_file import LogReader
-from ks_universal.targets.local.state import StateFolder, refuse_link
+from ks_universal.targets.local.state import StateFolder
 
 _LOOK_AGAIN_S = 0.2
 
@@ -109,10 +108,7 @@ async def follow_local_logs(
 
 
 def _open(release: str, state: Path | None) -> StateFolder:
-    check_release(release)
-    if state is None:
-        refuse_link(STATE)
-    folder = StateFolder(state or STATE / release)
+    folder = StateFolder(find_state(release, state))
     folder.refuse_links()
     return folder
 

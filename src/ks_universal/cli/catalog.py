@@ -66,7 +66,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "convert": ("convert -f helm-values.yaml > values.yaml",),
     "import": ("import -f manifests.yaml > values.yaml",),
     "up": ("up shop -f values.yaml -f values.local.yaml --watch", "up shop -f values.yaml --engine podman"),
-    "down": ("down shop",),
+    "down": ("down shop", "down shop --fresh"),
     "rehearse": (
         "rehearse shop -f values.yaml --base old.sql",
         "rehearse --command 'alembic upgrade head' --fail-on error",

@@ -24,13 +24,19 @@ class Confirmation:
     async def __call__(self, preview: Preview) -> None:
         """Show the plan and ask. Raises InputError where the answer is no."""
         self._view.show_plan(preview, format_plan(preview))
-        if self._ask and is_interactive(self._view) and not await _confirm():
-            raise InputError([Problem("request/declined", "cancelled; nothing of the release was changed")])
+        if self._ask:
+            await confirm(self._view)
 
 
 def is_interactive(view: View) -> bool:
     """Tell whether there is somebody to ask."""
     return not isinstance(view, JsonView) and sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+async def confirm(view: View) -> None:
+    """Ask whether to do it, where there is somebody to ask. Raises InputError where the answer is no."""
+    if is_interactive(view) and not await _confirm():
+        raise InputError([Problem("request/declined", "cancelled; nothing of the release was changed")])
 
 
 async def _confirm() -> bool:

@@ -131,7 +131,8 @@ class _Follower:
 
     def _fail(self) -> int:
         """It has ended before its first run had: what it said of that is all there is."""
-        said = (self._folder / "errors").read_text()
+        errors = self._folder / "errors"
+        said = errors.read_text() if errors.exists() else ""  # `down --fresh` removes it
         sys.stderr.write(said)
         if self._rest or not (said or self._has_shown):
             self._view.show([tell_full_disk(self._folder)])

@@ -191,16 +191,27 @@ async def remove_all(client: Client, naming: Naming, grace_s: float) -> bool:
 
 async def remove_volumes(client: Client, naming: Naming) -> None:
     """Remove the volumes of claims, with what they hold."""
-    if names := await _list_names(client, "volume", naming, part="claim"):
+    if names := await list_claims(client, naming):
         await client.call("volume", "rm", "--force", *names)
+
+
+async def list_claims(client: Client, naming: Naming) -> list[str]:
+    """List the volumes of claims."""
+    return await _list_names(client, "volume", naming, part="claim")
+
+
+def read_engine(folder: StateFolder) -> str | None:
+    """Read which engine has run the release last; None where none has."""
+    file = folder.path / _ENGINE_FILE
+    return file.read_text().strip() if file.exists() else None
 
 
 async def stop_containers(folder: StateFolder) -> bool:
     """Remove the containers that a killed run left; returns whether there were any."""
-    file = folder.path / _ENGINE_FILE
-    if not file.exists():
+    engine = read_engine(folder)
+    if engine is None:
         return False
-    client = Client(file.read_text().strip())
+    client = Client(engine)
     if await find_engine_problem(client):  # what it ran, it runs no more
         return False
     return await remove_all(client, name_for(folder.path), _LEFTOVER_GRACE_S)

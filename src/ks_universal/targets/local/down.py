@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import Emit
+from ks_universal.errors import StoppedError
 from ks_universal.model.format.local import LocalPostgres
 from ks_universal.targets.local.attempts import job_folders
 from ks_universal.targets.local.lock import FileLock, read_holder
@@ -24,22 +25,30 @@ StopRest = Callable[[StateFolder], Awaitable[bool]]
 """Stops what a killed run has left; gives whether there was anything."""
 
 
-async def stop_release(release: str, emit: Emit, state: Path, stops: Sequence[StopRest]) -> bool:
+async def stop_release(
+    release: str, emit: Emit, state: Path, stops: Sequence[StopRest], *, forget: bool = False
+) -> bool:
     """Ask the process that holds the release to end, wait until it has, and stop what is left of an earlier one.
 
-    `stops` are for each way of running it. Returns whether a process held it or anything was left. Its record stays.
+    `stops` are for each way of running it. Returns whether a process held it or anything was left. Its record stays,
+    unless `forget` asks for the folder to be removed with all that is in it.
     """
     folder = StateFolder(state)
     folder.refuse_links()
-    if not (folder.path / "lock").exists():
+    if not (folder.path if forget else folder.path / "lock").exists():
         return False
     folder.stop_waiting()
     lock = FileLock(folder.path / "lock", release, runs=False)
-    holders = await _take_over(lock, folder.path / "lock", emit)
+    try:
+        holders = await _take_over(lock, folder.path / "lock", emit)
+    except StoppedError:  # another `down` was first, and has removed the folder
+        return False
     try:
         for holder in holders:
             await _await_exit(holder)
         found = [await run_to_completion(_call(stop, folder)) for stop in stops]
+        if forget:
+            folder.remove_all()
         return any(found) or bool(holders)
     finally:
         lock.release()

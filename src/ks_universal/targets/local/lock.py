@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ks_universal.engine.events import Emit, LockAwaited
-from ks_universal.errors import LockedError
+from ks_universal.errors import LockedError, StoppedError
 from ks_universal.targets.accounts import name_account
 from ks_universal.targets.local.processes.process_table import Entry, is_running, read_start
 from ks_universal.targets.local.state import telling_of_disk
@@ -44,8 +44,9 @@ class FileLock:
         return self._descriptor is not None
 
     async def acquire(self, emit: Emit, *, wait: bool) -> None:
-        """Take the lock; it may be held by us already. Raises LockedError when another has it and `wait` is false.
+        """Take the lock; it may be held by us already.
 
+        Raises LockedError when another has it and `wait` is false, StoppedError when the release was removed meanwhile.
         Others see who holds it from `write_holder` on.
         """
         if self.held:
@@ -60,6 +61,9 @@ class FileLock:
             emit(LockAwaited(release=self._release, holder=holder, hint=hint if self._runs else ""))
             descriptor = self._open()
             await _wait(descriptor)
+        if not self._is_in_place(descriptor):  # `down --fresh` removed it while we waited: others lock another file
+            os.close(descriptor)
+            raise StoppedError(self._release)
         self._descriptor = descriptor
         _log.info("took the lock %s", self._path)
 
@@ -74,6 +78,12 @@ class FileLock:
     def _open(self) -> int:
         with telling_of_disk(self._path):
             return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+
+    def _is_in_place(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def release(self) -> None:
         """Give the lock back; fine when it is not held."""

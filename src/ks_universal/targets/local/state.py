@@ -166,6 +166,12 @@ class StateFolder:
             elif path.exists():
                 shutil.rmtree(path)
 
+    def remove_all(self) -> None:
+        """Remove the folder; the record first, so that a kill in between leaves none of what is gone."""
+        self.remove("revisions")
+        with telling_of_disk(self.path):
+            shutil.rmtree(self.path)
+
 
 def _read_object(file: Path) -> Json | None:
     """Read an applied object; one that cannot be read counts as not there, and is written anew."""
