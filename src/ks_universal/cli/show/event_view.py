@@ -1,4 +1,4 @@
-"""Shows events while they happen: coloured lines and a live line on a terminal, plain lines elsewhere, or JSON."""
+"""Shows events while they happen: coloured lines and live ones on a terminal, plain lines elsewhere, or JSON."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from zlib import crc32
 
 import msgspec
 from rich.console import Console
-from rich.status import Status
+from rich.live import Live
 from rich.text import Text
 
 from ks_universal import (
@@ -19,10 +19,7 @@ from ks_universal import (
     Problem,
     RunEnded,
     RunStarted,
-    StepFailed,
     StepKind,
-    StepPaused,
-    StepSkipped,
     StepStarted,
     StepSucceeded,
     Waited,
@@ -33,6 +30,7 @@ from ks_universal import (
 from ks_universal.cli.show.console import discard_output, is_live, say, show_problems, wants_colour
 from ks_universal.cli.show.event_lines import PROGRAM, ROLLED_OUT, Line, format_event
 from ks_universal.cli.show.folding import RepetitionFold, TracebackFold
+from ks_universal.cli.show.live_steps import REDRAWN_PER_S, LiveSteps
 from ks_universal.cli.show.report import RunReport
 
 _COLOURS = ("cyan", "magenta", "blue", "yellow", "green", "bright_cyan", "bright_magenta", "bright_blue")
@@ -72,7 +70,7 @@ class JsonView:
 
 
 class TextView:
-    """Lines with the name of who speaks, and what is being waited for. At the end of a run, its report."""
+    """Lines with the name of who speaks; below them, on a terminal, the steps that run. In the end the report."""
 
     def __init__(self, report: RunReport | None = None) -> None:
         """`report` is what is shown at the end of a run, where it is not a usual one."""
@@ -87,18 +85,18 @@ class TextView:
             color_system=("auto" if self._is_live else "standard") if coloured else None,
         )
         self.report = report or RunReport()
-        self._waits: dict[str, str] = {}
+        self._steps = LiveSteps()
+        self._live: Live | None = None
         self._folds: dict[str, TracebackFold] = {}
         self._repetitions: dict[str, RepetitionFold] = {}
         self._applied: set[str] = set()
-        self._status: Status | None = None
         self._plan_shown = False
         self._width = len(PROGRAM)
 
     def __call__(self, event: Event) -> None:
         """Show the event; at the end of a run, the report."""
         self.report.take(event)
-        self._note_wait(event)
+        self._show_steps(event)
         if isinstance(event, RunStarted):
             self._width = min(max(map(len, (PROGRAM, *event.steps))), _WIDEST)
         if isinstance(event, LogWritten):
@@ -120,7 +118,7 @@ class TextView:
 
     def show(self, problems: Sequence[Problem]) -> None:
         """Show findings."""
-        self._stop_status()
+        self._stop_live()
         show_problems(problems)
 
     def show_plan(self, preview: Preview, lines: Iterable[str]) -> None:
@@ -132,11 +130,11 @@ class TextView:
         self._write(Text(""))
 
     def close(self) -> None:
-        """Take the live line away."""
-        self._stop_status()
+        """Take the live lines away."""
+        self._stop_live()
 
     def _is_shown_otherwise(self, event: Event) -> bool:
-        """Tell whether the live line says it, or what was said of the step says that it is done."""
+        """Tell whether the live lines say it, or what was said of the step says that it is done."""
         if isinstance(event, ObjectChanged) and event.identity.kind not in ROLLED_OUT:
             self._applied.add(event.step)
         if isinstance(event, StepStarted) and event.kind is StepKind.AWAIT_OLD_PODS:  # mostly there are none
@@ -147,38 +145,19 @@ class TextView:
             return event.step in self._applied
         return isinstance(event, Waited) and self._is_live
 
-    def _note_wait(self, event: Event) -> None:
-        if isinstance(event, Waited):
-            self._waits[event.step] = event.waits_for
-        elif isinstance(event, StepSucceeded | StepPaused | StepFailed | StepSkipped):
-            self._waits.pop(event.step, None)
-        elif isinstance(event, RunEnded):
-            self._waits.clear()
-        else:
-            return
-        self._update_status()
+    def _show_steps(self, event: Event) -> None:
+        """Draw the steps that run below all lines, where that is possible."""
+        self._steps.take(event)
+        if not (self._is_live and self._steps):
+            self._stop_live()
+        elif self._live is None:
+            self._live = Live(self._steps, console=self._console, refresh_per_second=REDRAWN_PER_S, transient=True)
+            self._live.start()
 
-    def _update_status(self) -> None:
-        if not self._is_live:
-            return
-        if not self._waits:
-            self._stop_status()
-            return
-        text = Text(
-            "; ".join(f"{step} waits for {what}" for step, what in self._waits.items()),
-            overflow="ellipsis",
-            no_wrap=True,
-        )
-        if self._status is None:
-            self._status = self._console.status(text)
-            self._status.start()
-        else:
-            self._status.update(text)
-
-    def _stop_status(self) -> None:
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+    def _stop_live(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
     def _print_log(self, event: LogWritten) -> None:
         fold = self._folds.setdefault(event.source, TracebackFold())
