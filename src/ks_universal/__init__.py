@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ks_universal.api.explain import KeyExplanation, explain_code, explain_key, is_code
     from ks_universal.api.file_watch import FileWatch, Stamps, watching
     from ks_universal.api.folders import FolderChanges, check_folder, check_for_files, template_files, write_folder
+    from ks_universal.api.found_project import FoundProject, find_project
     from ks_universal.api.imports import ImportedValues, import_manifests
     from ks_universal.api.installation import build_controller_manifests, build_release_account
     from ks_universal.api.local import (
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from ks_universal.api.plans import read_plan, write_plan
     from ks_universal.api.rehearsals import list_rehearsed, summarize_rehearsal
     from ks_universal.api.releases import compare_revisions, list_namespaces, list_releases
-    from ks_universal.api.starting_values import STARTING_TOOLS, write_starting_values
+    from ks_universal.api.starting_values import STARTING_TOOLS, find_missing, write_local_values, write_starting_values
     from ks_universal.api.values import (
         ConvertedValues,
         Values,
@@ -213,6 +214,7 @@ __all__ = [
     "Flavor",
     "FluxSource",
     "FolderChanges",
+    "FoundProject",
     "Growth",
     "HeldLock",
     "History",
@@ -339,8 +341,10 @@ __all__ = [
     "explain_code",
     "explain_key",
     "find_context",
+    "find_missing",
     "find_namespace",
     "find_permanent_cause",
+    "find_project",
     "find_running",
     "follow_local_logs",
     "follow_logs",
@@ -396,6 +400,7 @@ __all__ = [
     "wants_traces",
     "watching",
     "write_folder",
+    "write_local_values",
     "write_plan",
     "write_rehearsal_markdown",
     "write_rehearsal_page",
@@ -431,6 +436,7 @@ _HOMES = {
     "ks_universal.api.explain": "KeyExplanation explain_code explain_key is_code",
     "ks_universal.api.file_watch": "FileWatch Stamps watching",
     "ks_universal.api.folders": "FolderChanges check_folder check_for_files template_files write_folder",
+    "ks_universal.api.found_project": "FoundProject find_project",
     "ks_universal.api.imports": "ImportedValues import_manifests",
     "ks_universal.api.installation": "build_controller_manifests build_release_account",
     "ks_universal.api.local": "check_for_target down list_local_data make_output_folder open_local tell_full_disk up",
@@ -439,7 +445,7 @@ _HOMES = {
     ),
     "ks_universal.api.plans": "read_plan write_plan",
     "ks_universal.api.releases": "compare_revisions list_namespaces list_releases",
-    "ks_universal.api.starting_values": "STARTING_TOOLS write_starting_values",
+    "ks_universal.api.starting_values": "STARTING_TOOLS find_missing write_local_values write_starting_values",
     "ks_universal.api.values": (
         "ConvertedValues Values build_values_schema check_flavor check_for_run check_for_version "
         "check_pod_security convert leave_to_server list_names list_value_files load render template validate"

@@ -11,7 +11,17 @@ import ks_universal
 
 PACKAGE = Path(ks_universal.__file__).parent
 CODE = re.compile(r"[a-z]+(?:-[a-z]+)*/[a-z]+(?:-[a-z]+)*")
-NOT_CODES = {"application/json", "pods/log", "runtime/default", "text/html"}
+NOT_CODES = {
+    "bin/rails",
+    "db/migrations",
+    "flyway/flyway",
+    "migrate/migrate",
+    "venv/bin",
+    "application/json",
+    "pods/log",
+    "runtime/default",
+    "text/html",
+}
 """Other texts of this form."""
 _MADE_WITH_CODES = {"ExpressionError", "Problem", "Rule", "Violation", "error", "warn"}
 
