@@ -154,6 +154,7 @@ if TYPE_CHECKING:
     from ks_universal.rehearsal.page import write_rehearsal_page
     from ks_universal.rehearsal.rehearse import RehearsalCommands, RehearsalReport, rehearse
     from ks_universal.rehearsal.report import describe_rehearsal, describe_run, write_rehearsal_markdown
+    from ks_universal.rehearsal.server import RehearsalServer
     from ks_universal.rehearsal.squawk import SquawkFinding
     from ks_universal.rehearsal.verdicts import REHEARSAL_CODES, RehearsalVerdict
     from ks_universal.resources.checks.pod_security import Policy
@@ -268,6 +269,7 @@ __all__ = [
     "RehearsalPolicy",
     "RehearsalReport",
     "RehearsalRun",
+    "RehearsalServer",
     "RehearsalSummary",
     "RehearsalVerdict",
     "ReleaseState",
@@ -426,6 +428,7 @@ _HOMES = {
     "ks_universal.run_report.webhook": "post_run",
     "ks_universal.run_report.timeline": "RunRecorder RunTimeline StepState TimeSpan TimedAttempt TimedStep TimedWait",
     "ks_universal.rehearsal.report": "describe_rehearsal describe_run write_rehearsal_markdown",
+    "ks_universal.rehearsal.server": "RehearsalServer",
     "ks_universal.rehearsal.squawk": "SquawkFinding",
     "ks_universal.rehearsal.verdicts": "REHEARSAL_CODES RehearsalVerdict",
     "ks_universal.api.cluster": (

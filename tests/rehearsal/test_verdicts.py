@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ks_universal.errors import TargetError
 from ks_universal.rehearsal.bench import Bench
 from ks_universal.rehearsal.catalog import Snapshot, take_snapshot
 from ks_universal.rehearsal.command import read_command
 from ks_universal.rehearsal.rehearse import run_observed
-from ks_universal.rehearsal.server import start_server
+from ks_universal.rehearsal.server import RehearsalServer, start_server
 
 BASE = """
 CREATE TABLE users (id bigint PRIMARY KEY, email varchar(100), name text, plan text DEFAULT 'free', age int);
@@ -30,6 +31,18 @@ INSERT INTO orders SELECT i, 1 + i % 1000, i, 'new', 'note ' || i, i, '2026-01-0
 INSERT INTO events SELECT i, '2024-01-01' FROM generate_series(1, 1000) i;
 INSERT INTO events_new SELECT i, '2026-01-01' FROM generate_series(1, 1000) i;
 """
+CORE = (
+    "add column with a random uuid",
+    "set not null",
+    "set not null after a check",
+    "a unique index that fails",
+    "backfill in the transaction of the change",
+    "a change within a DO block",
+    "reindex",
+    "vacuum full",
+    "attach a partition",
+)
+"""What is tried on older versions, too: each instrument has something to tell of one of these."""
 CASES = yaml.safe_load((Path(__file__).parent / "migrations.yaml").read_text())
 
 
@@ -39,31 +52,58 @@ def loop() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-@pytest.fixture(scope="module")
-def bench(loop: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    tree, stack = tmp_path_factory.mktemp("tree"), AsyncExitStack()
-    server = loop.run(stack.enter_async_context(start_server()))
-    bench = Bench(server=server, tree=tree, timeout_s=120)
-    (tree / "base.sql").write_text(BASE)
-    made = loop.run(bench.run(read_command("psql -q -v ON_ERROR_STOP=1 -f base.sql")))
-    assert made.is_success, made.output
-    loop.run(bench.settle())
-    loop.run(bench.keep_base())
-    yield bench
-    loop.run(stack.aclose())
+class Benches:
+    """A bench for each version of PostgreSQL (None: the embedded one), one after the other."""
+
+    def __init__(self, loop: asyncio.Runner, tree: Path) -> None:
+        self._loop = loop
+        self._tree = tree
+        self._stack = AsyncExitStack()
+        self._opened: dict[str | None, tuple[Bench, Snapshot]] = {}
+
+    def open(self, version: str | None) -> tuple[Bench, Snapshot]:
+        if version not in self._opened:
+            self.close()
+            self._opened = {version: self._loop.run(self._open(RehearsalServer(version=version)))}
+        return self._opened[version]
+
+    async def _open(self, wanted: RehearsalServer) -> tuple[Bench, Snapshot]:
+        try:
+            server = await self._stack.enter_async_context(start_server(wanted))
+        except TargetError as error:
+            pytest.skip(str(error))  # it is not here, and cannot be fetched
+        assert wanted.version in (None, str(server.major))
+        bench = Bench(server=server, tree=self._tree, timeout_s=120)
+        (self._tree / "base.sql").write_text(BASE)
+        made = await bench.run(read_command("psql -q -v ON_ERROR_STOP=1 -f base.sql"))
+        assert made.is_success, made.output
+        await bench.settle()
+        await bench.keep_base()
+        return bench, await take_snapshot(server)
+
+    def close(self) -> None:
+        self._loop.run(self._stack.aclose())
 
 
 @pytest.fixture(scope="module")
-def before(loop: asyncio.Runner, bench: Bench) -> Snapshot:
-    loop.run(bench.restore_base())
-    return loop.run(take_snapshot(bench.server))
+def benches(loop: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Benches]:
+    benches = Benches(loop, tmp_path_factory.mktemp("tree"))
+    yield benches
+    benches.close()
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("version", "name"),
+    [
+        *((None, name) for name in CASES),
+        *((version, name) for version in ("14", "15", "16", "17") for name in CORE),
+    ],
+)
 def test_what_must_be_said_is_said_and_nothing_else_of_it(
-    name: str, loop: asyncio.Runner, bench: Bench, before: Snapshot
+    version: str | None, name: str, loop: asyncio.Runner, benches: Benches
 ) -> None:
     case = CASES[name]
+    bench, before = benches.open(version)
     (bench.tree / "migrate.sql").write_text(case["sql"])
     loop.run(bench.restore_base())
     observed = loop.run(run_observed(bench, read_command("psql -q -v ON_ERROR_STOP=1 -f migrate.sql"), before))

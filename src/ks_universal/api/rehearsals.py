@@ -14,7 +14,8 @@ from ks_universal.errors import InputError
 from ks_universal.json_types import Json
 from ks_universal.model.format.local import Local
 from ks_universal.plan.rehearsals import RehearsalSummary, VerdictSummary
-from ks_universal.rehearsal.command import Command, Process, redirect
+from ks_universal.rehearsal.command import Command, Process
+from ks_universal.rehearsal.environment import redirect
 from ks_universal.rehearsal.rehearse import RehearsalCommands, RehearsalReport
 from ks_universal.rehearsal.server import APPLICATION, Server
 from ks_universal.rehearsal.verdicts import shorten
@@ -85,7 +86,7 @@ class _Pods(msgspec.Struct, frozen=True, kw_only=True):
         """Give the processes of Jobs, init containers first. Raises InputError with why one cannot run here."""
         objects = {object_ref(resource.body): resource.body for resource in self.rendered.objects}
         machine = Machine(
-            self.local, self.directory, name_facts(server.port, APPLICATION, server.password, APPLICATION)
+            self.local, self.directory, name_facts(server.port, server.role, server.password, APPLICATION)
         )
         processes: list[Process] = []
         problems: list[Problem] = []

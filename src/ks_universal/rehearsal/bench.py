@@ -9,11 +9,22 @@ import msgspec
 from ks_universal.rehearsal.command import Command, run_command
 from ks_universal.rehearsal.facts import CommandResult
 from ks_universal.rehearsal.instruments import OBSERVER
-from ks_universal.rehearsal.server import APPLICATION, BASE, Server
+from ks_universal.rehearsal.server import APPLICATION, BASE, Server, quote_name
 
 _CONNECTED = f"""
 SELECT FROM pg_stat_activity
 WHERE datname = '{APPLICATION}' AND usename <> '{OBSERVER}' AND backend_type = 'client backend'
+"""
+# They are no part of a database: what the one run has made, the next would find.
+_DROP_NEW_ROLES = """
+DO $$ DECLARE role name; BEGIN
+  FOR role IN SELECT rolname FROM pg_roles WHERE rolname NOT IN (TABLE roles) LOOP
+    BEGIN
+      EXECUTE format('DROP ROLE %I', role);
+    EXCEPTION WHEN dependent_objects_still_exist THEN NULL;
+    END;
+  END LOOP;
+END $$
 """
 
 
@@ -31,8 +42,16 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     async def keep_base(self, name: str = BASE) -> None:
         """Keep the database as it is now, for `restore_base`."""
         await self.execute(
-            f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} TEMPLATE {APPLICATION} STRATEGY FILE_COPY"
+            f"DROP DATABASE IF EXISTS {name}",
+            f"CREATE DATABASE {name} TEMPLATE {APPLICATION}{self._strategy}",
+            "DROP TABLE IF EXISTS roles",
+            "CREATE TABLE roles AS SELECT rolname FROM pg_roles",
         )
+
+    @property
+    def _strategy(self) -> str:
+        """How a database is copied: fast, which is the only way before PostgreSQL 15."""
+        return " STRATEGY FILE_COPY" if self.server.major >= 15 else ""
 
     async def settle(self) -> None:
         """Have all rows written as they will stay: else what a migration writes has what is not its own."""
@@ -42,13 +61,15 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
         """Make the application's database anew, as it was kept; whoever is connected is not any more."""
         await self.execute(
             f"DROP DATABASE IF EXISTS {APPLICATION} WITH (FORCE)",
-            f"CREATE DATABASE {APPLICATION} TEMPLATE {name} OWNER {APPLICATION} STRATEGY FILE_COPY",
+            f"CREATE DATABASE {APPLICATION} TEMPLATE {name} OWNER {quote_name(self.server.role)}{self._strategy}",
+            _DROP_NEW_ROLES,
         )
 
     async def make_empty(self) -> None:
         """Make the application's database anew, with nothing in it."""
         await self.execute(
-            f"DROP DATABASE IF EXISTS {APPLICATION} WITH (FORCE)", f"CREATE DATABASE {APPLICATION} OWNER {APPLICATION}"
+            f"DROP DATABASE IF EXISTS {APPLICATION} WITH (FORCE)",
+            f"CREATE DATABASE {APPLICATION} OWNER {quote_name(self.server.role)}",
         )
 
     async def await_quiet(self, within_s: float = 30.0) -> None:

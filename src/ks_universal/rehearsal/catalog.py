@@ -139,10 +139,13 @@ async def _count(connection: "psycopg.AsyncConnection", table: Relation) -> Rela
 
 async def dump_schema(server: Server, database: str = APPLICATION) -> str:
     """Write the schema as pg_dump does, without what the rehearsal has put there. Raises TargetError."""
-    programs = server.programs
     words = ("--schema-only", "--restrict-key=x", f"--exclude-schema={SCHEMA}", "-d", server.conninfo(database))
     process = await asyncio.create_subprocess_exec(
-        *programs.command("pg_dump"), *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd="/"
+        *server.clients.command("pg_dump"),
+        *words,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd="/",
     )
     output, errors = await process.communicate()
     if process.returncode != 0:

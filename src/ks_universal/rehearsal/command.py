@@ -3,127 +3,27 @@
 import asyncio
 import contextlib
 import os
-import re
 import shutil
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
+from ks_universal.rehearsal.environment import build_environment, name_address
 from ks_universal.rehearsal.facts import CommandResult
-from ks_universal.rehearsal.server import APPLICATION, TEMPORARY, Server
-from ks_universal.targets.local.ports import LOOPBACK
+from ks_universal.rehearsal.server import TEMPORARY, Server
 
 _LAST_LINES = 40
 TIMED_OUT = 124
 """As timeout(1) says it."""
-_OF_A_DATABASE = re.compile(
-    r"PG[A-Z]+|.*(DATABASE|POSTGRES|JDBC|DATASOURCE|DB)_?(URL|URI|DSN|HOST|PORT|NAME|USER|USERNAME|PASSWORD|PASS|SERVICE)"
-    r"|DSN|FLYWAY_.*|LIQUIBASE_.*|SQLALCHEMY_.*|(AWS|GOOGLE|AZURE|KUBE).*"
-).fullmatch
-"""Variables by which a command could reach another database than the rehearsal's."""
-
-_PART = re.compile(r"(?:^|.*_)(URL|URI|DSN|HOST|PORT|NAME|DATABASE|DB|USER|USERNAME|PASSWORD|PASS)").fullmatch
-
 _LINKED = frozenset((".git", ".venv", "venv", "node_modules", ".tox", "target", "vendor"))
 """Folders that commands read and that may be large: linked into the copy of the tree."""
 _LARGEST_TREE = 2**30
 _LEFT_OUT = frozenset((".ks-universal", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"))
-
-
-def name_address(server: Server, database: str = APPLICATION) -> dict[str, str]:
-    """Give the words by which commands name a database: `{url}`, `{jdbc_url}`, `{host}` ... are replaced by them."""
-    port, password = str(server.port), server.password
-    place = f"{APPLICATION}:{password}@{LOOPBACK}:{port}/{database}"
-    return {
-        "url": f"postgresql://{place}?sslmode=disable",
-        "sqlalchemy_url": f"postgresql+psycopg://{place}",
-        "jdbc_url": f"jdbc:postgresql://{LOOPBACK}:{port}/{database}",
-        "host": LOOPBACK,
-        "port": port,
-        "db": database,
-        "user": APPLICATION,
-        "password": password,
-    }
-
-
-def build_environment(server: Server, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Give a command's environment: what is inherited but for all that names a database, and this one's names."""
-    words = name_address(server)
-    kept = {name: value for name, value in inherited.items() if not _OF_A_DATABASE(name)}
-    host, port, name = words["host"], words["port"], words["db"]
-    user, password, url = words["user"], words["password"], words["url"]
-    # Its psql is there where the machine has none.
-    path = f"{kept.get('PATH', os.defpath)}{os.pathsep}{server.programs.folder}"
-    return {
-        **kept,
-        "PATH": path,
-        "DATABASE_URL": url,
-        "PGHOST": host,
-        "PGPORT": port,
-        "PGDATABASE": name,
-        "PGUSER": user,
-        "PGPASSWORD": password,
-        "PGSSLMODE": "disable",
-        "DB_HOST": host,
-        "DB_PORT": port,
-        "DB_NAME": name,
-        "DB_USER": user,
-        "DB_PASSWORD": password,
-        "POSTGRES_HOST": host,
-        "POSTGRES_PORT": port,
-        "POSTGRES_DB": name,
-        "POSTGRES_USER": user,
-        "POSTGRES_PASSWORD": password,
-        "SPRING_DATASOURCE_URL": words["jdbc_url"],
-        "SPRING_DATASOURCE_USERNAME": user,
-        "SPRING_DATASOURCE_PASSWORD": password,
-        "FLYWAY_URL": words["jdbc_url"],
-        "FLYWAY_USER": user,
-        "FLYWAY_PASSWORD": password,
-        "LIQUIBASE_COMMAND_URL": words["jdbc_url"],
-        "LIQUIBASE_COMMAND_USERNAME": user,
-        "LIQUIBASE_COMMAND_PASSWORD": password,
-    }
-
-
-def redirect(env: Mapping[str, str], server: Server) -> dict[str, str]:
-    """Have variables that name a database name the rehearsal's; those of other meaning stay as they are."""
-    words = name_address(server)
-    parts = {
-        "HOST": words["host"],
-        "PORT": words["port"],
-        "PASSWORD": words["password"],
-        "PASS": words["password"],
-        **dict.fromkeys(("NAME", "DATABASE", "DB"), words["db"]),
-        **dict.fromkeys(("USER", "USERNAME"), words["user"]),
-    }
-    own = build_environment(server, {})
-    redirected = {name: value for name, value in own.items() if name.startswith("PG") or name == "DATABASE_URL"}
-    for name, value in env.items():
-        part = _PART(name)
-        if not _OF_A_DATABASE(name):
-            redirected[name] = value
-        elif name in own:
-            redirected[name] = own[name]
-        elif part and part[1] in parts:
-            redirected[name] = parts[part[1]]
-        elif part:
-            redirected[name] = _redirect_url(value, words)
-    path = f"{env.get('PATH', os.defpath)}{os.pathsep}{server.programs.folder}"
-    return {**redirected, "PATH": path}
-
-
-def _redirect_url(url: str, words: Mapping[str, str]) -> str:
-    """Point a URL at the rehearsal's database; its scheme stays, for it may choose a driver."""
-    if url.startswith("jdbc:"):
-        return words["jdbc_url"]
-    scheme, separator, _ = url.partition("://")
-    return f"{scheme}://{words['url'].partition('://')[2]}" if separator else words["url"]
 
 
 def copy_tree(source: Path, to: Path) -> Path:
@@ -149,13 +49,18 @@ def copy_tree(source: Path, to: Path) -> Path:
         raise InputError([_uncopied(source, str(error.args[0][0][2]))]) from error
     except OSError as error:
         raise InputError([_uncopied(source, str(error))]) from error
+    link_folders(source, to)
+    return to
+
+
+def link_folders(source: Path, to: Path) -> None:
+    """Link what is large and only read into a copy of a folder, where that has the folders around it."""
     for folder, folders, _ in os.walk(source):
         folders[:] = [name for name in folders if not _is_left_out(name)]
         for name in _LINKED.intersection(folders):
             folders.remove(name)
-            with contextlib.suppress(FileExistsError):
+            with contextlib.suppress(FileExistsError, FileNotFoundError):
                 (to / Path(folder).relative_to(source) / name).symlink_to((Path(folder) / name).absolute())
-    return to
 
 
 def _is_left_out(name: str) -> bool:

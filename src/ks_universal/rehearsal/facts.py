@@ -16,7 +16,8 @@ class StatementPart(msgspec.Struct, frozen=True, kw_only=True):
     """What one statement did, also within a DO block, a function or a string of several.
 
     `rows` is what it wrote (None where the server does not tell), `scanned` how many rows a change of the schema
-    read, by table; `tables` whose rows it wrote, by `operation` (`Update`).
+    read, by table; `tables` whose rows it wrote, by `operation` (`Update`); `reindexed`, whose indexes it has built
+    anew without telling how many rows it has read for that.
     """
 
     text: str
@@ -28,6 +29,7 @@ class StatementPart(msgspec.Struct, frozen=True, kw_only=True):
     rewritten: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    reindexed: tuple[str, ...] = ()
 
 
 class HeldLock(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import msgspec
 
 from ks_universal.rehearsal.catalog import Snapshot
-from ks_universal.rehearsal.facts import ObservedLock, ObservedStatement, ObservedWait
+from ks_universal.rehearsal.facts import ObservedLock, ObservedStatement, ObservedWait, SqlError
 from ks_universal.rehearsal.gate import Gate, Sighting
 from ks_universal.rehearsal.server import APPLICATION, Server
 from ks_universal.rehearsal.server_log import mark_log, read_statements
@@ -30,6 +30,11 @@ class Observation(msgspec.Struct, kw_only=True):
     locks: tuple[ObservedLock, ...] = ()
     waits: tuple[ObservedWait, ...] = ()
     has_connected: bool = False
+
+    @property
+    def errors(self) -> tuple[SqlError, ...]:
+        """What the server refused, in order."""
+        return tuple(each.error for each in self.statements if each.error)
 
 
 @contextlib.asynccontextmanager

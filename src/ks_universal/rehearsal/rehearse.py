@@ -1,7 +1,7 @@
 """A rehearsal: its runs, one after the other, and what they have told."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -9,6 +9,15 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.masking import Mask
 from ks_universal.errors import InputError
+from ks_universal.rehearsal.before import (
+    LackingError,
+    add_rows,
+    find_advice,
+    find_lack,
+    make_base,
+    run_seen,
+    tell_not_connected,
+)
 from ks_universal.rehearsal.bench import Bench
 from ks_universal.rehearsal.catalog import (
     Snapshot,
@@ -19,14 +28,15 @@ from ks_universal.rehearsal.catalog import (
     find_rewritten,
     take_snapshot,
 )
-from ks_universal.rehearsal.command import Command, copy_tree, read_command
+from ks_universal.rehearsal.command import Command, copy_tree
 from ks_universal.rehearsal.disturbances import disturb
+from ks_universal.rehearsal.environment import say_variables
 from ks_universal.rehearsal.facts import CommandResult, ObservedLock, ObservedStatement, RehearsalRun, VerdictSeverity
 from ks_universal.rehearsal.filling import HAS_ROWS, RECORD, Filled, Kind, fill
 from ks_universal.rehearsal.growth import UNFILLED, Growth, add_growth, measure_growth, read_rows
 from ks_universal.rehearsal.hostile import run_on_hostile_rows
 from ks_universal.rehearsal.observation import Observation, observe
-from ks_universal.rehearsal.server import start_server, telling_failures
+from ks_universal.rehearsal.server import EMBEDDED, RehearsalServer, start_server, telling_failures
 from ks_universal.rehearsal.squawk import SquawkFinding, find_shown, read_with_squawk
 from ks_universal.rehearsal.verdicts import (
     RehearsalVerdict,
@@ -51,14 +61,16 @@ ROWS = 20_000
 
 
 class RehearsalCommands(msgspec.Struct, frozen=True, kw_only=True):
-    """What is rehearsed. `base` makes the state before: a command, or the path of an SQL file.
+    """What is rehearsed. `base` makes the state before: a command, the path of an SQL file, or `git:REFERENCE`.
 
+    In the files of that reference the migrations themselves make it. `seed` is an SQL file that is run on it.
     `compat` are queries of the version before, which must work on the new schema, too. `mask` knows the secrets that
     the commands are given.
     """
 
     migrate: Command
     base: str | None = None
+    seed: str | None = None
     rollback: Command | None = None
     compat: Command | None = None
     mask: Mask = msgspec.field(default_factory=lambda: Mask(()))
@@ -86,7 +98,7 @@ class RehearsalReport(msgspec.Struct, frozen=True, kw_only=True):
 Say = Callable[[str], None]
 
 
-async def rehearse(  # noqa: PLR0913 - the last six have a default
+async def rehearse(  # noqa: PLR0913 - the last seven have a default
     commands: RehearsalCommands,
     *,
     folder: Path = Path(),
@@ -94,6 +106,7 @@ async def rehearse(  # noqa: PLR0913 - the last six have a default
     production_rows: Mapping[str, int] = {},
     quick: bool = False,
     timeout_s: float = 300.0,
+    server: RehearsalServer = EMBEDDED,
     say: Say = lambda _: None,
 ) -> RehearsalReport:
     """Run a migration against a throwaway PostgreSQL, and report what it did to the database.
@@ -106,20 +119,24 @@ async def rehearse(  # noqa: PLR0913 - the last six have a default
     TargetError where the server cannot be started, or fails in the middle.
     """
     with telling_failures():
-        async with start_server() as server:
-            tree = server.folder / "tree"
-            await asyncio.to_thread(copy_tree, folder, tree)
-            bench = Bench(server=server, tree=tree, timeout_s=timeout_s)
+        while True:
             try:
-                report = await _Rehearsal(commands, bench, say).hold(rows, production_rows, quick=quick)
+                async with start_server(server) as started:
+                    await asyncio.to_thread(copy_tree, folder, started.folder / "tree")
+                    bench = Bench(server=started, tree=started.folder / "tree", timeout_s=timeout_s)
+                    report = await _Rehearsal(commands, bench, say, folder).hold(rows, production_rows, quick=quick)
+                masked: RehearsalReport = commands.mask.tree(report)
+                return masked
+            except LackingError as lack:
+                say(str(lack))
+                server = lack.wanted
             except InputError as error:
                 raise InputError(commands.mask.problems(error.problems)) from None
-            masked: RehearsalReport = commands.mask.tree(report)
-            return masked
 
 
 class _Rehearsal:
-    def __init__(self, commands: RehearsalCommands, bench: Bench, say: Say) -> None:
+    def __init__(self, commands: RehearsalCommands, bench: Bench, say: Say, folder: Path) -> None:
+        self._folder = folder
         self._commands = commands
         self._bench = bench
         self._server = bench.server
@@ -140,8 +157,10 @@ class _Rehearsal:
         observed = await run_observed(self._bench, self._commands.migrate, before)
         result, after = observed.result, observed.after
         if not observed.observation.has_connected:
-            raise InputError([_not_connected(result)])
-        self._note("migration", result, before, after)
+            raise InputError([tell_not_connected(result)])
+        if not result.is_success:
+            find_lack(self._server, observed.observation.errors)
+        self._note("migration", result, before, after, tuple(self._note_oddities(observed, before)))
         self._verdicts += observed.verdicts
         if result.is_success:
             await self._run_again(after)
@@ -168,17 +187,21 @@ class _Rehearsal:
         )
 
     async def _make_base(self) -> None:
-        base = self._commands.base
-        if base is None:
-            return
-        path = self._bench.tree / base
-        is_file = "\n" not in base and path.is_file()
-        self._say(f"the state before: {base}")
-        command = f'psql --no-psqlrc -q -v ON_ERROR_STOP=1 -f "{path}"' if is_file else base
-        result = await self._bench.run(read_command(command))
-        if not result.is_success:
-            message = f"the state before could not be made: {base} ended with {result.status}\n{result.output}"
-            raise InputError([Problem("rehearsal/base", message, hint="see --base: a command, or an SQL file")])
+        self._say(say_variables(self._server))
+        base, seed = self._commands.base, self._commands.seed
+        if base is not None:
+            self._say(f"the state before: {base}")
+            await make_base(self._bench, base, self._commands.migrate, self._folder)
+        if seed is not None:
+            self._say(f"the rows of {seed}")
+            await add_rows(self._bench, seed)
+
+    def _note_oddities(self, observed: "Observed", before: Snapshot) -> Iterator[str]:
+        """Say what is no fault of the migration, and what its facts must be read with."""
+        if self._server.wanted.roles[1:]:
+            yield f"production must have the roles {', '.join(self._server.wanted.roles[1:])}, too: they were made"
+        if observed.result.is_success and observed.after.schema == before.schema and observed.after.data == before.data:
+            yield "it has changed nothing: is --base the state before it, and is this the database that it migrates?"
 
     async def _fill(self, rows: int, kind: Kind = Kind.CLEAN) -> tuple[Filled, ...]:
         """Give the empty tables rows, fewer each where there are many tables."""
@@ -191,12 +214,15 @@ class _Rehearsal:
         await self._bench.settle()
         return filled
 
-    def _note(self, name: str, result: CommandResult, before: Snapshot, after: Snapshot) -> RehearsalRun:
+    def _note(
+        self, name: str, result: CommandResult, before: Snapshot, after: Snapshot, notes: tuple[str, ...] = ()
+    ) -> RehearsalRun:
         run = RehearsalRun(
             name=name,
             result=result,
             schema_changes=diff_schemas(before.schema, after.schema),
             data_changes=find_changed_data(before, after),
+            notes=notes,
         )
         self._runs.append(run)
         return run
@@ -235,7 +261,7 @@ class _Rehearsal:
         self._say("back again")
         await self._bench.restore_base()
         again = await self._bench.run(self._commands.migrate)
-        result = await self._bench.run(command) if again.is_success else again
+        result = await self._run_seen(command) if again.is_success else again
         after = await take_snapshot(self._server)
         run = self._note("rollback", result, before, after)
         self._verdicts += _judge_rollback(run, before, after)
@@ -246,7 +272,7 @@ class _Rehearsal:
             return
         self._say("the queries of the version before, on the new schema")
         await self._bench.restore_base()
-        reference = await self._bench.run(command)
+        reference = await self._run_seen(command)
         if not reference.is_success:
             message = (
                 f"{command.shown} fails on the schema before, too (exit status {reference.status}): {reference.output}"
@@ -260,6 +286,13 @@ class _Rehearsal:
             message = "queries of the version before fail on the new schema, while both versions run"
             advice = "add first, release, and remove in a later release (expand/contract)"
             self._verdicts.append(judge_failure(result, "breaks-old-version", message, advice))
+
+    async def _run_seen(self, command: Command) -> CommandResult:
+        """Run a command that must use this database. Raises InputError where it succeeds without."""
+        seen = await run_seen(self._bench, command)
+        if seen.result.is_success and not seen.has_connected:
+            raise InputError([tell_not_connected(seen.result)])
+        return seen.result
 
     async def _disturb(self, observed: "Observed") -> None:
         disturbed = await disturb(
@@ -314,7 +347,8 @@ async def run_observed(bench: Bench, command: Command, before: Snapshot) -> Obse
     rows = {table.name: table.rows for table in before.tables.values()}
     verdicts: list[RehearsalVerdict] = []
     if not result.is_success:
-        verdicts.append(judge_failure(result, "fails", "the migration fails", "mend it: so it will fail in production"))
+        advice = find_advice(observation.errors) or "mend it: so it will fail in production"
+        verdicts.append(judge_failure(result, "fails", "the migration fails", advice))
     rewritten = find_rewritten(before, after)
     verdicts += judge_locks(observation, rows, rewritten)
     verdicts += judge_work(observation, rows, rewritten)
@@ -363,16 +397,5 @@ def _judge_leftovers(before: Snapshot, after: Snapshot) -> list[RehearsalVerdict
 
 def _add_error(result: CommandResult, observation: Observation) -> CommandResult:
     """Add the server's last error to how a command that failed has ended."""
-    errors = [statement.error for statement in observation.statements if statement.error]
+    errors = observation.errors
     return msgspec.structs.replace(result, error=errors[-1]) if errors and not result.is_success else result
-
-
-def _not_connected(result: CommandResult) -> Problem:
-    message = f"{result.command} never connected to the rehearsal's database (exit status {result.status})"
-    if result.output:
-        message += f"; it said: {result.output}"
-    hint = (
-        "it may have used another database: it must take the address from DATABASE_URL, PGHOST ..., DB_HOST ...,"
-        " or from {url}, {jdbc_url}, {host}, {port}, {db}, {user}, {password} in the command"
-    )
-    return Problem("rehearsal/not-connected", message, hint=hint)

@@ -19,12 +19,13 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import TargetError
 from ks_universal.rehearsal import keeper
+from ks_universal.rehearsal.builds import Build, choose_build
 from ks_universal.rehearsal.instruments import INSTRUMENTS, OBSERVER
 from ks_universal.targets.local.ports import LOOPBACK
-from ks_universal.targets.local.postgres.binaries import INSTALL_HINT, Programs, choose_programs, find_version
+from ks_universal.targets.local.postgres.binaries import INSTALL_HINT, Programs, find_version
 
 APPLICATION = "app"
-"""The database, and the role that owns it and is no superuser, as in production."""
+"""The database, and the role that owns it where no other is wanted."""
 BASE = "app_base"
 """The database of which each run gets a copy."""
 
@@ -54,9 +55,7 @@ _SETTINGS = (
     "auto_explain.log_wal=on",
     "auto_explain.log_nested_statements=on",
     "auto_explain.log_format=json",
-    "auto_explain.log_parameter_max_length=0",
     "logging_collector=on",
-    "log_destination=jsonlog",
     "log_filename=server",
     "log_rotation_age=0",
     "log_rotation_size=0",
@@ -71,34 +70,68 @@ _SETTINGS = (
 )
 
 
+class RehearsalServer(msgspec.Struct, frozen=True, kw_only=True):
+    """Which server is wanted, and who migrates on it.
+
+    `version` is a major one (`17`), `programs` the folder of an installation; None: the embedded one. The first of the
+    `roles` migrates and owns the database; the others are there, too. It is no superuser unless that is wanted: as
+    in production. `is_whole`: where it is not named, one with all extensions of PostgreSQL itself.
+    """
+
+    version: str | None = None
+    programs: Path | None = None
+    roles: tuple[str, ...] = ()
+    is_superuser: bool = False
+    is_whole: bool = False
+
+
+EMBEDDED = RehearsalServer()
+
+
 class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the server is, with the passwords of its two roles. `folder` is gone with it."""
+    """Where the server is, with the passwords of the observer and of the role that migrates.
+
+    `clients` has its psql and pg_dump; `folder` is gone with it.
+    """
+
+    wanted: RehearsalServer
 
     port: int
     version: str
-    programs: Programs
+    clients: Programs
     folder: Path
     superuser_password: str
     password: str
 
     @property
-    def log(self) -> Path:
-        """Its log, a JSON object a line."""
-        return self.folder / "log" / "server.json"
+    def role(self) -> str:
+        """The role that migrates, and owns the database."""
+        return self.wanted.roles[0] if self.wanted.roles else APPLICATION
 
-    def conninfo(self, database: str = APPLICATION, *, role: str = OBSERVER) -> str:
-        """Give what libpq connects with."""
-        password = self.superuser_password if role == OBSERVER else self.password
-        return f"host={LOOPBACK} port={self.port} dbname={database} user={role} password={password} connect_timeout=10"
+    @property
+    def major(self) -> int:
+        """The major version."""
+        return int(self.version.partition(".")[0])
+
+    @property
+    def log(self) -> Path:
+        """Its log: a JSON object a line, or CSV before PostgreSQL 15."""
+        return self.folder / "log" / ("server.json" if self.major >= 15 else "server.csv")
+
+    def conninfo(self, database: str = APPLICATION) -> str:
+        """Give what libpq connects with, as the observer."""
+        words = f"host={LOOPBACK} port={self.port} dbname={database} user={OBSERVER} password={self.superuser_password}"
+        return f"{words} connect_timeout=10"
 
     def __repr__(self) -> str:
         return f"Server({LOOPBACK}:{self.port})"
 
 
 @contextlib.asynccontextmanager
-async def start_server() -> AsyncIterator[Server]:
-    """Start an empty server of the embedded PostgreSQL; it is gone afterwards. Raises TargetError."""
-    programs = await choose_programs()
+async def start_server(wanted: RehearsalServer = EMBEDDED) -> AsyncIterator[Server]:
+    """Start an empty server; it is gone afterwards. Raises InputError, TargetError."""
+    build = await choose_build(wanted.version, wanted.programs, is_whole=wanted.is_whole)
+    programs = build.programs
     folder = Path(tempfile.mkdtemp(prefix=TEMPORARY))
     kept = await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-S", keeper.__file__, str(folder),
@@ -108,14 +141,15 @@ async def start_server() -> AsyncIterator[Server]:
     try:
         if os.getuid() == 0 and programs.owner != 0:
             os.chown(folder, programs.owner, -1)
-        yield await _start(programs, folder)
+        yield await _start(build, folder, wanted)
     finally:
         if kept.stdin is not None:
             kept.stdin.close()
         await kept.wait()
 
 
-async def _start(programs: Programs, folder: Path) -> Server:
+async def _start(build: Build, folder: Path, wanted: RehearsalServer) -> Server:
+    programs = build.programs
     superuser_password, password = secrets.token_hex(16), secrets.token_hex(16)
     password_file, data, log = folder / "password", folder / "data", folder / "start.log"
     password_file.write_text(superuser_password)
@@ -128,19 +162,28 @@ async def _start(programs: Programs, folder: Path) -> Server:
         raise _report(log, "could not make its data folder")
     password_file.unlink()
     port = _find_free_port()
-    options = [word for setting in (*_SETTINGS, f"log_directory={folder}/log") for word in ("-c", setting)]
+    settings = (*_SETTINGS, *_list_settings_of(build.major), f"log_directory={folder}/log")
+    options = [word for setting in settings for word in ("-c", setting)]
     server = await _spawn(programs, log, "postgres", "-D", str(data), "-p", str(port), *options)
     await _await_ready(server, data, log)
     started = Server(
+        wanted=wanted,
         port=port,
-        version=await _find_version(programs),
-        programs=programs,
+        version=build.version,
+        clients=build.clients,
         folder=folder,
         superuser_password=superuser_password,
         password=password,
     )
     await _prepare(started)
     return started
+
+
+def _list_settings_of(major: int) -> Iterator[str]:
+    """Give the settings that other versions do not know."""
+    yield f"log_destination={'jsonlog' if major >= 15 else 'csvlog'}"
+    if major >= 16:
+        yield "auto_explain.log_parameter_max_length=0"
 
 
 async def _spawn(programs: Programs, log: Path, name: str, *words: str) -> asyncio.subprocess.Process:
@@ -171,28 +214,42 @@ async def _prepare(server: Server) -> None:
     """Make the roles, the application's database, and what observes it."""
     import psycopg
 
+    rights = "SUPERUSER" if server.wanted.is_superuser else "NOSUPERUSER"
     async with await psycopg.AsyncConnection.connect(server.conninfo("postgres"), autocommit=True) as connection:
         for setting in (
             "log_statement = none",
             "log_duration = off",
             "auto_explain.log_min_duration = -1",
             "synchronous_commit = local",
-            "event_triggers = off",
+            *(("event_triggers = off",) if server.major >= 17 else ()),
         ):
             await connection.execute(f"ALTER ROLE {OBSERVER} SET {setting}".encode())
-        await connection.execute(f"CREATE ROLE {APPLICATION} LOGIN PASSWORD '{server.password}'".encode())
+        role = quote_name(server.role)
+        await connection.execute(f"CREATE ROLE {role} LOGIN {rights} PASSWORD '{server.password}'".encode())
     # Also in the databases that a migration makes itself.
     async with await psycopg.AsyncConnection.connect(server.conninfo("template1"), autocommit=True) as connection:
         await connection.execute(INSTRUMENTS.encode())
-        await connection.execute(f"CREATE DATABASE {APPLICATION} OWNER {APPLICATION}".encode())
+        await connection.execute(f"CREATE DATABASE {APPLICATION} OWNER {quote_name(server.role)}".encode())
+    for other in server.wanted.roles[1:]:
+        await _make_role(server, other)
 
 
-async def _find_version(programs: Programs) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *programs.command("postgres"), "--version", stdout=asyncio.subprocess.PIPE, cwd="/"
-    )
-    output, _ = await process.communicate()
-    return output.decode().split()[-1]
+async def _make_role(server: Server, name: str) -> None:
+    """Make a role as production has it beside the one that migrates: that one may give it what it owns."""
+    import psycopg
+
+    role = quote_name(name)
+    statements: tuple[str, ...] = (f"CREATE ROLE {role}", f"GRANT {role} TO {quote_name(server.role)}")
+    for database in ("template1", APPLICATION):
+        async with await psycopg.AsyncConnection.connect(server.conninfo(database), autocommit=True) as connection:
+            for statement in (*statements, f"GRANT ALL ON SCHEMA public TO {role}"):
+                await connection.execute(statement.encode())
+        statements = ()
+
+
+def quote_name(name: str) -> str:
+    """Write a name as SQL takes it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _find_free_port() -> int:

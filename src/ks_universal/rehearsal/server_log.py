@@ -1,7 +1,10 @@
-"""Reads the server's log (`jsonlog`) into statements: what was sent, what it did within, how long it took."""
+"""Reads the server's log into statements: what was sent, what it did within, how long it took."""
 
+import csv
+import io
 import json
 import re
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -23,6 +26,19 @@ _LOCK_TIMEOUT = re.compile(
 )
 _WRITES = ("Insert", "Update", "Delete", "Merge")
 _AWAIT_S = 30.0
+_PROCESS = 3
+_COLUMNS = {
+    "timestamp": 0,
+    "user": 1,
+    "dbname": 2,
+    "ps": 7,
+    "vxid": 9,
+    "error_severity": 11,
+    "state_code": 12,
+    "message": 13,
+    "statement": 19,
+}
+"""Of the log as CSV: https://www.postgresql.org/docs/14/runtime-config-logging.html#RUNTIME-CONFIG-LOGGING-CSVLOG"""
 _ABORTED = "25P02"
 """The SQLSTATE of statements after an error, until the end of the transaction."""
 
@@ -57,13 +73,9 @@ def read_statements(
     log: Path, begin: LogPosition, end: LogPosition, *, names: Mapping[int, str], database: str
 ) -> tuple[ObservedStatement, ...]:
     """Read what clients sent to a database between two positions; `names` are those of the tables, by oid."""
-    with log.open("rb") as file:
-        file.seek(begin.offset)
-        lines = file.read(end.offset - begin.offset).splitlines()
     sessions: dict[int, _Session] = {}
     done: list[ObservedStatement] = []
-    for line in lines:
-        entry = json.loads(line)
+    for entry in _read_entries(log, begin, end):
         if entry.get("dbname") != database or entry.get("user") == OBSERVER:
             continue
         session = sessions.setdefault(entry["pid"], _Session(entry["pid"], names))
@@ -80,6 +92,20 @@ def read_errors(log: Path, begin: LogPosition, end: LogPosition, *, database: st
     return {each.process: each.error for each in statements if each.error and each.error.code != _ABORTED}
 
 
+def _read_entries(log: Path, begin: LogPosition, end: LogPosition) -> Iterator[dict[str, Any]]:
+    """Read the entries of a log by the names that they have in JSON."""
+    with log.open("rb") as file:
+        file.seek(begin.offset)
+        content = file.read(end.offset - begin.offset)
+    if log.suffix == ".json":
+        yield from map(json.loads, content.splitlines())
+        return
+    csv.field_size_limit(sys.maxsize)
+    for row in csv.reader(io.StringIO(content.decode(errors="replace"), newline="")):
+        values = {name: row[column] or None for name, column in _COLUMNS.items()}
+        yield {**values, "pid": int(row[_PROCESS])}
+
+
 class _Session:
     """The statements of one connection: one is open at a time."""
 
@@ -94,6 +120,7 @@ class _Session:
         self._parts: list[StatementPart] = []
         self._started: list[dict[str, Any]] = []
         self._indexes: list[str] = []
+        self._reindexed: list[str] = []
         self._rewritten: list[str] = []
         self._held: dict[tuple[int, str], float | None] = {}
 
@@ -124,12 +151,17 @@ class _Session:
         elif built := _BUILDING(message):
             if not built[2].startswith("pg_toast_"):
                 self._indexes.append(built[1])
+            if not self._started and entry.get("ps") == "REINDEX":
+                self._reindexed += [name for name in self._names.values() if name.rpartition(".")[2] == built[2]]
         elif (plan := _DURATION(message)) and plan[2]:
             self._parts.append(_read_plan(json.loads(plan[2]), float(plan[1])))
 
     def close(self, duration_ms: float | None, error: SqlError | None = None) -> Iterator[ObservedStatement]:
         """End the open statement, where there is one."""
         if self._text is not None:
+            if self._reindexed:  # no event tells of REINDEX before PostgreSQL 17
+                built = tuple(self._indexes)
+                self._parts.append(StatementPart(text=self._text, indexes=built, reindexed=tuple(self._reindexed)))
             yield ObservedStatement(
                 number=0,
                 process=self._process,

@@ -158,7 +158,7 @@ def _find_growth(statement: ObservedStatement, rows: Mapping[str, int]) -> str |
 
 
 def _list_grown(part: StatementPart, rows: Mapping[str, int]) -> Iterator[str]:
-    for table in part.rewritten:
+    for table in (*part.rewritten, *part.reindexed):
         if rows.get(table, 0) >= _SMALL:
             yield table
     for table, scanned in part.scanned.items():

@@ -13,6 +13,7 @@ from ks_universal.cli.options import Source, takes_values
 if TYPE_CHECKING:
     from ks_universal import RehearsalCommands
 
+_VERSIONS = ("14", "15", "16", "17", "18")
 _FORMATS = ("text", "json", "markdown", "html")
 
 
@@ -34,7 +35,26 @@ _FORMATS = ("text", "json", "markdown", "html")
     metavar="COMMAND",
     help="Queries of the version before: they must work on the new schema, too, while both versions run.",
 )
-@click.option("--base", metavar="FILE|COMMAND", help="The state before: an SQL file, or a command that makes it.")
+@click.option(
+    "--base",
+    metavar="FILE|COMMAND|git:REF",
+    help="The state before: an SQL file, a command that makes it, or the migrations in the files of a git reference.",
+)
+@click.option("--seed", metavar="FILE", help="An SQL file with rows, which is run on the state before.")
+@click.option(
+    "--pg", "version", type=click.Choice(_VERSIONS), help="The version of PostgreSQL (default: the embedded)."
+)
+@click.option(
+    "--pg-bin", "programs", type=click.Path(path_type=Path), help="The folder of an installed PostgreSQL's programs."
+)
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    metavar="NAME",
+    help="Who migrates, and owns the database (default: app); if repeated, the others are there, too.",
+)
+@click.option("--superuser", "is_superuser", is_flag=True, help="Migrate as a superuser.")
 @click.option("--rows", type=click.IntRange(min=0), help="How many rows each table gets (default: 20000).")
 @click.option(
     "--prod-rows",
@@ -68,7 +88,13 @@ def command(*, output: str, page: str | None, fail_on: str, **given: Any) -> int
     """
     import asyncio
 
-    from ks_universal import describe_rehearsal, rehearse, write_rehearsal_markdown, write_rehearsal_page
+    from ks_universal import (
+        RehearsalServer,
+        describe_rehearsal,
+        rehearse,
+        write_rehearsal_markdown,
+        write_rehearsal_page,
+    )
     from ks_universal.cli.interruption import Interruption
     from ks_universal.cli.show.console import say, write_file, write_json, write_result
     from ks_universal.cli.show.rehearsal_lines import format_rehearsal
@@ -76,6 +102,8 @@ def command(*, output: str, page: str | None, fail_on: str, **given: Any) -> int
     wanted = _read_codes(fail_on)
     options: dict[str, Any] = {key: given.pop(key) for key in ("rows", "quick", "timeout_s")}
     options["production_rows"] = dict(map(_read_rows, given.pop("production_rows")))
+    of_server = ("version", "programs", "roles", "is_superuser")
+    options["server"] = RehearsalServer(**{key: given.pop(key) for key in of_server})
     options = {key: value for key, value in options.items() if value is not None}
     commands = _read_commands(**given)
     interruption = Interruption(say)
@@ -112,14 +140,14 @@ def _read_commands(  # noqa: PLR0913 - one for each option
     rollback: str | None,
     compat: str | None,
     base: str | None,
+    seed: str | None,
 ) -> "RehearsalCommands":
     """Read what is rehearsed: a command, or a release's migrations. Raises click.UsageError, InputError."""
     from ks_universal import RehearsalCommands, list_rehearsed, read_command
 
     words = {"rollback": rollback, "compat": compat}
     replaced: dict[str, Any] = {key: read_command(text) for key, text in words.items() if text is not None}
-    if base is not None:
-        replaced["base"] = base
+    replaced |= {key: value for key, value in {"base": base, "seed": seed}.items() if value is not None}
     if migrate is not None and (name is not None or source is not None):
         raise click.UsageError("Give a release with its values (NAME -f values.yaml), or a --command, not both.")
     if migrate is not None:

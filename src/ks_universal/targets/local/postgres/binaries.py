@@ -62,13 +62,13 @@ def find_version_problem(wanted: str | None) -> Problem | None:
     )
 
 
-async def choose_programs() -> Programs:
-    """Decide how to run the programs as this user. Raises TargetError.
+async def choose_programs(folder: Path | None = None) -> Programs:
+    """Decide how to run the programs of a folder (None: the embedded ones) as this user. Raises TargetError.
 
     Root, whom they refuse, and a user without an account run them as `nobody` in a user namespace; where the system
     allows none, root runs them as `nobody` itself, who may then enter the same folders (see unroot.py).
     """
-    folder, user = _package_folder() / "pginstall" / "bin", os.getuid()
+    folder, user = folder or _package_folder() / "pginstall" / "bin", os.getuid()
     if user != 0 and _has_account(user):
         return Programs(folder, user)
     nobody = find_nobody()
