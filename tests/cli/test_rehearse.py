@@ -150,7 +150,10 @@ deployments:
 def test_a_new_column_is_no_change_of_data(ksu: Invoke, write: Write) -> None:
     write({"base.sql": BASE, "up.sql": "ALTER TABLE orders ADD COLUMN IF NOT EXISTS cents bigint DEFAULT 1;"})
     done = ksu("rehearse", "--quick", "--command", f"{PSQL} -f up.sql", "--base", "base.sql", "-o", "json")
-    assert [run["data_changes"] for run in json.loads(done.out)["runs"]] == [[], []]
+    report = json.loads(done.out)
+    assert [run["data_changes"] for run in report["runs"]] == [[], []]
+    (added,) = [each for each in report["statements"] if each["text"].startswith("ALTER")]
+    assert 0 < added["overhead_ms"] < added["duration_ms"]  # what the triggers took
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

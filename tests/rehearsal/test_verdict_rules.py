@@ -1,5 +1,7 @@
 """Rules that must not hang on how fast the machine is: made of facts, without a server."""
 
+import msgspec
+
 from ks_universal.rehearsal.facts import ObservedLock, ObservedStatement, StatementPart
 from ks_universal.rehearsal.observation import Observation
 from ks_universal.rehearsal.verdicts import judge_locks
@@ -62,3 +64,15 @@ def test_a_lock_on_an_index_is_not_told_beside_that_on_its_table() -> None:
     assert ["index" in verdict.message for verdict in told] == [False]
     alone = Observation(statements=(statement(),), locks=locks[1:])
     assert ["index" in verdict.message for verdict in judge_locks(alone, ROWS)] == [True, True]
+
+
+def test_what_the_instruments_take_makes_no_lock_long() -> None:
+    work = [
+        msgspec.structs.replace(statement(duration_ms=3.0), number=number, overhead_ms=2.5, parts=())
+        for number in range(1, 401)
+    ]
+    held = msgspec.structs.replace(lock("AccessExclusiveLock", 1200.0), kept_through=tuple(range(2, 401)))
+    codes = {each.code for each in judge_locks(Observation(statements=tuple(work), locks=(held,)), ROWS)}
+    assert codes == {"exclusive-without-lock-timeout"}
+    slow = tuple(msgspec.structs.replace(each, overhead_ms=0.5) for each in work)
+    assert "blocks-reads" in {each.code for each in judge_locks(Observation(statements=slow, locks=(held,)), ROWS)}

@@ -44,7 +44,8 @@ class ObservedStatement(msgspec.Struct, frozen=True, kw_only=True):
     """A statement as the client sent it; `began_s` is the server's clock (Unix time), `transaction` its virtual id.
 
     `parts` is what was done within it, in order. `lock_timeout` is what was set when it ran, None where that is not
-    known.    `held` are the locks that changes of the schema in it have taken.
+    known. `held` are the locks that changes of the schema in it have taken. `overhead_ms` is what of its duration the
+    rehearsal's own triggers took, as they have measured it.
     """
 
     number: int
@@ -53,10 +54,16 @@ class ObservedStatement(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     began_s: float
     duration_ms: float | None
+    overhead_ms: float = 0.0
     error: SqlError | None = None
     parts: tuple[StatementPart, ...] = ()
     lock_timeout: str | None = None
     held: tuple["HeldLock", ...] = ()
+
+    @property
+    def own_ms(self) -> float:
+        """What it takes where nobody observes it."""
+        return max((self.duration_ms or 0.0) - self.overhead_ms, 0.0)
 
 
 class ObservedLock(msgspec.Struct, frozen=True, kw_only=True):

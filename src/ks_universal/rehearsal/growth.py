@@ -124,7 +124,7 @@ async def measure_growth(
         samples.append(sample)
         took_s, last = time.monotonic() - began_s, size
     return Growth(
-        totals_ms={each.size: sum(one.duration_ms or 0.0 for one in each.statements) for each in samples},
+        totals_ms={each.size: sum(one.own_ms for one in each.statements) for each in samples},
         statements=tuple(_fit(samples)),
         missing=tuple(missing),
     )
@@ -158,7 +158,7 @@ def _fit(samples: Sequence[_Sample]) -> list[StatementGrowth]:
         times = {}
         for sample in samples:
             rows = sample.rows.get(table, sample.size) if table else sample.size
-            times[rows] = sum(each.duration_ms or 0.0 for each in sample.statements if _generalize(each.text) == text)
+            times[rows] = sum(each.own_ms for each in sample.statements if _generalize(each.text) == text)
         fixed, a_million = _draw_line(times, is_work=_grows(own, largest.rows))
         transactions: dict[tuple[int, str], int] = {}
         for each in own:

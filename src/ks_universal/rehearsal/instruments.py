@@ -18,6 +18,7 @@ GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC;
 CREATE FUNCTION {SCHEMA}.observe() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET client_min_messages = warning SET auto_explain.log_min_duration = -1 AS $$
 DECLARE
+  began timestamptz := clock_timestamp();
   context text;
   told jsonb;
 BEGIN
@@ -36,6 +37,7 @@ BEGIN
     told := told || jsonb_build_object('dropped', (SELECT jsonb_agg(jsonb_build_array(object_type, object_identity))
       FROM pg_event_trigger_dropped_objects() WHERE original));
   END IF;
+  told := told || jsonb_build_object('took_ms', extract(epoch FROM clock_timestamp() - began) * 1000);
   RAISE LOG '{MARK}%', told;
 END $$;
 """

@@ -123,6 +123,7 @@ class _Session:
         self._reindexed: list[str] = []
         self._rewritten: list[str] = []
         self._held: dict[tuple[int, str], float | None] = {}
+        self._overhead_ms = 0.0
 
     def take(self, entry: Mapping[str, Any]) -> Iterator[ObservedStatement]:
         """Take a line of the log; gives the statements that have ended with it."""
@@ -169,6 +170,7 @@ class _Session:
                 text=self._text,
                 began_s=self._began_s,
                 duration_ms=duration_ms,
+                overhead_ms=round(self._overhead_ms, 3),
                 error=error,
                 parts=tuple(self._parts),
                 lock_timeout=self._lock_timeout,
@@ -178,6 +180,7 @@ class _Session:
 
     def _take_event(self, told: dict[str, Any], clock_s: float) -> None:
         self._lock_timeout = told["lock_timeout"]
+        self._overhead_ms += told["took_ms"]
         taken_s = self._started[-1]["clock_s"] if self._started and told["event"] != "ddl_command_start" else None
         for oid, mode in told["locks"] or ():
             self._held.setdefault((oid, mode), taken_s)

@@ -111,20 +111,23 @@ def _judge_lock(
     kept = [each for each in under if each.number in lock.kept_through and _is_work(each, rows)]
     mode = name_mode(lock.mode)
     on = f"{lock.table}'s index {lock.index}" if lock.index else lock.table
+    overhead_ms = sum(each.overhead_ms for each in under)
+    own_ms = lock.held_ms - overhead_ms
     facts: dict[str, float | int | str | bool] = {
         "mode": mode,
         "held_ms": round(lock.held_ms, 1),
+        "overhead_ms": round(overhead_ms, 1),
         "rows": rows.get(lock.table, 0),
         "lock_timeout": lock.lock_timeout or "0",
     }
-    growing_ms = sum(each.duration_ms or 0.0 for each in under if _find_growth(each, rows))
+    growing_ms = sum(each.own_ms for each in under if _find_growth(each, rows))
     # CONCURRENTLY works in several transactions: a lock of a later one is not held for all of the work.
     is_of_all = lock.transaction == taker.transaction or lock.held_ms >= _HELD_FOR * growing_ms
     grows = growing_ms > 0 and is_of_all
     # No event tells of VACUUM FULL and CLUSTER.
     grows = grows or (not taker.parts and lock.table in rewritten and lock.blocks_reads)
-    worked_ms = sum(each.duration_ms or 0.0 for each in under)
-    is_long = lock.held_ms >= LONG_MS and (worked_ms >= LONG_MS / 2 or lock.held_ms >= _LONG_WITHOUT_WORK_MS)
+    worked_ms = sum(each.own_ms for each in under)
+    is_long = own_ms >= LONG_MS and (worked_ms >= LONG_MS / 2 or own_ms >= _LONG_WITHOUT_WORK_MS)
     if grows or is_long:
         why = "for a time that grows with the rows" if grows else "whatever the number of rows"
         held = f"{mode} on {on} was held for {lock.held_ms:.0f} ms, {why}"
@@ -149,7 +152,7 @@ def _judge_lock(
 
 
 def _is_work(statement: ObservedStatement, rows: Mapping[str, int]) -> bool:
-    return bool(_find_growth(statement, rows)) or (statement.duration_ms or 0.0) >= LONG_MS
+    return bool(_find_growth(statement, rows)) or statement.own_ms >= LONG_MS
 
 
 def _find_growth(statement: ObservedStatement, rows: Mapping[str, int]) -> str | None:
