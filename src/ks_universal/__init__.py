@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     )
     from ks_universal.api.logs import Logs, Running, StepLog, find_running, follow_logs, read_logs
     from ks_universal.api.plans import read_plan, write_plan
+    from ks_universal.api.project import Environment, Project, read_project
     from ks_universal.api.rehearsals import list_rehearsed, summarize_rehearsal
     from ks_universal.api.releases import compare_revisions, list_namespaces, list_releases
     from ks_universal.api.starting_values import STARTING_TOOLS, find_missing, write_local_values, write_starting_values
@@ -206,6 +207,7 @@ __all__ = [
     "ConvertedValues",
     "Delete",
     "Emit",
+    "Environment",
     "Event",
     "FailOn",
     "Failure",
@@ -265,6 +267,7 @@ __all__ = [
     "ProbePassed",
     "Problem",
     "Process",
+    "Project",
     "RehearsalCommands",
     "RehearsalPolicy",
     "RehearsalReport",
@@ -380,6 +383,7 @@ __all__ = [
     "read_local_status",
     "read_logs",
     "read_plan",
+    "read_project",
     "read_revisions",
     "read_status",
     "rehearse",
@@ -447,6 +451,7 @@ _HOMES = {
         "LocalReleaseState follow_local_logs is_local_release read_local_history read_local_logs read_local_status"
     ),
     "ks_universal.api.plans": "read_plan write_plan",
+    "ks_universal.api.project": "Environment Project read_project",
     "ks_universal.api.releases": "compare_revisions list_namespaces list_releases",
     "ks_universal.api.starting_values": "STARTING_TOOLS find_missing write_local_values write_starting_values",
     "ks_universal.api.values": (

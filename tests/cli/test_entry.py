@@ -42,7 +42,12 @@ def test_every_command_and_option_is_documented(name: str) -> None:
     options = [option for p in subcommand(name).params if isinstance(p, click.Option) for option in p.opts]
     shared = "".join(
         DOCUMENTED.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-        for title, sign in (("Values", "--values"), ("Clusters", "--kubeconfig"), ("Logging", "--log-file"))
+        for title, sign in (
+            ("Values", "--values"),
+            ("Clusters", "--kubeconfig"),
+            ("Logging", "--log-file"),
+            ("The project file", "--environment"),
+        )
         if sign in options
     )
     assert section

@@ -12,6 +12,7 @@ import msgspec
 from ks_universal import KsUniversalError, RunProgress, TargetError, TimedOutError, parse_duration
 from ks_universal.cli import INTERRUPTED
 from ks_universal.cli.interruption import Interruption
+from ks_universal.cli.project import check_context
 from ks_universal.cli.show.event_view import JsonView, TextView, View
 from ks_universal.cli.show.report import RunReport
 from ks_universal.cli.show.report_file import ReportFile
@@ -67,6 +68,7 @@ def takes_cluster(function: Callable[..., Any], *, or_file: bool = False) -> Cal
     @functools.wraps(function)
     def wrapper(namespace: str | None, context: str | None, kubeconfig: str | None, **given: Any) -> Any:
         try:
+            check_context(context, kubeconfig)
             return function(cluster=Cluster(namespace, context, kubeconfig), **given)
         except KsUniversalError as error:
             if given["output"] != "json":

@@ -13,6 +13,7 @@ from ks_universal.cli import INTERRUPTED
 from ks_universal.cli.catalog import COMMANDS, MEANT, SECTIONS, format_examples
 from ks_universal.cli.environment import COMPLETION, read_environment
 from ks_universal.cli.log_options import add_options
+from ks_universal.cli.project import add_option as add_project
 from ks_universal.cli.show.console import show_problems
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ class _LazyGroup(click.Group):
         module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
         command: click.Command = import_module(f"ks_universal.cli.commands.{module}").command
         command.epilog = format_examples(cmd_name)
-        read_environment(add_options(command))
+        add_project(cmd_name, add_options(command))
+        if cmd_name != "controller":  # its pod has no user to set variables
+            read_environment(command)
         if COMPLETION not in os.environ:
             return command
         from ks_universal.cli.completing import add_completion

@@ -24,9 +24,9 @@ class FileName(click.ParamType[str]):
 
 
 def read_environment(command: click.Command) -> click.Command:
-    """Have the options of a command read their variables. The controller's pod has none for its user to set."""
+    """Have the options of a command read their variables."""
     for option in command.params:
-        if isinstance(option, click.Option) and command.name != "controller":
+        if isinstance(option, click.Option):
             name = next((name for name in option.opts if name in _OPTIONS), None)
             if name is not None:
                 option.envvar = _PREFIX + name.removeprefix("--").replace("-", "_").upper()

@@ -25,6 +25,7 @@ from ks_universal import (
     load,
 )
 from ks_universal.cli.environment import FileName
+from ks_universal.cli.project import lay_over
 
 _HELP = {
     "--set": "Set a value: a.b[0].c=1,d=text (Helm's syntax).",
@@ -80,6 +81,7 @@ def takes_values(function: Callable[..., Any], *, required: bool = True) -> Call
 
     @functools.wraps(function)
     def wrapper(files: tuple[str, ...], **given: Any) -> Any:
+        files = lay_over(files)
         overrides = [Override(flag, text) for flag in OVERRIDE_FLAGS for text in given.pop(_parameter(flag))]
         source = Source(files, tuple(overrides)) if files or overrides else None
         if source is None and required:

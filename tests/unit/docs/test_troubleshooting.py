@@ -13,7 +13,7 @@ from support.source_codes import find_codes
 PAGE = Path(__file__).parents[3] / "docs" / "troubleshooting.md"
 OF_INPUT = {
     "convert", "env", "expressions", "folder", "hosts", "images", "import", "names", "pod-security", "probes",
-    "references", "request", "services", "values",
+    "project", "references", "request", "services", "values",
 }  # fmt: skip
 """Areas of what is found in the input, or in files made of it, alone; a finding of these names its position itself."""
 BEFORE_PLAN = {"model", "resources", "values"}
