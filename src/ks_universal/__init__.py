@@ -30,14 +30,16 @@ if TYPE_CHECKING:
         unlock,
     )
     from ks_universal.api.explain import KeyExplanation, explain_code, explain_key, is_code
-    from ks_universal.api.file_watch import FileWatch, Stamps, watching
+    from ks_universal.api.file_watch import FileWatch, FolderWatch, Stamps, watch_folders, watching
     from ks_universal.api.folders import FolderChanges, check_folder, check_for_files, template_files, write_folder
     from ks_universal.api.found_project import FoundProject, find_project
     from ks_universal.api.imports import ImportedValues, import_manifests
     from ks_universal.api.installation import build_controller_manifests, build_release_account
     from ks_universal.api.local import (
         check_for_target,
+        choose_engine,
         down,
+        list_build_folders,
         list_local_data,
         make_output_folder,
         open_local,
@@ -217,6 +219,7 @@ __all__ = [
     "Flavor",
     "FluxSource",
     "FolderChanges",
+    "FolderWatch",
     "FoundProject",
     "Growth",
     "HeldLock",
@@ -334,6 +337,7 @@ __all__ = [
     "check_for_target",
     "check_for_version",
     "check_pod_security",
+    "choose_engine",
     "compare_revisions",
     "convert",
     "deploy",
@@ -359,6 +363,7 @@ __all__ = [
     "is_local_release",
     "keep_colours",
     "leave_to_server",
+    "list_build_folders",
     "list_contexts",
     "list_jobs",
     "list_local_data",
@@ -404,6 +409,7 @@ __all__ = [
     "up",
     "validate",
     "wants_traces",
+    "watch_folders",
     "watching",
     "write_folder",
     "write_local_values",
@@ -441,12 +447,15 @@ _HOMES = {
     ),
     "ks_universal.api.logs": "Logs Running StepLog find_running follow_logs read_logs",
     "ks_universal.api.explain": "KeyExplanation explain_code explain_key is_code",
-    "ks_universal.api.file_watch": "FileWatch Stamps watching",
+    "ks_universal.api.file_watch": "FileWatch FolderWatch Stamps watch_folders watching",
     "ks_universal.api.folders": "FolderChanges check_folder check_for_files template_files write_folder",
     "ks_universal.api.found_project": "FoundProject find_project",
     "ks_universal.api.imports": "ImportedValues import_manifests",
     "ks_universal.api.installation": "build_controller_manifests build_release_account",
-    "ks_universal.api.local": "check_for_target down list_local_data make_output_folder open_local tell_full_disk up",
+    "ks_universal.api.local": (
+        "check_for_target choose_engine down list_build_folders list_local_data make_output_folder open_local "
+        "tell_full_disk up"
+    ),
     "ks_universal.api.local_releases": (
         "LocalReleaseState follow_local_logs is_local_release read_local_history read_local_logs read_local_status"
     ),

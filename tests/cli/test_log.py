@@ -170,7 +170,7 @@ def test_up_logs_its_lock_and_processes_also_in_the_background(ksu: Invoke, writ
     app = {"image": "app:1", "command": ["sh", "-c", f"echo {SECRET}; sleep 100"]}
     migrations = {"enabled": True, "command": ["sh", "-c", "exit 0"], "args": [SECRET]}
     write({"values.yaml": {**VALUES, "deployments": {"app": {"containers": {"main": app}, "migrations": migrations}}}})
-    up = ksu("up", "shop", "-f", "values.yaml", "--until-ready", "-v", "--log-file", "run.log")
+    up = ksu("up", "--engine=process", "shop", "-f", "values.yaml", "--until-ready", "-v", "--log-file", "run.log")
     down = ksu("down", "shop", "-v")
     assert (up.status, down.status) == (0, 0), up.err
     (errors,) = folder.glob(".ks-universal/shop/up-*/errors")

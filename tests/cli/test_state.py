@@ -56,7 +56,7 @@ def known(write: Write, folder: Path) -> Path:
 @pytest.mark.parametrize("content", JUNK.values(), ids=list(JUNK))
 def test_the_latest_record_that_cannot_be_read_is_named(known: Path, ksu: Invoke, content: bytes) -> None:
     REVISION.write_bytes(content)
-    done = ksu("up", "web", "-f", "values.yaml")
+    done = ksu("up", "--engine=process", "web", "-f", "values.yaml")
     assert done.status == 1
     assert f"error[local/record]: {known / REVISION} cannot be read: " in done.err
     assert "remove it" in done.err
@@ -113,7 +113,9 @@ def remove(path: Path) -> None:
 @pytest.mark.parametrize(
     "inside", ["lock", "revisions", "revisions/000001.json.new", "attempts/web-migrations-schema", "."]
 )
-@pytest.mark.parametrize("command", [("up", "web", "-f", "values.yaml"), ("down", "web")], ids=["up", "down"])
+@pytest.mark.parametrize(
+    "command", [("up", "--engine=process", "web", "-f", "values.yaml"), ("down", "web")], ids=["up", "down"]
+)
 def test_a_link_in_the_state_is_refused_and_not_followed(
     known: Path, ksu: Invoke, inside: str, command: tuple[str, ...]
 ) -> None:
@@ -131,7 +133,9 @@ def test_a_link_in_the_state_is_refused_and_not_followed(
     assert [(path.name, path.read_text()) for path in mine.iterdir()] == [("file", "precious")]
 
 
-@pytest.mark.parametrize("command", [("up", "web", "-f", "values.yaml"), ("down", "web")], ids=["up", "down"])
+@pytest.mark.parametrize(
+    "command", [("up", "--engine=process", "web", "-f", "values.yaml"), ("down", "web")], ids=["up", "down"]
+)
 def test_a_link_in_place_of_all_state_is_refused(
     write: Write, folder: Path, ksu: Invoke, command: tuple[str, ...]
 ) -> None:
@@ -148,7 +152,7 @@ def test_what_git_is_to_ignore_is_not_written_through_a_link(write: Write, folde
     write({"values.yaml": values(), "mine": "precious"})
     Path(".ks-universal").mkdir()
     Path(".ks-universal/.gitignore.new").symlink_to(folder / "mine")
-    assert ksu("up", "web", "-f", "values.yaml").status == 1
+    assert ksu("up", "--engine=process", "web", "-f", "values.yaml").status == 1
     assert (folder / "mine").read_text() == "precious"
 
 
@@ -166,7 +170,7 @@ def on_disk(folder: Path, options: str, *command: str) -> "subprocess.CompletedP
 @pytest.mark.parametrize("size", ["size=4k", "size=16k", "size=24k", "size=40k"])
 def test_a_full_disk_is_a_finding(write: Write, folder: Path, size: str, until_ready: tuple[str, ...]) -> None:
     write({"values.yaml": values(migration="head -c 60000 /dev/zero | tr '\\0' x | fold")})
-    done = on_disk(folder, size, *KSU, "up", "web", "-f", "../values.yaml", *until_ready)
+    done = on_disk(folder, size, *KSU, "up", "--engine=process", "web", "-f", "../values.yaml", *until_ready)
     said = done.stdout + done.stderr
     assert "no space left on device" in said or "could not be written there" in said
     assert "Traceback" not in said
@@ -179,7 +183,7 @@ def test_a_full_disk_is_a_finding(write: Write, folder: Path, size: str, until_r
 @pytest.mark.parametrize("until_ready", [(), ("--until-ready",)])
 def test_a_disk_that_cannot_be_written_is_a_finding(write: Write, folder: Path, until_ready: tuple[str, ...]) -> None:
     write({"values.yaml": values()})
-    done = on_disk(folder, "ro", *KSU, "up", "web", "-f", "../values.yaml", *until_ready)
+    done = on_disk(folder, "ro", *KSU, "up", "--engine=process", "web", "-f", "../values.yaml", *until_ready)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
         "error[local/disk]: .ks-universal: read-only file system",
@@ -193,7 +197,12 @@ def test_a_folder_of_another_user_is_a_finding(write: Write, folder: Path) -> No
     other = ["setpriv", "--reuid=54321", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
     for parent in (folder, *folder.parents[:3]):
         parent.chmod(0o755)
-    done = subprocess.run([*other, *KSU, "up", "web", "-f", "values.yaml"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*other, *KSU, "up", "--engine=process", "web", "-f", "values.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode != 1 or "No module named ks_universal" in done.stderr:
         pytest.skip("another user cannot run this Python, or read this checkout")
     assert done.returncode == 1

@@ -21,7 +21,7 @@ def stopped_at_the_end(folder: Path) -> Iterator[None]:
 
 
 def up_until_ready(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [*KSU, "up", "web", "-f", "values.yaml", "--until-ready", *arguments]
+    command = [*KSU, "up", "--engine=process", "web", "-f", "values.yaml", "--until-ready", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
@@ -120,7 +120,7 @@ def test_down_ends_what_waits_without_its_client(write: Write, folder: Path, ksu
     write({"values.yaml": values()})
     up_until_ready()
     client = subprocess.Popen(
-        [*KSU, "up", "web", "-f", "values.yaml", "--until-ready"], stdout=subprocess.PIPE, text=True
+        [*KSU, "up", "--engine=process", "web", "-f", "values.yaml", "--until-ready"], stdout=subprocess.PIPE, text=True
     )
     assert client.stdout is not None
     assert "runs here already: stop it with 'ks-universal down web'" in client.stdout.readline()

@@ -186,7 +186,7 @@ def test_a_second_up_says_who_runs_or_waits(write: Write, ksu: Invoke) -> None:
     write({"values.yaml": values()})
     with running() as up:
         up.read_until("RunEnded")
-        refused = ksu("up", "web", "-f", "values.yaml", "--no-wait-lock")
+        refused = ksu("up", "--engine=process", "web", "-f", "values.yaml", "--no-wait-lock")
         assert refused.status == 5
         assert f"process {up.process.pid}" in refused.err
         with running() as waiting:
@@ -209,7 +209,7 @@ def test_no_line_of_json_holds_a_secret(write: Write) -> None:
 
 def test_the_report_names_the_step_the_attempts_and_what_runs(write: Write, ksu: Invoke) -> None:
     write({"values.yaml": values(migration="echo cannot do this; exit 7", backoffLimit=1)})
-    result = ksu("up", "web", "-f", "values.yaml", "--retry-delay", "0")
+    result = ksu("up", "--engine=process", "web", "-f", "values.yaml", "--retry-delay", "0")
     report = result.out.partition("web, revision 1: a migration failed")[2]
     assert result.status == 3
     assert "failed step: web/migrations/data" in report
@@ -224,7 +224,7 @@ def test_all_findings_come_before_anything_runs(write: Write, ksu: Invoke, folde
     given = values()
     given["deployments"]["web"]["replics"] = 1
     write({"values.yaml": given})
-    result = ksu("up", "web", "-f", "values.yaml")
+    result = ksu("up", "--engine=process", "web", "-f", "values.yaml")
     assert (result.status, result.out) == (1, "")
     assert "did you mean 'replicas'?" in result.err
     assert not (folder / ".ks-universal").exists()
@@ -234,7 +234,7 @@ def test_a_command_that_is_not_there_is_found_before_anything_runs(write: Write,
     given = values()
     given["deployments"]["web"]["containers"]["main"]["command"] = ["no-such-command"]
     write({"values.yaml": given})
-    result = ksu("up", "web", "-f", "values.yaml")
+    result = ksu("up", "--engine=process", "web", "-f", "values.yaml")
     assert result.status == 1
     assert "error[local/command-not-found]" in result.err
     assert not (folder / "steps").exists()
@@ -283,7 +283,7 @@ def test_daemons_of_a_killed_run_are_stopped(write: Write, folder: Path, ksu: In
 
 @pytest.mark.parametrize("arguments", [("-f", "-", "--watch"), ("-f", "values.yaml", "--fresh", "--migrate", "never")])
 def test_what_contradicts_itself_is_wrong_usage(ksu: Invoke, arguments: tuple[str, ...]) -> None:
-    assert ksu("up", "web", *arguments).status == 2
+    assert ksu("up", "--engine=process", "web", *arguments).status == 2
 
 
 def test_a_reader_that_goes_away_ends_nothing(write: Write, folder: Path) -> None:
@@ -302,6 +302,6 @@ def test_a_reader_that_goes_away_ends_nothing(write: Write, folder: Path) -> Non
 
 def test_the_values_may_come_from_standard_input(write: Write, folder: Path) -> None:
     write({"values.yaml": values(migration="exit 1")})
-    command = [*KSU, "up", "web", "-f", "-"]
+    command = [*KSU, "up", "--engine=process", "web", "-f", "-"]
     with (folder / "values.yaml").open() as stdin:
         assert subprocess.run(command, stdin=stdin, capture_output=True, check=False).returncode == 3

@@ -30,7 +30,7 @@ class Up:
     def __init__(self, *arguments: str) -> None:
         self.events: list[Event] = []
         self.process = subprocess.Popen(
-            [*KSU, "up", "web", "-f", "values.yaml", "--output", "json", *arguments],
+            [*KSU, "up", "--engine=process", "web", "-f", "values.yaml", "--output", "json", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -1,13 +1,21 @@
-"""Tells when values files change. Their folders are watched: editors and Kubernetes replace files by renaming."""
+"""Tells when values files, and what images are built from, change.
+
+The folders of files are watched: editors and Kubernetes replace files by renaming.
+"""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ks_universal.api.local import STATE
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import TargetError
 from ks_universal.targets.local.postgres.binaries import INSTALL_HINT
+
+if TYPE_CHECKING:
+    from watchfiles import Change
 
 _DEBOUNCE_MS = 400
 _STEP_MS = 50
@@ -15,31 +23,19 @@ _STEP_MS = 50
 Stamps = tuple[tuple[int, int, int] | None, ...]
 
 
-class FileWatch:
-    """A change within `watching` is noticed, whether anybody waits at that time or not."""
+class _Watch:
+    """A change is noticed from the beginning to `close`, whether anybody waits at that time or not."""
 
-    def __init__(self, files: Sequence[str]) -> None:
-        """Begin to watch; an event loop runs. Raises TargetError where the package that watches is missing."""
+    def __init__(self, folders: Iterable[Path], matches: Callable[["Change", str], bool], *, recursive: bool) -> None:
         try:
             from watchfiles import awatch
         except ImportError:
             problem = Problem("local/watch", "--watch needs the package watchfiles", hint=INSTALL_HINT)
             raise TargetError(problem) from None
-        names = {path.name for file in files for path in _places(file)}
-        folders = {path.parent for file in files for path in _places(file) if path.parent.is_dir()}
-        self._files = tuple(files)
         self._changes = awatch(
-            *sorted(folders),
-            watch_filter=lambda _, path: Path(path).name in names,
-            recursive=False,
-            debounce=_DEBOUNCE_MS,
-            step=_STEP_MS,
+            *sorted(folders), watch_filter=matches, recursive=recursive, debounce=_DEBOUNCE_MS, step=_STEP_MS
         )
         self._next = asyncio.ensure_future(anext(self._changes))
-
-    def read_stamps(self) -> Stamps:
-        """Tell what the files are now, to compare: inode, size in bytes, time of change in ns; None for no file."""
-        return tuple(_read_stamp(Path(file)) for file in self._files)
 
     async def wait(self) -> None:
         """Return after the next change."""
@@ -55,6 +51,29 @@ class FileWatch:
             await self._changes.aclose()
 
 
+class FileWatch(_Watch):
+    """Tells when some files change."""
+
+    def __init__(self, files: Sequence[str]) -> None:
+        """Begin to watch; an event loop runs. Raises TargetError where the package that watches is missing."""
+        names = {path.name for file in files for path in _places(file)}
+        folders = {path.parent for file in files for path in _places(file) if path.parent.is_dir()}
+        self._files = tuple(files)
+        super().__init__(folders, lambda _, path: Path(path).name in names, recursive=False)
+
+    def read_stamps(self) -> Stamps:
+        """Tell what the files are now, to compare: inode, size in bytes, time of change in ns; None for no file."""
+        return tuple(_read_stamp(Path(file)) for file in self._files)
+
+
+class FolderWatch(_Watch):
+    """Tells when something in folders changes: not what editors, tools and releases of this machine keep there."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        """Begin to watch those that are there; an event loop runs. Raises TargetError as FileWatch does."""
+        super().__init__((folder for folder in folders if folder.is_dir()), _is_source, recursive=True)
+
+
 @contextlib.asynccontextmanager
 async def watching(files: Sequence[str]) -> AsyncIterator[FileWatch]:
     """Watch files within the block."""
@@ -64,6 +83,13 @@ async def watching(files: Sequence[str]) -> AsyncIterator[FileWatch]:
         yield watch
     finally:
         await watch.close()
+
+
+def _is_source(change: "Change", path: str) -> bool:
+    from watchfiles import DefaultFilter
+
+    ignored = (*DefaultFilter.ignore_dirs, STATE.name)
+    return DefaultFilter(ignore_dirs=ignored)(change, path)
 
 
 def _places(file: str) -> set[Path]:
@@ -77,3 +103,10 @@ def _read_stamp(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+async def watch_folders(folders: Sequence[Path]) -> FolderWatch | None:
+    """Begin to watch folders; None where none of them is there."""
+    watch = FolderWatch(folders) if any(folder.is_dir() for folder in folders) else None
+    await asyncio.sleep(0)  # see `watching`
+    return watch

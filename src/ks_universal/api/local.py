@@ -8,10 +8,14 @@ from ks_universal.api.values import Values, check_release, render, require_appli
 from ks_universal.diagnostics import Problem, Severity
 from ks_universal.engine.events import Emit
 from ks_universal.engine.run import run
+from ks_universal.errors import TargetError
+from ks_universal.model.format.images import find_entry
 from ks_universal.plan.records import Revision
 from ks_universal.plan.selection import MigratePolicy
+from ks_universal.resources.images import list_images
 from ks_universal.targets.accounts import name_user
 from ks_universal.targets.containers import ContainerTarget
+from ks_universal.targets.containers.client import find_engine
 from ks_universal.targets.containers.data import list_data, remove_data
 from ks_universal.targets.containers.host import stop_containers
 from ks_universal.targets.local import LocalTarget
@@ -37,6 +41,24 @@ _POSTGRES_CHANGED = Problem(
 )
 
 
+async def choose_engine(values: Values, release: str, namespace: str = "") -> str:
+    """Choose what runs the containers of a release here: `process` where `local.images` has all of its images.
+
+    Else the first container engine that answers. Raises InputError as `render` does, TargetError where there is none.
+    """
+    local = require_application(values, release, namespace).local
+    images = list_images(render(values, release, namespace))
+    unmapped = next((image for image in images if find_entry(local.images, image) is None), None)
+    if unmapped is None:
+        return PROCESS
+    engine = await find_engine()
+    if isinstance(engine, Problem):
+        hint = "install podman or Docker, say in `local.images` what stands for it, or run processes: --engine process"
+        message = f"image {unmapped} is not in `local.images`, and {engine.message}"
+        raise TargetError(Problem("local/engine", message, hint=hint))
+    return engine
+
+
 def open_local(  # noqa: PLR0913 - the last five have a default
     values: Values,
     release: str,
@@ -50,10 +72,12 @@ def open_local(  # noqa: PLR0913 - the last five have a default
 ) -> LocalTarget:
     """Give this machine as a target for the release; nothing is touched before the first run.
 
-    `directory` is where the relative paths of `local.images` start, `state` the release's folder (default: the one of
+    `directory` is where the relative paths of `local` start, `state` the release's folder (default: the one of
     its name in `.ks-universal`). `fresh` forgets what is recorded there, and wipes the data of the embedded PostgreSQL
     and of claims, when the first run begins. `engine` runs the containers: `process` (as `local.images` says), `podman`
-    or `docker`. Close it at the end: that stops what runs. Raises InputError as `render` does.
+    or `docker`; `choose_engine` chooses one. Close it at the end: that stops what runs.
+
+    Raises InputError as `render` does.
     """
     local = require_application(values, release, namespace).local
     if state is None:
@@ -65,10 +89,18 @@ def open_local(  # noqa: PLR0913 - the last five have a default
 
 
 def check_for_target(values: Values, target: LocalTarget) -> tuple[Problem, ...]:
-    """Find what a target cannot take over from new values while it runs: a warning each."""
-    if values.application is None or values.application.local.postgres == target.postgres:
+    """Find what a target does otherwise than values may mean it, or cannot take over while it runs: a warning each."""
+    if values.application is None:
         return ()
-    return (_POSTGRES_CHANGED,)
+    changed = values.application.local.postgres != target.postgres
+    return (*([_POSTGRES_CHANGED] if changed else ()), *target.find_warnings(values.application.local))
+
+
+def list_build_folders(values: Values, target: LocalTarget) -> tuple[Path, ...]:
+    """List the folders that a target builds images of these values from."""
+    if values.application is None:
+        return ()
+    return target.list_build_folders(values.application.local)
 
 
 async def up(  # noqa: PLR0913 - the words after `by` are the user's, each with its default
@@ -91,6 +123,7 @@ async def up(  # noqa: PLR0913 - the words after `by` are the user's, each with 
     target.configure(require_application(values, target.release, target.namespace).local)
     policy = MigratePolicy(migrate)
     await target.serve(emit, wait=wait_for_lock)
+    rendered = await target.prepare(rendered, emit)
     keeping = target.keep_lines(emit)
     return await run(
         rendered, target, keeping, by=by or name_user(), migrate=policy, wait_for_lock=wait_for_lock, force=force

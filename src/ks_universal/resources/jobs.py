@@ -16,6 +16,7 @@ from ks_universal.resources.metadata import (
     build_version_label,
     merge_annotations,
 )
+from ks_universal.resources.objects import annotate
 from ks_universal.resources.pods import Pod, build_pod_spec
 from ks_universal.resources.workloads import find_version
 
@@ -28,8 +29,12 @@ def build_job(scope: Scope, name: str, job: Job, application: Application) -> Js
     spec = _build_spec(scope, name, job, application)
     labels = _build_labels(scope, name, job)
     metadata = build_metadata(scope, name, labels, job.annotations)
-    metadata["annotations"] = {**metadata.get("annotations", {}), JOB_DIGEST: _digest(spec)}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+    return sign_job({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec})
+
+
+def sign_job(body: Json) -> Json:
+    """Annotate a Job of the values with the digest of what it is now."""
+    return annotate(body, {JOB_DIGEST: _digest(body["spec"])})
 
 
 def build_cron_job(scope: Scope, name: str, job: CronJob, application: Application) -> Json:

@@ -1,4 +1,4 @@
-"""`ks-universal up`: the release as processes of this machine, in the foreground."""
+"""`ks-universal up`: the release on this machine, in the foreground."""
 
 import gc
 from typing import Any
@@ -33,9 +33,8 @@ _POLICIES = ("auto", "always", "never")
 @click.option(
     "--engine",
     type=click.Choice(_ENGINES),
-    default="process",
-    show_default=True,
-    help="What runs the containers: processes, as 'local.images' says, or an engine with the images themselves.",
+    help="What runs the containers: processes, as 'local.images' says, or an engine with the images themselves "
+    "(default: processes where 'local.images' has all images, else the engine that is here).",
 )
 @click.option(
     "--fresh",

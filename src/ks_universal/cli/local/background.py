@@ -57,7 +57,7 @@ def list_arguments(request: Request) -> list[str]:
         f"--namespace={request.namespace}",
         f"--retry-delay={request.retry_delay_s}",
         f"--migrate={request.migrate}",
-        f"--engine={request.engine}",
+        *([f"--engine={request.engine}"] if request.engine else []),
         "--output=json",
         *list_given(),
         "--",

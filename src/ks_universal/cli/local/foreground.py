@@ -9,6 +9,7 @@ import msgspec
 
 from ks_universal import (
     FileWatch,
+    FolderWatch,
     InputError,
     KsUniversalError,
     Outcome,
@@ -16,10 +17,13 @@ from ks_universal import (
     TargetError,
     Values,
     check_for_target,
+    choose_engine,
     has_errors,
+    list_build_folders,
     open_local,
     read_local_status,
     up,
+    watch_folders,
     watching,
 )
 from ks_universal.cli import INTERRUPTED
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from ks_universal import LocalTarget
 
 _SETTLED_S = 0.1
+PROCESS = "process"
 REFUSED = 1
 """The exit status where the values, or this machine, do not allow what was asked for."""
 
@@ -44,14 +49,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     watch: bool
     retry_delay_s: float
     fresh: bool
-    engine: str
+    engine: str | None
     migrate: str
     force: bool
     wait_for_lock: bool
 
     @property
     def directory(self) -> Path:
-        """Where the relative paths of `local.images` start: the folder of the first values file."""
+        """Where the relative paths of `local` start: the folder of the first values file."""
         first = next(iter(self.source.files), "-")
         return Path() if first == "-" else Path(first).parent
 
@@ -97,6 +102,9 @@ class _Foreground:
         self._target: LocalTarget | None = None
         self._values: Values | None = None
         self._status = REFUSED
+        self._sources: FolderWatch | None = None
+        self._folders: tuple[Path, ...] = ()
+        self._has_new_sources = False
 
     async def serve(self, watch: FileWatch | None) -> int:
         """Run the first version, then what `watch` brings; without, return when the first one fails."""
@@ -110,10 +118,31 @@ class _Foreground:
 
     async def close(self) -> None:
         """Stop all that runs."""
+        if self._sources is not None:
+            await self._sources.close()
         if self._target is not None:
             await self._target.close()
 
+    async def _watch_sources(self, folders: tuple[Path, ...]) -> None:
+        """Watch what images are built from, from before the first of them is."""
+        if folders == self._folders:
+            return
+        if self._sources is not None:
+            await self._sources.close()
+        self._folders, self._sources = folders, await watch_folders(folders)
+
     async def _await_change(self, watch: FileWatch, seen: Stamps) -> None:
+        """Return when the files have changed, or what images are built from."""
+        files = asyncio.ensure_future(self._await_files(watch, seen))
+        sources = [asyncio.ensure_future(self._sources.wait())] if self._sources is not None else []
+        try:
+            await asyncio.wait([files, *sources], return_when=asyncio.FIRST_COMPLETED)
+            self._has_new_sources = any(wait.done() for wait in sources)
+        finally:
+            for wait in (files, *sources):
+                wait.cancel()
+
+    async def _await_files(self, watch: FileWatch, seen: Stamps) -> None:
         """Return when the files are no longer as `seen`, and not being written: a file half written is other values."""
         while (stamps := watch.read_stamps()) == seen:
             await watch.wait()
@@ -125,7 +154,7 @@ class _Foreground:
     async def _take_version(self) -> None:
         """Read the values, and run them unless they are the ones that run."""
         values = self._request.source.load(self._request.name, self._request.namespace)
-        if values == self._values and self._status == 0:
+        if values == self._values and self._status == 0 and not self._has_new_sources:
             return
         self._values = values
         if not has_errors(values.problems):
@@ -136,11 +165,14 @@ class _Foreground:
             self._status = REFUSED
             self._refuse(error)
         if self._request.watch:
-            self._view.say("waits for changes of the values")
+            sources = " and of what images are built from" if self._sources is not None else ""
+            self._view.say(f"waits for changes of the values{sources}")
 
     async def _run(self, values: Values) -> int:
         request = self._request
-        target = self._open(values)
+        target = await self._open(values)
+        if request.watch:
+            await self._watch_sources(list_build_folders(values, target))
         revision = await up(
             values,
             target,
@@ -153,14 +185,17 @@ class _Foreground:
             show_addresses(request.name, self._view)
         return revision.outcome.exit_status
 
-    def _open(self, values: Values) -> "LocalTarget":
+    async def _open(self, values: Values) -> "LocalTarget":
         if self._target is None:
-            self._target = self._open_target(values)
+            self._target = await self._open_target(values)
         self._view.show(check_for_target(values, self._target))
         return self._target
 
-    def _open_target(self, values: Values) -> "LocalTarget":
+    async def _open_target(self, values: Values) -> "LocalTarget":
         request = self._request
+        engine = request.engine or await choose_engine(values, request.name, request.namespace)
+        if engine != request.engine and engine != PROCESS:
+            self._view.say(f"the images run in {engine}; with --engine {PROCESS}, processes do")
         return open_local(
             values,
             request.name,
@@ -168,7 +203,7 @@ class _Foreground:
             directory=request.directory,
             retry_delay_s=request.retry_delay_s,
             fresh=request.fresh,
-            engine=request.engine,
+            engine=engine,
         )
 
     def _refuse(self, error: KsUniversalError) -> None:

@@ -14,6 +14,7 @@ from ks_universal.model.checks.expansion import check_expansion
 from ks_universal.model.checks.extra import check_extras
 from ks_universal.model.checks.ingresses import check_certificates, check_ingresses
 from ks_universal.model.checks.labels import check_labels
+from ks_universal.model.checks.local import check_local
 from ks_universal.model.checks.migrations import check_dependencies, check_migrations
 from ks_universal.model.checks.monitors import check_monitors
 from ks_universal.model.checks.names import check_names
@@ -58,6 +59,7 @@ _CHECKS: tuple[Callable[[Application, Report], None], ...] = (
     check_access,
     check_extras,
     check_switches,
+    check_local,
 )
 
 

@@ -1,7 +1,10 @@
 """Image references: what `image` and `imageTag` are together."""
 
 import re
+from collections.abc import Mapping
+from typing import TypeVar
 
+_Entry = TypeVar("_Entry")
 _TAG = re.compile(r"[\w][\w.-]{0,127}", re.ASCII)
 _DOMAIN = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::[0-9]+)?/)?"
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -37,3 +40,9 @@ def is_tag(text: str) -> bool:
 def is_image(text: str) -> bool:
     """Tell whether a container runtime would take the text as a reference, with or without tag and digest."""
     return len(text) <= 4096 and _REFERENCE.fullmatch(text) is not None
+
+
+def find_entry(entries: Mapping[str, _Entry], image: str) -> _Entry | None:
+    """Find the entry of a map by images: the one with the image's tag, else the one without; a digest tells nothing."""
+    repository, _, _ = split_image(image)
+    return entries.get(image.partition("@")[0]) or entries.get(repository)

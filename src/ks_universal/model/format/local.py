@@ -21,9 +21,33 @@ class LocalImage(Format, frozen=True, kw_only=True):
     env: dict[str, Text] = {}
 
 
+class LocalBuild(Format, frozen=True, kw_only=True):
+    """How an image is built, in the words of compose files; `dockerfile` is relative to `context`."""
+
+    context: str = "."
+    dockerfile: str | None = None
+    target: str | None = None
+    args: dict[str, Text] = {}
+
+
+class LocalMount(Format, frozen=True, kw_only=True):
+    """A file or folder of this machine, and where containers have it."""
+
+    source: str
+    target: str
+    read_only: bool = False
+
+
 class Local(Format, frozen=True, kw_only=True):
-    """The section. `env` overrides the variables of all containers; `images` is keyed by image with or without tag."""
+    """The section. `env` overrides the variables of all containers.
+
+    `images`, `build` and `mounts` are keyed by image, with or without tag; `ports` by Service or workload, then by the
+    number or name of a port: they give the port of this machine.
+    """
 
     postgres: LocalPostgres | None = None
     env: dict[str, Text] = {}
     images: dict[str, LocalImage] = {}
+    build: dict[str, LocalBuild] = {}
+    mounts: dict[str, tuple[LocalMount, ...]] = {}
+    ports: dict[str, dict[str, int]] = {}

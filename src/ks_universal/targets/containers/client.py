@@ -12,7 +12,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from ks_universal.targets.local.processes.processes import read_lines
 
 _log = logging.getLogger(__name__)
 
+_CLEARING_S = 10.0
 ENGINES = ("podman", "docker")
 _OWN_NAMES = frozenset(
     (
@@ -124,6 +125,19 @@ class Client:
         finally:
             await _kill(process)
 
+    async def run(self, *arguments: str, on_line: Callable[[str], None]) -> int:
+        """Run it to its end, or until nobody waits: then it may clear up. Gives its status; see `follow`."""
+        process = await self._spawn(
+            arguments, os.environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        try:
+            if process.stdout is not None:
+                async for line in read_lines(process.stdout):
+                    on_line(line)
+            return await process.wait()
+        finally:
+            await run_to_completion(_interrupt(process))
+
     async def _spawn(
         self, arguments: Sequence[str], env: Mapping[str, str], *, stdout: int | None = None, stderr: int | None = None
     ) -> asyncio.subprocess.Process:
@@ -140,6 +154,15 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGKILL)  # process.kill() might reap it, whose end asyncio then never learns
         await run_to_completion(_reap(process))
+
+
+async def _interrupt(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, TimeoutError):
+            os.kill(process.pid, signal.SIGINT)
+            async with asyncio.timeout(_CLEARING_S):
+                await process.communicate()
+    await _kill(process)
 
 
 async def _reap(process: asyncio.subprocess.Process) -> None:
@@ -185,11 +208,6 @@ def _find_error(said: str) -> str:
     return line
 
 
-def find_engines() -> list[str]:
-    """List the engines whose client is on PATH."""
-    return [engine for engine in ENGINES if shutil.which(engine)]
-
-
 async def find_engine_problem(client: Client) -> Problem | None:
     """Say why an engine cannot be used; None where it answers."""
     if shutil.which(client.engine) is None:
@@ -201,3 +219,15 @@ async def find_engine_problem(client: Client) -> Problem | None:
         hint = f"see `{client.engine} ps`"
         return Problem("local/engine", f"{client.engine} does not work: {error.message}", hint=hint)
     return None
+
+
+async def find_engine() -> str | Problem:
+    """Find the first engine that answers; else say why there is none."""
+    installed = [engine for engine in ENGINES if shutil.which(engine)]
+    problems = []
+    for engine in installed:
+        problem = await find_engine_problem(Client(engine))
+        if problem is None:
+            return engine
+        problems.append(problem.message)
+    return Problem("local/engine", " and ".join(problems) or "no container engine is installed")

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from ks_universal.diagnostics import Problem
 from ks_universal.digests import digest_json
+from ks_universal.engine.events import Emit
+from ks_universal.errors import TargetError
 from ks_universal.json_types import Json
 from ks_universal.model.format.local import Local
 from ks_universal.plan.steps import Apply, Migrate, Plan, RollOut
-from ks_universal.resources.objects import ObjectRef
+from ks_universal.resources.objects import ObjectRef, Rendered
 from ks_universal.targets.containers.client import Client, find_engine_problem, find_unpassable
 from ks_universal.targets.containers.images import Images, find_absence
 from ks_universal.targets.containers.naming import Naming, name_for
@@ -20,6 +22,7 @@ from ks_universal.targets.containers.pods import (
     list_numbers,
     name_hosts,
 )
+from ks_universal.targets.containers.preparing import prepare_images
 from ks_universal.targets.containers.sandbox import PodPlan
 from ks_universal.targets.containers.volumes import build_volumes, find_mount_problems
 from ks_universal.targets.local.attempts import JobFolder
@@ -36,9 +39,10 @@ _ENGINE_FILE = "engine"
 class ContainerHost:
     """Implements `hosting.Host`."""
 
-    def __init__(self, state: StateFolder, engine: str) -> None:
-        """Take the release's folder, and the engine's name."""
+    def __init__(self, state: StateFolder, engine: str, directory: Path) -> None:
+        """Take the release's folder, the engine's name, and where relative paths start."""
         self._state = state
+        self._directory = directory
         self._client = Client(engine)
         self._naming = name_for(state.path)
         self._engine = Engine(self._client, Images(self._client), self._naming)
@@ -53,6 +57,13 @@ class ContainerHost:
         problem = await find_engine_problem(self._client)
         if problem is None:
             await remove_pods(self._client, self._naming, _LEFTOVER_GRACE_S, kind="application")
+
+    async def prepare(self, rendered: Rendered, local: Local, emit: Emit) -> Rendered:
+        """Build and pull the images. Raises TargetError where the engine does not work, InputError."""
+        problem = await find_engine_problem(self._client)
+        if problem is not None:
+            raise TargetError(problem)
+        return await prepare_images(self._client, self._engine.images, rendered, local, self._directory, emit)
 
     async def begin(self, *, fresh: bool) -> None:
         """Make the network; `fresh`: remove the volumes of claims."""

@@ -24,6 +24,17 @@ class Images:
         self._known: dict[str, Image] = {}
         self._pulled: set[str] = set()
         self._pulling = asyncio.Lock()
+        self._built: dict[str, str] = {}
+
+    def take_built(self, image: str, image_id: str) -> str:
+        """Take an image that was built, and give the name by which it is this one, and not what a later build makes."""
+        name = f"{image}@{image_id}"
+        self._built[name] = image_id
+        return name
+
+    def locate(self, image: str) -> str:
+        """Give what the engine calls an image: the name of one that was built tells more than it knows."""
+        return self._built.get(image, image)
 
     def get(self, image: str) -> Image | None:
         """Give an image that was looked at; None where it is not here."""
@@ -32,7 +43,7 @@ class Images:
     async def look_at(self, image: str) -> Image | None:
         """Look at an image; None where it is not here."""
         if image not in self._known:
-            found = await self._client.find("image", "inspect", "--format", "{{json .Config}}", image)
+            found = await self._client.find("image", "inspect", "--format", "{{json .Config}}", self.locate(image))
             if found is not None:
                 self._known[image] = read_image(json.loads(found) or {})
         return self._known.get(image)
@@ -45,7 +56,7 @@ class Images:
         """
         async with self._pulling:
             found = await self.look_at(image)
-            is_moving = policy == "Always" and image not in self._pulled and _names_registry(image)
+            is_moving = policy == "Always" and image not in self._pulled and _names_registry(self.locate(image))
             if found is not None and not is_moving:
                 return found
             if policy == "Never":

@@ -60,7 +60,7 @@ class _Room:
             *self._join(), "--restart=no", "--log-driver=json-file",
             *build_options(spec, self._plan.spec, image, self._engine.client.engine),
             *self._sandbox.mounts.options(spec, variables),
-            *entrypoint, spec["image"], *words,
+            *entrypoint, self._engine.images.locate(spec["image"]), *words,
             variables=variables,
         )  # fmt: skip
 

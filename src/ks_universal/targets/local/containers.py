@@ -9,7 +9,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.json_types import Json
-from ks_universal.model.format.images import split_image
+from ks_universal.model.format.images import find_entry
 from ks_universal.model.format.local import Local, LocalImage
 from ks_universal.model.kubernetes.expansion import expand
 from ks_universal.targets.local.environment import Sources, build_environment
@@ -62,8 +62,7 @@ def build_processes(
 
 def find_image(image: str, local: Local) -> LocalImage:
     """Return what stands for an image: the entry with its tag, else the one without, else this folder."""
-    repository, _, _ = split_image(image)
-    return local.images.get(image) or local.images.get(repository) or LocalImage()
+    return find_entry(local.images, image) or LocalImage()
 
 
 def _build_process(container: Json, sources: Sources, machine: Machine) -> tuple[ProcessRequest, list[Problem]]:

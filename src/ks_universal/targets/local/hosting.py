@@ -12,11 +12,12 @@ from typing import Protocol
 import msgspec
 
 from ks_universal.diagnostics import Problem
+from ks_universal.engine.events import Emit
 from ks_universal.errors import KsUniversalError
 from ks_universal.json_types import Json
 from ks_universal.model.format.local import Local
 from ks_universal.plan.steps import Plan
-from ks_universal.resources.objects import ObjectRef
+from ks_universal.resources.objects import ObjectRef, Rendered
 from ks_universal.targets.local.attempts import JobFolder
 from ks_universal.targets.local.environment import Sources
 from ks_universal.targets.local.services import ServedPort
@@ -163,6 +164,9 @@ class Host(Protocol):
 
     async def clear(self) -> None:
         """Stop the applications that a killed run left behind."""
+
+    async def prepare(self, rendered: Rendered, local: Local, emit: Emit) -> Rendered:
+        """Get what a release runs with, and give the release as it is with that. Raises TargetError, InputError."""
 
     async def begin(self, *, fresh: bool) -> None:
         """Get ready before the first change; `fresh`: without the data of the runs before."""

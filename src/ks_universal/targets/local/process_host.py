@@ -6,10 +6,11 @@ from pathlib import Path
 
 from ks_universal.diagnostics import Problem
 from ks_universal.digests import digest_json
+from ks_universal.engine.events import Emit
 from ks_universal.json_types import Json
 from ks_universal.model.format.local import Local, LocalPostgres
 from ks_universal.plan.steps import Plan
-from ks_universal.resources.objects import ObjectRef
+from ks_universal.resources.objects import ObjectRef, Rendered
 from ks_universal.targets.local.attempts import JobFolder
 from ks_universal.targets.local.containers import Machine, build_processes
 from ks_universal.targets.local.environment import Sources
@@ -53,6 +54,10 @@ class ProcessHost:
     async def clear(self) -> None:
         """Stop the applications that a killed run left behind."""
         await stop_leftovers(self._state.folder("processes"))
+
+    async def prepare(self, rendered: Rendered, local: Local, emit: Emit) -> Rendered:  # noqa: ARG002 - see Host
+        """Nothing is to be got."""
+        return rendered
 
     async def begin(self, *, fresh: bool) -> None:
         """Start PostgreSQL, if it is wanted; `fresh`: with an empty database."""

@@ -8,7 +8,7 @@ from typing import Self
 
 import msgspec
 
-from ks_universal.diagnostics import has_errors
+from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import Emit
 from ks_universal.engine.target import Session
@@ -54,6 +54,7 @@ class LocalTarget:
         self._local = local
         self._state = StateFolder(state)
         self._lock = FileLock(self._state.path / "lock", release)
+        self._directory = directory
         self._serves = False
         self._host = self._make_host(self._state, directory)
         self._runtime = Runtime(self._state, self._host, retry_delay_s=retry_delay_s, fresh=fresh)
@@ -70,6 +71,14 @@ class LocalTarget:
     def configure(self, local: Local) -> None:
         """Take a changed `local` section for the versions to come; PostgreSQL stays as it was started."""
         self._local = msgspec.structs.replace(local, postgres=self._local.postgres)
+
+    def find_warnings(self, local: Local) -> tuple[Problem, ...]:  # noqa: ARG002 - see ContainerTarget
+        """Find what this target does otherwise than the section may mean it."""
+        return ()
+
+    def list_build_folders(self, local: Local) -> tuple[Path, ...]:  # noqa: ARG002 - see ContainerTarget
+        """List the folders that images are built from."""
+        return ()
 
     async def __aenter__(self) -> Self:
         return self
@@ -118,6 +127,13 @@ class LocalTarget:
         except BaseException:
             self._lock.release()
             raise
+
+    async def prepare(self, rendered: Rendered, emit: Emit) -> Rendered:
+        """Get what the release runs with (images), while it is held: before a run, for nothing of it is changed yet.
+
+        Gives the release to run. Raises TargetError and InputError.
+        """
+        return await self._host.prepare(rendered, self._local, emit)
 
     async def place(self, rendered: Rendered) -> Rendered:
         """Give the release as it is: nothing here asks what is in a namespace."""
