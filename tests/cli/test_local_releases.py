@@ -90,7 +90,7 @@ def test_what_is_asked_of_the_wrong_place_is_told(write: Write, ksu: Invoke) -> 
     assert ksu("history", "web", "--local", "-n", "shop").status == 2
     assert ksu("logs", "web", "--local", "--attempt", "1").status == 2
     write({"values.yaml": application("true", migration="exit 4")})
-    assert ksu("up", "web", "-f", "values.yaml").status == 3
+    assert ksu("up", "--engine=process", "web", "-f", "values.yaml").status == 3
     assert "failed step: web/migrations" in ksu("status", "web", "--local").out
     elsewhere = ksu("status", "web", "--kubeconfig", "none")
     assert "--local is for that one" in elsewhere.err
@@ -145,7 +145,7 @@ def test_down_fresh_removes_all_that_is_kept_and_down_alone_nothing_of_it(
 
 def test_down_fresh_asks_on_a_terminal_and_no_removes_nothing(write: Write, folder: Path, ksu: Invoke) -> None:
     write({"values.yaml": application("true", migration="exit 4")})
-    assert ksu("up", "web", "-f", "values.yaml").status == 3
+    assert ksu("up", "--engine=process", "web", "-f", "values.yaml").status == 3
     terminal, theirs = os.openpty()
     asked = subprocess.Popen([*KSU, "down", "web", "--fresh"], stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)

@@ -221,11 +221,15 @@ async def find_engine_problem(client: Client) -> Problem | None:
     return None
 
 
+def find_engines() -> list[str]:
+    """List the engines whose client is on PATH."""
+    return [engine for engine in ENGINES if shutil.which(engine)]
+
+
 async def find_engine() -> str | Problem:
     """Find the first engine that answers; else say why there is none."""
-    installed = [engine for engine in ENGINES if shutil.which(engine)]
     problems = []
-    for engine in installed:
+    for engine in find_engines():
         problem = await find_engine_problem(Client(engine))
         if problem is None:
             return engine
