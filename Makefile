@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-lowest test-cluster test-gitops test-containers check docs fmt bench clean
 
-demo: $(READY)  ## the example application: migrated, running, and a second version whose migration fails
+demo: $(READY)  ## the example application: migrated, running, and a second version that is rehearsed and whose migration fails
 	@$(BIN)/python examples/shop/demo.py
 
 test: $(READY)  ## all tests but those that need a cluster; those beside Helm only where it can be fetched

@@ -29,6 +29,8 @@ EXECUTABLES = Path(sys.executable).parent
 STEPS = ("schema", "data")
 CAUSE = "database/not-null-violation"
 SERVED_ON = "revision 1 serves on"
+BASE = "cd app && alembic upgrade data_1"
+"""Makes the database as version 1 leaves it."""
 TIMEOUT_S = 110.0
 POLL_S = 0.1
 """How long to wait for a line of output before looking over HTTP again."""
@@ -50,7 +52,7 @@ class Shop:
         self.process = subprocess.Popen(
             [EXECUTABLES / "ks-universal", "up", "shop", *files, "--watch"],
             cwd=folder,
-            env={**os.environ, "PATH": f"{EXECUTABLES}{os.pathsep}{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"},
+            env=build_environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -164,13 +166,14 @@ def main() -> int:
 
 
 def demonstrate(folder: Path) -> list[str]:
-    """Go through the story; returns what was seen, in five sentences."""
+    """Go through the story; returns what was seen, in six sentences."""
     started = time.monotonic()
     port = free_port()
     copy_example(folder, port)
     with running_shop(folder, port) as shop:
         products = see_version_1_come_up(shop)
         ready_s = time.monotonic() - started
+        see_version_2_rehearsed(folder)
         visits = see_version_2_fail(shop, folder)
         say("Ctrl-C")
         status = shop.interrupt()
@@ -179,6 +182,7 @@ def demonstrate(folder: Path) -> list[str]:
     return [
         f"An empty PostgreSQL was migrated in two steps (schema, data), and the shop was ready after {ready_s:.1f} s.",
         f"Version 1 answered with {len(products)} products from its database.",
+        "A rehearsal of version 2's migrations, on a throwaway PostgreSQL, said that they would fail, and why.",
         f"Version 2's migration failed, and the report named the step and the cause ({CAUSE}).",
         f"Meanwhile version 1 answered all of {visits} requests, and still has the same products.",
         f"Ctrl-C ended everything: no process is left. All in all {time.monotonic() - started:.1f} s.",
@@ -197,6 +201,25 @@ def see_version_1_come_up(shop: Shop) -> list[dict[str, Any]]:
     products: list[dict[str, Any]] = answer["products"]
     sys.stdout.write("".join(f"  {p['name']:<10} {p['price_cents'] / 100:6.2f}\n" for p in products))
     return products
+
+
+def see_version_2_rehearsed(folder: Path) -> None:
+    """Show what a rehearsal says of version 2, beside version 1, which serves on."""
+    say("A rehearsal of version 2: what its migrations would do to a database as version 1 has left it")
+    files = [word for name in ("values.yaml", "values.v2.yaml", "values.local.yaml") for word in ("-f", name)]
+    done = subprocess.run(
+        [EXECUTABLES / "ks-universal", "rehearse", "shop", *files, "--base", BASE, "--quick", "--fail-on", "fails"],
+        cwd=folder, env=build_environment(), capture_output=True, text=True, timeout=TIMEOUT_S,
+    )  # fmt: skip
+    sys.stdout.write("".join(f"  {line}\n" for line in done.stdout.splitlines()))
+    expect(done.returncode == 1, f"the rehearsal exits with 1, not {done.returncode}: {done.stderr}")
+    expect("error[fails]" in done.stdout and "contains null values" in done.stdout, "it says that version 2 fails")
+
+
+def build_environment() -> dict[str, str]:
+    """Give the environment of the programs, in which those of this Python are found."""
+    path = f"{EXECUTABLES}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def see_version_2_fail(shop: Shop, folder: Path) -> int:

@@ -98,7 +98,7 @@ def test_what_does_too_much_the_second_time_is_said(ksu: Invoke, write: Write) -
         (("--command", "echo I use what I know"), "rehearsal/not-connected]: echo I use what I know never connected"),
         (("--command", "true", "--base", "echo broken; exit 3"), "rehearsal/base]: the state before could not be made"),
         (("--command", "psql -c 'SELECT 1'", "--compat-command", "exit 4"), "rehearsal/compat]"),
-        (("--command", "true", "--fail-on", "blocks-read"), "no such verdict: blocks-read"),
+        (("--command", "true", "--fail-on", "blocks-read"), "no such verdict: blocks-read; did you mean blocks-reads?"),
         (("shop", "--command", "true"), "not both"),
         ((), "What is to be rehearsed?"),
         (("shop", "-f", "values.yaml"), "rehearsal/no-migrations]: the release has no migrations"),

@@ -1,5 +1,6 @@
 """`ks-universal rehearse`: a migration on a throwaway database, and what it does there."""
 
+import difflib
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,6 +175,8 @@ def _read_codes(text: str) -> frozenset[str]:
     words = frozenset(word.strip() for word in text.split(",") if word.strip())
     known = (*REHEARSAL_CODES, *map(str, VerdictSeverity))
     if unknown := sorted(words.difference(known)):
-        message = f"no such verdict: {', '.join(unknown)}; there are {', '.join(known)}"
+        guesses = [guess for word in unknown for guess in difflib.get_close_matches(word, known, n=1)]
+        meant = f"; did you mean {', '.join(guesses)}?" if guesses else ""
+        message = f"no such verdict: {', '.join(unknown)}{meant} There are {', '.join(known)}."
         raise click.BadParameter(message, param_hint="'--fail-on'")
     return words
