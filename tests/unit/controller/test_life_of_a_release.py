@@ -282,7 +282,7 @@ def test_drift_is_reported_or_repaired(server: FakeApiServer, releases: Releases
     assert "kubectl-edit has changed its pods" in releases.condition("Drifted")["message"]
 
 
-def test_a_change_reads_its_record_once_and_of_events_only_those_that_tell_of_trouble(
+def test_a_change_reads_its_record_once_and_of_its_namespace_only_what_it_has_to_see(
     server: FakeApiServer, releases: Releases
 ) -> None:
     releases.put(release())
@@ -296,3 +296,6 @@ def test_a_change_reads_its_record_once_and_of_events_only_those_that_tell_of_tr
     selectors = {each.parameters.get("fieldSelector") for each in asked if each.path.endswith("/events")}
     assert len(selectors) == 1
     assert "source!=ks-universal,reason!=Scheduled" in str(selectors)
+    assert {
+        each.parameters.get("labelSelector") for each in asked if each.path.endswith(("/pods", "/replicasets"))
+    } == {"app.kubernetes.io/instance=shop"}

@@ -44,12 +44,14 @@ class Cluster:
         self.owner = Owner(release, client.namespace)
         self.records = Records(client, release, history_max=options.history_max)
         self.recorder = EventRecorder(client)
+        self.is_locked = False
+        """Whether this process has the release's lock."""
         self._observers: dict[str, Observer] = {}
 
-    def observe(self, client: Client) -> Observer:
-        """Give the one observer of the client's namespace."""
+    def observe(self, client: Client, labels: str | None = None) -> Observer:
+        """Give the one observer of the client's namespace; whoever asks first says by which labels it finds pods."""
         if client.namespace not in self._observers:
-            self._observers[client.namespace] = Observer(client, self.release)
+            self._observers[client.namespace] = Observer(client, self.release, labels)
         return self._observers[client.namespace]
 
     async def find_kind(self, kind: str, api_version: str) -> Kind:

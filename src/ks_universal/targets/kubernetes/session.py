@@ -29,6 +29,7 @@ from ks_universal.targets.kubernetes.objects.pod_claims import judge_claim, read
 from ks_universal.targets.kubernetes.objects.removal import Wait, is_terminating, remove, remove_claim, see_gone
 from ks_universal.targets.kubernetes.objects.scaling import Scalers
 from ks_universal.targets.kubernetes.objects.takeover import inherit_pods, own, warn_of_helm
+from ks_universal.targets.kubernetes.observed.observer import Observer, select_pods
 from ks_universal.targets.kubernetes.observed.pods import is_stopping
 from ks_universal.targets.kubernetes.observed.readiness import is_settled
 from ks_universal.targets.kubernetes.preflight.dry_run import Situation, try_plan
@@ -52,6 +53,8 @@ class KubernetesSession:
         self._state = state
         self._plan = plan
         self._live = dict(state.objects)
+        known = (*rendered.bodies, *state.objects.values(), *state.terminating.values())
+        self._pods = select_pods(self._owner.release, known)
         latest = state.revisions[-1].steps if state.revisions else ()
         self._recorded = {step.id for step in latest if step.outcome in _ENDED}
 
@@ -77,17 +80,17 @@ class KubernetesSession:
         return Preflight(changes, tuple(dict.fromkeys((*strangers, *helm, *found))))
 
     async def _find_strangers(self, number: int) -> list[Problem]:
-        """Find what others have of the names of the release's lock and of a revision's record."""
-        lock, record = await asyncio.gather(
-            find_stranger_lock(self._client, self._cluster.release),
-            self._cluster.records.find_strangers(number),
-        )
-        return [*(() if lock is None else (lock,)), *record]
+        """Find what others have of the names of the release's lock, unless that is held, and of a revision's record."""
+        record = self._cluster.records.find_strangers(number)
+        if self._cluster.is_locked:
+            return await record
+        lock, strangers = await asyncio.gather(find_stranger_lock(self._client, self._cluster.release), record)
+        return [*(() if lock is None else (lock,)), *strangers]
 
     async def apply(self, step: Apply, emit: Emit) -> tuple[Json, ...]:
         """Apply the object, unless it is known to be as given; an extra one gets ready."""
         if isinstance(step, RunJob) and step.awaits_end:  # it may be gone as soon as it has ended: its ttl may be 0
-            await self._cluster.observe(self._client.of(step.body)).start()
+            await self._observe(self._client.of(step.body)).start()
         applied = await self._apply(step, emit)
         is_awaited = step.awaits_ready and self._options.await_rollout
         return await self._await_ready(step, applied, emit) if is_awaited else ()
@@ -103,7 +106,7 @@ class KubernetesSession:
             say=lambda what: emit(Waited(step=step.id, waits_for=what)),
         )
         client = self._client.of(step.body)
-        with self._cluster.observe(client).await_maker():
+        with self._observe(client).await_maker():
             return await await_ready(client, awaited)
 
     async def await_job(self, step: RunJob, record: JobRecord, emit: Emit) -> JobState:
@@ -114,7 +117,7 @@ class KubernetesSession:
             return JobState(identity=ref, record=record)
         client = self._client.of(step.body)
         resumed = before is not None and before["metadata"]["uid"] == job["metadata"]["uid"]
-        return await await_end(client, self._cluster.observe(client), step, record, emit, job=job, resumed=resumed)
+        return await await_end(client, self._observe(client), step, record, emit, job=job, resumed=resumed)
 
     async def read_jobs(self, jobs: Mapping[ObjectRef, JobRecord]) -> tuple[JobState, ...]:
         """Read how Jobs of the values are, in their order, with the logs of their attempts."""
@@ -142,9 +145,7 @@ class KubernetesSession:
         client = self._client.of(job)
         marks = {REVISION: str(self._plan.revision), **home_of(job, self._owner)}
         unrecorded, api_error = step.id not in self._recorded, self._refuse_foreign
-        run = JobRun(
-            client, self._cluster.observe(client), step, emit, marks=marks, is_unrecorded=unrecorded, refuse=api_error
-        )
+        run = JobRun(client, self._observe(client), step, emit, marks=marks, is_unrecorded=unrecorded, refuse=api_error)
         self._announce(step, run, "MigrationStarted", f"began: {step.why}")
         try:
             attempts = await run.migrate()
@@ -171,7 +172,7 @@ class KubernetesSession:
 
     async def _find_moved(self, step: RollOut, emit: Emit, image_ids: Mapping[str, str]) -> dict[str, str]:
         client, live = self._client.of(step.body), self._live.get(object_ref(step.body))
-        observer = self._cluster.observe(client)
+        observer = self._observe(client)
 
         async def look_up(image: str) -> str:
             emit(Waited(step=step.id, waits_for=f"a node to tell which image {image} is by now"))
@@ -189,7 +190,7 @@ class KubernetesSession:
 
     def count_old_pods(self, step: RollOut) -> int:
         """Count the workload's old pods that are stopping; none where this run observes nothing."""
-        observer = self._cluster.observe(self._client.of(step.body))
+        observer = self._observe(self._client.of(step.body))
         return sum(map(is_stopping, observer.old_pods((step.body["kind"], object_ref(step.body).name))))
 
     async def save(self, revision: Revision) -> None:
@@ -218,7 +219,7 @@ class KubernetesSession:
             return live
         foreign = self._refuse_foreign(live)
         kind = await self._cluster.find_kind(body["kind"], body["apiVersion"])
-        await remove_old_job(client, self._cluster.observe(client), live, body, again=again)
+        await remove_old_job(client, self._observe(client), live, body, again=again)
         force = self._options.take_ownership
         if live is not None and foreign is not None:
             live = await inherit_pods(client, kind, live)
@@ -233,6 +234,9 @@ class KubernetesSession:
         emit(ObjectChanged(step=step.id, identity=key, change=_name_change(live, applied), moved=tuple(moved)))
         return applied
 
+    def _observe(self, client: Client) -> Observer:
+        return self._cluster.observe(client, self._pods)
+
     def _refuse_foreign(self, live: Json | None) -> Problem | None:
         """Give the finding where another has made an object that is to be taken over; raise it where it is not."""
         foreign = find_foreign(live, self._owner)
@@ -242,7 +246,7 @@ class KubernetesSession:
 
     def _watch(self, step: RollOut | AwaitOldPods, emit: Emit, applied: Json) -> Rollout:
         client = self._client.of(applied)
-        return Rollout(client, self._cluster.observe(client), step, emit, applied=applied)
+        return Rollout(client, self._observe(client), step, emit, applied=applied)
 
     def _wait(self, step: Step, emit: Emit) -> Wait:
         return Wait(lambda what: emit(Waited(step=step.id, waits_for=what)), self._options.removal_s)

@@ -64,7 +64,11 @@ class KubernetesTarget:
             emit(ObjectChanged(step=str(ref), identity=ref, change=Change.CREATED))
         lease = Lease(self._client, self.release, duration_s=self._options.lease_s, claim=self._options.claim)
         async with lease.hold(emit, wait=wait):
-            yield
+            self._cluster.is_locked = True
+            try:
+                yield
+            finally:
+                self._cluster.is_locked = False
 
     async def place(self, rendered: Rendered) -> Rendered:
         """Take the namespace off the extra objects whose kinds have none here, which nobody knows without asking."""

@@ -13,7 +13,7 @@ from ks_universal.targets.kubernetes.api.errors import ApiError
 from ks_universal.targets.kubernetes.api.kinds import DEPLOYMENT, POD
 from ks_universal.targets.kubernetes.api.watch import Reflector
 from ks_universal.targets.kubernetes.observed import sight
-from ks_universal.targets.kubernetes.observed.observer import Observer
+from ks_universal.targets.kubernetes.observed.observer import Observer, select_pods
 from ks_universal.targets.kubernetes.observed.sight import Sight
 
 Json = dict[str, Any]
@@ -105,7 +105,7 @@ def test_whoever_follows_is_told_what_ended_a_watch() -> None:
         silent = (Endless([], ends=False) for _ in range(4))
         watched = client(*(listing() for _ in range(5)), *silent, answer)
         observer = Observer(watched, "shop")
-        await observer.start()
+        await observer.start("Deployment")
         try:
             with observer.follow(("Deployment", "app")) as changed:
                 changed.clear()
@@ -158,3 +158,21 @@ def test_an_object_of_which_the_observer_is_late_to_tell_is_waited_for(monkeypat
     monkeypatch.setattr(sight, "_UNSEEN_S", 0.0)
     before = item("app", uid="before")
     assert asyncio.run(look(item("app"), [before, None], item("app"), item("app"))) == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "selects"),
+    [
+        ("Deployment", {"selector": {"matchLabels": {"app.kubernetes.io/instance": "shop"}}}, True),
+        ("StatefulSet", {"selector": {"matchLabels": {"app": "taken-over"}}}, False),
+        ("Deployment", {"selector": {"matchExpressions": []}}, False),
+        ("Job", {"template": {"metadata": {"labels": {"app.kubernetes.io/instance": "shop"}}}}, True),
+        ("Job", {"template": {"spec": {}}}, False),
+        ("Service", {"selector": {"app": "anything"}}, True),
+    ],
+)
+def test_pods_are_selected_by_label_only_where_all_of_the_release_have_it(
+    kind: str, spec: dict[str, object], selects: bool
+) -> None:
+    body = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "app"}, "spec": spec}
+    assert select_pods("shop", [body]) == ("app.kubernetes.io/instance=shop" if selects else None)

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from ks_universal.json_types import Json
 from ks_universal.metadata_keys import INSTANCE
+from ks_universal.resources.objects import object_ref
 from ks_universal.targets.kubernetes.api.client import FIELD_MANAGER, Client
 from ks_universal.targets.kubernetes.api.kinds import EVENT, JOB, POD, VERSIONED
 from ks_universal.targets.kubernetes.api.watch import Reflector
@@ -17,32 +18,36 @@ _ALL_IS_WELL = ("Scheduled", "SuccessfulCreate", "Suspended", "Resumed", "Comple
 _OF_INTEREST = ",".join((f"source!={FIELD_MANAGER}", *(f"reason!={each}" for each in _ALL_IS_WELL)))
 """Which events are observed: a namespace with many releases has thousands of the others, which nobody here reads."""
 
+_WITH_PODS = frozenset((JOB.kind, *VERSIONED))
+
 WorkloadKey = tuple[str, str]
 """A Job or workload, by kind and name: whatever happens below it is told to whoever follows it."""
 
 
 class Observer:
-    """One list and one watch a kind, begun at the first use, for all Jobs and workloads that are followed."""
+    """One list and one watch a kind, begun at the first use, for all Jobs and workloads that are followed.
 
-    def __init__(self, client: Client, release: str) -> None:
+    `labels` selects their pods, and what keeps their versions; None: nothing that is known does, and all are read.
+    """
+
+    def __init__(self, client: Client, release: str, labels: str | None = None) -> None:
         self._changed: dict[WorkloadKey, list[asyncio.Event]] = defaultdict(list)
         self._events: dict[str, dict[str, Json]] = defaultdict(dict)
         self._pods: dict[WorkloadKey, dict[str, Json]] = defaultdict(dict)
         self._tasks: dict[Reflector, asyncio.Task[None]] = {}
         self._failure: BaseException | None = None
         self._starting = asyncio.Lock()
-        selector = f"{INSTANCE}={release}"
-        self._jobs = Reflector(client, JOB, self._tell, labels=selector, fields=None)
-        # What keeps the versions of a workload that was taken over has the labels of before.
-        by_label = {served: selector for served, _ in VERSIONED.values()}
+        own = select_own(release)
+        self._jobs = Reflector(client, JOB, self._tell, labels=own, fields=None)
+        served = {kind: own for kind, _ in VERSIONED.values()}
         self._by_kind = {
-            kind: Reflector(client, kind, self._tell, labels=by_label.get(kind), fields=None)
+            kind: Reflector(client, kind, self._tell, labels=served.get(kind, labels), fields=None)
             for pair in VERSIONED.values()
             for kind in pair
             if kind is not None
         }
         self._makers = 0
-        self._all_pods = Reflector(client, POD, self._tell, labels=None, fields=None)
+        self._all_pods = Reflector(client, POD, self._tell, labels=labels, fields=None)
         self._all_events = Reflector(client, EVENT, self._take_event, labels=None, fields=_OF_INTEREST)
 
     async def start(self, kind: str | None = None) -> None:
@@ -164,6 +169,30 @@ class Observer:
             _wake(self._changed["Deployment", name.rpartition("-")[0]])
         else:
             _wake(self._changed[kind, name])
+
+
+def select_own(release: str) -> str:
+    """Give the selector of the labels that all have which is made for a release."""
+    return f"{INSTANCE}={release}"
+
+
+def select_pods(release: str, workloads: Iterable[Json]) -> str | None:
+    """Find the selector by which all pods of some Jobs and workloads are found; None: there is none.
+
+    All pods of a workload have what its selector names, of whatever version; what was taken over may have kept its own.
+    """
+    bodies = [body for body in workloads if object_ref(body).kind in _WITH_PODS]
+    return select_own(release) if all(_read_pod_labels(b).get(INSTANCE) == release for b in bodies) else None
+
+
+def _read_pod_labels(workload: Json) -> Json:
+    """Read the labels that all pods of a Job, or of any version of a workload, have."""
+    spec: Json = workload["spec"]
+    is_job = object_ref(workload).kind == JOB.kind
+    labels: Json | None = (
+        spec["template"].get("metadata", {}).get("labels") if is_job else spec.get("selector", {}).get("matchLabels")
+    )
+    return labels or {}
 
 
 def _forget_managers(item: Json) -> None:
