@@ -4,13 +4,17 @@ from ks_universal.model.format.types import Format, Text
 
 
 class LocalPostgres(Format, frozen=True, kw_only=True):
-    """An embedded PostgreSQL server for the release; `port` None: any free one."""
+    """An embedded PostgreSQL server for the release; `port` None: any free one, for containers 5432.
+
+    `host` is what containers call it.
+    """
 
     version: str | None = None
     database: str = "app"
     user: str = "app"
     password: str = "app"  # noqa: S105 - a throwaway server on the loopback interface
     port: int | None = None
+    host: str = "postgres"
 
 
 class LocalImage(Format, frozen=True, kw_only=True):

@@ -27,6 +27,8 @@ class Engine(msgspec.Struct, frozen=True):
     client: Client
     images: Images
     naming: Naming
+    ports: set[int] = msgspec.field(default_factory=set)
+    """The ports of this machine that `local.ports` gives to pods that run."""
 
 
 class _Room:
@@ -60,6 +62,7 @@ class _Room:
             *self._join(), "--restart=no", "--log-driver=json-file",
             *build_options(spec, self._plan.spec, image, self._engine.client.engine),
             *self._sandbox.mounts.options(spec, variables),
+            *self._plan.binds[container.name],
             *entrypoint, self._engine.images.locate(spec["image"]), *words,
             variables=variables,
         )  # fmt: skip
@@ -82,6 +85,12 @@ class ContainerPlace(_Room):
         for container in (*(self._plan.spec.get("initContainers") or ()), *self._plan.spec["containers"]):
             await self._engine.images.ensure(container["name"], container["image"], read_policy(container), say)
         await self._sandbox.open(say)
+        self._engine.ports.update(self._plan.fixed)
+
+    async def close(self) -> None:
+        """Remove what the containers shared."""
+        await super().close()
+        self._engine.ports.difference_update(self._plan.fixed)
 
     async def start(self, container: ContainerRequest) -> Running:
         """Start a container; what cannot be started has ended."""

@@ -17,6 +17,8 @@ from ks_universal.targets.local.environment import Sources
 from ks_universal.targets.local.hosting import PodFailed
 from ks_universal.targets.local.services import ServedPort
 
+SLEEP = "while :; do sleep 1000000; done"
+
 
 class PodPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A pod as it is to run in an engine."""
@@ -29,6 +31,12 @@ class PodPlan(msgspec.Struct, frozen=True, kw_only=True):
     hosts: Sequence[str]
     served: Sequence[ServedPort]
     published: Mapping[int, int | None]
+    binds: Mapping[str, Sequence[str]]
+
+    @property
+    def fixed(self) -> set[int]:
+        """The ports of this machine that it is to have."""
+        return {own for own in self.published.values() if own is not None}
 
     def __repr__(self) -> str:
         return f"PodPlan({self.name})"  # the rest holds values of Secrets
@@ -131,8 +139,9 @@ class Sandbox:
             for name in self._claims.values()
         ]
         moved = {each.port: each.target for each in self._plan.served if each.port != each.target}
-        lines += [_forward(port, target) for port, target in moved.items()]
-        return "\n".join([*lines, "while :; do sleep 1000000; done"])
+        own = "$(hostname -i | cut -d ' ' -f 1)"
+        lines += [forward(port, f"nc {own} {target}") for port, target in moved.items()]
+        return "\n".join([*lines, SLEEP])
 
     async def _read(self) -> bool:
         """Read address and ports; tells whether it runs."""
@@ -162,10 +171,10 @@ def _list_hosts(pod: Json) -> list[str]:
     return [f"--add-host={name}:{alias['ip']}" for alias in pod.get("hostAliases") or () for name in alias["hostnames"]]
 
 
-def _forward(port: int, target: int) -> str:
-    """Give the line that leads a Service's port to the pod's: busybox has one of two programs for it, or both."""
-    there = f"nc $(hostname -i | cut -d ' ' -f 1) {target}"
-    return f"{{ tcpsvd -c 1000 0.0.0.0 {port} {there} || nc -ll -p {port} -e {there}; }} 2>/dev/null &"
+def forward(port: int, there: str, *, wait: bool = False) -> str:
+    """Give the line that leads a port on: busybox has one of two programs for it, or both. It goes on, or waits."""
+    line = f"{{ tcpsvd -c 1000 0.0.0.0 {port} {there} || nc -ll -p {port} -e {there}; }} 2>/dev/null"
+    return line if wait else f"{line} &"
 
 
 def _explain(pod: str, error: ClientError) -> Problem:

@@ -32,4 +32,4 @@ class ContainerTarget(LocalTarget):
         return tuple(dict.fromkeys(find_context(build, self._directory) for build in local.build.values()))
 
     def _make_host(self, state: StateFolder, directory: Path) -> ContainerHost:
-        return ContainerHost(state, self.engine, directory)
+        return ContainerHost(state, self.engine, directory, self._local.postgres)

@@ -44,7 +44,7 @@ def list_served(services: Sequence[Json], pod: Json) -> list[ServedPort]:
 
 def _describe(service: str, port: Json, pod: Json) -> ServedPort:
     names = list_ports(pod)
-    target = _find_target(port, names)
+    target = find_target(port, names)
     return ServedPort(service, int(port["port"]), target, _find_scheme(port, target, pod, names))
 
 
@@ -66,7 +66,8 @@ def _list_http_probes(pod: Json, target: int, names: Mapping[str, int]) -> Itera
                 yield request
 
 
-def _find_target(port: Json, names: Mapping[str, int]) -> int:
+def find_target(port: Json, names: Mapping[str, int]) -> int:
+    """Find the port of the pod that a Service's leads to; `names` are those of its ports."""
     target = port.get("targetPort") or port["port"]
     if isinstance(target, str) and not target.isdecimal():
         return names.get(target, int(port["port"]))

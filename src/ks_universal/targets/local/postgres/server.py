@@ -1,7 +1,7 @@
 """The embedded PostgreSQL server of a release: one that outlives a killed run and is stopped with the program.
 
 Data is kept under `.ks-universal/<release>/postgres` until it is wiped. The server listens on the loopback interface
-only and asks for passwords. Its Python package is used for its programs alone.
+only, for containers also on their bridge, and asks for passwords. Its Python package is used for its programs alone.
 """
 
 import asyncio
@@ -15,6 +15,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ks_universal.diagnostics import Problem
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.errors import TargetError
@@ -22,6 +24,7 @@ from ks_universal.model.format.local import LocalPostgres
 from ks_universal.targets.local.ports import LOOPBACK, is_port_taken
 from ks_universal.targets.local.postgres.binaries import Programs, choose_programs, find_nobody
 from ks_universal.targets.local.postgres.setup import (
+    PORT,
     SUPERUSER,
     ServerAddress,
     create_database,
@@ -40,6 +43,13 @@ _STOP_S = 20.0
 _LOOK_AGAIN_S = 0.02
 
 
+class Access(msgspec.Struct, frozen=True):
+    """Who may enter beside programs of this machine: those of a network, at this machine's address in it."""
+
+    address: str
+    network: str
+
+
 class PostgresServer:
     """Starts, adopts and stops the server. `folder` is the release's; it is made when needed."""
 
@@ -49,6 +59,7 @@ class PostgresServer:
         self._folder = folder
         self._data = folder / "data"
         self._process: asyncio.subprocess.Process | None = None
+        self._access: Access | None = None
 
     def read_port(self) -> int:
         """Return the port that is wanted, or was used last, or PostgreSQL's own."""
@@ -56,8 +67,8 @@ class PostgresServer:
             return self._settings.port
         with contextlib.suppress(OSError, ValueError):
             port = int((self._folder / "port").read_text())
-            return port if 0 < port < 65536 else 5432
-        return 5432
+            return port if 0 < port < 65536 else PORT
+        return PORT
 
     def facts(self) -> dict[str, str]:
         """Return what `local.env` may refer to: where the server is, and as whom to enter."""
@@ -70,8 +81,10 @@ class PostgresServer:
         facts = self.facts()
         return {"kind": "Secret", "metadata": {"name": "local.postgres"}, "stringData": {n: facts[n] for n in names}}
 
-    async def start(self, *, fresh: bool = False) -> None:
+    async def start(self, *, fresh: bool = False, access: Access | None = None) -> None:
         """Bring the server up with the wanted user and database, or adopt the one that runs; with `fresh`, wipe first.
+
+        One that runs without the wanted `access`, or with another, is started anew.
 
         Raises TargetError.
         """
@@ -80,6 +93,9 @@ class PostgresServer:
             await self.stop()
             self._wipe()
         make_private(self._folder)
+        self._access = access
+        if await self._is_up() and self._read_access() != access:
+            await self.stop()
         if await self._is_up():
             _log.info("the embedded PostgreSQL of an earlier run serves on, at port %d", self.read_port())
         else:
@@ -88,6 +104,12 @@ class PostgresServer:
             await self._launch(programs)
             _log.info("the embedded PostgreSQL is started, at port %d", self.read_port())
         await create_database(self._address(), self._settings)
+
+    def _read_access(self) -> Access | None:
+        """Read whom the server was started for, beside programs of this machine."""
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            return msgspec.json.decode((self._folder / "access").read_bytes(), type=Access | None)
+        return None
 
     async def stop(self) -> None:
         """Stop the server, also one of an earlier run; open connections are ended. Fine when none runs."""
@@ -168,15 +190,17 @@ class PostgresServer:
             port = self._choose_port()
             if await self._is_launched(programs, port):
                 return
-            if self._settings.port or not is_port_taken(port, LOOPBACK):
+            if self._settings.port or not is_port_taken(port, *self._list_addresses()):
                 break
         raise self._failure("did not start")
 
     async def _is_launched(self, programs: Programs, port: int) -> bool:
         """Start the server on a port; False when it ended instead of becoming ready."""
         write_durably(self._folder / "port", str(port).encode())
+        write_durably(self._folder / "access", msgspec.json.encode(self._access))
         options = (
-            f"listen_addresses={LOOPBACK}",
+            f"listen_addresses={','.join(self._list_addresses())}",
+            *self._let_in(),
             "unix_socket_directories=",
             "max_connections=200",
             "client_connection_check_interval=1s",  # what a stopped migration had asked for ends with it
@@ -194,9 +218,22 @@ class PostgresServer:
             raise self._failure(f"did not start within {_START_S:g} s") from None
         return True
 
+    def _list_addresses(self) -> list[str]:
+        return [LOOPBACK, *([self._access.address] if self._access else [])]
+
+    def _let_in(self) -> list[str]:
+        """Give the option that lets the wanted network in: with the user of the values, never as the superuser."""
+        if self._access is None:
+            return []
+        user = self._settings.user.replace('"', '""')
+        rules = (f"all all {LOOPBACK}/32", f'all "{user}" {self._access.network}')
+        file = self._folder / "hba"
+        write_durably(file, "".join(f"host {rule} scram-sha-256\n" for rule in rules).encode())
+        return [f"hba_file={file}"]
+
     def _choose_port(self) -> int:
         """Keep to the port of the last run where it is free: connection strings that people noted stay right."""
-        if not is_port_taken(self.read_port(), LOOPBACK):
+        if not is_port_taken(self.read_port(), *self._list_addresses()):
             return self.read_port()
         if self._settings.port:
             raise self._failure(f"cannot have port {self._settings.port}, which is in use")

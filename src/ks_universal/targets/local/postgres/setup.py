@@ -11,6 +11,10 @@ SUPERUSER = "ks_universal"
 """Not `postgres`: a user may want that name for the application, and its password is the values' then."""
 
 
+PORT = 5432
+"""PostgreSQL's own."""
+
+
 class ServerAddress(msgspec.Struct, frozen=True):
     """Where the server is, the superuser's password, and the data folder that it should serve."""
 
@@ -28,15 +32,15 @@ class ServerAddress(msgspec.Struct, frozen=True):
         return words + " connect_timeout=5"
 
 
-def name_facts(port: int, user: str, password: str, database: str) -> dict[str, str]:
+def name_facts(port: int, user: str, password: str, database: str, *, host: str = LOOPBACK) -> dict[str, str]:
     """Name what `local.env` may refer to: where a server of this machine is, and as whom to enter."""
     return {
-        "LOCAL_POSTGRES_HOST": LOOPBACK,
+        "LOCAL_POSTGRES_HOST": host,
         "LOCAL_POSTGRES_PORT": str(port),
         "LOCAL_POSTGRES_USER": user,
         "LOCAL_POSTGRES_PASSWORD": password,
         "LOCAL_POSTGRES_DATABASE": database,
-        "LOCAL_POSTGRES_URL": f"postgresql://{user}:{password}@{LOOPBACK}:{port}/{database}",
+        "LOCAL_POSTGRES_URL": f"postgresql://{user}:{password}@{host}:{port}/{database}",
     }
 
 
