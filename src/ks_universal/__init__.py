@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from ks_universal.api.logs import Logs, Running, StepLog, find_running, follow_logs, read_logs
     from ks_universal.api.plans import read_plan, write_plan
     from ks_universal.api.project import Environment, Project, read_project
-    from ks_universal.api.rehearsals import list_rehearsed, summarize_rehearsal
+    from ks_universal.api.rehearsals import check_rehearsal, list_rehearsed, rehearse_update, summarize_rehearsal
     from ks_universal.api.releases import compare_revisions, list_namespaces, list_releases
     from ks_universal.api.starting_values import STARTING_TOOLS, find_missing, write_local_values, write_starting_values
     from ks_universal.api.values import (
@@ -337,6 +337,7 @@ __all__ = [
     "check_for_target",
     "check_for_version",
     "check_pod_security",
+    "check_rehearsal",
     "choose_engine",
     "compare_revisions",
     "convert",
@@ -392,6 +393,7 @@ __all__ = [
     "read_revisions",
     "read_status",
     "rehearse",
+    "rehearse_update",
     "remove_controls",
     "render",
     "rollback",
@@ -424,7 +426,7 @@ __all__ = [
 
 _HOMES = {
     "ks_universal.engine.masking": "Mask",
-    "ks_universal.api.rehearsals": "list_rehearsed summarize_rehearsal",
+    "ks_universal.api.rehearsals": "check_rehearsal list_rehearsed rehearse_update summarize_rehearsal",
     "ks_universal.rehearsal.command": "Command Process read_command",
     "ks_universal.rehearsal.facts": (
         "CommandResult HeldLock ObservedLock ObservedStatement RehearsalRun SqlError StatementPart VerdictSeverity"

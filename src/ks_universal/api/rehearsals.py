@@ -1,6 +1,6 @@
 """Rehearsals of a release's own migrations, run as `up` runs them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,10 @@ from ks_universal.engine.masking import Mask
 from ks_universal.errors import InputError
 from ks_universal.json_types import Json
 from ks_universal.model.format.local import Local
-from ks_universal.plan.rehearsals import RehearsalSummary, VerdictSummary
+from ks_universal.plan.rehearsals import RehearsalSummary, VerdictSummary, check_policies
 from ks_universal.rehearsal.command import Command, Process
 from ks_universal.rehearsal.environment import redirect
-from ks_universal.rehearsal.rehearse import RehearsalCommands, RehearsalReport
+from ks_universal.rehearsal.rehearse import RehearsalCommands, RehearsalReport, rehearse
 from ks_universal.rehearsal.server import APPLICATION, Server
 from ks_universal.rehearsal.verdicts import shorten
 from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
@@ -53,6 +53,39 @@ def list_rehearsed(
         rollback=Command(f"what undoes those of {names}", undo) if any(each.undo for each in chosen) else None,
         mask=Mask([resource.body for resource in rendered.objects], (release, namespace)),
     )
+
+
+async def rehearse_update(
+    values: Values,
+    before: Values | None,
+    release: str,
+    namespace: str = "",
+    *,
+    directory: Path = Path(),
+    say: Callable[[str], None] = lambda _: None,
+) -> RehearsalSummary | None:
+    """Rehearse the migrations of new values, on what those of the values `before` make; None where they are the same.
+
+    `directory` is where the paths of `local.images` start; what is in it is copied. Raises as `list_rehearsed` and
+    `rehearse` do.
+    """
+    migrations = render(values, release, namespace).migrations
+    known = render(before, release, namespace).migrations if before is not None else ()
+    if migrations == known:
+        return None
+    commands = list_rehearsed(values, release, namespace, directory=directory)
+    if before is not None and known:
+        base = list_rehearsed(before, release, namespace, directory=directory).migrate
+        base = Command("the migrations of the version before", base.build)
+        commands = msgspec.structs.replace(commands, base=base)
+    return summarize_rehearsal(await rehearse(commands, folder=directory, quick=True, say=say))
+
+
+def check_rehearsal(
+    values: Values, rehearsal: RehearsalSummary, release: str, namespace: str = ""
+) -> tuple[Problem, ...]:
+    """Find what `migrations.policy` of values has against what a rehearsal says."""
+    return tuple(check_policies(render(values, release, namespace).policies, rehearsal, release))
 
 
 def summarize_rehearsal(report: RehearsalReport) -> RehearsalSummary:

@@ -51,12 +51,15 @@ async def run_seen(bench: Bench, command: Command) -> Seen:
     return Seen(result=result, has_connected=bool(statements), errors=errors)
 
 
-async def make_base(bench: Bench, base: str, migrate: Command, source: Path) -> None:
+async def make_base(bench: Bench, base: str | Command, migrate: Command, source: Path) -> None:
     """Make the state before.
 
     `migrate` makes it in the files of a git reference (`git:v1`) of the `source`. Raises InputError, LackingError.
     """
-    if base.startswith(GIT):
+    name = base if isinstance(base, str) else base.shown
+    if isinstance(base, Command):
+        at, command = bench, base
+    elif base.startswith(GIT):
         reference = base.removeprefix(GIT)
         tree = await _export(source, reference, bench.server.folder / "reference")
         at, command = msgspec.structs.replace(bench, tree=tree), migrate
@@ -66,11 +69,11 @@ async def make_base(bench: Bench, base: str, migrate: Command, source: Path) -> 
     seen = await run_seen(at, command)
     if not seen.result.is_success:
         find_lack(bench.server, seen.errors)
-        message = f"the state before could not be made: {base} ended with {seen.result.status}\n{seen.result.output}"
+        message = f"the state before could not be made: {name} ended with {seen.result.status}\n{seen.result.output}"
         hint = "see --base: an SQL file, a command, or git:REFERENCE"
         raise InputError([Problem("rehearsal/base", message, hint=find_advice(seen.errors) or hint)])
     if not seen.has_connected:
-        raise InputError([tell_not_connected(msgspec.structs.replace(seen.result, command=base))])
+        raise InputError([tell_not_connected(msgspec.structs.replace(seen.result, command=name))])
 
 
 async def add_rows(bench: Bench, seed: str) -> None:

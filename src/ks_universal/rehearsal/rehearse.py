@@ -69,7 +69,7 @@ class RehearsalCommands(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     migrate: Command
-    base: str | None = None
+    base: str | Command | None = None
     seed: str | None = None
     rollback: Command | None = None
     compat: Command | None = None
@@ -190,7 +190,7 @@ class _Rehearsal:
         self._say(say_variables(self._server))
         base, seed = self._commands.base, self._commands.seed
         if base is not None:
-            self._say(f"the state before: {base}")
+            self._say(f"the state before: {base if isinstance(base, str) else base.shown}")
             await make_base(self._bench, base, self._commands.migrate, self._folder)
         if seed is not None:
             self._say(f"the rows of {seed}")

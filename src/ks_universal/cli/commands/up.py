@@ -45,6 +45,9 @@ _POLICIES = ("auto", "always", "never")
     "--migrate", type=click.Choice(_POLICIES), default="auto", show_default=True, help="Whether migrations run."
 )
 @click.option(
+    "--rehearse", is_flag=True, help="Rehearse the migrations of each version first, on what those before it have made."
+)
+@click.option(
     "--force", is_flag=True, help="With '--migrate never': also after migrations that failed or were stopped."
 )
 @click.option(

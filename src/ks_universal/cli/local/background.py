@@ -48,7 +48,12 @@ async def _follow_until_interrupted(follower: "_Follower", view: View) -> int:
 
 def list_arguments(request: Request) -> list[str]:
     """Give the arguments of the `up` that runs in the background."""
-    flags = {"--watch": request.watch, "--fresh": request.fresh, "--force": request.force}
+    flags = {
+        "--watch": request.watch,
+        "--fresh": request.fresh,
+        "--force": request.force,
+        "--rehearse": request.rehearse,
+    }
     return [
         "up",
         *request.source.list_arguments(),

@@ -17,11 +17,13 @@ from ks_universal import (
     TargetError,
     Values,
     check_for_target,
+    check_rehearsal,
     choose_engine,
     has_errors,
     list_build_folders,
     open_local,
     read_local_status,
+    rehearse_update,
     up,
     watch_folders,
     watching,
@@ -53,6 +55,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     migrate: str
     force: bool
     wait_for_lock: bool
+    rehearse: bool = False
 
     @property
     def directory(self) -> Path:
@@ -101,6 +104,7 @@ class _Foreground:
         self._view = view
         self._target: LocalTarget | None = None
         self._values: Values | None = None
+        self._served: Values | None = None
         self._status = REFUSED
         self._sources: FolderWatch | None = None
         self._folders: tuple[Path, ...] = ()
@@ -173,6 +177,8 @@ class _Foreground:
         target = await self._open(values)
         if request.watch:
             await self._watch_sources(list_build_folders(values, target))
+        if request.rehearse:
+            await self._rehearse(values)
         revision = await up(
             values,
             target,
@@ -182,8 +188,26 @@ class _Foreground:
             force=request.force,
         )
         if revision.outcome is Outcome.SUCCEEDED:
+            self._served = values
             show_addresses(request.name, self._view)
         return revision.outcome.exit_status
+
+    async def _rehearse(self, values: Values) -> None:
+        """Show what the migrations of a version do to what the one before made. Raises InputError by its policy."""
+        name, namespace = self._request.name, self._request.namespace
+        rehearsal = await rehearse_update(
+            values,
+            self._served,
+            name,
+            namespace,
+            directory=self._request.directory,
+            say=lambda text: self._view.say(f"rehearses {text} ..."),
+        )
+        if rehearsal is not None:
+            self._view.show_rehearsal(rehearsal)
+            problems = check_rehearsal(values, rehearsal, name, namespace)
+            if has_errors(problems):
+                raise InputError(problems)
 
     async def _open(self, values: Values) -> "LocalTarget":
         if self._target is None:

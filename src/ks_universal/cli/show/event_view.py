@@ -17,6 +17,7 @@ from ks_universal import (
     Outcome,
     Preview,
     Problem,
+    RehearsalSummary,
     RunEnded,
     RunStarted,
     StepKind,
@@ -31,6 +32,7 @@ from ks_universal.cli.show.console import discard_output, is_live, say, show_pro
 from ks_universal.cli.show.event_lines import PROGRAM, ROLLED_OUT, Line, format_event
 from ks_universal.cli.show.folding import RepetitionFold, TracebackFold
 from ks_universal.cli.show.live_steps import REDRAWN_PER_S, LiveSteps
+from ks_universal.cli.show.plan_lines import format_summary
 from ks_universal.cli.show.report import RunReport
 
 _COLOURS = ("cyan", "magenta", "blue", "yellow", "green", "bright_cyan", "bright_magenta", "bright_blue")
@@ -64,6 +66,10 @@ class JsonView:
     def show_plan(self, preview: Preview, lines: Iterable[str]) -> None:  # noqa: ARG002 - as the other view
         """Write a plan."""
         _write(msgspec.json.encode({"type": "Plan", **describe_plan(preview)}).decode())
+
+    def show_rehearsal(self, rehearsal: RehearsalSummary) -> None:
+        """Write what a rehearsal has said."""
+        _write(msgspec.json.encode({"type": "Rehearsal", **msgspec.to_builtins(rehearsal)}).decode())
 
     def close(self) -> None:
         """Nothing is open."""
@@ -128,6 +134,11 @@ class TextView:
         for text in lines:
             self._write(Text(text, style=_PLAN_STYLES.get(text.lstrip()[:2], "")))
         self._write(Text(""))
+
+    def show_rehearsal(self, rehearsal: RehearsalSummary) -> None:
+        """Show what a rehearsal has said."""
+        for text in format_summary(rehearsal):
+            self._print(Line(PROGRAM, text))
 
     def close(self) -> None:
         """Take the live lines away."""
