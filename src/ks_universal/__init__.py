@@ -46,13 +46,17 @@ if TYPE_CHECKING:
         tell_full_disk,
         up,
     )
+    from ks_universal.api.local_exec import LocalCommand, build_local_command
     from ks_universal.api.local_releases import (
         LocalReleaseState,
+        await_local_release,
         follow_local_logs,
         is_local_release,
+        is_run_locally,
         read_local_history,
         read_local_logs,
         read_local_status,
+        run_local_job,
     )
     from ks_universal.api.logs import Logs, Running, StepLog, find_running, follow_logs, read_logs
     from ks_universal.api.plans import read_plan, write_plan
@@ -181,6 +185,7 @@ if TYPE_CHECKING:
     from ks_universal.targets.kubernetes.status import ReleaseState, Workload
     from ks_universal.targets.kubernetes.target import ClusterOptions, KubernetesTarget
     from ks_universal.targets.local import LocalTarget
+    from ks_universal.targets.local.jobs_on_request import JobEnd
     from ks_universal.targets.local.live import LiveApplication, LiveContainer
     from ks_universal.values.overrides import OVERRIDE_FLAGS, Override
 
@@ -228,6 +233,7 @@ __all__ = [
     "ImportedValues",
     "InputError",
     "Installation",
+    "JobEnd",
     "JobRecord",
     "JobState",
     "JobWhen",
@@ -238,6 +244,7 @@ __all__ = [
     "LiveApplication",
     "LiveContainer",
     "Local",
+    "LocalCommand",
     "LocalPostgres",
     "LocalReleaseState",
     "LocalTarget",
@@ -326,7 +333,9 @@ __all__ = [
     "Waited",
     "When",
     "Workload",
+    "await_local_release",
     "build_controller_manifests",
+    "build_local_command",
     "build_release_account",
     "build_roles",
     "build_values_schema",
@@ -362,6 +371,7 @@ __all__ = [
     "import_manifests",
     "is_code",
     "is_local_release",
+    "is_run_locally",
     "keep_colours",
     "leave_to_server",
     "list_build_folders",
@@ -399,6 +409,7 @@ __all__ = [
     "rollback",
     "run",
     "run_controller",
+    "run_local_job",
     "send_trace",
     "sort_problems",
     "summarize_rehearsal",
@@ -458,8 +469,10 @@ _HOMES = {
         "check_for_target choose_engine down list_build_folders list_local_data make_output_folder open_local "
         "tell_full_disk up"
     ),
+    "ks_universal.api.local_exec": "LocalCommand build_local_command",
     "ks_universal.api.local_releases": (
-        "LocalReleaseState follow_local_logs is_local_release read_local_history read_local_logs read_local_status"
+        "LocalReleaseState await_local_release follow_local_logs is_local_release is_run_locally read_local_history "
+        "read_local_logs read_local_status run_local_job"
     ),
     "ks_universal.api.plans": "read_plan write_plan",
     "ks_universal.api.project": "Environment Project read_project",
@@ -509,6 +522,7 @@ _HOMES = {
     "ks_universal.targets.kubernetes.status": "ReleaseState Workload",
     "ks_universal.targets.kubernetes.target": "ClusterOptions KubernetesTarget",
     "ks_universal.targets.local": "LocalTarget",
+    "ks_universal.targets.local.jobs_on_request": "JobEnd",
     "ks_universal.targets.local.live": "LiveApplication LiveContainer",
     "ks_universal.values.overrides": "OVERRIDE_FLAGS Override",
 }

@@ -154,3 +154,75 @@ def test_down_fresh_asks_on_a_terminal_and_no_removes_nothing(write: Write, fold
     assert b"its record" in os.read(terminal, 10_000)
     os.close(terminal)
     assert (folder / ".ks-universal" / "web" / "revisions").exists()
+
+
+def with_jobs(serve: str, migration: str = "true") -> dict[str, Any]:
+    values = application(serve, migration)
+    main = {"image": "web", "imageTag": "1", "envFrom": [{"type": "secret", "configName": "creds"}]}
+    fails = {**main, "command": ["sh", "-c", 'echo "tidies with $PASSWORD"; echo x >> tried; exit 7']}
+    loops = {**main, "command": ["sh", "-c", "echo loops; sleep 1000"]}
+    values["cronJobs"] = {
+        "tidy": {"schedule": "0 3 * * *", "containers": {"main": fails}, "backoffLimit": 1},
+        "loop": {"schedule": "0 4 * * *", "containers": {"main": loops}},
+    }
+    return values
+
+
+def test_a_cron_job_runs_beside_a_release_that_is_up_with_its_retries_and_its_exit_code(
+    write: Write, folder: Path, ksu: Invoke
+) -> None:
+    write({"values.yaml": with_jobs("echo serves; exec sleep 1000")})
+    with running() as up:
+        up.read_until("RunEnded")
+        ran = ksu("up", "web", "-f", "values.yaml", "--engine=process", "--run", "tidy", "--retry-delay", "0")
+        assert ran.status == 7
+        assert "tidies with ***" in ran.out
+        assert (folder / "tried").read_text() == "x\nx\n"
+        assert "tidies with ***" in ksu("logs", "web", "tidy", "--local").out
+        unknown = ksu("up", "web", "-f", "values.yaml", "--engine=process", "--run", "nightly")
+        assert (unknown.status, "there are: loop, tidy" in unknown.err) == (1, True)
+        with running("--run", "loop") as job:
+            job.read_until_log("loops")
+            assert job.interrupt() == 130
+        assert "web: 1 of 1 ready" in ksu("status", "web", "--local").out
+        assert list((folder / ".ks-universal" / "web" / "attempts").glob("loop*")) == []
+        assert [each for each in processes_in(folder) if "loops" in each] == []
+        assert up.interrupt() == 130
+    assert len(json.loads(ksu("history", "web", "--local", "-o", "json").out)) == 1
+
+
+def test_a_job_brings_a_release_up_that_is_not_and_never_runs_on_one_that_failed(
+    write: Write, folder: Path, ksu: Invoke
+) -> None:
+    write({"values.yaml": with_jobs("echo serves; exec sleep 1000")})
+    ran = ksu("up", "web", "-f", "values.yaml", "--engine=process", "--run", "tidy", "--retry-delay", "0")
+    assert (ran.status, processes_in(folder)) == (7, [])
+    assert ran.out.index("serves") < ran.out.index("tidies with ***")
+    write({"values.yaml": with_jobs("true", migration="exit 4")})
+    assert ksu("up", "web", "-f", "values.yaml", "--engine=process", "--run", "tidy").status == 3
+    with running("--watch") as up:
+        up.read_until("RunEnded")
+        refused = ksu("up", "web", "-f", "values.yaml", "--engine=process", "--run", "tidy")
+        assert (refused.status, "error[release/not-up]" in refused.err) == (1, True)
+        assert up.interrupt() == 130
+    assert (folder / "tried").read_text() == "x\nx\n"
+
+
+def execute(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*KSU, "exec", *arguments], input=stdin, capture_output=True, text=True, check=False)
+
+
+def test_exec_runs_beside_a_container_with_its_variables_and_standard_input(write: Write, folder: Path) -> None:
+    write({"values.yaml": application("echo serves; exec sleep 1000")})
+    with running() as up:
+        up.read_until("RunEnded")
+        ran = execute("web", "web", "--", "sh", "-c", "cat; pwd; echo $PASSWORD >&2; exit 9", stdin="given\n")
+        assert (ran.returncode, ran.stdout, ran.stderr) == (9, f"given\n{folder}\n", f"{SECRET}\n")
+        assert execute("web", "web", "--", "no-such-command").returncode == 127
+        unknown = execute("web", "web", "-c", "proxy", "--", "true")
+        assert (unknown.returncode, "there are: web (main)" in unknown.stderr) == (1, True)
+        (request,) = (folder / ".ks-universal" / "web" / "requests").iterdir()
+        assert request.stat().st_mode & 0o777 == 0o600
+        assert up.interrupt() == 130
+        assert not request.exists()
+    assert "error[release/not-running]" in execute("web", "web", "--", "true").stderr

@@ -7,11 +7,14 @@ from pathlib import Path
 import msgspec
 
 from ks_universal.api.local import STATE, find_state
+from ks_universal.api.values import Values, require_application
 from ks_universal.diagnostics import Problem, has_errors
-from ks_universal.engine.events import LogWritten
+from ks_universal.engine.events import Emit, LogWritten
 from ks_universal.errors import InputError
 from ks_universal.plan.one_off_jobs import list_jobs
-from ks_universal.plan.records import History, JobState, Revision, mark_abandoned
+from ks_universal.plan.records import History, JobState, Outcome, Revision, mark_abandoned
+from ks_universal.targets.local import LocalTarget
+from ks_universal.targets.local.jobs_on_request import JobEnd
 from ks_universal.targets.local.live import LiveApplication, is_run, read_live, read_lock
 from ks_universal.targets.local.log_file import LogReader
 from ks_universal.targets.local.state import StateFolder
@@ -77,6 +80,35 @@ def read_local_status(release: str, *, state: Path | None = None) -> LocalReleas
         jobs=tuple(JobState(identity=ref, record=record) for ref, record in list_jobs(latest).items()),
         problems=history.problems,
     )
+
+
+async def run_local_job(values: Values, target: LocalTarget, job: str, emit: Emit) -> JobEnd:
+    """Run a job or cron job of the target's release, which is up, once, and return how it ended.
+
+    This or another program may run the release, in the target's engine; its objects are taken, and `local` of the
+    values. Who is cancelled has the job stopped. Raises InputError where the release has no such job.
+    """
+    target.configure(require_application(values, target.release, target.namespace).local)
+    return await target.run_job(job, emit)
+
+
+async def await_local_release(release: str, *, state: Path | None = None) -> LocalReleaseState:
+    """Wait until the run that brings a release up has ended; return how it is. Raises InputError where it is not up."""
+    folder = _open(release, state)
+    while is_run(folder):
+        revisions, _ = folder.read_revisions()
+        if revisions and read_live(folder) is not None and revisions[-1].outcome is not Outcome.RUNNING:
+            if revisions[-1].outcome is Outcome.SUCCEEDED:
+                return read_local_status(release, state=state)
+            break
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    hint = f"see 'ks-universal status {release} --local'"
+    raise InputError([Problem("release/not-up", f"{release} is not up, so its jobs are not run", hint=hint)])
+
+
+def is_run_locally(release: str, *, state: Path | None = None) -> bool:
+    """Tell whether a program runs the release from this folder, or is about to."""
+    return is_run(_open(release, state))
 
 
 def read_local_logs(release: str, source: str | None = None, *, state: Path | None = None) -> Iterator[LogWritten]:

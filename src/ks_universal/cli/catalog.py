@@ -16,6 +16,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "This machine": {
         "up": "Run a release here, migrations first",
         "down": "Stop a release that runs here",
+        "exec": "Run a command in a container here",
         "rehearse": "Try migrations on a throwaway database",
     },
     "Cluster": {
@@ -67,6 +68,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "import": ("import -f manifests.yaml > values.yaml",),
     "up": ("up shop -f values.yaml -f values.local.yaml --watch", "up shop -f values.yaml --engine podman"),
     "down": ("down shop", "down shop --fresh"),
+    "exec": ("exec shop web -- alembic current", "exec shop web -c sidecar -- sh"),
     "rehearse": (
         "rehearse shop -f values.yaml --base old.sql",
         "rehearse --command 'alembic upgrade head' --fail-on error",

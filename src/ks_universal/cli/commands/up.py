@@ -57,6 +57,12 @@ _POLICIES = ("auto", "always", "never")
     show_default=True,
     help="Wait while another run works on the release, or exit 5.",
 )
+@click.option(
+    "--run",
+    "job",
+    metavar="JOB",
+    help="Run a job or cron job of a release that is up, and exit as it does; one that is not is brought up for it.",
+)
 def command(source: Source, *, until_ready: bool, output: str, **given: Any) -> int:
     """Run the release NAME on this machine: the migrations first, then the applications; Ctrl-C stops all."""
     import asyncio
@@ -78,5 +84,7 @@ def command(source: Source, *, until_ready: bool, output: str, **given: Any) -> 
 def _refuse_contradictions(source: Source, given: dict[str, Any]) -> None:
     if given["watch"] and "-" in source.list_files():
         raise click.UsageError("--watch cannot watch standard input. Give a file: -f values.yaml")
+    if given["watch"] and given["job"] is not None:
+        raise click.UsageError("--run ends with its job, and --watch goes on: give one of them.")
     if given["fresh"] and given["migrate"] == "never":
         raise click.UsageError("--fresh begins with an empty database, which '--migrate never' would leave so.")

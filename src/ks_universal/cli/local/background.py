@@ -12,11 +12,21 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from ks_universal import Event, FileWatch, Problem, RunEnded, Severity, make_output_folder, tell_full_disk, watching
+from ks_universal import (
+    Event,
+    FileWatch,
+    Problem,
+    RunEnded,
+    Severity,
+    is_run_locally,
+    make_output_folder,
+    tell_full_disk,
+    watching,
+)
 from ks_universal.cli import INTERRUPTED
 from ks_universal.cli.interruption import Interruption
 from ks_universal.cli.local.detached import join_arguments
-from ks_universal.cli.local.foreground import REFUSED, Request, show_addresses
+from ks_universal.cli.local.foreground import REFUSED, Request, run_in_foreground, show_addresses
 from ks_universal.cli.log_options import list_given
 from ks_universal.cli.show.event_view import View
 
@@ -25,6 +35,8 @@ _Process = subprocess.Popen[bytes]
 
 async def run_in_background(request: Request, view: View) -> int:
     """Start the release; returns 0 when all is ready, and else the exit status when nothing of it is left."""
+    if request.job is not None and is_run_locally(request.name):
+        return await run_in_foreground(request, view)
     folder = make_output_folder(request.name)
     (folder / "events").touch()
     async with watching([str(folder / "events")]) as watch:
@@ -34,8 +46,8 @@ async def run_in_background(request: Request, view: View) -> int:
     if status == 0:
         show_addresses(request.name, view)
         view.say(f"runs on; its output goes to {folder}; stop it with: ks-universal down {request.name}")
-    else:
-        _end(process)
+        return status if request.job is None else await run_in_foreground(request, view)
+    _end(process)
     return status
 
 

@@ -16,14 +16,17 @@ from ks_universal import (
     Stamps,
     TargetError,
     Values,
+    await_local_release,
     check_for_target,
     check_rehearsal,
     choose_engine,
     has_errors,
+    is_run_locally,
     list_build_folders,
     open_local,
     read_local_status,
     rehearse_update,
+    run_local_job,
     up,
     watch_folders,
     watching,
@@ -56,6 +59,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     force: bool
     wait_for_lock: bool
     rehearse: bool = False
+    job: str | None = None
 
     @property
     def directory(self) -> Path:
@@ -71,8 +75,12 @@ def show_addresses(release: str, view: View) -> None:
 
 
 async def run_in_foreground(request: Request, view: View) -> int:
-    """Run the release until it fails or is interrupted; returns the exit status, when nothing of it is left."""
-    interruption = Interruption(view.say)
+    """Run the release until it fails or is interrupted; returns the exit status, when nothing of it is left.
+
+    With a job until that has ended; where another program runs the release, that serves on.
+    """
+    is_beside = request.job is not None and is_run_locally(request.name)
+    interruption = Interruption(view.say, stops="stops the job" if is_beside else "stops everything")
     task = asyncio.ensure_future(_serve(request, view))
     with interruption.cancelling(task):
         await asyncio.wait([task])
@@ -80,7 +88,7 @@ async def run_in_foreground(request: Request, view: View) -> int:
         return task.result()
     if not task.cancelled() and (error := task.exception()):
         raise error
-    view.say("everything is stopped")
+    view.say("the job is stopped" if is_beside else "everything is stopped")
     return INTERRUPTED
 
 
@@ -112,6 +120,8 @@ class _Foreground:
 
     async def serve(self, watch: FileWatch | None) -> int:
         """Run the first version, then what `watch` brings; without, return when the first one fails."""
+        if self._request.job is not None:
+            return await self._run_job(self._request.job)
         if watch is None:
             await self._take_version()
             return self._status if self._status else await asyncio.Event().wait()
@@ -119,6 +129,20 @@ class _Foreground:
             seen = watch.read_stamps()
             await self._take_version()
             await self._await_change(watch, seen)
+
+    async def _run_job(self, job: str) -> int:
+        request = self._request
+        if is_run_locally(request.name):
+            engine = (await await_local_release(request.name)).engine
+            self._request = msgspec.structs.replace(request, engine=engine)  # whatever was asked for
+        else:
+            await self._take_version()
+            if self._status:
+                return self._status
+        values = self._values or request.source.load(request.name, request.namespace)
+        end = await run_local_job(values, await self._open(values), job, self._view)
+        self._view.show(end.problems)
+        return end.exit_status
 
     async def close(self) -> None:
         """Stop all that runs."""

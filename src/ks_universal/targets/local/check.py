@@ -101,7 +101,9 @@ def _warn_of_cron_jobs(plan: Plan) -> Iterator[Problem]:
     names = [str(object_ref(body)) for body in bodies if body["kind"] in ("CronJob", "Job")]
     if names:
         message = f"not run on this machine: {', '.join(names)}"
-        hint = "`up` runs workloads, migrations and `jobs`; run what it does by hand, or deploy to a cluster"
+        hint = (
+            "`up` has no clock: run one when you want it to with --run, as in 'ks-universal up NAME -f ... --run JOB'"
+        )
         yield Problem("local/not-run", message, hint=hint, severity=Severity.WARNING)
 
 

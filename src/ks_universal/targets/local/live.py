@@ -1,15 +1,12 @@
 """What runs of a release now. The program that runs it writes it to a file, at each change, for other programs."""
 
 import contextlib
-import logging
-import os
 
 import msgspec
 
 from ks_universal.targets.local.lock import read_holder
-from ks_universal.targets.local.state import StateFolder
+from ks_universal.targets.local.state import StateFolder, write_if_possible
 
-_log = logging.getLogger(__name__)
 _FILE = "live.json"
 
 
@@ -17,6 +14,7 @@ class LiveContainer(msgspec.Struct, frozen=True, kw_only=True):
     """A container that is kept running, and how often it was started again since it was rolled out."""
 
     name: str
+    is_sidecar: bool = False
     image: str = ""
     is_ready: bool = False
     restarts: int = 0
@@ -43,15 +41,13 @@ class Live(msgspec.Struct, frozen=True):
 
 
 def write_live(state: StateFolder, live: Live) -> None:
-    """Tell what runs. Where that cannot be written, what runs is not the worse for it."""
-    aside = state.path / f"{_FILE}.new"
-    try:
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(live))
-        aside.replace(state.path / _FILE)
-    except OSError as error:
-        _log.warning("what runs cannot be written to %s: %s", aside, error)
+    """Tell what runs."""
+    write_if_possible(state.path / _FILE, msgspec.json.encode(live))
+
+
+def forget_live(state: StateFolder) -> None:
+    """Forget what an earlier program ran."""
+    (state.path / _FILE).unlink(missing_ok=True)
 
 
 def read_live(state: StateFolder) -> Live | None:

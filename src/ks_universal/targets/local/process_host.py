@@ -4,6 +4,8 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from ks_universal.diagnostics import Problem
 from ks_universal.digests import digest_json
 from ks_universal.engine.events import Emit
@@ -31,7 +33,7 @@ from ks_universal.targets.local.processes.process_table import NOT_STARTED
 from ks_universal.targets.local.processes.processes import Process, ProcessRequest, start
 from ks_universal.targets.local.rollout import container_ports
 from ks_universal.targets.local.services import ServedPort, find_services, list_served
-from ks_universal.targets.local.state import StateFolder, list_folders
+from ks_universal.targets.local.state import StateFolder, list_folders, write_if_possible
 
 PROCESS = "process"
 _GRACE_S = 30.0
@@ -54,6 +56,8 @@ class ProcessHost:
     async def clear(self) -> None:
         """Stop the applications that a killed run left behind."""
         await stop_leftovers(self._state.folder("processes"))
+        self._state.remove("requests")
+        self._state.folder("requests")
 
     async def prepare(self, rendered: Rendered, local: Local, emit: Emit) -> Rendered:  # noqa: ARG002 - see Host
         """Nothing is to be got."""
@@ -101,6 +105,11 @@ class ProcessHost:
     def _describe_machine(self, local: Local) -> Machine:
         facts = self._postgres.facts() if self._postgres else {}
         return Machine(local, self._directory.absolute(), facts)
+
+
+def find_request(state: Path, name: str) -> Path:
+    """Give the file of what the process of a container (`POD.CONTAINER`) was started with."""
+    return state / "requests" / f"{name}.json"
 
 
 async def stop_attempts(jobs: JobFolder) -> None:
@@ -167,7 +176,9 @@ class _ProcessPlace(_ProcessRoom):
 
     async def start(self, container: ContainerRequest) -> "_Started":
         entry = self._entries / f"{self._name}.{container.name}"
-        return _Started(await start(self._requests[container.name], entry), entry)
+        request, noted = self._requests[container.name], find_request(self._entries.parent, entry.name)
+        write_if_possible(noted, msgspec.json.encode(request))
+        return _Started(await start(request, entry), entry, noted)
 
     def locate(self, port: int) -> tuple[str, int]:
         return LOOPBACK, port
@@ -197,9 +208,10 @@ class _Started:
 
     out_of_memory = False
 
-    def __init__(self, process: Process, entry: Path) -> None:
+    def __init__(self, process: Process, entry: Path, noted: Path) -> None:
         self._process = process
         self._entry = entry
+        self._noted = noted
         self._status: int | None = None
 
     @property
@@ -232,6 +244,7 @@ class _Started:
     async def close(self) -> None:
         self._process.close()
         self._entry.unlink(missing_ok=True)
+        self._noted.unlink(missing_ok=True)
 
 
 def _find_port_problems(pods: Mapping[str, PodRequest], own: set[int]) -> Iterator[Problem]:

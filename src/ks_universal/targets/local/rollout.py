@@ -53,7 +53,8 @@ class Applications:
         """Return the ports that the running pods have."""
         return {port for version in self._versions.values() for port in container_ports(version.request)}
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Publish what runs."""
         self._publish(tuple(self._read(ref, version) for ref, version in self._versions.items()))
 
     def _read(self, ref: ObjectRef, version: Version) -> LiveApplication:
@@ -100,7 +101,7 @@ class Applications:
         pod = self._pods.pop(ref, None)
         if pod is not None:
             await run_to_completion(pod.stop())
-            self._tell()
+            self.tell()
 
     async def stop(self) -> None:
         """Stop all applications, the last one started first."""
@@ -109,11 +110,11 @@ class Applications:
 
     async def _bring_up(self, step: RollOut, version: Version, emit: Emit) -> None:
         ref = object_ref(version.body)
-        pod = Pod(version.request, version.application, emit, self._tell)
+        pod = Pod(version.request, version.application, emit, self.tell)
         self._pods[ref] = pod
         self._versions[ref] = version
         if version.is_off:
-            self._tell()
+            self.tell()
             return
         try:
             await pod.bring_up(step.id, version.deadline_s)

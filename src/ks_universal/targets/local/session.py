@@ -120,6 +120,7 @@ class LocalSession:
         """Keep the record. The attempts of a step whose outcome it has are not taken up again."""
         await self._runtime.begin(self._planned)
         self._runtime.state.write_revision(revision)
+        self._runtime.applications.tell()
         ended = [step for step in revision.steps if step.has_ended]
         settle_recorded(self._runtime.state, {step.id: step.digest for step in ended})
 

@@ -7,6 +7,7 @@
     objects/             the applied objects, one file each
     revisions/           the record, one file a revision
     processes/           the pods' running processes (process_table.py)
+    requests/            what these were started with, for `exec` (process_host.py)
     attempts/            the migrations' attempts: log and exit status (durable.py)
     postgres/            the embedded server (postgres.py)
 
@@ -15,6 +16,7 @@ Every file is written aside, flushed to the disk and moved into place: a kill le
 
 import contextlib
 import errno
+import logging
 import os
 import shutil
 import time
@@ -29,6 +31,8 @@ from ks_universal.errors import TargetError
 from ks_universal.json_types import Json
 from ks_universal.plan.records import Revision, upgrade
 from ks_universal.resources.objects import ObjectRef, object_ref
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _LATEST_HINT = "remove it, and the run before counts as the last one; or begin anew, with an empty database: up --fresh"
@@ -63,6 +67,18 @@ def write_durably(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
+
+
+def write_if_possible(path: Path, content: bytes) -> None:
+    """Replace a file by `content` (mode 0600). What is written for others to read is not worth the end of a run."""
+    aside = path.with_name(path.name + ".new")
+    try:
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        aside.replace(path)
+    except OSError as error:
+        _log.warning("%s cannot be written: %s", path, error)
 
 
 def make_private(folder: Path) -> Path:

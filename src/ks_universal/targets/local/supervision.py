@@ -9,7 +9,7 @@ from typing import Any
 from ks_universal.diagnosis import Diagnosis
 from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import ContainerEnded, Emit, LogWritten, ProbePassed
-from ks_universal.targets.local.hosting import ContainerRequest, Place, Running
+from ks_universal.targets.local.hosting import ContainerRequest, Place, Running, is_sidecar
 from ks_universal.targets.local.live import LiveContainer
 from ks_universal.targets.local.probes import Probe, find_probe, run_pre_stop
 
@@ -52,6 +52,7 @@ class SupervisedContainer:
         """Read how it is."""
         return LiveContainer(
             name=self.container.name,
+            is_sidecar=is_sidecar(self.container.spec),
             image=self.container.spec.get("image") or "",
             is_ready=self.ready.is_set(),
             restarts=self.restarts,

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,8 @@ from ks_universal.plan.records import State
 from ks_universal.plan.steps import Plan
 from ks_universal.resources.objects import Rendered
 from ks_universal.targets.local.hosting import Host
+from ks_universal.targets.local.jobs_on_request import JobEnd, JobOnRequest
+from ks_universal.targets.local.live import forget_live
 from ks_universal.targets.local.lock import FileLock
 from ks_universal.targets.local.log_file import begin_log, keep_lines
 from ks_universal.targets.local.process_host import ProcessHost
@@ -57,6 +60,7 @@ class LocalTarget:
         self._directory = directory
         self._serves = False
         self._host = self._make_host(self._state, directory)
+        self._retry_delay_s = retry_delay_s
         self._runtime = Runtime(self._state, self._host, retry_delay_s=retry_delay_s, fresh=fresh)
 
     def _make_host(self, state: StateFolder, directory: Path) -> Host:
@@ -123,6 +127,7 @@ class LocalTarget:
                 raise StoppedError(self.release)
             self._lock.write_holder()
             begin_log(self._state)
+            forget_live(self._state)
             await run_to_completion(self._host.clear())
         except BaseException:
             self._lock.release()
@@ -149,6 +154,12 @@ class LocalTarget:
             raise InputError(problems)
         objects = self._runtime.read_objects()
         return State(revisions=revisions, objects=objects, problems=problems, secrets=secrets)
+
+    async def run_job(self, name: str, emit: Emit) -> JobEnd:
+        """Run a Job or CronJob of the release that is up, whichever program runs it. Raises InputError."""
+        job = JobOnRequest(self._state, self._host, name, self.namespace)
+        build = partial(self._host.build, local=self._local)
+        return await job.run(build, self.keep_lines(emit), retry_delay_s=self._retry_delay_s)
 
     def open_session(self, rendered: Rendered, state: State, plan: Plan) -> Session:  # noqa: ARG002 - see `read`
         """Make the session of a plan, for values with the `local` section that was taken last."""
