@@ -5,6 +5,8 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
+import msgspec
+
 from ks_universal import RehearsalReport, VerdictSeverity, write_rehearsal_page
 from ks_universal.html_page import escape, make_scale
 from ks_universal.rehearsal.facts import (
@@ -137,3 +139,11 @@ def test_an_axis_has_round_numbers_and_holds_all() -> None:
 
 def test_what_cannot_be_seen_is_written_out() -> None:
     assert escape("a\u202eb\x00<") == "a\\u202eb\\u0000&lt;"
+
+
+def test_the_strongest_lock_of_a_statement_is_seen() -> None:
+    report = make_report()
+    weaker = msgspec.structs.replace(report.locks[0], mode="ShareLock", index=None)
+    page = write_rehearsal_page(msgspec.structs.replace(report, locks=(report.locks[0], weaker)))
+    drawn = re.findall(r'class="(reads|writes)"', page.partition("Statements</h2>")[2].partition('id="statement-1"')[2])
+    assert drawn == ["writes", "reads"]

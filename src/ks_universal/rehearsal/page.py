@@ -115,9 +115,14 @@ def _find_scale(report: RehearsalReport) -> Scale:
 def _sort_by_table(locks: Iterable[ObservedLock]) -> list[tuple[str, list[ObservedLock]]]:
     """Sort locks by table, those first whose table was locked longest; of each table the strongest last."""
     tables: dict[str, list[ObservedLock]] = {}
-    for lock in sorted(locks, key=lambda each: (each.blocks_reads, each.blocks_writes)):
+    for lock in sorted(locks, key=_find_strength):
         tables.setdefault(lock.table, []).append(lock)
     return sorted(tables.items(), key=lambda entry: -sum(lock.held_ms for lock in entry[1] if lock.blocks_writes))
+
+
+def _find_strength(lock: ObservedLock) -> tuple[bool, bool]:
+    """Tell how much a lock keeps from others, for order: what is drawn later hides what was drawn before."""
+    return lock.blocks_reads, lock.blocks_writes
 
 
 def _write_lane(scale: Scale, table: str, locks: Sequence[ObservedLock]) -> str:
@@ -170,7 +175,8 @@ def _write_rows_of(run: Sequence[ObservedStatement], scale: Scale, report: Rehea
 
 
 def _write_statement(statement: ObservedStatement, scale: Scale, report: RehearsalReport) -> str:
-    locks = [lock for lock in report.locks if lock.statement == statement.number and lock.blocks_writes]
+    own = (lock for lock in report.locks if lock.statement == statement.number and lock.blocks_writes)
+    locks = sorted(own, key=_find_strength)
     bars = draw_bars(scale, (*(_draw_lock(lock, is_thin=True) for lock in locks), _draw_statement(statement)))
     took = "failed" if statement.error else format_duration(statement.duration_ms or 0.0)
     rows, wal = _count_rows(statement.parts), sum(part.wal_bytes or 0 for part in statement.parts)
