@@ -4,22 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 if TYPE_CHECKING:
     from ks_universal import Project
 
 FILE = "ksu.yaml"
 _CHOSEN = "ks_universal.project"
+"""Of the context: the project of this folder, and the environment that was asked for."""
 _CHANGING = frozenset(("deploy", "migrate", "plan", "rollback", "uninstall", "unlock"))
 """Commands that are not to meet another environment's cluster by the current context."""
-
-
-class Chosen(msgspec.Struct, frozen=True):
-    """The project of this folder, and the environment that was asked for."""
-
-    project: "Project"
-    environment: str | None
 
 
 def _choose(ctx: click.Context, _: click.Parameter, environment: str | None) -> None:
@@ -37,7 +30,7 @@ def _choose(ctx: click.Context, _: click.Parameter, environment: str | None) -> 
         if ctx.resilient_parsing:
             return
         raise
-    ctx.meta[_CHOSEN] = Chosen(project, environment)
+    ctx.meta[_CHOSEN] = project, environment
     named = {"name": found.release, "namespace": found.namespace, "context": found.context}
     if environment is None and ctx.info_name == "rehearse":  # its NAME is one of two things to rehearse
         del named["name"]
@@ -65,24 +58,24 @@ def add_option(name: str, command: click.Command) -> None:
 
 def lay_over(files: tuple[str, ...]) -> tuple[str, ...]:
     """Give the values files to read: the environment's before the given ones, the project's where none are given."""
-    chosen = _find_chosen()
-    if chosen is None or (files and chosen.environment is None):
+    project, environment = _find_chosen()
+    if project is None or (files and environment is None):
         return files
-    return (*chosen.project.find_environment(chosen.environment).values, *files)
+    return (*project.find_environment(environment).values, *files)
 
 
 def check_context(context: str | None, kubeconfig: str | None) -> None:
     """Raise InputError where the cluster is that of another environment than the chosen one."""
-    chosen = _find_chosen()
-    if chosen is None:
+    project, environment = _find_chosen()
+    if project is None:
         return
     if context is None and click.get_current_context().info_name in _CHANGING:
         from ks_universal import find_context
 
         context = find_context(kubeconfig)
-    chosen.project.check_context(chosen.environment, context)
+    project.check_context(environment, context)
 
 
-def _find_chosen() -> Chosen | None:
+def _find_chosen() -> "tuple[Project | None, str | None]":
     ctx = click.get_current_context(silent=True)
-    return None if ctx is None else ctx.meta.get(_CHOSEN)
+    return (None, None) if ctx is None else ctx.meta.get(_CHOSEN, (None, None))
