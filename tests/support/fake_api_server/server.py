@@ -379,7 +379,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         url = urllib.parse.urlsplit(self.path)
-        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        content = self.rfile.read(length)
+        if len(content) < length:  # whoever asks has gone in the middle
+            self.close_connection = True
+            return
         request = Request(
             self.command,
             url.path,
