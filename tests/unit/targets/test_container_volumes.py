@@ -90,8 +90,12 @@ def test_volumes_of_the_engine_are_mounted_without_what_the_image_has_there(tmp_
         "--volume=d:/d:nocopy,ro",
         f"--volume={tmp_path}:/h:rw",
     ]
-    parts = {"volumeMounts": [{"name": "tmp", "mountPath": "/t", "subPath": "a"}]}
-    assert [problem.code for problem in find_mount_problems(parts, volumes)] == ["local/mount"]
+    parts = {"volumeMounts": [{"name": "tmp", "mountPath": "/t", "subPathExpr": "a/$(POD)"}]}
+    assert list(mounts.list_parts(parts, {"POD": "web-0"})) == [("t", "a/web-0")]
+    mounts.places["t"] = "/volumes/t"
+    assert mounts.options(parts, {"POD": "web-0"}) == ["--volume=/volumes/t/a/web-0:/t:rw"]
+    devices = {"volumeDevices": [{"name": "data", "devicePath": "/dev/x"}]}
+    assert [problem.code for problem in find_mount_problems(devices)] == ["local/mount"]
 
 
 def test_what_is_missing_or_unknown_here_is_a_finding() -> None:

@@ -127,7 +127,7 @@ class ContainerHost:
         problems += find_served_problems(served, spec)
         for container in _list_containers(spec):
             found = self._find_container_problems(container, spec, sources, local)
-            found += find_mount_problems(container, volumes)
+            found += find_mount_problems(container)
             found += find_local_mount_problems(container, local, self._directory)
             problems += (in_container(name, container["name"], problem) for problem in found)
         published = dict.fromkeys((*list_numbers(spec), *(each.target for each in served)))

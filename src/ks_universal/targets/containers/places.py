@@ -55,6 +55,7 @@ class _Room:
         sources = msgspec.structs.replace(self._plan.sources, pod_ip=self._sandbox.address)
         variables, _ = build_environment(spec, sources, overrides=self._plan.overrides)
         entrypoint, words = build_command(spec, variables)
+        await self._sandbox.make_parts(spec, variables)
         await remove(self._engine.client, name)  # of an earlier start
         await self._engine.client.call(
             "run", "--detach", "--pull=never", f"--name={name}",

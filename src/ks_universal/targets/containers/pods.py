@@ -113,6 +113,9 @@ def list_numbers(pod: Json) -> list[int]:
         for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
             if request := (container.get(kind) or {}).get("httpGet"):
                 numbers[int(names.get(request["port"], request["port"]))] = None
+        for hook in (container.get("lifecycle") or {}).values():
+            if request := hook.get("httpGet"):
+                numbers[int(names.get(request["port"], request["port"]))] = None
     return list(numbers)
 
 

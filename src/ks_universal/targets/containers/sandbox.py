@@ -88,6 +88,14 @@ class Sandbox:
             raise PodFailed((_explain(self._plan.name, error),)) from None
         self._is_open = True
 
+    async def make_parts(self, container: Json, variables: Mapping[str, str]) -> None:
+        """Make the folders of volumes that a container mounts a part of. Raises ClientError."""
+        for volume, part in self.mounts.list_parts(container, variables):
+            script = '[ -e "$1" ] || mkdir -p -m 0777 "$1"'
+            await self._client.call("exec", self.name, "sh", "-c", script, "sh", f"/volumes/{volume}/{part}")
+            found = await self._client.call("volume", "inspect", "--format", "{{.Mountpoint}}", volume)
+            self.mounts.places[volume] = found.strip()
+
     async def close(self) -> None:
         """Remove all of it but the volumes of claims. The pod's containers are gone."""
         await self._client.find("rm", "--force", "--volumes", self.name)

@@ -162,13 +162,8 @@ def _read_mode(mode: int | str | None, default: int) -> int:
     return default if mode is None else int(mode)
 
 
-def find_mount_problems(container: Json, volumes: Mapping[str, Volume]) -> Iterator[Problem]:
+def find_mount_problems(container: Json) -> Iterator[Problem]:
     """Find the mounts that a container cannot be given."""
-    for mount in container.get("volumeMounts") or ():
-        part = mount.get("subPath") or mount.get("subPathExpr")
-        if part and isinstance(volumes.get(mount["name"]), Scratch | Claim):
-            message = f"volume {mount['name']} cannot be mounted by a part of it ('{part}')"
-            yield Problem("local/mount", message, hint="mount all of it, with another values file (-f)")
     for device in container.get("volumeDevices") or ():
         yield Problem("local/mount", f"volume {device['name']} cannot be had as a device on this machine")
 
@@ -184,6 +179,15 @@ class Mounts:
         self._folder = folder
         self._names = names
         self._group = group
+        self.places: dict[str, str] = {}
+        """Where the engine has its volumes, by their names: of those that a container mounts a part of."""
+
+    def list_parts(self, container: Json, variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """List the engine's volumes that a container mounts a part of, with the part."""
+        for mount in container.get("volumeMounts") or ():
+            part = _read_part_of(mount, variables)
+            if part and isinstance(self._volumes[mount["name"]], Scratch | Claim):
+                yield self._names[mount["name"]], part
 
     def write_files(self) -> None:
         """Write the files of ConfigMaps and Secrets, in a folder that only its owner can enter."""
@@ -208,7 +212,10 @@ class Mounts:
 
     def _mount(self, mount: Json, variables: Mapping[str, str]) -> str:
         volume, path = self._volumes[mount["name"]], mount["mountPath"]
-        part = expand(mount.get("subPathExpr") or mount.get("subPath") or "", variables)
+        part = _read_part_of(mount, variables)
+        if isinstance(volume, Scratch | Claim) and part:
+            place = Path(self.places[self._names[mount["name"]]])
+            return f"--volume={place / part}:{path}:{'ro' if mount.get('readOnly') else 'rw'}"
         if isinstance(volume, Scratch | Claim):
             # A container begins with what is in the volume, never with what its image has at that place.
             options = "nocopy" + (",ro" if mount.get("readOnly") else "")
@@ -217,6 +224,10 @@ class Mounts:
         # What this program wrote may be labelled for containers (SELinux); folders of others are left as they are.
         options = "ro,z" if isinstance(volume, Files) else "ro" if mount.get("readOnly") else "rw"
         return f"--volume={folder / part}:{path}:{options}"
+
+
+def _read_part_of(mount: Json, variables: Mapping[str, str]) -> str:
+    return expand(mount.get("subPathExpr") or mount.get("subPath") or "", variables)
 
 
 def _write(folder: Path, path: str, file: File, *, has_group: bool) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Sequence
 
 import msgspec
 
@@ -11,6 +10,7 @@ from ks_universal.json_types import Json
 from ks_universal.targets.local.hosting import ContainerRequest, Place, Room
 
 _IMPATIENT_S = 0.25
+_HOOK_S = 30.0
 
 
 class Timing(msgspec.Struct, frozen=True, rename="camel"):
@@ -102,14 +102,30 @@ def find_probe(container: ContainerRequest, kind: str, place: Place) -> Probe | 
     return Probe(spec, container, place) if spec else None
 
 
-async def run_pre_stop(room: Room, container: ContainerRequest, grace_s: float) -> None:
-    """Run a container's `preStop` command, if it has one, to its end or for as long as the grace lasts."""
-    handler = ((container.spec.get("lifecycle") or {}).get("preStop") or {}).get("exec")
-    if handler:
-        command: Sequence[str] = handler.get("command") or ()
-        with contextlib.suppress(TimeoutError, OSError):  # what the hook cannot do keeps nothing from its end
-            async with asyncio.timeout(grace_s):
-                await room.run(container, command)
+async def run_post_start(place: Place, container: ContainerRequest) -> bool:
+    """Run a container's `postStart` hook, if it has one; tells whether it succeeded."""
+    return await _run_hook(place, container, "postStart", place)
+
+
+async def run_pre_stop(room: Room, container: ContainerRequest, grace_s: float, place: Place | None = None) -> None:
+    """Run a container's `preStop` hook, if it has one, to its end or for as long as the grace lasts.
+
+    `place` is where its ports are reached; without, a hook by HTTP has no effect.
+    """
+    with contextlib.suppress(TimeoutError, OSError):  # what the hook cannot do keeps nothing from its end
+        async with asyncio.timeout(grace_s):
+            await _run_hook(room, container, "preStop", place)
+
+
+async def _run_hook(room: Room, container: ContainerRequest, kind: str, place: Place | None) -> bool:
+    hook = (container.spec.get("lifecycle") or {}).get(kind) or {}
+    if "exec" in hook:
+        return await room.run(container, hook["exec"].get("command") or ())
+    if "sleep" in hook:
+        await asyncio.sleep(float(hook["sleep"].get("seconds") or 0))
+    if "httpGet" in hook and place is not None:
+        return await Probe({**hook, "timeoutSeconds": _HOOK_S}, container, place).check()
+    return True
 
 
 async def connect(host: str, port: int) -> bool:

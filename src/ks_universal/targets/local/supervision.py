@@ -11,7 +11,7 @@ from ks_universal.engine.cancellation import run_to_completion
 from ks_universal.engine.events import ContainerEnded, Emit, LogWritten, ProbePassed
 from ks_universal.targets.local.hosting import ContainerRequest, Place, Running, is_sidecar
 from ks_universal.targets.local.live import LiveContainer
-from ks_universal.targets.local.probes import Probe, find_probe, run_pre_stop
+from ks_universal.targets.local.probes import Probe, find_probe, run_post_start, run_pre_stop
 
 _log = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ class SupervisedContainer:
 
     async def _end(self, process: Running) -> None:
         if process.is_running:
-            await run_pre_stop(self._place, self.container, self._grace_s)
+            await run_pre_stop(self._place, self.container, self._grace_s, self._place)
         await process.stop(self._grace_s if process.is_running else 0)
 
     async def _pump(self, process: Running) -> None:
@@ -139,7 +139,10 @@ class SupervisedContainer:
             self._emit(LogWritten(source=self.source, line=line))
 
     async def _probe(self, process: Running) -> None:
-        """Return when the container is to be ended: it did not start up in time, or is not alive any more."""
+        """Return when the container is to be ended: its hook failed, it did not start up in time, or is not alive."""
+        if not await run_post_start(self._place, self.container):
+            self.tail.append("(the postStart hook failed)")
+            return
         startup, readiness = self._find_probe("startupProbe"), self._find_probe("readinessProbe")
         try:
             async with asyncio.timeout(startup.grace_s if startup else None):
