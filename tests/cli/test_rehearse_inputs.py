@@ -2,10 +2,12 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ks_universal.rehearsal.environment import build_environment
@@ -143,3 +145,28 @@ def test_each_variable_that_names_a_database_names_that_of_the_rehearsal() -> No
     assert {name: env[name] for name in kept} == {name: inherited[name] for name in kept}
     assert not env.keys() & {"PGSERVICE", "PGHOSTADDR", "AWS_PROFILE", "KUBECONFIG"}
     assert env["PGSERVICEFILE"].startswith("/f/")
+
+
+def test_commands_reach_no_other_address_and_nothing_of_them_is_left(
+    ksu: Invoke, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as production:
+        port = production.getsockname()[1]
+        connect = f"import socket; socket.create_connection(('127.0.0.1', {port}), 20).close()"
+        write({"up.py": f"import subprocess\nsubprocess.Popen(['sleep', '987'], stdout=-3, stderr=-3)\n{connect}"})
+        command = f"psql -q -c 'CREATE TABLE t ()' && {sys.executable} up.py"
+        open_to_all = ksu("rehearse", "--quick", "--command", command, "--no-isolate")
+        assert "migration: exit status 0" in open_to_all.out
+        assert "they could reach other databases, too" in open_to_all.out
+        production.accept()[0].close()
+        alone = ksu("rehearse", "--quick", "--command", command)
+        if "they could reach" in alone.out:
+            pytest.skip("this machine makes no network namespaces")
+        assert "Connection refused" in alone.out
+        assert "hint: it had no network but the rehearsal's database" in alone.out
+        production.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            production.accept()
+    assert not [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "987"]]
+    monkeypatch.setattr("ks_universal.rehearsal.isolated.__file__", "/dev/null/none.py")
+    assert "error[rehearsal/isolation]" in ksu("rehearse", "--command", "true", "--isolate").err

@@ -71,9 +71,9 @@ async def make_base(bench: Bench, base: str | Command, migrate: Command, source:
         find_lack(bench.server, seen.errors)
         message = f"the state before could not be made: {name} ended with {seen.result.status}\n{seen.result.output}"
         hint = "see --base: an SQL file, a command, or git:REFERENCE"
-        raise InputError([Problem("rehearsal/base", message, hint=find_advice(seen.errors) or hint)])
+        raise InputError([Problem("rehearsal/base", message, hint=find_advice(bench.server, seen.errors) or hint)])
     if not seen.has_connected:
-        raise InputError([tell_not_connected(msgspec.structs.replace(seen.result, command=name))])
+        raise InputError([tell_not_connected(bench.server, msgspec.structs.replace(seen.result, command=name))])
 
 
 async def add_rows(bench: Bench, seed: str) -> None:
@@ -86,7 +86,8 @@ async def add_rows(bench: Bench, seed: str) -> None:
         _, psql, error = seen.result.output.partition("psql:")  # after what queries have given
         message = f"{seed} cannot be run on the state before: {psql}{error or seen.result.output}"
         hint = (
-            find_advice(seen.errors) or "it runs on the tables that --base has made, before the rows of the rehearsal"
+            find_advice(bench.server, seen.errors)
+            or "it runs on the tables that --base has made, before the rows of the rehearsal"
         )
         raise InputError([Problem("rehearsal/seed", message, hint=hint)])
 
@@ -110,8 +111,8 @@ def find_lack(server: Server, errors: Iterable[SqlError]) -> None:
             raise LackingError(message, msgspec.structs.replace(wanted, is_whole=True))
 
 
-def find_advice(errors: tuple[SqlError, ...]) -> str | None:
-    """Say what to do where a command fails for want of rights, or of an extension."""
+def find_advice(server: Server, errors: tuple[SqlError, ...]) -> str | None:
+    """Say what to do where a command fails for want of rights, of an extension, or of a network."""
     if found := next((each for each in errors if _MISSING_EXTENSION(each.message)), None):
         return f"an installation of PostgreSQL that has it can be used: --pg-bin; {found.message}"
     if any(each.code == "42501" for each in errors):
@@ -119,17 +120,20 @@ def find_advice(errors: tuple[SqlError, ...]) -> str | None:
             "the owner of a database may not do that: have an administrator do it before the migration,"
             " or rehearse with --superuser where production migrates as one"
         )
+    if server.is_isolated and not errors:
+        return "it had no network but the rehearsal's database; where it needs more: --no-isolate"
     return None
 
 
-def tell_not_connected(result: CommandResult) -> Problem:
+def tell_not_connected(server: Server, result: CommandResult) -> Problem:
     """Say that a command was not seen in the rehearsal's database."""
     message = f"{result.command} never connected to the rehearsal's database (exit status {result.status})"
     if result.output:
         message += f"; it said: {result.output}"
+    reached = "it could reach no other over a network" if server.is_isolated else "it may have used another database"
     hint = (
-        "it may have used another database: it must take the address from DATABASE_URL, PGHOST ..., DB_HOST ...,"
-        " or from {url}, {jdbc_url}, {host}, {port}, {db}, {user}, {password} in the command"
+        f"{reached}; it must take the address from DATABASE_URL, PGHOST ..., DB_HOST ..., or from"
+        " {url}, {jdbc_url}, {host}, {port}, {db}, {user}, {password} in the command"
     )
     return Problem("rehearsal/not-connected", message, hint=hint)
 

@@ -13,9 +13,10 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import InputError
+from ks_universal.rehearsal import keeper
 from ks_universal.rehearsal.environment import build_environment, name_address
 from ks_universal.rehearsal.facts import CommandResult
-from ks_universal.rehearsal.server import TEMPORARY, Server
+from ks_universal.rehearsal.server import TEMPORARY, Server, isolation_prefix
 
 _LAST_LINES = 40
 TIMED_OUT = 124
@@ -118,7 +119,7 @@ async def run_command(command: Command, server: Server, tree: Path, *, timeout_s
     began_s, status, output = time.monotonic(), 0, b""
     for process in command.build(server, tree):
         left_s = timeout_s - (time.monotonic() - began_s)
-        status, said = await _run(process, timeout_s=left_s)
+        status, said = await _run(process, server, timeout_s=left_s)
         output += said
         if status != 0:
             break
@@ -127,9 +128,11 @@ async def run_command(command: Command, server: Server, tree: Path, *, timeout_s
     return CommandResult(command=command.shown, status=status, duration_s=duration_s, output="\n".join(lines))
 
 
-async def _run(request: Process, *, timeout_s: float) -> tuple[int, bytes]:
+async def _run(request: Process, server: Server, *, timeout_s: float) -> tuple[int, bytes]:
+    argv = (*isolation_prefix(server.port), *request.argv) if server.is_isolated else request.argv
+    env = {**request.env, keeper.VARIABLE: str(server.folder)}
     process = await asyncio.create_subprocess_exec(
-        *request.argv, cwd=request.directory, env=request.env, stdin=asyncio.subprocess.DEVNULL,
+        *argv, cwd=request.directory, env=env, stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
     try:

@@ -93,6 +93,7 @@ class RehearsalReport(msgspec.Struct, frozen=True, kw_only=True):
     unfilled: dict[str, str] = {}
     squawk: tuple[SquawkFinding, ...] | None = None
     growth: Growth | None = None
+    is_isolated: bool = False
 
 
 Say = Callable[[str], None]
@@ -157,7 +158,7 @@ class _Rehearsal:
         observed = await run_observed(self._bench, self._commands.migrate, before)
         result, after = observed.result, observed.after
         if not observed.observation.has_connected:
-            raise InputError([tell_not_connected(result)])
+            raise InputError([tell_not_connected(self._server, result)])
         if not result.is_success:
             find_lack(self._server, observed.observation.errors)
         self._note("migration", result, before, after, tuple(self._note_oddities(observed, before)))
@@ -184,6 +185,7 @@ class _Rehearsal:
             unfilled={each.table: each.reason for each in filled if each.reason and each.reason not in _AS_IT_IS},
             growth=self._growth,
             server=f"PostgreSQL {self._server.version}",
+            is_isolated=self._server.is_isolated,
         )
 
     async def _make_base(self) -> None:
@@ -291,7 +293,7 @@ class _Rehearsal:
         """Run a command that must use this database. Raises InputError where it succeeds without."""
         seen = await run_seen(self._bench, command)
         if seen.result.is_success and not seen.has_connected:
-            raise InputError([tell_not_connected(seen.result)])
+            raise InputError([tell_not_connected(self._server, seen.result)])
         return seen.result
 
     async def _disturb(self, observed: "Observed") -> None:
@@ -342,12 +344,13 @@ async def run_observed(bench: Bench, command: Command, before: Snapshot) -> Obse
     """Run a migration once, on the database of which `before` was taken, and judge what it did."""
     async with observe(bench.server, before) as observation:
         result = await bench.run(command)
-    result = _add_error(result, observation)
+    if observation.errors and not result.is_success:
+        result = msgspec.structs.replace(result, error=observation.errors[-1])
     after = await take_snapshot(bench.server)
     rows = {table.name: table.rows for table in before.tables.values()}
     verdicts: list[RehearsalVerdict] = []
     if not result.is_success:
-        advice = find_advice(observation.errors) or "mend it: so it will fail in production"
+        advice = find_advice(bench.server, observation.errors) or "mend it: so it will fail in production"
         verdicts.append(judge_failure(result, "fails", "the migration fails", advice))
     rewritten = find_rewritten(before, after)
     verdicts += judge_locks(observation, rows, rewritten)
@@ -393,9 +396,3 @@ def _judge_leftovers(before: Snapshot, after: Snapshot) -> list[RehearsalVerdict
         )
         for each in find_leftovers(before, after)
     ]
-
-
-def _add_error(result: CommandResult, observation: Observation) -> CommandResult:
-    """Add the server's last error to how a command that failed has ended."""
-    errors = observation.errors
-    return msgspec.structs.replace(result, error=errors[-1]) if errors and not result.is_success else result

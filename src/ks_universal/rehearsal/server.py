@@ -18,7 +18,7 @@ import msgspec
 
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import TargetError
-from ks_universal.rehearsal import keeper
+from ks_universal.rehearsal import isolated, keeper
 from ks_universal.rehearsal.builds import Build, choose_build
 from ks_universal.rehearsal.instruments import INSTRUMENTS, OBSERVER
 from ks_universal.targets.local.ports import LOOPBACK
@@ -75,7 +75,8 @@ class RehearsalServer(msgspec.Struct, frozen=True, kw_only=True):
 
     `version` is a major one (`17`), `programs` the folder of an installation; None: the embedded one. The first of the
     `roles` migrates and owns the database; the others are there, too. It is no superuser unless that is wanted: as
-    in production. `is_whole`: where it is not named, one with all extensions of PostgreSQL itself.
+    in production. `is_whole`: where it is not named, one with all extensions of PostgreSQL itself. `isolate`: whether
+    commands get a network in which there is nothing but this server; None: where the machine allows that.
     """
 
     version: str | None = None
@@ -83,6 +84,7 @@ class RehearsalServer(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...] = ()
     is_superuser: bool = False
     is_whole: bool = False
+    isolate: bool | None = None
 
 
 EMBEDDED = RehearsalServer()
@@ -102,6 +104,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     superuser_password: str
     password: str
+    is_isolated: bool = False
 
     @property
     def role(self) -> str:
@@ -150,6 +153,7 @@ async def start_server(wanted: RehearsalServer = EMBEDDED) -> AsyncIterator[Serv
 
 async def _start(build: Build, folder: Path, wanted: RehearsalServer) -> Server:
     programs = build.programs
+    isolates = asyncio.ensure_future(_can_isolate(wanted))
     superuser_password, password = secrets.token_hex(16), secrets.token_hex(16)
     password_file, data, log = folder / "password", folder / "data", folder / "start.log"
     password_file.write_text(superuser_password)
@@ -174,9 +178,31 @@ async def _start(build: Build, folder: Path, wanted: RehearsalServer) -> Server:
         folder=folder,
         superuser_password=superuser_password,
         password=password,
+        is_isolated=await isolates,
     )
     await _prepare(started)
     return started
+
+
+async def _can_isolate(wanted: RehearsalServer) -> bool:
+    """Tell whether commands get a network of their own. Raises TargetError where they must, and cannot."""
+    if wanted.isolate is False:
+        return False
+    quiet = asyncio.subprocess.DEVNULL
+    words = (*isolation_prefix(_find_free_port()), "true")
+    process = await asyncio.create_subprocess_exec(*words, stdin=quiet, stdout=quiet, stderr=quiet)
+    if await process.wait() == 0:
+        return True
+    if wanted.isolate is None:
+        return False
+    message = "commands cannot have a network of their own here: this machine lets nobody make network namespaces"
+    hint = "leave --isolate out; Linux allows it to root, and to users who may make user namespaces"
+    raise TargetError(Problem("rehearsal/isolation", message, hint=hint))
+
+
+def isolation_prefix(port: int) -> tuple[str, ...]:
+    """Give the words before a command that is to reach nothing but a port of this machine."""
+    return (sys.executable, "-I", "-S", isolated.__file__, str(port))
 
 
 def _list_settings_of(major: int) -> Iterator[str]:

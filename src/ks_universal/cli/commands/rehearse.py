@@ -55,6 +55,11 @@ _FORMATS = ("text", "json", "markdown", "html")
     metavar="NAME",
     help="Who migrates, and owns the database (default: app); if repeated, the others are there, too.",
 )
+@click.option(
+    "--isolate/--no-isolate",
+    default=None,
+    help="Give commands a network with nothing in it but the database (default: where the machine allows that).",
+)
 @click.option("--superuser", "is_superuser", is_flag=True, help="Migrate as a superuser.")
 @click.option("--rows", type=click.IntRange(min=0), help="How many rows each table gets (default: 20000).")
 @click.option(
@@ -103,7 +108,7 @@ def command(*, output: str, page: str | None, fail_on: str, **given: Any) -> int
     wanted = _read_codes(fail_on)
     options: dict[str, Any] = {key: given.pop(key) for key in ("rows", "quick", "timeout_s")}
     options["production_rows"] = dict(map(_read_rows, given.pop("production_rows")))
-    of_server = ("version", "programs", "roles", "is_superuser")
+    of_server = ("version", "programs", "roles", "isolate", "is_superuser")
     options["server"] = RehearsalServer(**{key: given.pop(key) for key in of_server})
     options = {key: value for key, value in options.items() if value is not None}
     commands = _read_commands(**given)

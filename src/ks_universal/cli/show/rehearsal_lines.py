@@ -27,6 +27,8 @@ def format_rehearsal(report: RehearsalReport) -> Iterator[str]:
     rows = sorted(report.rows.items(), key=lambda entry: -entry[1])
     shown = ", ".join(f"{table} {count:,}" for table, count in rows[:4])
     yield f"{report.server}; rows before: {shown or 'no tables'}{', ...' if len(rows) > 4 else ''}"
+    if not report.is_isolated:
+        yield "the commands had the network of this machine: they could reach other databases, too (see --isolate)"
 
 
 def _format_verdict(verdict: RehearsalVerdict) -> Iterator[str]:
