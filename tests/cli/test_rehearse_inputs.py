@@ -66,13 +66,15 @@ def test_a_git_reference_makes_the_state_before_with_the_migrations_themselves(
 
 
 def test_what_only_a_superuser_may_do_fails_with_that_hint(ksu: Invoke, write: Write) -> None:
-    write({"up.sql": "CREATE ROLE x; ALTER SYSTEM SET work_mem = '8MB';"})
+    away = "DROP SCHEMA ksu_rehearsal CASCADE;"
+    write({"up.sql": f"CREATE ROLE x; ALTER SYSTEM SET work_mem = '8MB'; {away}"})
     command = ("rehearse", "--quick", "--command", f"{PSQL} -f up.sql", "-o", "json")
     owner, superuser = (json.loads(ksu(*command, *options).out) for options in ((), ("--superuser",)))
     (verdict,) = [each for each in owner["verdicts"] if each["code"] == "fails"]
     assert verdict["facts"]["sqlstate"] == "42501"
     assert "--superuser" in verdict["advice"]
     assert "fails" not in {each["code"] for each in superuser["verdicts"]}
+    assert "it has removed what observes the database" in superuser["runs"][0]["notes"][-1]
 
 
 @pytest.mark.parametrize(

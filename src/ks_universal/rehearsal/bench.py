@@ -8,13 +8,14 @@ import msgspec
 
 from ks_universal.rehearsal.command import Command, run_command
 from ks_universal.rehearsal.facts import CommandResult
-from ks_universal.rehearsal.instruments import OBSERVER
+from ks_universal.rehearsal.instruments import EVENTS, OBSERVER, SCHEMA
 from ks_universal.rehearsal.server import APPLICATION, BASE, Server, quote_name
 
 _CONNECTED = f"""
 SELECT FROM pg_stat_activity
 WHERE datname = '{APPLICATION}' AND usename <> '{OBSERVER}' AND backend_type = 'client backend'
 """
+_TRIGGERS = f"SELECT FROM pg_event_trigger WHERE evtname LIKE '{SCHEMA}%' AND evtenabled = 'A'"
 # They are no part of a database: what the one run has made, the next would find.
 _DROP_NEW_ROLES = """
 DO $$ DECLARE role name; BEGIN
@@ -82,6 +83,13 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
                 if time.monotonic() > deadline_s:
                     await link.execute(_CONNECTED.replace("SELECT", "SELECT pg_terminate_backend(pid)").encode())
                 await asyncio.sleep(0.02)
+
+    async def is_observed(self) -> bool:
+        """Tell whether what observes the application's database is still there: a superuser can switch it off."""
+        import psycopg
+
+        async with await psycopg.AsyncConnection.connect(self.server.conninfo(APPLICATION), autocommit=True) as link:
+            return (await link.execute(_TRIGGERS.encode())).rowcount == len(EVENTS)
 
     async def execute(self, *statements: str, database: str = "postgres") -> None:
         """Run statements as the superuser, each in a transaction of its own. Raises psycopg.Error."""

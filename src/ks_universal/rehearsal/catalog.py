@@ -186,21 +186,47 @@ def _differ(old: Relation, new: Relation) -> bool:
 def find_losses(before: Snapshot, after: Snapshot) -> Iterator[DataLoss]:
     """Find the data that was there before and is no more: tables are known by their oid, columns by their number.
 
-    The values of a column that another has now, all of them, were moved and are not lost.
+    The values of a column that another has now, all of them, were moved and are not lost; nor are rows all of whose
+    values were added to others.
     """
+    added = _find_added(before, after)
     kept = {column.digest for table in after.tables.values() for column in table.columns.values() if column.values}
     for oid, old in before.tables.items():
         new = after.tables.get(oid)
         if new is None:
-            if old.rows and any(column.values and column.digest not in kept for column in old.columns.values()):
+            is_kept = all(not each.values or each.digest in kept for each in old.columns.values())
+            if old.rows and not (is_kept or _find_less(old, None) <= added):
                 yield DataLoss(table=old.name, column=None, rows=old.rows, how="the table was dropped")
             continue
         if new.rows < old.rows:
+            if _find_less(old, new) <= added:
+                continue
             yield DataLoss(table=old.name, column=None, rows=old.rows - new.rows, how="rows were deleted")
             continue
         for number, column in old.columns.items():
             if column.digest not in kept:
                 yield from _find_lost_values(old, column, new.columns.get(number))
+
+
+def _find_added(before: Snapshot, after: Snapshot) -> set[tuple[int, int]]:
+    """Find what was added to each column: how many values, and by what the sum of their hashes is another."""
+    return {
+        more
+        for oid, new in after.tables.items()
+        if (old := before.tables.get(oid)) is None or new.rows > old.rows
+        for more in _find_less(new, old)
+    }
+
+
+def _find_less(table: Relation, other: Relation | None) -> set[tuple[int, int]]:
+    """Find what the columns of a table have more than those of another, which is the same at another time."""
+    others = other.columns if other else {}
+    found = {
+        (column.values - (there.values if there else 0), int(column.digest) - (int(there.digest) if there else 0))
+        for number, column in table.columns.items()
+        for there in (others.get(number),)
+    }
+    return {each for each in found if each[0]}
 
 
 def _find_lost_values(table: Relation, old: Column, new: Column | None) -> Iterator[DataLoss]:
@@ -228,9 +254,9 @@ def find_leftovers(before: Snapshot, after: Snapshot) -> Iterator[str]:
 
 
 def find_rewritten(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
-    """Find the tables whose file is another and whose rows are still there."""
+    """Find the tables whose file is another and whose rows are still there; that of a view is another each time."""
     return tuple(
         old.name
         for oid, old in before.tables.items()
-        if (new := after.tables.get(oid)) and new.file != old.file and new.rows
+        if (new := after.tables.get(oid)) and new.file != old.file and new.rows and new.kind == "r"
     )

@@ -15,15 +15,17 @@ class SqlError(msgspec.Struct, frozen=True, kw_only=True):
 class StatementPart(msgspec.Struct, frozen=True, kw_only=True):
     """What one statement did, also within a DO block, a function or a string of several.
 
-    `rows` is what it wrote (None where the server does not tell), `scanned` how many rows a change of the schema
-    read, by table; `tables` whose rows it wrote, by `operation` (`Update`); `reindexed`, whose indexes it has built
-    anew without telling how many rows it has read for that.
+    `rows` is what it wrote (None where the server does not tell), `changed` how many rows that were there before, by
+    table: they are locked. `scanned` is how many rows a change of the schema read, by table; `tables` whose rows it
+    wrote, by `operation` (`Update`); `reindexed`, whose indexes it has built anew without telling how many rows it has
+    read for that.
     """
 
     text: str
     operation: str | None = None
     duration_ms: float | None = None
     rows: int | None = None
+    changed: dict[str, int] = {}
     wal_bytes: int | None = None
     scanned: dict[str, int] = {}
     rewritten: tuple[str, ...] = ()

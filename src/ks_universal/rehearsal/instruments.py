@@ -10,7 +10,7 @@ SCHEMA = "ksu_rehearsal"
 MARK = "ksu-rehearsal "
 """What the triggers' lines in the log begin with."""
 
-_EVENTS = ("ddl_command_start", "ddl_command_end", "sql_drop", "table_rewrite")
+EVENTS = ("ddl_command_start", "ddl_command_end", "sql_drop", "table_rewrite")
 
 _FUNCTION = f"""
 CREATE SCHEMA {SCHEMA};
@@ -45,5 +45,5 @@ END $$;
 INSTRUMENTS = _FUNCTION + "".join(
     f"CREATE EVENT TRIGGER {SCHEMA}_{event} ON {event} EXECUTE FUNCTION {SCHEMA}.observe();"
     f"ALTER EVENT TRIGGER {SCHEMA}_{event} ENABLE ALWAYS;"
-    for event in _EVENTS
+    for event in EVENTS
 )

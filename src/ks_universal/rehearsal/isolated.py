@@ -16,7 +16,6 @@ import socket
 import struct
 import sys
 import threading
-from pathlib import Path
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 NOT_ALLOWED = 120
@@ -75,9 +74,10 @@ def enter_network() -> None:
     if uid != 0 or libc.unshare(CLONE_NEWNET) != 0:
         if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "unshare")
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+        for file, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            descriptor = os.open(f"/proc/self/{file}", os.O_WRONLY)
+            os.write(descriptor, text.encode())
+            os.close(descriptor)
     with socket.socket() as link:
         fcntl.ioctl(link, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
 

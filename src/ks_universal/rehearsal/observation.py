@@ -63,7 +63,7 @@ def _join_locks(
         if not seen.is_granted or relation is None or seen.mode not in _STRONGER_THAN_READS:
             continue
         table = before.relations.get(relation.table) if relation.table else relation
-        if table is None:
+        if table is None or (table.kind == "m" and seen.mode != "AccessExclusiveLock"):  # nobody writes to a view
             continue
         statement, began_s = _find_taker(seen, statements)
         if statement is None:

@@ -161,7 +161,8 @@ class _Rehearsal:
             raise InputError([tell_not_connected(self._server, result)])
         if not result.is_success:
             find_lack(self._server, observed.observation.errors)
-        self._note("migration", result, before, after, tuple(self._note_oddities(observed, before)))
+        is_whole = await self._bench.is_observed()
+        self._note("migration", result, before, after, tuple(self._note_oddities(observed, before, is_whole)))
         self._verdicts += observed.verdicts
         if result.is_success:
             await self._run_again(after)
@@ -198,10 +199,12 @@ class _Rehearsal:
             self._say(f"the rows of {seed}")
             await add_rows(self._bench, seed)
 
-    def _note_oddities(self, observed: "Observed", before: Snapshot) -> Iterator[str]:
+    def _note_oddities(self, observed: "Observed", before: Snapshot, is_whole: bool) -> Iterator[str]:
         """Say what is no fault of the migration, and what its facts must be read with."""
         if self._server.wanted.roles[1:]:
             yield f"production must have the roles {', '.join(self._server.wanted.roles[1:])}, too: they were made"
+        if not is_whole:
+            yield "it has removed what observes the database: what it did afterwards was not seen"
         if observed.result.is_success and observed.after.schema == before.schema and observed.after.data == before.data:
             yield "it has changed nothing: is --base the state before it, and is this the database that it migrates?"
 

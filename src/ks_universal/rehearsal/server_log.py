@@ -217,8 +217,9 @@ def _read_plan(plan: Mapping[str, Any], duration_ms: float) -> StatementPart:
         operation=writing[0]["Operation"] if writing else None,
         duration_ms=duration_ms,
         rows=sum(written) if writing else None,
+        changed={_name_table(node): count for node in writing if (count := _count_changed(node))},
         wal_bytes=top.get("WAL Bytes"),
-        tables=tuple(dict.fromkeys(f"{node.get('Schema', '')}.{node['Relation Name']}" for node in writing)),
+        tables=tuple(dict.fromkeys(map(_name_table, writing))),
     )
 
 
@@ -226,6 +227,17 @@ def _count_written(node: Mapping[str, Any]) -> int:
     """Count the rows that a node has written: with RETURNING it gives them itself, else those below it are they."""
     below = sum(int(child.get("Actual Rows", 0) * child.get("Actual Loops", 1)) for child in node.get("Plans", ()))
     return max(below, int(node.get("Actual Rows", 0)))
+
+
+def _name_table(node: Mapping[str, Any]) -> str:
+    return f"{node.get('Schema', '')}.{node['Relation Name']}"
+
+
+def _count_changed(node: Mapping[str, Any]) -> int:
+    """Count the rows that were there before: those of an INSERT where it met them, and was to change them."""
+    if node["Operation"] == "Insert":
+        return int(node.get("Conflicting Tuples", 0)) if node.get("Conflict Resolution") == "UPDATE" else 0
+    return _count_written(node)
 
 
 def _walk(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

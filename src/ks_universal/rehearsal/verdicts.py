@@ -181,9 +181,13 @@ def judge_work(
 ) -> Iterator[RehearsalVerdict]:
     """Judge what the statements read and wrote."""
     told: set[tuple[str, str]] = set()
+    locked = {(lock.table, each) for lock in observation.locks for each in (lock.statement, *lock.kept_through)}
     for statement in observation.statements:
         for part in statement.parts:
             for verdict in _judge_part(part, rows, rewritten):
+                # CREATE TABLE AS and REFRESH read as any query does.
+                if verdict.code == "scans-table" and (verdict.table, statement.number) not in locked:
+                    continue
                 if (verdict.code, verdict.table or "") not in told:
                     told.add((verdict.code, verdict.table or ""))
                     yield verdict
@@ -231,11 +235,10 @@ def _judge_rows(observation: Observation, rows: Mapping[str, int]) -> Iterator[R
     first: dict[tuple[str, str], StatementPart] = {}
     for statement in observation.statements:
         for part in statement.parts:
-            if part.operation in ("Update", "Delete", "Merge"):
-                for table in part.tables:
-                    key = (statement.transaction, table)
-                    changed[key] = changed.get(key, 0) + (part.rows or 0)
-                    first.setdefault(key, part)
+            for table, count in part.changed.items():
+                key = (statement.transaction, table)
+                changed[key] = changed.get(key, 0) + count
+                first.setdefault(key, part)
     told: set[str] = set()
     for key, count in changed.items():
         table = key[1]
@@ -341,6 +344,7 @@ _ADVICE: tuple[tuple[tuple[str, ...], str], ...] = (
     (("check",), "ADD CONSTRAINT ... CHECK ... NOT VALID, then VALIDATE CONSTRAINT in a later transaction"),
     (("add column",), "add the column without the volatile default, set the default, then fill it in batches"),
     ((" type ",), "add a column of the new type, fill it in batches, switch over, drop the old (expand/contract)"),
+    (("refresh",), "REFRESH MATERIALIZED VIEW CONCURRENTLY, with a unique index on the view"),
     (("vacuum", "full"), "pg_repack, or leave it to autovacuum"),
     (("cluster",), "pg_repack"),
 )
