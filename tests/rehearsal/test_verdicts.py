@@ -30,8 +30,8 @@ INSERT INTO users SELECT i, 'u' || i || '@example.org', 'name ' || i, 'free', i 
 INSERT INTO orders SELECT i, 1 + i % 1000, i, 'new', 'note ' || i, i, '2026-01-01' FROM generate_series(1, 5000) i;
 INSERT INTO events SELECT i, '2024-01-01' FROM generate_series(1, 1000) i;
 INSERT INTO events_new SELECT i, '2026-01-01' FROM generate_series(1, 1000) i;
-CREATE MATERIALIZED VIEW totals AS SELECT user_id, sum(total) FROM orders GROUP BY 1;
-CREATE UNIQUE INDEX ON totals (user_id);
+CREATE MATERIALIZED VIEW totals AS SELECT age, count(*) FROM users GROUP BY 1;
+CREATE UNIQUE INDEX ON totals (age);
 """
 CORE = (
     "add column with a random uuid",

@@ -192,6 +192,8 @@ def find_losses(before: Snapshot, after: Snapshot) -> Iterator[DataLoss]:
     added = _find_added(before, after)
     kept = {column.digest for table in after.tables.values() for column in table.columns.values() if column.values}
     for oid, old in before.tables.items():
+        if old.kind == "m":  # made of other tables
+            continue
         new = after.tables.get(oid)
         if new is None:
             is_kept = all(not each.values or each.digest in kept for each in old.columns.values())

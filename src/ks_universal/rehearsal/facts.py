@@ -18,7 +18,7 @@ class StatementPart(msgspec.Struct, frozen=True, kw_only=True):
     `rows` is what it wrote (None where the server does not tell), `changed` how many rows that were there before, by
     table: they are locked. `scanned` is how many rows a change of the schema read, by table; `tables` whose rows it
     wrote, by `operation` (`Update`); `reindexed`, whose indexes it has built anew without telling how many rows it has
-    read for that.
+    read for that. `transaction` is its own where it is known: procedures and DO blocks commit in between.
     """
 
     text: str
@@ -32,6 +32,7 @@ class StatementPart(msgspec.Struct, frozen=True, kw_only=True):
     indexes: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     reindexed: tuple[str, ...] = ()
+    transaction: str | None = None
 
 
 class HeldLock(msgspec.Struct, frozen=True):

@@ -176,11 +176,11 @@ def note_queue(queue: Queue) -> tuple[str, ...]:
 def add_queue(verdicts: Iterable[RehearsalVerdict], queues: Sequence[Queue]) -> Iterator[RehearsalVerdict]:
     """Add to each lock without a time-out how long others waited behind it; drop what waits for nobody (NOWAIT)."""
     for verdict in verdicts:
-        if verdict.code == "exclusive-without-lock-timeout" and queues and not queues[0].has_waited:
-            if verdict.table in queues[0].waits:
-                continue
+        is_instant = verdict.code == "exclusive-without-lock-timeout"
+        if is_instant and queues and not queues[0].has_waited and verdict.table in queues[0].waits:
+            continue
         waits = queues[0].waits.get(verdict.table or "") if queues and queues[0].has_waited else None
-        if verdict.code == "exclusive-without-lock-timeout" and waits:
+        if is_instant and waits:
             facts = dict(verdict.facts)
             facts["behind_a_reader_reads_ms"] = round(waits.reads_ms)
             facts["behind_a_reader_writes_ms"] = round(waits.writes_ms)

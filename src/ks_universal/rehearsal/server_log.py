@@ -155,7 +155,7 @@ class _Session:
             if not self._started and entry.get("ps") == "REINDEX":
                 self._reindexed += [name for name in self._names.values() if name.rpartition(".")[2] == built[2]]
         elif (plan := _DURATION(message)) and plan[2]:
-            self._parts.append(_read_plan(json.loads(plan[2]), float(plan[1])))
+            self._parts.append(_read_plan(json.loads(plan[2]), float(plan[1]), entry.get("vxid")))
 
     def close(self, duration_ms: float | None, error: SqlError | None = None) -> Iterator[ObservedStatement]:
         """End the open statement, where there is one."""
@@ -208,7 +208,7 @@ class _Session:
         return self._names.get(oid, f"oid {oid}")
 
 
-def _read_plan(plan: Mapping[str, Any], duration_ms: float) -> StatementPart:
+def _read_plan(plan: Mapping[str, Any], duration_ms: float, transaction: str | None) -> StatementPart:
     top = plan["Plan"]
     writing = [node for node in _walk(top) if node.get("Operation") in _WRITES]
     written = [_count_written(node) for node in writing]
@@ -220,6 +220,7 @@ def _read_plan(plan: Mapping[str, Any], duration_ms: float) -> StatementPart:
         changed={_name_table(node): count for node in writing if (count := _count_changed(node))},
         wal_bytes=top.get("WAL Bytes"),
         tables=tuple(dict.fromkeys(map(_name_table, writing))),
+        transaction=transaction,
     )
 
 

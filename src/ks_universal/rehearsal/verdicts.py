@@ -236,7 +236,7 @@ def _judge_rows(observation: Observation, rows: Mapping[str, int]) -> Iterator[R
     for statement in observation.statements:
         for part in statement.parts:
             for table, count in part.changed.items():
-                key = (statement.transaction, table)
+                key = (part.transaction or statement.transaction, table)
                 changed[key] = changed.get(key, 0) + count
                 first.setdefault(key, part)
     told: set[str] = set()
