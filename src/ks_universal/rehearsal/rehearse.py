@@ -206,7 +206,7 @@ class _Rehearsal:
         if not is_whole:
             yield "it has removed what observes the database: what it did afterwards was not seen"
         if observed.result.is_success and observed.after.schema == before.schema and observed.after.data == before.data:
-            yield "it has changed nothing in the database: is --base the state before it, and is this the database that it migrates?"
+            yield "it has changed nothing in the database: is --base before it, and is it the one that it migrates?"
 
     async def _fill(self, rows: int, kind: Kind = Kind.CLEAN) -> tuple[Filled, ...]:
         """Give the empty tables rows, fewer each where there are many tables."""
