@@ -55,6 +55,10 @@ def test_an_image_is_built_and_again_when_its_files_change_as_a_new_version(fold
         running_up.read_until_log("serves two given")
         assert running_up.read_until("RunEnded")["outcome"] == "succeeded"
         assert any("seeds two" in event.get("line", "") for event in running_up.events)
+        asked = subprocess.run(
+            [*KSU, "up", "web", "-f", "values.yaml", "--run", "seed"], capture_output=True, text=True
+        )
+        assert (asked.returncode, "seeds two" in asked.stdout) == (0, True), asked.stderr
         write_dockerfile("FROM scratch AS first\nCOPY no-such-file /\n", "three")
         refused = running_up.read_until("Problem")
         assert refused["code"] == "local/build"

@@ -157,9 +157,10 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
 
 
 async def _interrupt(process: asyncio.subprocess.Process) -> None:
+    """End it as Ctrl-C in its terminal would: all of its group, as what a build runs does not end with its client."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, TimeoutError):
-            os.kill(process.pid, signal.SIGINT)
+            os.killpg(process.pid, signal.SIGINT)
             async with asyncio.timeout(_CLEARING_S):
                 await process.communicate()
     await _kill(process)

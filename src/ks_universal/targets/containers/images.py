@@ -41,11 +41,18 @@ class Images:
         return self._known.get(image)
 
     async def look_at(self, image: str) -> Image | None:
-        """Look at an image; None where it is not here."""
+        """Look at an image; None where it is not here.
+
+        One that an earlier program built has its id where others have the digest of their registry.
+        """
         if image not in self._known:
-            found = await self._client.find("image", "inspect", "--format", "{{json .Config}}", self.locate(image))
-            if found is not None:
-                self._known[image] = read_image(json.loads(found) or {})
+            _, _, digest = split_image(image)
+            for name in (self.locate(image), *([digest] if digest else [])):
+                found = await self._client.find("image", "inspect", "--format", "{{json .Config}}", name)
+                if found is not None:
+                    self._known[image] = read_image(json.loads(found) or {})
+                    self._built |= {image: name} if name != image else {}
+                    break
         return self._known.get(image)
 
     async def ensure(self, container: str, image: str, policy: str, say: Callable[[str], None]) -> Image:
