@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -103,7 +102,7 @@ def test_the_life_of_a_release(places: dict[str, str], judge: Callable[[Json], s
     assert read_version(place) == ("v1", "v1")
     assert (ready["status"]["revision"], ready["status"]["images"]) == (1, ["busybox:local"])
     header, row = kubectl(place, "get", "releases").splitlines()
-    assert header.split() == ["NAME", "READY", "STATUS", "REVISION", "STEP", "IMAGES", "AGE"]
+    assert header.split() == ["NAME", "READY", "STATUS", "SUSPENDED", "REVISION", "STEP", "IMAGES", "AGE"]
     assert row.split()[:4] == ["shop", "True", "Succeeded", "1"]
     assert "busybox:local" in row
 
@@ -123,18 +122,27 @@ def test_the_life_of_a_release(places: dict[str, str], judge: Callable[[Json], s
     assert read_version(place) == ("v3", "v3")
 
     deploy(place, "v4", suspend=True)
-    time.sleep(5)  # a deploy would have begun
+    assert judge(await_release(place, "shop", is_suspended)) == "InProgress"
     assert read_version(place) == ("v3", "v3")
     assert "v4 begin" not in read_effects(place, "shop")
     deploy(place, "v4", suspend=False)
     await_release(place, "shop", is_ready)
     assert read_version(place) == ("v4", "v4")
+    deploy(place, "v4", suspend=True)
+    assert judge(await_release(place, "shop", is_suspended)) == "Current"
+    deploy(place, "v4", suspend=False)
+    await_release(place, "shop", is_ready)
     assert read_effects(place, "shop") == ["v1 begin", "v1 end", "v2 begin", "v3 begin", "v3 end", "v4 begin", "v4 end"]
 
     kubectl(place, "delete", "release", "shop", "--timeout=120s")
     wait_until(lambda: get(place, DEPLOYMENT, "shop") is None, within_s=60)
     assert get(place, CONFIG_MAP, "shop-settings") is None
     assert kubectl(place, "get", "secrets", "-o", "name") == ""
+
+
+def is_suspended(release: Json) -> bool:
+    """Tell whether the controller has said so of the newest spec."""
+    return bool(find_condition(release, "Suspended"))
 
 
 @pytest.mark.usefixtures("controller")
