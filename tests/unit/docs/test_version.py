@@ -35,3 +35,11 @@ def test_images_are_named_by_it(file: str) -> None:
 def test_what_a_page_of_the_project_links_to_is_there(file: str) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", (ROOT / file).read_text())
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_each_change_has_a_name_that_the_changelog_takes() -> None:
+    """A file of another name is left out of the next entry, without a word."""
+    types = {each["directory"] for each in PROJECT["tool"]["towncrier"]["type"]}
+    names = [path.name for path in (ROOT / PROJECT["tool"]["towncrier"]["directory"]).iterdir()]
+    pattern = re.compile(rf"\+?[\w-]+\.({'|'.join(types)})\.md|\.gitignore|README\.md")
+    assert [name for name in names if not pattern.fullmatch(name)] == []
