@@ -4,8 +4,17 @@ import re
 
 
 def escape_cell(text: str) -> str:
-    """Give text for a cell of a table, in one line; also between backticks."""
-    return " ".join(text.split()).replace("|", "\\|").replace("`", "'").replace("<", "&lt;")
+    """Give text for a cell of a table, in one line."""
+    return _put_into_cell(text).replace("<", "&lt;")
+
+
+def quote_cell(text: str) -> str:
+    """Give text as code for a cell of a table, in one line; nothing in code is HTML."""
+    return f"`{_put_into_cell(text)}`"
+
+
+def _put_into_cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("`", "'")
 
 
 def write_code(text: str, language: str = "") -> str:

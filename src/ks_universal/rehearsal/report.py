@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from ks_universal.json_types import Json
-from ks_universal.markdown import escape_cell, write_code
+from ks_universal.markdown import escape_cell, quote_cell, write_code
 from ks_universal.rehearsal.facts import ObservedStatement, RehearsalRun, VerdictSeverity
 from ks_universal.rehearsal.rehearse import RehearsalReport
 from ks_universal.rehearsal.squawk import SquawkFinding
@@ -51,7 +51,7 @@ def write_rehearsal_markdown(report: RehearsalReport) -> str:
 
 def _write_verdict(codes: tuple[str, ...], verdict: RehearsalVerdict) -> str:
     code = ", ".join(f"`{each}`" for each in codes)
-    within = f"<br>`{escape_cell(shorten(verdict.statement, 120))}`" if verdict.statement else ""
+    within = f"<br>{quote_cell(shorten(verdict.statement, 120))}" if verdict.statement else ""
     what, advice = escape_cell(verdict.message), escape_cell(verdict.advice)
     return f"| {_ICONS[verdict.severity]} | {code} | {escape_cell(verdict.table or '')} | {what}{within} | {advice} |"
 
@@ -62,7 +62,7 @@ def _list_statements(report: RehearsalReport) -> list[str]:
     shown = [each for each in report.statements if each.number in told][:_MOST_STATEMENTS]
     rows = [
         f"| {each.number} | {'failed' if each.error else f'{each.duration_ms or 0:.1f}'} "
-        f"| {escape_cell(_say_locks(each, report))} | `{escape_cell(shorten(each.text, 160))}` |"
+        f"| {escape_cell(_say_locks(each, report))} | {quote_cell(shorten(each.text, 160))} |"
         for each in shown
     ]
     rest = len(report.statements) - len(shown)

@@ -7,7 +7,7 @@ import msgspec
 from ks_universal.diagnostics import Problem
 from ks_universal.html_page import format_duration
 from ks_universal.json_types import Json
-from ks_universal.markdown import escape_cell, write_code
+from ks_universal.markdown import escape_cell, quote_cell, write_code
 from ks_universal.run_report.timeline import RunTimeline, StepState, TimedStep
 
 _SHOWN_LOG = 60
@@ -66,11 +66,11 @@ def list_failed(timeline: RunTimeline) -> list[TimedStep]:
 
 def _write_row(step: TimedStep) -> str:
     took = "" if step.span is None else format_duration((step.span.ended_s - step.span.began_s) * 1000)
-    return f"| {_ICONS.get(step.state, '')} | `{escape_cell(step.id)}` | {escape_cell(describe_step(step))} | {took} |"
+    return f"| {_ICONS.get(step.state, '')} | {quote_cell(step.id)} | {escape_cell(describe_step(step))} | {took} |"
 
 
 def _write_failure(step: TimedStep) -> Iterator[str]:
-    yield from ("", f"### `{escape_cell(step.id)}` failed", "")
+    yield from ("", f"### {quote_cell(step.id)} failed", "")
     yield from (f"- {_say(cause)}" for cause in choose_causes(step))
     if step.log:
         shown = step.log[-_SHOWN_LOG:]
