@@ -20,7 +20,7 @@ Json = dict[str, Any]
 def images() -> Iterator[None]:
     """Leaves none of the images that were built."""
     yield
-    names = ask("images", "--quiet", "--no-trunc", SHOP).split()
+    names = ask("images", "--all", "--quiet", "--no-trunc", "--filter=label=made-by=test-images-here").split()
     subprocess.run([ENGINE or "podman", "rmi", "--force", *names], capture_output=True, check=False)
 
 
@@ -43,7 +43,10 @@ def write_dockerfile(text: str, word: str) -> None:
 
 
 def test_an_image_is_built_and_again_when_its_files_change_as_a_new_version(folder: Path) -> None:
-    stages = f"FROM {IMAGE}:{TAG} AS first\nARG WORD=none\nENV WORD=$WORD\nCOPY word /word\nFROM first\nENV WORD=last\n"
+    first = (
+        f"FROM {IMAGE}:{TAG} AS first\nARG WORD=none\nENV WORD=$WORD\nCOPY word /word\nLABEL made-by=test-images-here\n"
+    )
+    stages = f"{first}FROM first\nENV WORD=last\n"
     write_dockerfile(stages, "one")
     write_shop(context="app", dockerfile="docker/File", target="first", args={"WORD": "given"})
     with running(f"--engine={ENGINE}", "--watch") as running_up:
