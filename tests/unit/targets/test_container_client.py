@@ -1,5 +1,6 @@
 import asyncio
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,28 @@ def test_a_call_that_may_be_given_up_ends_with_whoever_waits_for_it(folder: Path
     asyncio.run(asyncio.wait_for(main(), 60))
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'Error: creating container storage: the container name "a" is already in use by 12ab. You have to remove that'
+        " container to be able to reuse that name: that name is already in use",
+        'docker: Error response from daemon: Conflict. The container name "/a" is already in use by container "12ab".',
+    ],
+)
+def test_a_container_takes_the_place_of_one_of_its_name(said: str, folder: Path) -> None:
+    script = (
+        f'echo "$1" >> {folder}/calls; [ "$1" = rm ] && touch {folder}/removed; [ -e {folder}/removed ] || '
+        f"{{ echo {shlex.quote(said)} >&2; exit 125; }}"
+    )
+    asyncio.run(write_client(folder, f"#!/bin/sh\n{script}\n").run_container("a", "image"))
+    assert (folder / "calls").read_text().split() == ["run", "rm", "run"]
+
+
+def test_a_port_that_is_taken_is_no_name_that_is(folder: Path) -> None:
+    said = "Error: rootlessport listen tcp 127.0.0.1:80: bind: address already in use"
+    client = write_client(folder, f'#!/bin/sh\necho "$1" >> {folder}/calls; echo {shlex.quote(said)} >&2; exit 126\n')
+    with pytest.raises(ClientError, match="address already in use"):
+        asyncio.run(client.run_container("a", "image"))
+    assert (folder / "calls").read_text().split() == ["run"]

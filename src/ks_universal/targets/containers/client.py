@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -56,6 +57,9 @@ _OWN_PREFIXES = (
 )
 
 
+_NAME_TAKEN = re.compile(r"container name .+ is already in use", re.IGNORECASE)
+
+
 class ClientError(TargetError):
     """The engine did not do what it was asked for; `message` is what it says, `status` the client's exit status."""
 
@@ -72,6 +76,7 @@ class Client:
     def __init__(self, engine: str) -> None:
         """Take the name of the client: one of ENGINES."""
         self.engine = engine
+        self.has_answered = False
 
     async def call(self, *arguments: str, variables: Mapping[str, str] | None = None) -> str:
         """Run it to its end, whoever is cancelled meanwhile, and return its output. Raises ClientError.
@@ -79,6 +84,21 @@ class Client:
         `variables` are those of a container to make: the call passes them on by their names.
         """
         return await run_to_completion(self._call(arguments, variables or {}))
+
+    async def run_container(self, name: str, *arguments: str, variables: Mapping[str, str] | None = None) -> None:
+        """Start a container of this name, in place of one that is left of an earlier start. Raises ClientError."""
+        words = ("run", "--detach", f"--name={name}", *arguments)
+        try:
+            await self.call(*words, variables=variables)
+        except ClientError as error:
+            if not _NAME_TAKEN.search(error.message):
+                raise
+            await self.remove(name)
+            await self.call(*words, variables=variables)
+
+    async def remove(self, name: str) -> None:
+        """Remove a container, running or not, with its own volumes; fine when there is none."""
+        await self.find("rm", "--force", "--volumes", name)
 
     async def call_until_cancelled(self, *arguments: str) -> str:
         """Run it as `call` does, but no longer than somebody waits: what may take minutes, and may be given up."""
@@ -210,7 +230,9 @@ def _find_error(said: str) -> str:
 
 
 async def find_engine_problem(client: Client) -> Problem | None:
-    """Say why an engine cannot be used; None where it answers."""
+    """Say why an engine cannot be used; None where it answers, or has answered this client before."""
+    if client.has_answered:
+        return None
     if shutil.which(client.engine) is None:
         hint = "install podman or Docker, or run processes: --engine process, with `local.images` for what they are"
         return Problem("local/engine", f"{client.engine} is not installed", hint=hint)
@@ -219,6 +241,7 @@ async def find_engine_problem(client: Client) -> Problem | None:
     except ClientError as error:
         hint = f"see `{client.engine} ps`"
         return Problem("local/engine", f"{client.engine} does not work: {error.message}", hint=hint)
+    client.has_answered = True
     return None
 
 

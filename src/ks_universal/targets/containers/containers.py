@@ -74,11 +74,6 @@ async def follow(client: Client, name: str, on_line: Callable[[str], None]) -> E
         await asyncio.sleep(_LOOK_AGAIN_S)
 
 
-async def remove(client: Client, name: str) -> None:
-    """Remove a container, running or not; fine when there is none."""
-    await client.find("rm", "--force", "--volumes", name)
-
-
 class Started:
     """A container of an application's pod. Implements `hosting.Running`."""
 
@@ -141,7 +136,7 @@ class Started:
         self._end.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.wait([self._end])
-        await remove(self._client, self._name)
+        await self._client.remove(self._name)
 
 
 class NotStarted:
@@ -175,7 +170,7 @@ class NotStarted:
 
     async def close(self) -> None:
         """Remove what was made."""
-        await remove(self._client, self._name)
+        await self._client.remove(self._name)
 
 
 class DurableContainer:
@@ -213,7 +208,7 @@ class DurableContainer:
         make_private(self._folder)
         write_durably(self._folder / "log", "".join(f"{line}\n" for line in lines).encode())
         write_durably(self._folder / "end", msgspec.json.encode(ending))
-        await remove(self._client, self._name)
+        await self._client.remove(self._name)
         return ending
 
     async def _await_end(self, on_line: Callable[[str], None]) -> Ending:

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from ks_universal.targets.containers.client import Client, ClientError
-from ks_universal.targets.containers.containers import DurableContainer, NotStarted, Started, read_state, remove
+from ks_universal.targets.containers.containers import DurableContainer, NotStarted, Started, read_state
 from ks_universal.targets.containers.images import Images, read_policy
 from ks_universal.targets.containers.naming import Naming
 from ks_universal.targets.containers.pods import build_command, build_options
@@ -56,9 +56,8 @@ class _Room:
         variables, _ = build_environment(spec, sources, overrides=self._plan.overrides)
         entrypoint, words = build_command(spec, variables)
         await self._sandbox.make_parts(spec, variables)
-        await remove(self._engine.client, name)  # of an earlier start
-        await self._engine.client.call(
-            "run", "--detach", "--pull=never", f"--name={name}",
+        await self._engine.client.run_container(
+            name, "--pull=never",
             *self._labels, *self._engine.naming.labels(part="container"),
             *self._join(), "--restart=no", "--log-driver=json-file",
             *build_options(spec, self._plan.spec, image, self._engine.client.engine),

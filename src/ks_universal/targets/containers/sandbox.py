@@ -81,7 +81,9 @@ class Sandbox:
         await self._images.ensure("of the pod", HELPER, "IfNotPresent", say)
         try:
             if not await self._read():
-                await self.close()
+                if self._scratch:  # volumes that the container of an earlier run may hold
+                    await self._client.remove(self.name)
+                await self._clear()
                 await self._make()
                 await self._read()
         except ClientError as error:
@@ -98,11 +100,15 @@ class Sandbox:
 
     async def close(self) -> None:
         """Remove all of it but the volumes of claims. The pod's containers are gone."""
-        await self._client.find("rm", "--force", "--volumes", self.name)
+        await self._client.remove(self.name)
+        await self._clear()
+        self._is_open = False
+
+    async def _clear(self) -> None:
+        """Remove what a pod that is gone has left."""
         for volume in self._scratch.values():
             await self._client.find("volume", "rm", "--force", volume)
         self.mounts.remove_files()
-        self._is_open = False
 
     def locate(self, port: int) -> tuple[str, int]:
         """Give host and port at which this machine reaches a port of the pod. Raises OSError."""
@@ -126,8 +132,8 @@ class Sandbox:
         for claim in self._claims.values():
             if await self._client.find("volume", "inspect", claim) is None:
                 await self._client.call("volume", "create", *self._naming.labels(part="claim"), claim)
-        await self._client.call(
-            "run", "--detach", f"--name={self.name}", *self._labels, *self._naming.labels(part="pod"),
+        await self._client.run_container(
+            self.name, *self._labels, *self._naming.labels(part="pod"),
             f"--network={self._naming.network}", *(f"--network-alias={host}" for host in self._plan.hosts),
             f"--hostname={self._plan.sources.pod_name}", "--stop-signal=SIGKILL", "--restart=no", "--user=0",
             *(f"--publish=127.0.0.1:{own or ''}:{port}" for port, own in self._plan.published.items()),
