@@ -83,7 +83,7 @@ def test_vv_says_each_request_and_watch_and_no_secret(ksu: Invoke, server: FakeA
     assert re.search(
         r" PATCH /api/v1/namespaces/ns/secrets/db\?fieldManager=ks-universal: 200 after \d+ ms\n", result.err
     )
-    assert re.search(r" GET /api/v1/namespaces/ns/pods\?watch=true\S*: 200 after \d+ ms\n", result.err)
+    assert re.search(r" GET /api/v1/namespaces/ns/pods\?\S*watch=true\S*: 200 after \d+ ms\n", result.err)
     assert " watching pods from version " in result.err
     assert " app/migrations begins\n" in result.err
     requests = re.findall(r" (?:GET|POST|PUT|PATCH|DELETE) /\S+: \d{3} after", result.err)

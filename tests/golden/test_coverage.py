@@ -23,8 +23,13 @@ from ks_universal.values.nodes import Mapping, Node, Path, Scalar, Sequence, fin
 CASES = Directory(__file__).parent / "template"
 GENERAL = "deploymentsGeneral"
 Key = tuple[type, str]
-LOCAL = "Local.env Local.images Local.postgres LocalImage.command LocalImage.directory LocalImage.env"
-POSTGRES = "LocalPostgres.database LocalPostgres.password LocalPostgres.port LocalPostgres.user LocalPostgres.version"
+LOCAL = (
+    "Local.build Local.env Local.images Local.mounts Local.ports Local.postgres LocalBuild.args "
+    "LocalBuild.context LocalBuild.dockerfile LocalBuild.target LocalImage.command LocalImage.directory "
+    "LocalImage.env LocalMount.readOnly LocalMount.source LocalMount.target LocalPostgres.database "
+    "LocalPostgres.host LocalPostgres.password LocalPostgres.port LocalPostgres.user "
+    "LocalPostgres.version"
+)
 WITHOUT_OBJECTS = {
     "Application.fullnameOverride",
     "Application.global",
@@ -33,13 +38,15 @@ WITHOUT_OBJECTS = {
     "Config.keys",
     "Job.wait",
     "Job.when",
+    "Migrations.policy",
     "Migrations.retry",
+    "RehearsalPolicy.failOn",
+    "RehearsalPolicy.requireRehearsal",
     "Step.retry",
     *LOCAL.split(),
-    *POSTGRES.split(),
 }
-"""What is taken and makes nothing: the chart's dead key, what expressions read, what others make, how a run retries,
-what `up` needs."""
+"""What is taken and makes nothing: the chart's dead key, what expressions read, what others make, what lets a run
+migrate and how it retries, what `up` needs."""
 FIXED_WORDS = {"Claim.accessModes", "EnvFrom.type"}
 """They have to be there and take few texts: neither leaving them out nor lengthening them says anything."""
 

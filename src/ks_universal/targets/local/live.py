@@ -46,8 +46,9 @@ def write_live(state: StateFolder, live: Live) -> None:
 
 
 def forget_live(state: StateFolder) -> None:
-    """Forget what an earlier program ran."""
-    (state.path / _FILE).unlink(missing_ok=True)
+    """Forget what an earlier program ran; what is no file tells nothing, and stays."""
+    with contextlib.suppress(OSError):
+        (state.path / _FILE).unlink()
 
 
 def read_live(state: StateFolder) -> Live | None:

@@ -23,7 +23,8 @@ _FULL_BYTES = 10_000_000
 def begin_log(state: StateFolder) -> None:
     """Forget what was said in runs before."""
     for path in _list_files(state):
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # none, or no file: then nothing was said in it
+            path.unlink()
 
 
 def keep_lines(state: StateFolder, emit: Emit) -> Emit:
@@ -73,7 +74,7 @@ class LogReader:
         yield from self._read_on(path)
 
     def _read_on(self, path: Path) -> Iterator[LogWritten]:
-        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError), path.open("rb") as file:
             file.seek(self._seen)
             for line in file:
                 if not line.endswith(b"\n"):  # it is just being written
