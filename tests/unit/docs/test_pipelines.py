@@ -69,7 +69,9 @@ def test_the_action_shows_the_plan_and_carries_it_out(folder: Path, api_server: 
     assert (planned["status"], planned["output"]) == (0, "changes=true\n"), planned
     assert planned["summary"].startswith("### shop in ns, revision 1: 1 to create")
     assert api_server.names("deployments") == []
-    assert run_action(folder, api_server, "deploy")["status"] == 0
+    deployed = run_action(folder, api_server, "deploy")
+    assert deployed["status"] == 0
+    assert "## shop, revision 1: is up (after " in deployed["summary"]
     assert api_server.names("deployments") == ["app"]
     assert run_action(folder, api_server, "plan")["output"] == "changes=false\n"
     wrong = run_action(folder, api_server, "deploy", RELEASE="")
