@@ -3,7 +3,7 @@
 import asyncio
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -137,9 +137,20 @@ async def _count(connection: "psycopg.AsyncConnection", table: Relation) -> Rela
     )
 
 
-async def dump_schema(server: Server, database: str = APPLICATION) -> str:
-    """Write the schema as pg_dump does, without what the rehearsal has put there. Raises TargetError."""
-    words = ("--schema-only", "--restrict-key=x", f"--exclude-schema={SCHEMA}", "-d", server.conninfo(database))
+async def dump_schema(server: Server, database: str = APPLICATION, without: Iterable[str] = ()) -> str:
+    """Write the schema as pg_dump does, without what the rehearsal has put there. Raises TargetError.
+
+    `without` are patterns of tables that are left out, as pg_dump takes them.
+    """
+    excluded = (f"--exclude-table={name}" for name in without)
+    words = (
+        "--schema-only",
+        "--restrict-key=x",
+        f"--exclude-schema={SCHEMA}",
+        *excluded,
+        "-d",
+        server.conninfo(database),
+    )
     process = await asyncio.create_subprocess_exec(
         *server.clients.command("pg_dump"),
         *words,

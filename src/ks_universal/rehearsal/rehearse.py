@@ -22,6 +22,7 @@ from ks_universal.rehearsal.bench import Bench
 from ks_universal.rehearsal.catalog import (
     Snapshot,
     diff_schemas,
+    dump_schema,
     find_changed_data,
     find_leftovers,
     find_losses,
@@ -32,7 +33,7 @@ from ks_universal.rehearsal.command import Command, copy_tree
 from ks_universal.rehearsal.disturbances import disturb
 from ks_universal.rehearsal.environment import say_variables
 from ks_universal.rehearsal.facts import CommandResult, ObservedLock, ObservedStatement, RehearsalRun, VerdictSeverity
-from ks_universal.rehearsal.filling import HAS_ROWS, RECORD, Filled, Kind, fill
+from ks_universal.rehearsal.filling import HAS_ROWS, RECORD, RECORDS, Filled, Kind, fill
 from ks_universal.rehearsal.growth import UNFILLED, Growth, add_growth, measure_growth, read_rows
 from ks_universal.rehearsal.hostile import run_on_hostile_rows
 from ks_universal.rehearsal.observation import Observation, observe
@@ -165,8 +166,8 @@ class _Rehearsal:
         self._note("migration", result, before, after, tuple(self._note_oddities(observed, before, is_whole)))
         self._verdicts += observed.verdicts
         if result.is_success:
-            await self._run_again(after)
-            await self._roll_back(before)
+            has_repeated = await self._run_again(after)
+            await self._roll_back(before, is_migrated=has_repeated)
             await self._try_old_version()
             if not quick:
                 await self._disturb(observed)
@@ -232,7 +233,8 @@ class _Rehearsal:
         self._runs.append(run)
         return run
 
-    async def _run_again(self, before: Snapshot) -> None:
+    async def _run_again(self, before: Snapshot) -> bool:
+        """Run it a second time; tells whether that did nothing."""
         self._say("the same once more")
         result = await self._bench.run(self._commands.migrate)
         after = await take_snapshot(self._server)
@@ -251,8 +253,10 @@ class _Rehearsal:
                     advice=advice,
                 )
             )
+        return result.is_success and not (run.schema_changes or run.data_changes)
 
-    async def _roll_back(self, before: Snapshot) -> None:
+    async def _roll_back(self, before: Snapshot, *, is_migrated: bool) -> None:
+        """Go back; `is_migrated`: the database is as one run has left it."""
         command = self._commands.rollback
         if command is None:
             message = "there is no way back: no rollback command is given"
@@ -264,10 +268,14 @@ class _Rehearsal:
             )  # fmt: skip
             return
         self._say("back again")
-        await self._bench.restore_base()
-        again = await self._bench.run(self._commands.migrate)
-        result = await self._run_seen(command) if again.is_success else again
+        again = None
+        if not is_migrated:
+            await self._bench.restore_base()
+            again = await self._bench.run(self._commands.migrate)
+        result = await self._run_seen(command) if again is None or again.is_success else again
         after = await take_snapshot(self._server)
+        if records := _find_new_records(before, after):  # the tool's own, which it leaves behind
+            after = msgspec.structs.replace(after, schema=await dump_schema(self._server, without=records))
         run = self._note("rollback", result, before, after)
         self._verdicts += _judge_rollback(run, before, after)
 
@@ -362,6 +370,13 @@ async def run_observed(bench: Bench, command: Command, before: Snapshot) -> Obse
     verdicts += judge_losses(tuple(find_losses(before, after)))
     verdicts += _judge_leftovers(before, after)
     return Observed(result=result, observation=observation, after=after, verdicts=tuple(verdicts))
+
+
+def _find_new_records(before: Snapshot, after: Snapshot) -> list[str]:
+    """Find the tables in which a migration tool keeps its record, and that were not there before; see `dump_schema`."""
+    known = {table.name for table in before.tables.values()}
+    new = (table.name.partition(".") for table in after.tables.values() if table.name not in known)
+    return [f'"{schema}"."{name}"' for schema, _, name in new if RECORDS.fullmatch(name)]
 
 
 def _judge_rollback(run: RehearsalRun, before: Snapshot, after: Snapshot) -> tuple[RehearsalVerdict, ...]:

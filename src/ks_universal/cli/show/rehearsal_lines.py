@@ -1,6 +1,6 @@
 """A rehearsal's report on one screen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ks_universal import ObservedStatement, RehearsalReport, RehearsalRun, RehearsalVerdict, describe_run
 
@@ -71,9 +71,13 @@ def _format_squawk(report: RehearsalReport) -> Iterator[str]:
     if report.squawk is None:
         yield "squawk, which reads the SQL, is not installed (pip install squawk-cli)"
         return
-    rules: dict[tuple[str, str], list[int]] = {}
+    rules: dict[str, dict[str, list[int]]] = {}
     for finding in report.squawk:
-        rules.setdefault((finding.rule, finding.observed), []).append(finding.statement)
-    for (rule, observed), numbers in sorted(rules.items(), key=lambda entry: (entry[0][1], entry[0][0])):
-        shown = ", ".join(map(str, numbers[:5])) + (", ..." if len(numbers) > 5 else "")
-        yield f"squawk: {rule}: {observed} (statement {shown})"
+        rules.setdefault(finding.observed, {}).setdefault(finding.rule, []).append(finding.statement)
+    for observed, found in sorted(rules.items()):
+        yield f"squawk, {observed}: {', '.join(_name_rule(rule, found[rule]) for rule in sorted(found))}"
+
+
+def _name_rule(rule: str, statements: Sequence[int]) -> str:
+    shown = ", ".join(map(str, statements[:3])) + (", ..." if len(statements) > 3 else "")
+    return f"{rule} (statement {shown})"

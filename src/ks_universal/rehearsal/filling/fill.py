@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HAS_ROWS = "it has rows already"
 RECORD = "it is the record of a migration tool"
-_RECORDS = re.compile(
+RECORDS = re.compile(
     r"_*(?:alembic_version|django_migrations|flyway_schema_history|databasechangelog(?:lock)?|schema_?migrations?(?:_lock)?"
     r"|schema_?version|ar_internal_metadata|knex_migrations(?:_lock)?|sequelize_?(?:meta|data)|pgmigrations"
     r"|drizzle_migrations|mikro_orm_migrations|goose_db_version|sqlx_migrations|yoyo_(?:migration|log|version|lock)"
@@ -134,7 +134,7 @@ class _Filling:
         queries = [_words("SELECT", f"{table.oid}::int8, count(*) FROM", table.rows) for table in self.tables]
         for table_oid, count in await self._ask(" UNION ALL ".join(queries)):
             table = self.by_oid[table_oid]
-            if count or _RECORDS.fullmatch(table.name):
+            if count or RECORDS.fullmatch(table.name):
                 self.rows[table.oid] = count
                 self.reasons[table.oid] = HAS_ROWS if count else RECORD
 
