@@ -42,7 +42,7 @@ async def confirm(view: View) -> None:
 async def _confirm() -> bool:
     """Ask on the terminal; the lock's heartbeat goes on meanwhile, and Ctrl-C ends it."""
     while True:
-        click.echo("Do this? [y/N]: ", nl=False)
+        click.echo("Do you want to perform these actions? [y/N]: ", nl=False)
         answer = await _read_answer()
         if answer in {"y", "yes"}:
             return True

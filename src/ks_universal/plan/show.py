@@ -55,7 +55,8 @@ def _describe_moving(step: RollOut) -> str:
 
 
 def _describe_staged(step: Migrate) -> str:
-    return f" (staged configs: {len(step.staged)})" if step.staged else ""
+    copies = f"{len(step.staged)} staged {'copy' if len(step.staged) == 1 else 'copies'}"
+    return f" (reads {copies} of its configuration)" if step.staged else ""
 
 
 def _name_migration(skipped: Skipped) -> str:

@@ -17,7 +17,7 @@ def build(password: str = "correct-horse") -> Plan:
 def test_the_lines_say_what_is_done_why_and_after_what() -> None:
     assert list(show_plan(build())) == [
         "demo, revision 1: 3 steps",
-        "  1. migrate web/migrations/one: first deploy (staged configs: 1)",
+        "  1. migrate web/migrations/one: first deploy (reads 1 staged copy of its configuration)",
         "  2. apply Secret/db  [after 1]",
         "  3. roll out web/rollout  [after 1, 2]",
     ]
