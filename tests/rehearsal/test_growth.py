@@ -17,7 +17,7 @@ from ks_universal.rehearsal.growth import (
     say_magnitude,
 )
 from ks_universal.rehearsal.hostile import run_on_hostile_rows
-from ks_universal.rehearsal.rehearse import run_observed
+from ks_universal.rehearsal.observed_run import run_observed
 from ks_universal.rehearsal.server import APPLICATION
 from support.rehearsal_rig import Rig, open_rig
 

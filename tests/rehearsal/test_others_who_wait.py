@@ -7,9 +7,9 @@ import pytest
 from ks_universal.rehearsal.catalog import take_snapshot
 from ks_universal.rehearsal.command import Command
 from ks_universal.rehearsal.lock_queue import Queue, add_queue, judge_queues, queue_twice
+from ks_universal.rehearsal.observed_run import Observed, run_observed
 from ks_universal.rehearsal.probe import Probe, Waits
 from ks_universal.rehearsal.reference import run_undisturbed
-from ks_universal.rehearsal.rehearse import Observed, run_observed
 from support.rehearsal_rig import Rig, open_rig
 
 BASE = """

@@ -12,7 +12,7 @@ from ks_universal.errors import TargetError
 from ks_universal.rehearsal.bench import Bench
 from ks_universal.rehearsal.catalog import Snapshot, take_snapshot
 from ks_universal.rehearsal.command import read_command
-from ks_universal.rehearsal.rehearse import run_observed
+from ks_universal.rehearsal.observed_run import run_observed
 from ks_universal.rehearsal.server import RehearsalServer, start_server
 
 BASE = """

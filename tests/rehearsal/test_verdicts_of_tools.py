@@ -12,7 +12,7 @@ import yaml
 
 from ks_universal.rehearsal.catalog import take_snapshot
 from ks_universal.rehearsal.command import read_command
-from ks_universal.rehearsal.rehearse import run_observed
+from ks_universal.rehearsal.observed_run import run_observed
 from support.rehearsal_rig import PSQL, Rig, open_rig
 
 PACKAGES = ("node-pg-migrate@8.0.4", "pg@8.23.1")

@@ -12,7 +12,6 @@ from ks_universal.errors import InputError
 from ks_universal.rehearsal.before import (
     LackingError,
     add_rows,
-    find_advice,
     find_lack,
     make_base,
     run_seen,
@@ -24,30 +23,25 @@ from ks_universal.rehearsal.catalog import (
     diff_schemas,
     dump_schema,
     find_changed_data,
-    find_leftovers,
-    find_losses,
-    find_rewritten,
     take_snapshot,
 )
 from ks_universal.rehearsal.command import Command, copy_tree
 from ks_universal.rehearsal.disturbances import disturb
 from ks_universal.rehearsal.environment import say_variables
 from ks_universal.rehearsal.facts import CommandResult, ObservedLock, ObservedStatement, RehearsalRun, VerdictSeverity
-from ks_universal.rehearsal.filling import HAS_ROWS, RECORD, RECORDS, Filled, Kind, fill
+from ks_universal.rehearsal.filling import HAS_ROWS, RECORD, Filled, Kind, fill
 from ks_universal.rehearsal.growth import UNFILLED, Growth, add_growth, measure_growth, read_rows
 from ks_universal.rehearsal.hostile import run_on_hostile_rows
-from ks_universal.rehearsal.observation import Observation, observe
+from ks_universal.rehearsal.observation import Observation
+from ks_universal.rehearsal.observed_run import Observed, run_observed
 from ks_universal.rehearsal.server import EMBEDDED, RehearsalServer, start_server, telling_failures
 from ks_universal.rehearsal.squawk import SquawkFinding, find_shown, read_with_squawk
 from ks_universal.rehearsal.verdicts import (
     RehearsalVerdict,
     judge_failure,
-    judge_locks,
-    judge_losses,
-    judge_waits,
-    judge_work,
     list_lock_codes,
 )
+from ks_universal.rehearsal.way_back import find_new_records, judge_way_back
 
 _AS_IT_IS = (HAS_ROWS, RECORD)
 _COUNT_TABLES = (
@@ -200,7 +194,7 @@ class _Rehearsal:
             self._say(f"the rows of {seed}")
             await add_rows(self._bench, seed)
 
-    def _note_oddities(self, observed: "Observed", before: Snapshot, is_whole: bool) -> Iterator[str]:
+    def _note_oddities(self, observed: Observed, before: Snapshot, is_whole: bool) -> Iterator[str]:
         """Say what is no fault of the migration, and what its facts must be read with."""
         if self._server.wanted.roles[1:]:
             yield f"production must have the roles {', '.join(self._server.wanted.roles[1:])}, too: they were made"
@@ -274,10 +268,10 @@ class _Rehearsal:
             again = await self._bench.run(self._commands.migrate)
         result = await self._run_seen(command) if again is None or again.is_success else again
         after = await take_snapshot(self._server)
-        if records := _find_new_records(before, after):  # the tool's own, which it leaves behind
+        if records := find_new_records(before, after):  # the tool's own, which it leaves behind
             after = msgspec.structs.replace(after, schema=await dump_schema(self._server, without=records))
         run = self._note("rollback", result, before, after)
-        self._verdicts += _judge_rollback(run, before, after)
+        self._verdicts += judge_way_back(run, before, after)
 
     async def _try_old_version(self) -> None:
         command = self._commands.compat
@@ -307,7 +301,7 @@ class _Rehearsal:
             raise InputError([tell_not_connected(self._server, seen.result)])
         return seen.result
 
-    async def _disturb(self, observed: "Observed") -> None:
+    async def _disturb(self, observed: Observed) -> None:
         disturbed = await disturb(
             self._bench,
             self._commands.migrate,
@@ -340,77 +334,3 @@ def _read_production_rows(given: Mapping[str, int], before: Snapshot) -> dict[st
     except KeyError as error:
         message = f"there is no table {error.args[0]} before the migration, or there are two"
         raise InputError([Problem("rehearsal/no-table", message, hint=f"there are {', '.join(tables)}")]) from None
-
-
-class Observed(msgspec.Struct, frozen=True, kw_only=True):
-    """An observed run of a command, and what is to be said of it."""
-
-    result: CommandResult
-    observation: Observation
-    after: Snapshot
-    verdicts: tuple[RehearsalVerdict, ...]
-
-
-async def run_observed(bench: Bench, command: Command, before: Snapshot) -> Observed:
-    """Run a migration once, on the database of which `before` was taken, and judge what it did."""
-    async with observe(bench.server, before) as observation:
-        result = await bench.run(command)
-    if observation.errors and not result.is_success:
-        result = msgspec.structs.replace(result, error=observation.errors[-1])
-    after = await take_snapshot(bench.server)
-    rows = {table.name: table.rows for table in before.tables.values()}
-    verdicts: list[RehearsalVerdict] = []
-    if not result.is_success:
-        advice = find_advice(bench.server, observation.errors) or "mend it: so it will fail in production"
-        verdicts.append(judge_failure(result, "fails", "the migration fails", advice))
-    rewritten = find_rewritten(before, after)
-    verdicts += judge_locks(observation, rows, rewritten)
-    verdicts += judge_work(observation, rows, rewritten)
-    verdicts += judge_waits(observation)
-    verdicts += judge_losses(tuple(find_losses(before, after)))
-    verdicts += _judge_leftovers(before, after)
-    return Observed(result=result, observation=observation, after=after, verdicts=tuple(verdicts))
-
-
-def _find_new_records(before: Snapshot, after: Snapshot) -> list[str]:
-    """Find the tables in which a migration tool keeps its record, and that were not there before; see `dump_schema`."""
-    known = {table.name for table in before.tables.values()}
-    new = (table.name.partition(".") for table in after.tables.values() if table.name not in known)
-    return [f'"{schema}"."{name}"' for schema, _, name in new if RECORDS.fullmatch(name)]
-
-
-def _judge_rollback(run: RehearsalRun, before: Snapshot, after: Snapshot) -> tuple[RehearsalVerdict, ...]:
-    advice = "write down what the way back cannot restore, or keep it: a copy of the column, the old default"
-    if not run.result.is_success:
-        return (judge_failure(run.result, "rollback-inexact", "the way back fails", advice),)
-    losses = [name for name in before.data if before.data[name] != after.data.get(name)]
-    if not run.schema_changes and not losses:
-        return ()
-    differences = [
-        *(f"the data of {name} is another" for name in losses),
-        *(f"the schema differs: {line}" for line in run.schema_changes[:6]),
-    ]
-    return (
-        RehearsalVerdict(
-            code="rollback-inexact",
-            severity=VerdictSeverity.WARNING,
-            table=next(iter(losses), None),
-            message=f"the way back does not lead to the state before: {'; '.join(differences)}",
-            advice=advice,
-            facts={"schema_lines": len(run.schema_changes), "tables": len(losses)},
-        ),
-    )
-
-
-def _judge_leftovers(before: Snapshot, after: Snapshot) -> list[RehearsalVerdict]:
-    advice = "drop the index and build it anew, validate the constraint: a later step of the migration"
-    return [
-        RehearsalVerdict(
-            code="leftovers",
-            severity=VerdictSeverity.WARNING,
-            table=None,
-            message=f"is left half done: {each}",
-            advice=advice,
-        )
-        for each in find_leftovers(before, after)
-    ]
