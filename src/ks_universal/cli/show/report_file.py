@@ -38,7 +38,7 @@ def write_report_file(file: str, timeline: "RunTimeline", verdict: str) -> None:
 
     try:
         if _is_summary(file):
-            with Path(file).open("a", encoding="utf-8") as stream:
+            with Path(file).open("a", encoding="utf-8", errors="backslashreplace") as stream:
                 stream.write(write_run_markdown(timeline, verdict))
         elif file.endswith(".json"):
             described = {"verdict": verdict, **describe_timeline(timeline)}

@@ -65,10 +65,9 @@ class ReachableDatabase:
             await self._client.call("exec", "--detach", self._name, "sh", "-c", script)
 
     async def _make(self) -> Bridge:
-        await self._client.find("rm", "--force", self._name)
         named = [f"--add-host={_HOSTS['docker']}:host-gateway"] if self._client.engine == "docker" else []
-        await self._client.call(
-            "run", "--detach", f"--name={self._name}", *self._naming.labels(kind=KIND, part="pod"), *named,
+        await self._client.run_container(
+            self._name, *self._naming.labels(kind=KIND, part="pod"), *named,
             f"--network={self._naming.network}", f"--network-alias={self._settings.host}", "--restart=no",
             "--stop-signal=SIGKILL", "--user=0", "--entrypoint=/bin/sh", HELPER, "-c", SLEEP,
         )  # fmt: skip
