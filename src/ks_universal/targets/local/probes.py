@@ -142,9 +142,11 @@ async def _close(writer: asyncio.StreamWriter) -> None:
 
 
 def _format_request(request: Json, host: str) -> bytes:
-    headers = {"Host": host, "User-Agent": "ks-universal-probe", "Accept": "*/*", "Connection": "close"}
-    headers |= {header["name"]: header["value"] for header in request.get("httpHeaders") or ()}
-    lines = [f"GET {request.get('path') or '/'} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    given = [(header["name"], header["value"]) for header in request.get("httpHeaders") or ()]
+    names = {name.lower() for name, _ in given}
+    own = {"Host": host, "User-Agent": "ks-universal-probe", "Accept": "*/*", "Connection": "close"}
+    headers = [*((name, value) for name, value in own.items() if name.lower() not in names), *given]
+    lines = [f"GET {request.get('path') or '/'} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
