@@ -106,15 +106,24 @@ def test_what_the_policy_forbids_is_planned_and_not_deployed(
     assert ksu("history", "shop").status == 1  # nothing was ever begun
 
 
-def test_a_real_rehearsal_stands_in_the_plan_and_in_the_record(ksu: Invoke, write: Write) -> None:
-    drop = 'psql -q -c "ALTER TABLE orders DROP COLUMN IF EXISTS note"'
-    base = "CREATE TABLE orders (id bigint PRIMARY KEY, note text);"
-    write({"values.yaml": VALUES % drop, "base.sql": base})
-    assert "loses-data" in ksu(*PLAN, *REHEARSE).err
-    write({"values.yaml": (VALUES % drop).replace("loses-data", "fails, not-repeatable")})
-    planned = ksu(*PLAN, *REHEARSE)
+def test_a_real_rehearsal_stands_in_the_plan_and_in_the_record(ksu: Invoke, write: Write, folder: Path) -> None:
+    for name in ("deploy", "db"):
+        (folder / name).mkdir()
+    drop = "psql -q -f drop.sql"
+    values = VALUES + "local: {images: {app: {directory: ../db}}}"  # from where the values are, as for `up`
+    base = "CREATE TABLE orders (id bigint PRIMARY KEY, note text); ALTER TABLE orders OWNER TO shop_owner;"
+    rows = "INSERT INTO orders VALUES (1, 'a');"
+    sql = "ALTER TABLE orders DROP COLUMN IF EXISTS note"
+    write({"deploy/values.yaml": values % drop, "base.sql": base, "rows.sql": rows, "db/drop.sql": sql})
+    plan = (*PLAN[:3], "deploy/values.yaml", *REHEARSE, "--role", "shop_owner", "--seed", "rows.sql")
+    first = ksu(*plan)
+    assert "loses-data" in first.err
+    assert "name shop_owner@127.0.0.1:" in first.err
+    assert "the rows of rows.sql" in first.err
+    write({"deploy/values.yaml": (values % drop).replace("loses-data", "fails, not-repeatable")})
+    planned = ksu(*plan)
     assert planned.status == 0, planned.err
-    deployed = ksu(*DEPLOY, "--plan", "shop.plan")
+    deployed = ksu(*DEPLOY[:3], "deploy/values.yaml", "--plan", "shop.plan")
     assert deployed.status == 0, deployed.err
     assert "data of public.orders.note is lost" in ksu("history", "shop", "--show", "1").out
 
@@ -125,7 +134,8 @@ def test_a_policy_names_what_verdicts_there_are(ksu: Invoke, write: Write) -> No
     said = ksu("validate", "-f", "values.yaml").err
     assert "loses-data" in said
     assert "values.yaml:7:" in said
-    assert "add --rehearse" in ksu(*PLAN, "--base", "base.sql").err
+    for option in (("--base", "base.sql"), ("--pg", "16"), ("--superuser",)):
+        assert "add --rehearse" in ksu(*PLAN, *option).err
 
 
 def test_the_record_keeps_the_gravest_of_very_many_verdicts() -> None:

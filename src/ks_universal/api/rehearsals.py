@@ -31,13 +31,20 @@ _LONGEST = 400
 
 
 def list_rehearsed(
-    values: Values, release: str, namespace: str = "", *, deployment: str | None = None, directory: Path = Path()
+    values: Values,
+    release: str,
+    namespace: str = "",
+    *,
+    deployment: str | None = None,
+    directory: Path = Path(),
+    folder: Path | None = None,
 ) -> RehearsalCommands:
     """Give the migrations of a release, and what undoes them, as what `rehearse` takes.
 
     They run as processes, as `up` runs them: with `local.images` of the values, whose paths start in `directory`; all
-    variables that name a database name the rehearsal's. `deployment`: only the migrations of this application. Raises
-    InputError as `render` does, and where there is no such application, or no migration.
+    variables that name a database name the rehearsal's. `folder` is what `rehearse` copies (default: `directory`): what
+    is in it runs in the copy. `deployment`: only the migrations of this application. Raises InputError as `render`
+    does, and where there is no such application, or no migration.
     """
     rendered = render(values, release, namespace)
     local = require_application(values, release, namespace).local
@@ -45,7 +52,7 @@ def list_rehearsed(
     if not chosen:
         raise InputError([_no_migrations(rendered, deployment)])
     names = ", ".join(dict.fromkeys(each.application for each in chosen))
-    pods = _Pods(rendered=rendered, local=local, directory=directory.absolute())
+    pods = _Pods(rendered=rendered, local=local, directory=directory.absolute(), folder=(folder or directory).resolve())
     migrate = partial(pods.build, [migration.body for migration in chosen])
     undo = partial(pods.build, [body for migration in reversed(chosen) for body in migration.undo])
     return RehearsalCommands(
@@ -114,6 +121,7 @@ class _Pods(msgspec.Struct, frozen=True, kw_only=True):
     rendered: Rendered
     local: Local
     directory: Path
+    folder: Path
 
     def build(self, jobs: Iterable[Json], server: Server, tree: Path) -> tuple[Process, ...]:
         """Give the processes of Jobs, init containers first. Raises InputError with why one cannot run here."""
@@ -150,7 +158,7 @@ class _Pods(msgspec.Struct, frozen=True, kw_only=True):
 
     def _find_copy(self, folder: Path, tree: Path) -> Path:
         """Find a folder in the copy of the tree; one outside of the tree stays what it is."""
-        return tree / folder.relative_to(self.directory) if folder.is_relative_to(self.directory) else folder
+        return tree / folder.relative_to(self.folder) if folder.is_relative_to(self.folder) else folder
 
 
 def _no_migrations(rendered: Rendered, deployment: str | None) -> Problem:

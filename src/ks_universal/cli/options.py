@@ -4,6 +4,7 @@ import functools
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -58,6 +59,12 @@ class Source(msgspec.Struct, frozen=True):
         if problems := check_for_run(values):
             raise InputError(problems)
         return leave_to_server(values)
+
+    @property
+    def directory(self) -> Path:
+        """Where the relative paths of `local` start: the folder of the first values file."""
+        first = next(iter(self.files), "-")
+        return Path() if first == "-" else Path(first).parent
 
     def list_files(self) -> tuple[str, ...]:
         """List the files that `load` reads, those of `--set-file` included."""

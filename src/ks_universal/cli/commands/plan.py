@@ -1,7 +1,8 @@
 """`ks-universal plan`: what a deploy would do, by a dry run on the server."""
 
 import functools
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -9,10 +10,11 @@ import msgspec
 from ks_universal import Change
 from ks_universal.cli.cluster import PLAN_FORMATS, Cluster, open_view, read_from_cluster, takes_cluster
 from ks_universal.cli.options import Source, takes_values
+from ks_universal.cli.rehearsing import takes_rehearsal
 from ks_universal.cli.show.console import write_result
 
 if TYPE_CHECKING:
-    from ks_universal import KubernetesTarget, Preview, RehearsalSummary, Values
+    from ks_universal import KubernetesTarget, Preview, RehearsalCommands, RehearsalSummary
 
 
 @click.command()
@@ -34,8 +36,7 @@ if TYPE_CHECKING:
 @click.option("--create-namespace", is_flag=True, help="Plan to create the namespace where it does not exist.")
 @click.option("--exit-code", is_flag=True, help="Exit 2 where the deploy would change something or run a migration.")
 @click.option("--rehearse", is_flag=True, help="Rehearse the migrations that run, and put the verdicts into the plan.")
-@click.option("--base", metavar="FILE|COMMAND", help="With --rehearse: the state before, as 'rehearse' takes it.")
-@click.option("--quick", is_flag=True, help="With --rehearse: as 'rehearse --quick'.")
+@takes_rehearsal
 def command(  # noqa: PLR0913 - one for each option
     name: str,
     source: Source,
@@ -49,16 +50,16 @@ def command(  # noqa: PLR0913 - one for each option
     create_namespace: bool,
     exit_code: bool,
     rehearse: bool,
-    base: str | None,
-    quick: bool,
+    before: dict[str, Any],
+    how: dict[str, Any],
 ) -> int:
     """Show what 'deploy' would do to the release NAME: nothing is changed. Exits 1 where something is in the way."""
-    from ks_universal import ClusterOptions, describe_plan, has_errors, preview, write_plan
+    from ks_universal import ClusterOptions, describe_plan, has_errors, list_rehearsed, preview, write_plan
     from ks_universal.cli.show.plan_lines import format_plan
     from ks_universal.cli.show.plan_markdown import write_plan_markdown
 
-    if not rehearse and (base is not None or quick):
-        raise click.UsageError("--base and --quick are about a rehearsal; add --rehearse.")
+    if not rehearse and (before or how):
+        raise click.UsageError("--base, --pg and their like are about a rehearsal; add --rehearse.")
     values = source.load_valid(name, cluster.find_namespace())
     if output not in PLAN_FORMATS:
         plan_file, output = output, "text"
@@ -66,7 +67,8 @@ def command(  # noqa: PLR0913 - one for each option
     async def work(target: "KubernetesTarget") -> int:
         planned = await preview(values, target, migrate=migrate, force=force)
         if rehearse and planned.migrations and not _is_in_the_way(planned):
-            held = await _rehearse(values, name, target.namespace, base=base, quick=quick)
+            release = list_rehearsed(values, name, target.namespace, directory=source.directory, folder=Path())
+            held = await _rehearse(msgspec.structs.replace(release, **before), how)
             planned = await preview(values, target, migrate=migrate, force=force, rehearsal=held)
         failed = has_errors(planned.problems)
         if plan_file and not _is_in_the_way(planned):
@@ -95,11 +97,8 @@ def _is_in_the_way(planned: "Preview") -> bool:
     return has_errors([problem for problem in planned.problems if problem.code not in POLICY_CODES])
 
 
-async def _rehearse(
-    values: "Values", name: str, namespace: str, *, base: str | None, quick: bool
-) -> "RehearsalSummary":
-    from ks_universal import list_rehearsed, rehearse, summarize_rehearsal
+async def _rehearse(commands: "RehearsalCommands", how: dict[str, Any]) -> "RehearsalSummary":
+    from ks_universal import rehearse, summarize_rehearsal
     from ks_universal.cli.show.console import say
 
-    commands = msgspec.structs.replace(list_rehearsed(values, name, namespace), base=base)
-    return summarize_rehearsal(await rehearse(commands, quick=quick, say=lambda text: say(f"{text} ...")))
+    return summarize_rehearsal(await rehearse(commands, say=lambda text: say(f"{text} ..."), **how))

@@ -10,11 +10,11 @@ import msgspec
 
 from ks_universal.cli import INTERRUPTED
 from ks_universal.cli.options import Source, takes_values
+from ks_universal.cli.rehearsing import takes_rehearsal
 
 if TYPE_CHECKING:
     from ks_universal import RehearsalCommands
 
-_VERSIONS = ("14", "15", "16", "17", "18")
 _FORMATS = ("text", "json", "markdown", "html")
 
 
@@ -36,40 +36,7 @@ _FORMATS = ("text", "json", "markdown", "html")
     metavar="COMMAND",
     help="Queries of the version before: they must work on the new schema, too, while both versions run.",
 )
-@click.option(
-    "--base",
-    metavar="FILE|COMMAND|git:REF",
-    help="The state before: an SQL file, a command that makes it, or the migrations in the files of a git reference.",
-)
-@click.option("--seed", metavar="FILE", help="An SQL file with rows, which is run on the state before.")
-@click.option(
-    "--pg", "version", type=click.Choice(_VERSIONS), help="The version of PostgreSQL (default: the embedded)."
-)
-@click.option(
-    "--pg-bin", "programs", type=click.Path(path_type=Path), help="The folder of an installed PostgreSQL's programs."
-)
-@click.option(
-    "--role",
-    "roles",
-    multiple=True,
-    metavar="NAME",
-    help="Who migrates, and owns the database (default: app); if repeated, the others are there, too.",
-)
-@click.option(
-    "--isolate/--no-isolate",
-    default=None,
-    help="Give commands a network with nothing in it but the database (default: where the machine allows that).",
-)
-@click.option("--superuser", "is_superuser", is_flag=True, help="Migrate as a superuser.")
-@click.option("--rows", type=click.IntRange(min=0), help="How many rows each table gets (default: 20000).")
-@click.option(
-    "--prod-rows",
-    "production_rows",
-    multiple=True,
-    metavar="TABLE=N",
-    help="How many rows a table has in production, to estimate how long it takes there; can be repeated.",
-)
-@click.option("--quick", is_flag=True, help="Only the observed run, the second run and the way back.")
+@takes_rehearsal
 @click.option(
     "--timeout",
     "timeout_s",
@@ -87,35 +54,24 @@ _FORMATS = ("text", "json", "markdown", "html")
     default="",
     help="Exit 1 where one of these verdicts comes (blocks-reads,loses-data), or any of a severity (error).",
 )
-def command(*, output: str, page: str | None, fail_on: str, **given: Any) -> int:
+def command(*, output: str, page: str | None, fail_on: str, timeout_s: float, how: dict[str, Any], **given: Any) -> int:
     """Run migrations against a throwaway PostgreSQL, and say what they do to the database: locks, rewrites, data.
 
     The migrations of the release NAME (with -f), or a --command.
     """
     import asyncio
 
-    from ks_universal import (
-        RehearsalServer,
-        describe_rehearsal,
-        rehearse,
-        write_rehearsal_markdown,
-        write_rehearsal_page,
-    )
+    from ks_universal import describe_rehearsal, rehearse, write_rehearsal_markdown, write_rehearsal_page
     from ks_universal.cli.interruption import Interruption
     from ks_universal.cli.show.console import say, write_file, write_json, write_result
     from ks_universal.cli.show.rehearsal_lines import format_rehearsal
 
     wanted = _read_codes(fail_on)
-    options: dict[str, Any] = {key: given.pop(key) for key in ("rows", "quick", "timeout_s")}
-    options["production_rows"] = dict(map(_read_rows, given.pop("production_rows")))
-    of_server = ("version", "programs", "roles", "isolate", "is_superuser")
-    options["server"] = RehearsalServer(**{key: given.pop(key) for key in of_server})
-    options = {key: value for key, value in options.items() if value is not None}
     commands = _read_commands(**given)
     interruption = Interruption(say)
 
     async def run() -> int:
-        rehearsal = rehearse(commands, folder=Path(), say=lambda text: say(f"{text} ..."), **options)
+        rehearsal = rehearse(commands, timeout_s=timeout_s, say=lambda text: say(f"{text} ..."), **how)
         task = asyncio.ensure_future(rehearsal)
         with interruption.cancelling(task):
             report = await task
@@ -145,15 +101,14 @@ def _read_commands(  # noqa: PLR0913 - one for each option
     migrate: str | None,
     rollback: str | None,
     compat: str | None,
-    base: str | None,
-    seed: str | None,
+    before: dict[str, Any],
 ) -> "RehearsalCommands":
     """Read what is rehearsed: a command, or a release's migrations. Raises click.UsageError, InputError."""
     from ks_universal import RehearsalCommands, list_rehearsed, read_command
 
     words = {"rollback": rollback, "compat": compat}
     replaced: dict[str, Any] = {key: read_command(text) for key, text in words.items() if text is not None}
-    replaced |= {key: value for key, value in {"base": base, "seed": seed}.items() if value is not None}
+    replaced |= before
     if migrate is not None and (name is not None or source is not None):
         raise click.UsageError("Give a release with its values (NAME -f values.yaml), or a --command, not both.")
     if migrate is not None:
@@ -161,16 +116,8 @@ def _read_commands(  # noqa: PLR0913 - one for each option
     if name is None or source is None:
         raise click.UsageError("What is to be rehearsed? Give a release (NAME -f values.yaml), or a --command.")
     values = source.load_valid(name, namespace)
-    return msgspec.structs.replace(list_rehearsed(values, name, namespace, deployment=deployment), **replaced)
-
-
-def _read_rows(text: str) -> tuple[str, int]:
-    """Read `orders=40000000`. Raises click.BadParameter."""
-    table, separator, number = text.partition("=")
-    digits = number.replace("_", "").replace(",", "")
-    if not (separator and table and digits.isascii() and digits.isdigit()):
-        raise click.BadParameter(f"{text!r} is not TABLE=N", param_hint="'--prod-rows'")
-    return table, int(digits)
+    release = list_rehearsed(values, name, namespace, deployment=deployment, directory=source.directory, folder=Path())
+    return msgspec.structs.replace(release, **replaced)
 
 
 def _read_codes(text: str) -> frozenset[str]:

@@ -61,12 +61,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     rehearse: bool = False
     job: str | None = None
 
-    @property
-    def directory(self) -> Path:
-        """Where the relative paths of `local` start: the folder of the first values file."""
-        first = next(iter(self.source.files), "-")
-        return Path() if first == "-" else Path(first).parent
-
 
 def show_addresses(release: str, view: View) -> None:
     """Say where this machine reaches the Services of a release that is up."""
@@ -224,7 +218,7 @@ class _Foreground:
             self._served,
             name,
             namespace,
-            directory=self._request.directory,
+            directory=self._request.source.directory,
             say=lambda text: self._view.say(f"rehearses {text} ..."),
         )
         if rehearsal is not None:
@@ -248,7 +242,7 @@ class _Foreground:
             values,
             request.name,
             request.namespace,
-            directory=request.directory,
+            directory=request.source.directory,
             retry_delay_s=request.retry_delay_s,
             fresh=request.fresh,
             engine=engine,
