@@ -63,7 +63,7 @@ def takes_rehearsal(function: Callable[..., Any]) -> Callable[..., Any]:
         server = {name: given.pop(name) for name in _SERVER}
         how = {"rows": given.pop("rows"), "quick": given.pop("quick") or None}
         how["production_rows"] = dict(map(_read_rows, given.pop("production_rows"))) or None
-        if any(value not in (None, False, ()) for value in server.values()):
+        if server["isolate"] is not None or any(server.values()):  # --no-isolate alone says something, too
             from ks_universal import RehearsalServer
 
             how["server"] = RehearsalServer(**server)
