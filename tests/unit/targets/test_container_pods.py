@@ -10,6 +10,7 @@ from ks_universal.targets.containers.pods import (
     build_options,
     find_image_problems,
     find_served_problems,
+    list_numbers,
     name_hosts,
 )
 from ks_universal.targets.local.services import find_services, list_served
@@ -115,3 +116,7 @@ def test_what_the_client_obeys_itself_may_not_have_several_lines() -> None:
         "DOCKER_HOST",
         "path",
     ]
+
+
+def test_the_port_of_a_grpc_probe_is_one_that_this_program_reaches() -> None:
+    assert list_numbers({"containers": [{"name": "main", "readinessProbe": {"grpc": {"port": 9000}}}]}) == [9000]

@@ -111,7 +111,8 @@ def list_numbers(pod: Json) -> list[int]:
     for container in list_containers(pod):
         numbers |= {int(port["containerPort"]): None for port in container.get("ports") or () if is_tcp(port)}
         for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
-            if request := (container.get(kind) or {}).get("httpGet"):
+            probe = container.get(kind) or {}
+            if request := probe.get("httpGet") or probe.get("grpc"):
                 numbers[int(names.get(request["port"], request["port"]))] = None
         for hook in (container.get("lifecycle") or {}).values():
             if request := hook.get("httpGet"):

@@ -1,4 +1,4 @@
-"""Probes of a container: HTTP, TCP and commands, with Kubernetes' defaults."""
+"""Probes of a container: HTTP, gRPC, TCP and commands, with Kubernetes' defaults."""
 
 import asyncio
 import contextlib
@@ -7,6 +7,7 @@ import ssl
 import msgspec
 
 from ks_universal.json_types import Json
+from ks_universal.targets.local.grpc_health import is_serving
 from ks_universal.targets.local.hosting import ContainerRequest, Place, Room
 
 _IMPATIENT_S = 0.25
@@ -73,7 +74,10 @@ class Probe:
             return await self._get(self._spec["httpGet"])
         if "exec" in self._spec:
             return await self._place.run(self._container, self._spec["exec"].get("command") or ())
-        request = self._spec.get("tcpSocket") or self._spec["grpc"]
+        if "grpc" in self._spec:
+            request = self._spec["grpc"]
+            return await is_serving(*self._place.locate(self._port(request["port"])), request.get("service") or "")
+        request = self._spec["tcpSocket"]
         return await self._place.accepts(request.get("host"), self._port(request["port"]))
 
     async def _get(self, request: Json) -> bool:
