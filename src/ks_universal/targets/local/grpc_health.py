@@ -6,7 +6,7 @@ The two messages have a field each, so no library of gRPC is needed: request.ser
 import struct
 
 _CHECK = "/grpc.health.v1.Health/Check"
-_HEADERS = {"content-type": "application/grpc", "te": "trailers", "user-agent": "ks-universal-probe"}
+_HEADERS = {"content-type": "application/grpc+proto", "te": "trailers", "user-agent": "ks-universal-probe"}
 _FRAME = struct.Struct(">?I")  # whether it is compressed, and its length
 _SERVING = b"\x08\x01"
 
