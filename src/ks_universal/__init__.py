@@ -39,8 +39,8 @@ if TYPE_CHECKING:
         check_for_target,
         choose_engine,
         down,
-        list_build_folders,
         list_local_data,
+        list_sources,
         make_output_folder,
         open_local,
         tell_full_disk,
@@ -374,7 +374,6 @@ __all__ = [
     "is_run_locally",
     "keep_colours",
     "leave_to_server",
-    "list_build_folders",
     "list_contexts",
     "list_jobs",
     "list_local_data",
@@ -382,6 +381,7 @@ __all__ = [
     "list_namespaces",
     "list_rehearsed",
     "list_releases",
+    "list_sources",
     "list_value_files",
     "load",
     "make_output_folder",
@@ -466,7 +466,7 @@ _HOMES = {
     "ks_universal.api.imports": "ImportedValues import_manifests",
     "ks_universal.api.installation": "build_controller_manifests build_release_account",
     "ks_universal.api.local": (
-        "check_for_target choose_engine down list_build_folders list_local_data make_output_folder open_local "
+        "check_for_target choose_engine down list_sources list_local_data make_output_folder open_local "
         "tell_full_disk up"
     ),
     "ks_universal.api.local_exec": "LocalCommand build_local_command",

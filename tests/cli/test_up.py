@@ -119,6 +119,37 @@ def test_watch_leaves_what_runs_alone_where_only_replicas_change(write: Write, f
         assert (processes_in(folder), steps_in(folder)) == (before, steps)
 
 
+def test_code_that_an_image_is_made_of_is_another_version_when_it_changes(write: Write, folder: Path) -> None:
+    def write_values(*watch: str) -> None:
+        write({"values.yaml": values() | {"local": {"images": {"web": {"watch": list(watch)}}}}})
+
+    for name in ("code/sub", "code/__pycache__"):
+        (folder / name).mkdir(parents=True)
+    write({"code/sub/main": "1", "settings": "1"})
+    write_values("code", "settings")
+    with running("--watch") as up:
+        up.read_until("RunEnded")
+        write({"code/sub/main": "2"})
+        assert up.read_until("RunEnded")["runs"] == {"web": 2}
+        started = [event for event in up.events if event.get("line") == "v1 serves"]
+        assert (len(started), steps_in(folder)) == (2, ["schema"] * 2)
+        write({"other": "not named", "code/__pycache__/main.pyc": "made by a tool"})
+        write({"settings.new": "2"})
+        (folder / "settings.new").replace("settings")  # as editors do
+        assert up.read_until("RunEnded")["runs"] == {"web": 3}
+        write_values("code", "none")
+        assert up.read_until("Problem")["message"].endswith(f"watch: {folder}/none does not exist")
+        assert up.interrupt() == 130
+    write_values("code", "settings")
+    with running() as up:
+        assert up.read_until("RunEnded")["outcome"] == "succeeded"
+        assert steps_in(folder) == ["schema"] * 3  # nothing that migrations read has changed since
+        write({"code/sub/main": "3"})
+    with running() as up:
+        up.read_until("RunEnded")
+        assert steps_in(folder) == ["schema"] * 4
+
+
 def test_watch_shows_what_is_wrong_and_serves_on(write: Write, folder: Path) -> None:
     write({"values.yaml": values()})
     with running("--watch") as up:

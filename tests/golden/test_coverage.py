@@ -26,7 +26,7 @@ Key = tuple[type, str]
 LOCAL = (
     "Local.build Local.env Local.images Local.mounts Local.ports Local.postgres LocalBuild.args "
     "LocalBuild.context LocalBuild.dockerfile LocalBuild.target LocalImage.command LocalImage.directory "
-    "LocalImage.env LocalMount.readOnly LocalMount.source LocalMount.target LocalPostgres.database "
+    "LocalImage.env LocalImage.watch LocalMount.readOnly LocalMount.source LocalMount.target LocalPostgres.database "
     "LocalPostgres.host LocalPostgres.password LocalPostgres.port LocalPostgres.user "
     "LocalPostgres.version"
 )

@@ -1,4 +1,4 @@
-"""Tells when values files, and what images are built from, change.
+"""Tells when values files, and what images are made of, change.
 
 The folders of files are watched: editors and Kubernetes replace files by renaming.
 """
@@ -67,11 +67,16 @@ class FileWatch(_Watch):
 
 
 class FolderWatch(_Watch):
-    """Tells when something in folders changes: not what editors, tools and releases of this machine keep there."""
+    """Tells when files, or something in folders, change: not what editors, tools and releases here keep there."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, sources: Sequence[Path]) -> None:
         """Begin to watch those that are there; an event loop runs. Raises TargetError as FileWatch does."""
-        super().__init__((folder for folder in folders if folder.is_dir()), _is_source, recursive=True)
+        folders = {path if path.is_dir() else path.parent for path in sources if path.exists()}
+
+        def matches(change: "Change", path: str) -> bool:
+            return _is_source(change, path) and any(Path(path).is_relative_to(source) for source in sources)
+
+        super().__init__(folders, matches, recursive=True)
 
 
 @contextlib.asynccontextmanager
@@ -105,8 +110,8 @@ def _read_stamp(path: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-async def watch_folders(folders: Sequence[Path]) -> FolderWatch | None:
-    """Begin to watch folders; None where none of them is there."""
-    watch = FolderWatch(folders) if any(folder.is_dir() for folder in folders) else None
+async def watch_folders(sources: Sequence[Path]) -> FolderWatch | None:
+    """Begin to watch files and folders; None where none of them is there."""
+    watch = FolderWatch(sources) if any(path.exists() for path in sources) else None
     await asyncio.sleep(0)  # see `watching`
     return watch

@@ -96,11 +96,11 @@ def check_for_target(values: Values, target: LocalTarget) -> tuple[Problem, ...]
     return (*([_POSTGRES_CHANGED] if changed else ()), *target.find_warnings(values.application.local))
 
 
-def list_build_folders(values: Values, target: LocalTarget) -> tuple[Path, ...]:
-    """List the folders that a target builds images of these values from."""
+def list_sources(values: Values, target: LocalTarget) -> tuple[Path, ...]:
+    """List the files and folders that the images of these values are made of, on a target."""
     if values.application is None:
         return ()
-    return target.list_build_folders(values.application.local)
+    return target.list_sources(values.application.local)
 
 
 async def up(  # noqa: PLR0913 - the words after `by` are the user's, each with its default

@@ -22,7 +22,7 @@ from ks_universal import (
     choose_engine,
     has_errors,
     is_run_locally,
-    list_build_folders,
+    list_sources,
     open_local,
     read_local_status,
     rehearse_update,
@@ -146,7 +146,7 @@ class _Foreground:
             await self._target.close()
 
     async def _watch_sources(self, folders: tuple[Path, ...]) -> None:
-        """Watch what images are built from, from before the first of them is."""
+        """Watch what images are made of, from before the first of them is."""
         if folders == self._folders:
             return
         if self._sources is not None:
@@ -154,7 +154,7 @@ class _Foreground:
         self._folders, self._sources = folders, await watch_folders(folders)
 
     async def _await_change(self, watch: FileWatch, seen: Stamps) -> None:
-        """Return when the files have changed, or what images are built from."""
+        """Return when the files have changed, or what images are made of."""
         files = asyncio.ensure_future(self._await_files(watch, seen))
         sources = [asyncio.ensure_future(self._sources.wait())] if self._sources is not None else []
         try:
@@ -187,14 +187,14 @@ class _Foreground:
             self._status = REFUSED
             self._refuse(error)
         if self._request.watch:
-            sources = " and of what images are built from" if self._sources is not None else ""
+            sources = " and of what images are made of" if self._sources is not None else ""
             self._view.say(f"waits for changes of the values{sources}")
 
     async def _run(self, values: Values) -> int:
         request = self._request
         target = await self._open(values)
         if request.watch:
-            await self._watch_sources(list_build_folders(values, target))
+            await self._watch_sources(list_sources(values, target))
         if request.rehearse:
             await self._rehearse(values)
         revision = await up(

@@ -18,11 +18,15 @@ class LocalPostgres(Format, frozen=True, kw_only=True):
 
 
 class LocalImage(Format, frozen=True, kw_only=True):
-    """What stands for an image: where its processes run, what comes before their command, what is in their env."""
+    """What stands for an image: where its processes run, what comes before their command, what is in their env.
+
+    `watch`: the files and folders, relative to `directory`, that count as its tag does.
+    """
 
     directory: str = "."
     command: tuple[str, ...] = ()
     env: dict[str, Text] = {}
+    watch: tuple[str, ...] = ()
 
 
 class LocalBuild(Format, frozen=True, kw_only=True):

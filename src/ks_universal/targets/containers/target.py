@@ -27,7 +27,7 @@ class ContainerTarget(LocalTarget):
         )
         return tuple(filter(None, builds))
 
-    def list_build_folders(self, local: Local) -> tuple[Path, ...]:
+    def list_sources(self, local: Local) -> tuple[Path, ...]:
         """List the folders that images are built from."""
         return tuple(dict.fromkeys(find_context(build, self._directory) for build in local.build.values()))
 

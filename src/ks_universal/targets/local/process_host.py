@@ -1,5 +1,6 @@
 """Runs the containers of pods as processes of this machine, beside an embedded PostgreSQL."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ from ks_universal.targets.local.processes.process_table import NOT_STARTED
 from ks_universal.targets.local.processes.processes import Process, ProcessRequest, start
 from ks_universal.targets.local.rollout import container_ports
 from ks_universal.targets.local.services import ServedPort, find_services, list_served
+from ks_universal.targets.local.sources import replace_watched
 from ks_universal.targets.local.state import StateFolder, list_folders, write_if_possible
 
 PROCESS = "process"
@@ -60,8 +62,8 @@ class ProcessHost:
         self._state.folder("requests")
 
     async def prepare(self, rendered: Rendered, local: Local, emit: Emit) -> Rendered:  # noqa: ARG002 - see Host
-        """Nothing is to be got."""
-        return rendered
+        """Give the release with digests of the files that its images are made of. Raises InputError."""
+        return await asyncio.to_thread(replace_watched, rendered, local, self._directory)
 
     async def begin(self, *, fresh: bool) -> None:
         """Start PostgreSQL, if it is wanted; `fresh`: with an empty database."""

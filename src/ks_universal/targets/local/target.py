@@ -26,6 +26,7 @@ from ks_universal.targets.local.log_file import begin_log, keep_lines
 from ks_universal.targets.local.process_host import ProcessHost
 from ks_universal.targets.local.runtime import Runtime
 from ks_universal.targets.local.session import LocalSession
+from ks_universal.targets.local.sources import find_sources
 from ks_universal.targets.local.state import StateFolder, make_private
 
 
@@ -80,9 +81,11 @@ class LocalTarget:
         """Find what this target does otherwise than the section may mean it."""
         return ()
 
-    def list_build_folders(self, local: Local) -> tuple[Path, ...]:  # noqa: ARG002 - see ContainerTarget
-        """List the folders that images are built from."""
-        return ()
+    def list_sources(self, local: Local) -> tuple[Path, ...]:
+        """List the files and folders that images are made of."""
+        return tuple(
+            dict.fromkeys(path for each in local.images.values() for path in find_sources(each, self._directory))
+        )
 
     async def __aenter__(self) -> Self:
         return self
