@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,18 @@ def execute(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[st
     return subprocess.run([*KSU, "exec", *arguments], input=stdin, capture_output=True, text=True, check=False)
 
 
+def on_terminal(*arguments: str) -> str:
+    """What `exec` shows on a terminal of 33 lines and 77 columns."""
+    ours, its = os.openpty()
+    termios.tcsetwinsize(its, (33, 77))
+    command = [*KSU, "exec", *arguments]
+    ran = subprocess.run(command, stdin=its, stdout=its, stderr=its, check=True, env={**os.environ, "TERM": "vt100"})
+    assert ran.returncode == 0
+    os.close(its)
+    with os.fdopen(ours, "rb") as terminal:
+        return terminal.read1().decode()
+
+
 def test_exec_runs_beside_a_container_with_its_variables_and_standard_input(write: Write, folder: Path) -> None:
     write({"values.yaml": application("echo serves; exec sleep 1000")})
     with running() as up:
@@ -219,6 +232,8 @@ def test_exec_runs_beside_a_container_with_its_variables_and_standard_input(writ
         ran = execute("web", "web", "--", "sh", "-c", "cat; pwd; echo $PASSWORD >&2; exit 9", stdin="given\n")
         assert (ran.returncode, ran.stdout, ran.stderr) == (9, f"given\n{folder}\n", f"{SECRET}\n")
         assert execute("web", "web", "--", "no-such-command").returncode == 127
+        assert execute("web", "web", "--", "sh", "-c", "yes | head -n 1").stderr == ""  # SIGPIPE ends `yes`
+        assert on_terminal("web", "web", "--", "sh", "-c", "test -t 2 && echo $TERM $(stty size)") == "vt100 33 77\r\n"
         unknown = execute("web", "web", "-c", "proxy", "--", "true")
         assert (unknown.returncode, "there are: web (main)" in unknown.stderr) == (1, True)
         (request,) = (folder / ".ks-universal" / "web" / "requests").iterdir()

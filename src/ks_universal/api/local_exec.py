@@ -48,18 +48,20 @@ def build_local_command(
         raise InputError([_find_none(release, live, application)])
     workload, running = found
     if live.engine == PROCESS:
-        return _as_process(folder, f"{workload.name}.{running.name}", command)
+        return _as_process(folder, f"{workload.name}.{running.name}", command, terminal=terminal)
     name = name_for(folder.path).name(workload.name, running.name)
     options = ["--interactive", *(["--tty"] if terminal else [])]
     return LocalCommand((live.engine, "exec", *options, name, *command), dict(os.environ), str(Path.cwd()))
 
 
-def _as_process(folder: StateFolder, name: str, command: Sequence[str]) -> LocalCommand:
+def _as_process(folder: StateFolder, name: str, command: Sequence[str], *, terminal: bool) -> LocalCommand:
     try:
         request = msgspec.json.decode(find_request(folder.path, name).read_bytes(), type=ProcessRequest)
     except (OSError, msgspec.MsgspecError):
         raise InputError([_is_down(name)]) from None
-    return LocalCommand(tuple(command), request.env, request.directory)
+    # What an engine sets for a terminal, too: editors and pagers look at it.
+    env = {"TERM": os.environ.get("TERM", "xterm")} if terminal else {}
+    return LocalCommand(tuple(command), env | request.env, request.directory)
 
 
 def _find(live: Live | None, application: str, container: str | None) -> tuple[LiveApplication, LiveContainer] | None:

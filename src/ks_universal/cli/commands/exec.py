@@ -1,6 +1,7 @@
 """`ks-universal exec`: a command in a container of a release that runs on this machine."""
 
 import os
+import signal
 import sys
 
 import click
@@ -25,6 +26,7 @@ def command(name: str, application: str, container: str | None, words: tuple[str
     sys.stdout.flush()
     try:
         os.chdir(prepared.directory)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the command would, too
         os.execvpe(prepared.argv[0], prepared.argv, prepared.env)  # noqa: S606 - the user's command
     except OSError as error:
         say(f"{prepared.argv[0]}: {os.strerror(error.errno or 0).lower()}")
