@@ -148,6 +148,11 @@ deployments:
         assert done.status == 0, done.err
         assert token not in done.out + done.err
         assert "***" in done.out
+        assert "image shop:v1 is not in `local.images`" in done.err
+        if output == "json":
+            report = json.loads(done.out)
+            assert report.keys() >= {"verdicts", "statements", "locks", "schema", "runs", "growth", "server"}
+            assert "where `up` runs a container" in report["runs"][0]["notes"][0]
     failed = ksu("rehearse", "shop", "-f", "broken.yaml", "--quick")
     assert "it said: no ***" in failed.err
 

@@ -1,6 +1,6 @@
 """Rehearsals of a release's own migrations, run as `up` runs them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from ks_universal.diagnostics import Problem, has_errors
 from ks_universal.engine.masking import Mask
 from ks_universal.errors import InputError
 from ks_universal.json_types import Json
+from ks_universal.model.format.images import find_entry
 from ks_universal.model.format.local import Local
 from ks_universal.plan.rehearsals import RehearsalSummary, VerdictSummary, check_policies
 from ks_universal.rehearsal.command import Command, Process
@@ -19,7 +20,8 @@ from ks_universal.rehearsal.environment import redirect
 from ks_universal.rehearsal.rehearse import RehearsalCommands, RehearsalReport, rehearse
 from ks_universal.rehearsal.server import APPLICATION, Server
 from ks_universal.rehearsal.verdicts import shorten
-from ks_universal.resources.objects import ObjectRef, Rendered, object_ref
+from ks_universal.resources.images import list_containers
+from ks_universal.resources.objects import Migration, ObjectRef, Rendered, object_ref
 from ks_universal.suggestions import nearest
 from ks_universal.targets.local.containers import Machine, build_processes
 from ks_universal.targets.local.environment import Sources
@@ -56,7 +58,7 @@ def list_rehearsed(
     migrate = partial(pods.build, [migration.body for migration in chosen])
     undo = partial(pods.build, [body for migration in reversed(chosen) for body in migration.undo])
     return RehearsalCommands(
-        migrate=Command(f"the migrations of {names}", migrate),
+        migrate=Command(f"the migrations of {names}", migrate, tuple(_note_unmapped(chosen, local))),
         rollback=Command(f"what undoes those of {names}", undo) if any(each.undo for each in chosen) else None,
         mask=Mask([resource.body for resource in rendered.objects], (release, namespace)),
     )
@@ -159,6 +161,17 @@ class _Pods(msgspec.Struct, frozen=True, kw_only=True):
     def _find_copy(self, folder: Path, tree: Path) -> Path:
         """Find a folder in the copy of the tree; one outside of the tree stays what it is."""
         return tree / folder.relative_to(self.folder) if folder.is_relative_to(self.folder) else folder
+
+
+def _note_unmapped(migrations: Iterable[Migration], local: Local) -> Iterator[str]:
+    """Say of each image that nothing stands for: `up` would run it in a container."""
+    containers = (each for migration in migrations for each in list_containers(migration.body) if not is_sidecar(each))
+    for image in dict.fromkeys(each["image"] for each in containers):
+        if find_entry(local.images, image) is None:
+            yield (
+                f"image {image} is not in `local.images`: its command runs with the programs of this machine, in its"
+                " files, where `up` runs a container; say there what stands for it, or give --command"
+            )
 
 
 def _no_migrations(rendered: Rendered, deployment: str | None) -> Problem:

@@ -95,11 +95,13 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
 class Command(msgspec.Struct, frozen=True):
     """What is rehearsed: `shown` is how people know it; `build` gives its processes, which run one after the other.
 
-    They are built for a server (`server.Server`) and for the copy of the tree that they work in.
+    They are built for a server (`server.Server`) and for the copy of the tree that they work in. `notes` say where it
+    runs otherwise than in production.
     """
 
     shown: str
     build: Callable[..., tuple[Process, ...]]
+    notes: tuple[str, ...] = ()
 
 
 def read_command(text: str) -> Command:

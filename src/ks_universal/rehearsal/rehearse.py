@@ -186,6 +186,8 @@ class _Rehearsal:
 
     async def _make_base(self) -> None:
         self._say(say_variables(self._server))
+        for note in self._commands.migrate.notes:
+            self._say(note)
         base, seed = self._commands.base, self._commands.seed
         if base is not None:
             self._say(f"the state before: {base if isinstance(base, str) else base.shown}")
@@ -196,6 +198,7 @@ class _Rehearsal:
 
     def _note_oddities(self, observed: Observed, before: Snapshot, is_whole: bool) -> Iterator[str]:
         """Say what is no fault of the migration, and what its facts must be read with."""
+        yield from self._commands.migrate.notes
         if self._server.wanted.roles[1:]:
             yield f"production must have the roles {', '.join(self._server.wanted.roles[1:])}, too: they were made"
         if not is_whole:

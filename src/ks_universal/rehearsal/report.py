@@ -19,7 +19,7 @@ _MOST_STATEMENTS, _MOST_LINES = 60, 300
 
 
 def describe_rehearsal(report: RehearsalReport) -> Json:
-    """Give a report as JSON-like data: `verdicts`, `statements`, `locks`, `schema`, `runs`, `rows`, `server`.
+    """Give a report as JSON-like data: `verdicts`, `statements`, `locks`, `schema`, `runs`, `rows`, `growth`, `server`.
 
     Times of day are Unix time in seconds, durations milliseconds (`_ms`) or seconds (`_s`).
     """
