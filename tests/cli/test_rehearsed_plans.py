@@ -121,8 +121,13 @@ def test_a_real_rehearsal_stands_in_the_plan_and_in_the_record(ksu: Invoke, writ
     assert "name shop_owner@127.0.0.1:" in first.err
     assert "the rows of rows.sql" in first.err
     write({"deploy/values.yaml": (values % drop).replace("loses-data", "fails, not-repeatable")})
-    planned = ksu(*plan)
+    make = 'psql -q -c "CREATE TABLE orders AS SELECT 1 AS id, 2 AS note"'
+    write({"deploy/older.yaml": (values % make).replace("v1", "v0")})
+    planned = ksu(
+        *(word.replace("base.sql", "values:deploy/older.yaml") for word in plan if word not in ("--seed", "rows.sql"))
+    )
     assert planned.status == 0, planned.err
+    assert "the state before: the migrations of deploy/older.yaml" in planned.err
     deployed = ksu(*DEPLOY[:3], "deploy/values.yaml", "--plan", "shop.plan")
     assert deployed.status == 0, deployed.err
     assert "data of public.orders.note is lost" in ksu("history", "shop", "--show", "1").out

@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
+
+from ks_universal.cli.options import Source
 
 _VERSIONS = ("14", "15", "16", "17", "18")
 _SERVER = ("version", "programs", "roles", "isolate", "is_superuser")
+_OF_VALUES = "values:"
 _OPTIONS = (
     click.option(
         "--base",
-        metavar="FILE|COMMAND|git:REF",
-        help="The state before: an SQL file, a command that makes it, or the migrations in the files of a git "
-        "reference.",
+        metavar="FILE|COMMAND|git:REF|values:FILE",
+        help="The state before: an SQL file, a command that makes it, the migrations in the files of a git "
+        "reference, or those of an older values file.",
     ),
     click.option("--seed", metavar="FILE", help="An SQL file with rows, which is run on the state before."),
     click.option(
@@ -71,6 +75,21 @@ def takes_rehearsal(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(before=before, how=how, **given)
 
     return functools.reduce(lambda command, option: option(command), reversed(_OPTIONS), wrapper)
+
+
+def read_before(before: dict[str, Any], name: str | None, namespace: str, deployment: str | None) -> dict[str, Any]:
+    """Give the state before with the migrations of a values file in place of its name. Raises click.UsageError."""
+    base = before.get("base", "")
+    if not base.startswith(_OF_VALUES):
+        return before
+    if name is None:
+        raise click.UsageError("--base values:FILE is about a release; give its NAME, and -f.")
+    from ks_universal import list_rehearsed
+
+    older = Source((base.removeprefix(_OF_VALUES),), ())
+    values = older.load_valid(name, namespace)
+    commands = list_rehearsed(values, name, namespace, deployment=deployment, directory=older.directory, folder=Path())
+    return {**before, "base": msgspec.structs.replace(commands.migrate, shown=f"the migrations of {older.files[0]}")}
 
 
 def _read_rows(text: str) -> tuple[str, int]:

@@ -10,7 +10,7 @@ import msgspec
 from ks_universal import Change
 from ks_universal.cli.cluster import PLAN_FORMATS, Cluster, open_view, read_from_cluster, takes_cluster
 from ks_universal.cli.options import Source, takes_values
-from ks_universal.cli.rehearsing import takes_rehearsal
+from ks_universal.cli.rehearsing import read_before, takes_rehearsal
 from ks_universal.cli.show.console import write_result
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ def command(  # noqa: PLR0913 - one for each option
         planned = await preview(values, target, migrate=migrate, force=force)
         if rehearse and planned.migrations and not _is_in_the_way(planned):
             release = list_rehearsed(values, name, target.namespace, directory=source.directory, folder=Path())
-            held = await _rehearse(msgspec.structs.replace(release, **before), how)
+            held = await _rehearse(
+                msgspec.structs.replace(release, **read_before(before, name, target.namespace, None)), how
+            )
             planned = await preview(values, target, migrate=migrate, force=force, rehearsal=held)
         failed = has_errors(planned.problems)
         if plan_file and not _is_in_the_way(planned):

@@ -10,7 +10,7 @@ import msgspec
 
 from ks_universal.cli import INTERRUPTED
 from ks_universal.cli.options import Source, takes_values
-from ks_universal.cli.rehearsing import takes_rehearsal
+from ks_universal.cli.rehearsing import read_before, takes_rehearsal
 
 if TYPE_CHECKING:
     from ks_universal import RehearsalCommands
@@ -108,7 +108,7 @@ def _read_commands(  # noqa: PLR0913 - one for each option
 
     words = {"rollback": rollback, "compat": compat}
     replaced: dict[str, Any] = {key: read_command(text) for key, text in words.items() if text is not None}
-    replaced |= before
+    replaced |= read_before(before, name, namespace, deployment)
     if migrate is not None and (name is not None or source is not None):
         raise click.UsageError("Give a release with its values (NAME -f values.yaml), or a --command, not both.")
     if migrate is not None:
