@@ -123,9 +123,9 @@ def test_a_real_rehearsal_stands_in_the_plan_and_in_the_record(ksu: Invoke, writ
     write({"deploy/values.yaml": (values % drop).replace("loses-data", "fails, not-repeatable")})
     make = 'psql -q -c "CREATE TABLE orders AS SELECT 1 AS id, 2 AS note"'
     write({"deploy/older.yaml": (values % make).replace("v1", "v0")})
-    planned = ksu(
-        *(word.replace("base.sql", "values:deploy/older.yaml") for word in plan if word not in ("--seed", "rows.sql"))
-    )
+    before = ("--rehearse", "--base", "values:deploy/older.yaml", "--rollback-command", "psql -qc 'SELECT 1'")
+    planned = ksu(*PLAN[:3], "deploy/values.yaml", *before, "--quick", "--out", "shop.plan")
+    assert "rollback-inexact" in planned.out
     assert planned.status == 0, planned.err
     assert "the state before: the migrations of deploy/older.yaml" in planned.err
     deployed = ksu(*DEPLOY[:3], "deploy/values.yaml", "--plan", "shop.plan")
@@ -139,7 +139,7 @@ def test_a_policy_names_what_verdicts_there_are(ksu: Invoke, write: Write) -> No
     said = ksu("validate", "-f", "values.yaml").err
     assert "loses-data" in said
     assert "values.yaml:7:" in said
-    for option in (("--base", "base.sql"), ("--pg", "16"), ("--superuser",)):
+    for option in (("--base", "base.sql"), ("--compat-command", "true"), ("--pg", "16"), ("--superuser",)):
         assert "add --rehearse" in ksu(*PLAN, *option).err
 
 

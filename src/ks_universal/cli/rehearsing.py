@@ -3,12 +3,15 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from ks_universal.cli.options import Source
+
+if TYPE_CHECKING:
+    from ks_universal import Command
 
 _VERSIONS = ("14", "15", "16", "17", "18")
 _SERVER = ("version", "programs", "roles", "isolate", "is_superuser")
@@ -19,6 +22,18 @@ _OPTIONS = (
         metavar="FILE|COMMAND|git:REF|values:FILE",
         help="The state before: an SQL file, a command that makes it, the migrations in the files of a git "
         "reference, or those of an older values file.",
+    ),
+    click.option(
+        "--rollback-command",
+        "rollback",
+        metavar="COMMAND",
+        help="What leads back to the state before (default: 'migrations.rollback' of the values).",
+    ),
+    click.option(
+        "--compat-command",
+        "compat",
+        metavar="COMMAND",
+        help="Queries of the version before: they must work on the new schema, too, while both versions run.",
     ),
     click.option("--seed", metavar="FILE", help="An SQL file with rows, which is run on the state before."),
     click.option(
@@ -58,12 +73,15 @@ _OPTIONS = (
 def takes_rehearsal(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of a rehearsal.
 
-    It gets `before`, the state (`base`, `seed`), and `how`, what `rehearse` takes besides: each only what was given.
+    It gets `before`, what runs beside the migrations (`base`, `seed`, `rollback`, `compat`), and `how`, what `rehearse`
+    takes besides: each only what was given.
     """
 
     @functools.wraps(function)
     def wrapper(base: str | None, seed: str | None, **given: Any) -> Any:
-        before = {name: value for name, value in (("base", base), ("seed", seed)) if value is not None}
+        before: dict[str, Any] = {"base": base, "seed": seed}
+        before |= {name: _read_command(given.pop(name)) for name in ("rollback", "compat")}
+        before = {name: value for name, value in before.items() if value is not None}
         server = {name: given.pop(name) for name in _SERVER}
         how = {"rows": given.pop("rows"), "quick": given.pop("quick") or None}
         how["production_rows"] = dict(map(_read_rows, given.pop("production_rows"))) or None
@@ -75,6 +93,12 @@ def takes_rehearsal(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(before=before, how=how, **given)
 
     return functools.reduce(lambda command, option: option(command), reversed(_OPTIONS), wrapper)
+
+
+def _read_command(text: str | None) -> "Command | None":
+    from ks_universal import read_command
+
+    return None if text is None else read_command(text)
 
 
 def read_before(before: dict[str, Any], name: str | None, namespace: str, deployment: str | None) -> dict[str, Any]:

@@ -24,18 +24,6 @@ _FORMATS = ("text", "json", "markdown", "html")
 @click.option("-n", "--namespace", default="", help="The namespace of the release.")
 @click.option("--deployment", metavar="NAME", help="Only the migrations of this application of the release.")
 @click.option("--command", "migrate", metavar="COMMAND", help="What migrates, in place of a release's migrations.")
-@click.option(
-    "--rollback-command",
-    "rollback",
-    metavar="COMMAND",
-    help="What leads back to the state before (default: 'migrations.rollback' of the values).",
-)
-@click.option(
-    "--compat-command",
-    "compat",
-    metavar="COMMAND",
-    help="Queries of the version before: they must work on the new schema, too, while both versions run.",
-)
 @takes_rehearsal
 @click.option(
     "--timeout",
@@ -93,22 +81,18 @@ def command(*, output: str, page: str | None, fail_on: str, timeout_s: float, ho
         return INTERRUPTED
 
 
-def _read_commands(  # noqa: PLR0913 - one for each option
+def _read_commands(
     name: str | None,
     source: Source | None,
     namespace: str,
     deployment: str | None,
     migrate: str | None,
-    rollback: str | None,
-    compat: str | None,
     before: dict[str, Any],
 ) -> "RehearsalCommands":
     """Read what is rehearsed: a command, or a release's migrations. Raises click.UsageError, InputError."""
     from ks_universal import RehearsalCommands, list_rehearsed, read_command
 
-    words = {"rollback": rollback, "compat": compat}
-    replaced: dict[str, Any] = {key: read_command(text) for key, text in words.items() if text is not None}
-    replaced |= read_before(before, name, namespace, deployment)
+    replaced = read_before(before, name, namespace, deployment)
     if migrate is not None and (name is not None or source is not None):
         raise click.UsageError("Give a release with its values (NAME -f values.yaml), or a --command, not both.")
     if migrate is not None:
