@@ -122,6 +122,7 @@ def test_each_variable_that_names_a_database_names_that_of_the_rehearsal() -> No
         "ConnectionStrings__Default": "Host=prod;Database=shop;Username=u;Password=secret",
         "SPRING_DATASOURCE_URL": "jdbc:postgresql://prod/shop",
         "READER_JDBC": "jdbc:postgresql://prod/shop?user=u&password=secret",
+        "SPRING_R2DBC_URL": "r2dbc:postgresql://prod/shop",
         "TYPEORM_HOST": "prod",
         "RDS_HOSTNAME": "prod:5432",
         "GOOSE_DBSTRING": production,
@@ -142,6 +143,7 @@ def test_each_variable_that_names_a_database_names_that_of_the_rehearsal() -> No
     assert env["MY_STORE"] == "host=127.0.0.1 port=5999 dbname=app user=app password=p"
     assert env["ConnectionStrings__Default"] == "Host=127.0.0.1;Port=5999;Database=app;Username=app;Password=p"
     assert env["READER_JDBC"] == "jdbc:postgresql://127.0.0.1:5999/app?user=app&password=p"
+    assert env["SPRING_R2DBC_URL"] == "r2dbc:postgresql://app:p@127.0.0.1:5999/app?sslmode=disable"
     assert (env["TYPEORM_HOST"], env["RDS_HOSTNAME"]) == ("127.0.0.1", "127.0.0.1:5999")
     kept = ("FLYWAY_LOCATIONS", "GOOSE_MIGRATION_DIR", "DB_CONNECTION", "HOME")
     assert {name: env[name] for name in kept} == {name: inherited[name] for name in kept}

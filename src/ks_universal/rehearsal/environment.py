@@ -20,7 +20,7 @@ _PART = re.compile(
     r"|HOST|HOSTNAME|SERVER|PORT|NAME|DATABASE|DB|USER|USERNAME|PASSWORD|PASS)"
 ).fullmatch
 _ADDRESS = re.compile(
-    r"(?i)(jdbc:)?postg(res|resql|is)(\+\w+)?://.*|(?=.*\b(host|server|hostaddr|service)\s*=)(?=.*\b(dbname|database)\s*=).*",
+    r"(?i)([a-z][\w-]*:)?postg(res|resql|is)(\+\w+)?://.*|(?=.*\b(host|server|hostaddr|service)\s*=)(?=.*\b(dbname|database)\s*=).*",
     re.DOTALL,
 ).fullmatch
 """The address of a PostgreSQL, whatever the name of its variable: a URL, or `host=... dbname=...`."""
