@@ -1,7 +1,8 @@
 """A rehearsal: its runs, one after the other, and what they have told."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -117,9 +118,7 @@ async def rehearse(  # noqa: PLR0913 - the last seven have a default
     with telling_failures():
         while True:
             try:
-                async with start_server(server) as started:
-                    await asyncio.to_thread(copy_tree, folder, started.folder / "tree")
-                    bench = Bench(server=started, tree=started.folder / "tree", timeout_s=timeout_s)
+                async with _open_bench(server, folder, timeout_s) as bench:
                     report = await _Rehearsal(commands, bench, say, folder).hold(rows, production_rows, quick=quick)
                 masked: RehearsalReport = commands.mask.tree(report)
                 return masked
@@ -128,6 +127,13 @@ async def rehearse(  # noqa: PLR0913 - the last seven have a default
                 server = lack.wanted
             except InputError as error:
                 raise InputError(commands.mask.problems(error.problems)) from None
+
+
+@contextlib.asynccontextmanager
+async def _open_bench(wanted: RehearsalServer, folder: Path, timeout_s: float) -> AsyncIterator[Bench]:
+    async with start_server(wanted) as started:
+        await asyncio.to_thread(copy_tree, folder, started.folder / "tree")
+        yield Bench(server=started, tree=started.folder / "tree", timeout_s=timeout_s)
 
 
 class _Rehearsal:
@@ -142,10 +148,11 @@ class _Rehearsal:
         self._growth: Growth | None = None
 
     async def hold(self, rows: int, production_rows: Mapping[str, int], *, quick: bool) -> RehearsalReport:
-        await self._make_base()
-        if not quick:
-            await self._bench.keep_base(UNFILLED)
-        filled = await self._fill(rows)
+        self._say(say_variables(self._server))
+        for note in self._commands.migrate.notes:
+            self._say(note)
+        await self._make_base(self._bench, self._say)
+        filled = await self._fill(self._bench, rows)
         before = await take_snapshot(self._server)
         known_rows = _read_production_rows(production_rows, before)
         await self._bench.keep_base()
@@ -160,13 +167,12 @@ class _Rehearsal:
         self._note("migration", result, before, after, tuple(self._note_oddities(observed, before, is_whole)))
         self._verdicts += observed.verdicts
         if result.is_success:
-            has_repeated = await self._run_again(after)
-            await self._roll_back(before, is_migrated=has_repeated)
-            await self._try_old_version()
-            if not quick:
-                await self._disturb(observed)
-                await self._try_hostile_rows(rows)
-                await self._measure_growth(observed.observation, known_rows)
+            async with self._beside(rows, observed.observation, known_rows, quick=quick):
+                has_repeated = await self._run_again(after)
+                await self._roll_back(before, is_migrated=has_repeated)
+                await self._try_old_version()
+                if not quick:
+                    await self._disturb(observed)
         statements = observed.observation.statements
         all_rows = {table.name: table.rows for table in before.tables.values()}
         shown = find_shown(statements, self._verdicts, list_lock_codes(observed.observation, all_rows))
@@ -184,17 +190,14 @@ class _Rehearsal:
             is_isolated=self._server.is_isolated,
         )
 
-    async def _make_base(self) -> None:
-        self._say(say_variables(self._server))
-        for note in self._commands.migrate.notes:
-            self._say(note)
+    async def _make_base(self, bench: Bench, say: Say = lambda _: None) -> None:
         base, seed = self._commands.base, self._commands.seed
         if base is not None:
-            self._say(f"the state before: {base if isinstance(base, str) else base.shown}")
-            await make_base(self._bench, base, self._commands.migrate, self._folder)
+            say(f"the state before: {base if isinstance(base, str) else base.shown}")
+            await make_base(bench, base, self._commands.migrate, self._folder)
         if seed is not None:
-            self._say(f"the rows of {seed}")
-            await add_rows(self._bench, seed)
+            say(f"the rows of {seed}")
+            await add_rows(bench, seed)
 
     def _note_oddities(self, observed: Observed, before: Snapshot, is_whole: bool) -> Iterator[str]:
         """Say what is no fault of the migration, and what its facts must be read with."""
@@ -206,15 +209,15 @@ class _Rehearsal:
         if observed.result.is_success and observed.after.schema == before.schema and observed.after.data == before.data:
             yield "it has changed nothing in the database: is --base before it, and is it the one that it migrates?"
 
-    async def _fill(self, rows: int, kind: Kind = Kind.CLEAN) -> tuple[Filled, ...]:
+    async def _fill(self, bench: Bench, rows: int, kind: Kind = Kind.CLEAN) -> tuple[Filled, ...]:
         """Give the empty tables rows, fewer each where there are many tables."""
         import psycopg
 
-        async with await psycopg.AsyncConnection.connect(self._server.conninfo()) as connection:
+        async with await psycopg.AsyncConnection.connect(bench.server.conninfo()) as connection:
             found = await (await connection.execute(_COUNT_TABLES)).fetchone()
             tables = found[0] if found else 0
             filled = await fill(connection, min(rows, _MOST_ROWS // max(tables, 1)), kind=kind)
-        await self._bench.settle()
+        await bench.settle()
         return filled
 
     def _note(
@@ -316,18 +319,34 @@ class _Rehearsal:
         self._runs += disturbed.runs
         self._verdicts = list(disturbed.verdicts)
 
-    async def _try_hostile_rows(self, rows: int) -> None:
-        self._say("on rows that the schema allows, and that few expect")
-        run, verdicts = await run_on_hostile_rows(
-            self._bench, self._commands.migrate, lambda _: self._fill(min(rows, _HOSTILE_ROWS), Kind.HOSTILE)
-        )
+    @contextlib.asynccontextmanager
+    async def _beside(
+        self, rows: int, observation: Observation, known_rows: Mapping[str, int], *, quick: bool
+    ) -> AsyncIterator[None]:
+        """Run the migration on other rows meanwhile, on a server of their own; what that tells comes last."""
+        if quick:
+            yield
+            return
+        others = asyncio.ensure_future(self._run_on_other_rows(rows))
+        try:
+            yield
+            self._say("on rows that the schema allows and few expect, and with more and more rows")
+            run, verdicts, self._growth = await others
+        finally:
+            others.cancel()
+            await asyncio.gather(others, return_exceptions=True)
         self._runs.append(run)
-        self._verdicts += verdicts
+        self._verdicts = list(add_growth((*self._verdicts, *verdicts), self._growth, observation, known_rows))
 
-    async def _measure_growth(self, observation: Observation, rows: Mapping[str, int]) -> None:
-        self._say("with more and more rows")
-        self._growth = await measure_growth(self._bench, self._commands.migrate, lambda _, size: self._fill(size))
-        self._verdicts = list(add_growth(self._verdicts, self._growth, observation, rows))
+    async def _run_on_other_rows(self, rows: int) -> tuple[RehearsalRun, tuple[RehearsalVerdict, ...], Growth]:
+        async with _open_bench(self._server.wanted, self._folder, self._bench.timeout_s) as bench:
+            await self._make_base(bench)
+            await bench.keep_base(UNFILLED)
+            few = min(rows, _HOSTILE_ROWS)
+            run, verdicts = await run_on_hostile_rows(
+                bench, self._commands.migrate, lambda bench: self._fill(bench, few, Kind.HOSTILE)
+            )
+            return run, verdicts, await measure_growth(bench, self._commands.migrate, self._fill)
 
 
 def _read_production_rows(given: Mapping[str, int], before: Snapshot) -> dict[str, int]:
