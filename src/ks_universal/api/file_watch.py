@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ks_universal.api.local import STATE
 from ks_universal.diagnostics import Problem
 from ks_universal.errors import TargetError
 from ks_universal.targets.local.postgres.binaries import INSTALL_HINT
+from ks_universal.targets.local.sources import is_source
 
 if TYPE_CHECKING:
     from watchfiles import Change
@@ -73,8 +73,9 @@ class FolderWatch(_Watch):
         """Begin to watch those that are there; an event loop runs. Raises TargetError as FileWatch does."""
         folders = {path if path.is_dir() else path.parent for path in sources if path.exists()}
 
-        def matches(change: "Change", path: str) -> bool:
-            return _is_source(change, path) and any(Path(path).is_relative_to(source) for source in sources)
+        def matches(_: "Change", path: str) -> bool:
+            changed = Path(path)
+            return any(changed.is_relative_to(source) and is_source(changed.relative_to(source)) for source in sources)
 
         super().__init__(folders, matches, recursive=True)
 
@@ -88,13 +89,6 @@ async def watching(files: Sequence[str]) -> AsyncIterator[FileWatch]:
         yield watch
     finally:
         await watch.close()
-
-
-def _is_source(change: "Change", path: str) -> bool:
-    from watchfiles import DefaultFilter
-
-    ignored = (*DefaultFilter.ignore_dirs, STATE.name)
-    return DefaultFilter(ignore_dirs=ignored)(change, path)
 
 
 def _places(file: str) -> set[Path]:

@@ -1,7 +1,8 @@
 """How much longer the migration takes the more rows there are: runs with several sizes, without what observes locks.
 
 Whether a statement's time grows is told by what it reads and writes; the clock only says how much. What comes out for a
-production's size is an order of magnitude: of this machine, with all in memory and nobody else about.
+production's size is an order of magnitude: of this machine, beside other runs of the rehearsal, which
+have a server of their own, with all in memory and nobody else in the database.
 """
 
 import re
@@ -256,7 +257,8 @@ def add_growth(
             named = {table: count for table, count in rows.items() if table in grown}
             sizes = ", ".join(f"{count:,} rows in {table}" for table, count in named.items())
             message += (
-                f"; with {sizes} {say_magnitude(estimate_ms)} (an order of magnitude: of this machine, without load)"
+                f"; with {sizes} {say_magnitude(estimate_ms)}"
+                " (an order of magnitude: of this machine, with nobody else in the database)"
             )
         yield msgspec.structs.replace(verdict, message=message, facts=facts)
 

@@ -1,4 +1,4 @@
-"""A rehearsal: its runs, one after the other, and what they have told."""
+"""A rehearsal: its runs, and what they have told. Those on other rows run beside, on a second server."""
 
 import asyncio
 import contextlib
@@ -323,7 +323,7 @@ class _Rehearsal:
     async def _beside(
         self, rows: int, observation: Observation, known_rows: Mapping[str, int], *, quick: bool
     ) -> AsyncIterator[None]:
-        """Run the migration on other rows meanwhile, on a server of their own; what that tells comes last."""
+        """Run the migration on other rows meanwhile, on a second server; what that tells comes last."""
         if quick:
             yield
             return

@@ -4,6 +4,7 @@ Their content counts as the image's tag does: another one migrates, and rolls ou
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -21,7 +22,12 @@ _KEPT_BY_TOOLS = frozenset(
         ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".ks-universal",
     )
 )  # fmt: skip
-_KEPT_BY_EDITORS = (".pyc", ".pyo", ".swp", ".swx", "~")
+_KEPT_BY_EDITORS = re.compile(r"\.py[cod]$|\.sw.$|~$|\.___jb_\w+___$|^\.#|^\.DS_Store$|^flycheck_").search
+
+
+def is_source(path: Path) -> bool:
+    """Tell whether a file, by its path within the folder that is named, is none that tools or editors keep there."""
+    return _KEPT_BY_TOOLS.isdisjoint(path.parts) and not _KEPT_BY_EDITORS(path.name)
 
 
 def find_sources(image: LocalImage, directory: Path) -> tuple[Path, ...]:
@@ -75,5 +81,5 @@ def _list_files(source: Path) -> Iterator[Path]:
         yield source
     for folder, folders, files in os.walk(source):
         folders[:] = [name for name in folders if name not in _KEPT_BY_TOOLS]
-        paths = [Path(folder) / name for name in files if not name.endswith(_KEPT_BY_EDITORS)]
+        paths = [Path(folder) / name for name in files if is_source(Path(name))]
         yield from (path for path in paths if path.is_file())  # no pipe, which would be waited for
